@@ -1,0 +1,14 @@
+/**
+ * The one kind of error a person is meant to read.
+ *
+ * Its message is a single sentence that names what is wrong, where, and what to do. The command line prints it as it
+ * is and exits with status 1; every other error is a defect of ours and keeps its stack trace.
+ */
+export class UserError extends Error {
+  override name = 'UserError';
+}
+
+/** Throws a {@link UserError}; usable where an expression is wanted: `const x = find(name) ?? fail('…')`. */
+export function fail(sentence: string): never {
+  throw new UserError(sentence);
+}
