@@ -1,0 +1,58 @@
+/**
+ * Reading a node's attributes: `attr.int(node, 'axis', 0)`.
+ *
+ * An absent attribute gives the default; without a default, or with an attribute of another type, one sentence names
+ * the node and the attribute.
+ */
+import { fail } from '../base/errors.js';
+import type { Attribute, Node, Tensor } from './model.js';
+
+type Kind = Exclude<Attribute['type'], 'opaque'>;
+type ValueOf<K extends Kind> = Extract<Attribute, { type: K }>['value'];
+
+interface Reader<V> {
+  /** @throws UserError when the attribute has another type, or is absent and no default is given. */
+  (node: Node, name: string): V;
+  (node: Node, name: string, fallback: V): V;
+  (node: Node, name: string, fallback: undefined): V | undefined;
+}
+
+function reader<K extends Kind>(kind: K): Reader<ValueOf<K>> {
+  type V = ValueOf<K>;
+  return ((node: Node, name: string, ...fallback: (V | undefined)[]): V | undefined => {
+    const found = node.attributes[name];
+    if (found?.type === kind) return found.value as V;
+    if (found) {
+      fail(
+        `Node ${node.name} (${node.op}): attribute ${name} is of type ${found.type}, not ${kind}; the model is not valid ONNX.`,
+      );
+    }
+    if (fallback.length === 0) {
+      fail(`Node ${node.name} (${node.op}) lacks its attribute ${name}; the model is not valid ONNX.`);
+    }
+    return fallback[0];
+  }) as Reader<V>;
+}
+
+/** Typed access to attributes by name. */
+export const attr = {
+  int: reader('int'),
+  ints: reader('ints'),
+  float: reader('float'),
+  floats: reader('floats'),
+  string: reader('string'),
+  strings: reader('strings'),
+  tensor: reader('tensor'),
+};
+
+/** Whether the node carries the attribute. */
+export const hasAttribute = (node: Node, name: string): boolean => node.attributes[name] !== undefined;
+
+/** Attributes from plain values: `{ axis: int(1), pads: intList([1, 1, 1, 1]) }`. */
+export const int = (value: number): Attribute => ({ type: 'int', value });
+export const intList = (value: number[]): Attribute => ({ type: 'ints', value });
+export const float = (value: number): Attribute => ({ type: 'float', value });
+export const floatList = (value: number[]): Attribute => ({ type: 'floats', value });
+export const string = (value: string): Attribute => ({ type: 'string', value });
+export const stringList = (value: string[]): Attribute => ({ type: 'strings', value });
+export const tensorValue = (value: Tensor): Attribute => ({ type: 'tensor', value });
