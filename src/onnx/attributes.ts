@@ -19,9 +19,9 @@ interface Reader<V> {
 
 function reader<K extends Kind>(kind: K): Reader<ValueOf<K>> {
   type V = ValueOf<K>;
-  return ((node: Node, name: string, ...fallback: (V | undefined)[]): V | undefined => {
+  return ((node: Node, name: string, ...fallback: (V | undefined)[]): unknown => {
     const found = node.attributes[name];
-    if (found?.type === kind) return found.value as V;
+    if (found?.type === kind) return found.value;
     if (found) {
       fail(
         `Node ${node.name} (${node.op}): attribute ${name} is of type ${found.type}, not ${kind}; the model is not valid ONNX.`,
