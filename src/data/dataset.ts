@@ -1,0 +1,138 @@
+/**
+ * What a data set is: labelled images in splits, and the numbers that normalise them.
+ *
+ * Pixels stay in the bytes they came in (or float32) until a batch is made; a split hands out one image at a time, from
+ * memory or, for image folders, from the disk.
+ */
+import { fail } from '../base/errors.js';
+import { permutation, random } from '../base/random.js';
+import type { Augmentation } from './augment.js';
+
+/** One picture, channels first: `data[(c · height + y) · width + x]`, in the data set's own scale. */
+export interface Image {
+  readonly data: Uint8Array | Float32Array;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Channels, height and width of the images in a batch. */
+export type ImageShape = readonly [channels: number, height: number, width: number];
+
+/** Labelled images. Their own sizes may differ from `shape`, to which {@link batches} brings them. */
+export interface Split {
+  readonly length: number;
+  /** The class of every image, 0 … classes − 1. */
+  readonly labels: Int32Array;
+  readonly shape: ImageShape;
+  /** The image at `index`; not to be written to. */
+  image(index: number): Image | Promise<Image>;
+}
+
+/** A pixel p of channel c becomes (p / scale − mean[c]) / std[c]. One entry serves for all channels. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** The pixel value that counts as 1: 255 for bytes (when left out), 16 for digits, 1 for floats. */
+  readonly scale?: number;
+}
+
+/** A data set is its own {@link Normalization}: `batches(data.train, { normalize: data, … })`. */
+export interface Dataset extends Normalization {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly shape: ImageShape;
+  readonly train: Split;
+  readonly test?: Split;
+  readonly scale: number;
+  /** What is customary for this data set, in training and in evaluation. */
+  readonly augment: { readonly train: Augmentation; readonly test: Augmentation };
+}
+
+/** A split over images held in memory one after the other. */
+export function memorySplit(data: Uint8Array | Float32Array, labels: Int32Array, shape: ImageShape): Split {
+  const [channels, height, width] = shape;
+  const size = channels * height * width;
+  return {
+    length: labels.length,
+    labels,
+    shape,
+    image: (index) => ({ data: data.subarray(index * size, (index + 1) * size), channels, height, width }),
+  };
+}
+
+/** The images of `split` at `indices`, in that order. */
+export function subset(split: Split, indices: Uint32Array): Split {
+  return {
+    length: indices.length,
+    labels: Int32Array.from(indices, (index) => split.labels[index]),
+    shape: split.shape,
+    image: (index) => split.image(indices[index]),
+  };
+}
+
+/**
+ * Sets round(fraction · length) images aside for validation, chosen by seed and nothing else; both parts keep the order
+ * of the images.
+ *
+ * @throws UserError when the fraction leaves one of the parts empty.
+ */
+export function splitValidation(split: Split, fraction: number, seed: number): { train: Split; validation: Split } {
+  const held = Math.round(split.length * fraction);
+  if (!(held > 0 && held < split.length)) {
+    fail(`A validation fraction of ${fraction} of ${split.length} images leaves a part empty; take one between 0 and 1.`);
+  }
+  const order = permutation(random(seed, 'validation'), split.length);
+  return {
+    train: subset(split, order.subarray(held).sort()),
+    validation: subset(split, order.subarray(0, held).sort()),
+  };
+}
+
+/** Data that comes without a test part gives a tenth of it, always the same one, so that results compare across runs. */
+export function splitTest(split: Split): { train: Split; test: Split } {
+  const { train, validation } = splitValidation(split, 0.1, 0);
+  return { train, test: validation };
+}
+
+/** Mean and standard deviation of every channel of images held in memory, in units of `scale`. */
+export function statistics(split: Split, scale: number): { mean: number[]; std: number[] } {
+  const [channels, height, width] = split.shape;
+  const plane = height * width;
+  const sum = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  for (let index = 0; index < split.length; index++) {
+    const { data } = split.image(index) as Image;
+    for (let c = 0; c < channels; c++) {
+      for (let i = c * plane; i < (c + 1) * plane; i++) {
+        sum[c] += data[i];
+        squares[c] += data[i] * data[i];
+      }
+    }
+  }
+  const count = split.length * plane;
+  const mean = Array.from(sum, (s) => s / count);
+  const variance = Array.from(squares, (s, c) => Math.max(0, s / count - mean[c] ** 2));
+  return { mean: mean.map((m) => m / scale), std: variance.map((v) => Math.sqrt(v) / scale || 1) };
+}
+
+/**
+ * Reads `MEAN/STD`, each a list of numbers with commas: `0.485,0.456,0.406/0.229,0.224,0.225`.
+ *
+ * @throws UserError when it is anything else, or a standard deviation is not positive.
+ */
+export function parseNormalize(text: string): { mean: number[]; std: number[] } {
+  const parts = text.split('/').map((part) => part.split(',').map((word) => (word.trim() ? Number(word) : Number.NaN)));
+  const [mean, std] = parts;
+  const valid =
+    parts.length === 2 &&
+    mean.length === std.length &&
+    mean.every(Number.isFinite) &&
+    std.every((s) => Number.isFinite(s) && s > 0);
+  if (!valid) {
+    fail(
+      `Cannot read the normalisation '${text}'; write MEAN/STD with a number per channel and positive deviations, as in 0.485,0.456,0.406/0.229,0.224,0.225.`,
+    );
+  }
+  return { mean, std };
+}

@@ -1,0 +1,103 @@
+/**
+ * Where the files of a data set are found: a folder, or the tar archive it was published as.
+ *
+ * A file may be there as it is or gzipped; the caller gets the plain bytes and the path to name in a complaint.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { fail } from '../base/errors.js';
+import { reason } from '../base/files.js';
+
+export interface Found {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Gives the first of the named files that is there. */
+export type Source = (names: readonly string[]) => Promise<Found | undefined>;
+
+/** No data set read here comes near; a gzip file that grows beyond it is not one. */
+const LARGEST = 2 ** 30;
+
+const unzip = promisify(zlib.gunzip);
+
+/** What is at `path`, if anything. */
+export async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats && (stats.isDirectory() ? 'folder' : 'file');
+}
+
+/** The folder that holds downloaded data sets, by the XDG convention. */
+export function cacheDirectory(name: string): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'espalier', name);
+}
+
+/** `~/x` as a path; a shell leaves it alone in `cifar10:~/x`. */
+export function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+/** Reads a whole file. @throws UserError when it cannot. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((error) => fail(`Cannot read ${path}: ${reason(error)}; check the path and its permissions.`));
+}
+
+/** Unpacks gzip. @throws UserError when it is damaged. */
+export async function gunzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
+  return unzip(bytes, { maxOutputLength: LARGEST }).catch((error) =>
+    fail(`Cannot unpack ${path}: its gzip data are damaged (${(error as Error).message}); fetch it again.`),
+  );
+}
+
+/** The files of a folder or of one of the subfolders it is usually unpacked with. */
+export function folderSource(folder: string, subfolders: readonly string[] = []): Source {
+  return async (names) => {
+    for (const path of [folder, ...subfolders.map((sub) => join(folder, sub))].flatMap((at) =>
+      names.map((name) => join(at, name)),
+    )) {
+      if ((await kindOf(path)) === 'file') return { path, bytes: await readBytes(path) };
+      const packed = `${path}.gz`;
+      if ((await kindOf(packed)) === 'file') {
+        return { path: packed, bytes: await gunzip(await readBytes(packed), packed) };
+      }
+      if ((await kindOf(`${path}.xz`)) === 'file') {
+        fail(`${path}.xz is packed with xz, which is not read here; unpack it first with: xz -dk '${path}.xz'`);
+      }
+    }
+    return undefined;
+  };
+}
+
+/** The files of a .tar, .tar.gz or .tgz archive, by their names without folders. */
+export async function archiveSource(path: string): Promise<Source> {
+  const packed = await readBytes(path);
+  const files = untar(/\.t?gz$/.test(path) ? await gunzip(packed, path) : packed, path);
+  return async (names) => {
+    const name = names.find((candidate) => files.has(candidate));
+    return name === undefined ? undefined : { path: `${path} (${name})`, bytes: files.get(name)! };
+  };
+}
+
+/**
+ * The regular files of a tar archive (POSIX ustar): blocks of 512 bytes, a header with the name at 0, the size in octal
+ * digits at 124 and the type at 156, then the contents.
+ */
+function untar(bytes: Uint8Array, path: string): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  const text = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString('latin1').split('\0')[0];
+  for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {
+    const size = text(at + 257, at + 262) === 'ustar' ? Number.parseInt(text(at + 124, at + 136), 8) : Number.NaN;
+    const begin = at + 512;
+    if (!(size >= 0 && begin + size <= bytes.length)) {
+      fail(`${path} is not a whole tar archive (it breaks off or is damaged at byte ${at}); fetch it again.`);
+    }
+    if (text(at + 156, at + 157) === '0' || bytes[at + 156] === 0) {
+      files.set(basename(text(at, at + 100)), bytes.subarray(begin, begin + size));
+    }
+    at = begin + Math.ceil(size / 512) * 512;
+  }
+  return files;
+}
