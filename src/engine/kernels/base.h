@@ -1,0 +1,70 @@
+/*
+ * What every kernel stands on: the lanes, the vector type of the machine, and memory addressed in lines.
+ *
+ * Sixteen samples side by side (LANES floats, 64 bytes) are one *line*. A kernel is the scalar algorithm lifted onto
+ * those lanes. The machine's register holds VL of the 16 floats; PARTS registers make a line:
+ *
+ *     AVX-512  VL 16  PARTS 1      AVX2  VL 8  PARTS 2      NEON, SSE, simd128  VL 4  PARTS 4
+ *
+ * All vector code is written with the compiler's vector extension, so that one source serves every machine; no libc,
+ * so that it also serves WebAssembly.
+ */
+#ifndef ESPALIER_BASE_H
+#define ESPALIER_BASE_H
+
+#include <stdint.h>
+
+#define LANES 16
+
+#if defined(__AVX512F__)
+#define VL 16
+#elif defined(__AVX2__) || defined(__AVX__)
+#define VL 8
+#else
+#define VL 4
+#endif
+#define PARTS (LANES / VL)
+
+typedef float vec __attribute__((vector_size(VL * 4)));
+typedef int32_t ivec __attribute__((vector_size(VL * 4)));
+/* The same for addresses that are only aligned to a float. */
+typedef float vecu __attribute__((vector_size(VL * 4), aligned(4)));
+
+#define INLINE static inline __attribute__((always_inline))
+#define RESTRICT __restrict__
+
+/* The address of line `line` of the memory that starts at `base`. */
+INLINE float *at(char *base, int32_t line) { return (float *)(base + (int64_t)line * 64); }
+INLINE int32_t *ints_at(char *base, int32_t line) { return (int32_t *)(base + (int64_t)line * 64); }
+
+/* A float that travels in a program's int32 words. */
+INLINE float as_float(int32_t word) {
+  union { int32_t i; float f; } u = {.i = word};
+  return u.f;
+}
+
+INLINE vec splat(float x) { return (vec){0} + x; }
+INLINE vec load(const float *p) { return *(const vec *)p; }
+INLINE void store(float *p, vec x) { *(vec *)p = x; }
+INLINE int min_int(int a, int b) { return a < b ? a : b; }
+INLINE int max_int(int a, int b) { return a > b ? a : b; }
+
+/* Where `mask` (all ones or all zeros per lane) is set a, else b. */
+INLINE vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+INLINE vec vmax(vec a, vec b) { return choose(a > b, a, b); }
+INLINE vec vmin(vec a, vec b) { return choose(a < b, a, b); }
+
+/* The sum of a register's lanes, in a fixed order. */
+INLINE float lane_sum(vec x) {
+  float total = 0;
+  for (int i = 0; i < VL; i++) total += x[i];
+  return total;
+}
+
+/*
+ * A kernel does item `item` of a step's work. Its arguments are the step's words; `base` is where memory starts;
+ * `thread` (0 … threads−1) chooses scratch memory and nothing that shows in a result.
+ */
+typedef void kernel(const int32_t *args, char *base, int item, int thread);
+
+#endif

@@ -1,0 +1,348 @@
+/*
+ * Convolution of every kind as one gather: each output pixel is a sum over input channels and *taps*.
+ *
+ * The geometry is not here. The compiler (../lowering/taps.ts) sorts the output pixels into *classes*, all pixels of a
+ * class having the same valid taps, and writes per class a list of taps (line offset into the input, index into the
+ * kernel window) and a list of pixels (line offset in the input, line offset in the output). Stride, padding, dilation,
+ * the input gradient (a gather over the other parity classes) and transposed convolution are then all the same loop:
+ *
+ *     y[o][pixel.out] = bias[o] + Σ_c Σ_tap w[o][c][tap.index] · x[c][pixel.in + tap.offset]
+ *
+ * A register tile holds MR output channels × NP pixels; weights come packed as [O/MR][C][K][MR] and are broadcast.
+ * Channels are taken CHUNK at a time, so that the weights of a tile and the inputs of a run of pixels stay in cache;
+ * partial sums wait in y. The order of additions is fixed by the shapes alone.
+ *
+ * args: x, y, weights, bias (−1: none), table            lines
+ *       channels (per group), tiles (of MR, per group), outputs (per group), groups, window (K), mr
+ *       x channel stride, x block stride, x group stride   lines
+ *       y channel stride, y block stride, y group stride   lines
+ *       blocks, blocks per item, tiles per item, low, high (floats: clamp of the result), accumulate (y += …)
+ * table: [classes] then per class [taps, first tap, pixels of `blocks per item` blocks, first pixel], indices in words.
+ */
+enum {
+  CONV_X, CONV_Y, CONV_W, CONV_BIAS, CONV_TABLE,
+  CONV_CHANNELS, CONV_TILES, CONV_OUTPUTS, CONV_GROUPS, CONV_WINDOW, CONV_MR_ARG,
+  CONV_XC, CONV_XB, CONV_XG, CONV_YC, CONV_YB, CONV_YG,
+  CONV_BLOCKS, CONV_BLOCKS_PER_ITEM, CONV_TILES_PER_ITEM, CONV_LOW, CONV_HIGH, CONV_ACCUMULATE
+};
+
+#define CONV_CHUNK_TAPS 640   /* channels × taps taken at once: 8 × 640 floats of weights fill 20 KB of L1 */
+#define CONV_CHUNK_LINES 6144 /* input lines that a run of pixels may touch: 384 KB of L2 */
+
+typedef struct {
+  const int32_t *taps;   /* pairs */
+  int count, from, to;   /* taps; channels from … to−1 */
+  int window;
+  int64_t xc, yc;        /* floats */
+  int outputs;           /* of this tile, ≤ MR */
+  int first, last;       /* chunk of channels */
+  int accumulate;
+  const float *bias;
+  float low, high;
+} conv_tile;
+
+/* NP pixels × MR channels, parts PART … PART+NV−1 of each line. */
+INLINE void conv_micro(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels,
+                       const int MR, const int NP, const int NV, int part) {
+  vec acc[8][8];
+  const float *px[8];
+  float *py[8];
+#pragma GCC unroll 8
+  for (int p = 0; p < NP; p++) {
+    px[p] = x + (int64_t)pixels[2 * p] * LANES + part * VL;
+    py[p] = y + (int64_t)pixels[2 * p + 1] * LANES + part * VL;
+  }
+  int resume = !t->first || t->accumulate;
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++)
+#pragma GCC unroll 8
+    for (int v = 0; v < NP * NV; v++)
+      acc[m][v] = !resume ? splat(t->bias && m < t->outputs ? t->bias[m] : 0)
+                  : m < t->outputs ? load(py[v / NV] + m * t->yc + v % NV * VL) : splat(0);
+  for (int c = t->from; c < t->to; c++) {
+    int64_t channel = c * t->xc;
+    const float *wc = w + (int64_t)c * t->window * MR;
+    for (int k = 0; k < t->count; k++) {
+      int64_t offset = channel + (int64_t)t->taps[2 * k] * LANES;
+      const float *wk = wc + (int64_t)t->taps[2 * k + 1] * MR;
+      vec in[8];
+#pragma GCC unroll 8
+      for (int v = 0; v < NP * NV; v++) in[v] = load(px[v / NV] + offset + v % NV * VL);
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; m++)
+#pragma GCC unroll 8
+        for (int v = 0; v < NP * NV; v++) acc[m][v] += in[v] * wk[m];
+    }
+  }
+  if (t->last) {
+    vec low = splat(t->low), high = splat(t->high);
+    if (t->low > -3e38f || t->high < 3e38f)
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; m++)
+#pragma GCC unroll 8
+        for (int v = 0; v < NP * NV; v++) acc[m][v] = vmin(vmax(acc[m][v], low), high);
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++)
+    if (m < t->outputs)
+#pragma GCC unroll 8
+      for (int v = 0; v < NP * NV; v++) store(py[v / NV] + m * t->yc + v % NV * VL, acc[m][v]);
+}
+
+/* The register tile of the machine: NP pixels of NV parts for MR channels. */
+#if VL == 16
+#define CONV_NP 3
+#define CONV_NV 1
+#elif VL == 8
+#define CONV_NP 1
+#define CONV_NV 2
+#elif defined(__aarch64__)
+#define CONV_NP 1
+#define CONV_NV 4
+#else
+#define CONV_NP 1
+#define CONV_NV 2
+#endif
+
+typedef void conv_run_fn(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels, int count);
+
+#define CONV_RUN(MR, NP1)                                                                                      \
+  static void conv_run_##MR(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels, \
+                            int count) {                                                                       \
+    int p = 0;                                                                                                 \
+    for (; p + NP1 <= count; p += NP1)                                                                         \
+      for (int part = 0; part < PARTS; part += CONV_NV)                                                        \
+        conv_micro(t, x, y, w, pixels + 2 * p, MR, NP1, CONV_NV, part);                                        \
+    if (NP1 > 2 && p + 2 <= count) {                                                                           \
+      for (int part = 0; part < PARTS; part += CONV_NV)                                                        \
+        conv_micro(t, x, y, w, pixels + 2 * p, MR, 2, CONV_NV, part);                                          \
+      p += 2;                                                                                                  \
+    }                                                                                                          \
+    for (; p < count; p++)                                                                                     \
+      for (int part = 0; part < PARTS; part += CONV_NV)                                                        \
+        conv_micro(t, x, y, w, pixels + 2 * p, MR, 1, CONV_NV, part);                                          \
+  }
+#if VL == 16
+#define CONV_MR 8
+CONV_RUN(8, 3)
+CONV_RUN(4, 4)
+CONV_RUN(2, 4)
+CONV_RUN(1, 8)
+#else
+#if VL == 8 || defined(__aarch64__)
+#define CONV_MR 6
+CONV_RUN(6, CONV_NP)
+#else
+#define CONV_MR 4
+#endif
+CONV_RUN(4, CONV_NP)
+CONV_RUN(2, 2)
+CONV_RUN(1, 4)
+#endif
+
+INLINE conv_run_fn *conv_run(int mr) {
+  switch (mr) {
+    case CONV_MR:
+#if VL == 16
+      return conv_run_8;
+#elif VL == 8 || defined(__aarch64__)
+      return conv_run_6;
+#else
+      return conv_run_4;
+#endif
+#if CONV_MR != 4
+    case 4: return conv_run_4;
+#endif
+    case 2: return conv_run_2;
+    default: return conv_run_1;
+  }
+}
+
+static void conv(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const int32_t *table = ints_at(base, a[CONV_TABLE]);
+  int mr = a[CONV_MR_ARG], tiles = a[CONV_TILES], per = a[CONV_TILES_PER_ITEM];
+  int runs = (tiles + per - 1) / per;
+  int run = item % runs, group = item / runs % a[CONV_GROUPS], some = item / runs / a[CONV_GROUPS];
+  int block = some * a[CONV_BLOCKS_PER_ITEM];
+  int blocks = min_int(a[CONV_BLOCKS_PER_ITEM], a[CONV_BLOCKS] - block);
+  int tile_to = min_int(tiles, (run + 1) * per);
+  int channels = a[CONV_CHANNELS], window = a[CONV_WINDOW], outputs = a[CONV_OUTPUTS];
+  const float *x = at(base, a[CONV_X]) + ((int64_t)block * a[CONV_XB] + (int64_t)group * a[CONV_XG]) * LANES;
+  float *y = at(base, a[CONV_Y]) + ((int64_t)block * a[CONV_YB] + (int64_t)group * a[CONV_YG]) * LANES;
+  int64_t tile_words = (int64_t)channels * window * mr;
+  const float *w = at(base, a[CONV_W]) + (int64_t)group * tiles * tile_words;
+  const float *bias = a[CONV_BIAS] < 0 ? 0 : at(base, a[CONV_BIAS]) + (int64_t)group * outputs;
+  conv_run_fn *do_run = conv_run(mr);
+
+  conv_tile t = {.window = window, .xc = (int64_t)a[CONV_XC] * LANES, .yc = (int64_t)a[CONV_YC] * LANES,
+                 .accumulate = a[CONV_ACCUMULATE], .low = as_float(a[CONV_LOW]), .high = as_float(a[CONV_HIGH])};
+  for (int k = 0; k < table[0]; k++) {
+    const int32_t *entry = table + 1 + 4 * k;
+    const int32_t *pixels = table + entry[3];
+    int count = entry[2] / a[CONV_BLOCKS_PER_ITEM] * blocks;
+    t.count = entry[0];
+    t.taps = table + entry[1];
+    int chunk = max_int(1, min_int(channels, CONV_CHUNK_TAPS / max_int(1, t.count)));
+    int stretch = max_int(24, CONV_CHUNK_LINES / chunk / 24 * 24);
+    for (int from = 0; from < channels; from += chunk) {
+      t.from = from;
+      t.to = min_int(channels, from + chunk);
+      t.first = from == 0;
+      t.last = t.to == channels;
+      for (int p = 0; p < count; p += stretch)
+        for (int tile = run * per; tile < tile_to; tile++) {
+          t.outputs = min_int(mr, outputs - tile * mr);
+          t.bias = bias ? bias + tile * mr : 0;
+          do_run(&t, x, y + tile * mr * t.yc, w + tile * tile_words, pixels + 2 * p, min_int(stretch, count - p));
+        }
+    }
+  }
+}
+
+/*
+ * Weights in the order that `conv` reads them. Destination [group][tile][channel][window][mr], zero where a tile
+ * reaches beyond the outputs; element (o, c, k) comes from w[group·gs + o·os + c·cs + (flip ? window−1−k : k)].
+ * args: w, packed (lines), outputs, channels, window, mr, tiles, gs, os, cs (floats), flip. Item: one tile of one group.
+ */
+static void conv_pack(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  int outputs = a[2], channels = a[3], window = a[4], mr = a[5], tiles = a[6], flip = a[10];
+  int group = item / tiles, tile = item % tiles;
+  const float *w = at(base, a[0]) + (int64_t)group * a[7];
+  float *to = at(base, a[1]) + (int64_t)item * channels * window * mr;
+  for (int m = 0; m < mr; m++) {
+    int o = tile * mr + m;
+    for (int c = 0; c < channels; c++) {
+      const float *from = w + (int64_t)o * a[8] + (int64_t)c * a[9];
+      float *row = to + (int64_t)c * window * mr + m;
+      for (int k = 0; k < window; k++) row[k * mr] = o < outputs ? from[flip ? window - 1 - k : k] : 0;
+    }
+  }
+}
+
+/*
+ * The weight gradient: for every (o, c, tap) the dot product of dy[o] and the shifted x[c] over samples and pixels.
+ * A register tile is 8 outputs × 3 (channel, tap) pairs; over a stretch of pixels the 8 rows of dy stay in L1 while all
+ * channels and taps pass by; sums rest in `scratch` [8][channels][window] lines between stretches.
+ *
+ * args: x, dy, dw, table, scratch (lines), scratch lines per thread,
+ *       channels, outputs (per group), groups, window, x channel/block/group stride, dy channel/block/group stride,
+ *       blocks, blocks per table, channels per item, channel items, accumulate (dw += …)
+ * The table is conv's (forward geometry). Item: one tile of 8 outputs and one run of channels of one group.
+ */
+enum {
+  CW_X, CW_DY, CW_DW, CW_TABLE, CW_SCRATCH, CW_SCRATCH_LINES, CW_CHANNELS, CW_OUTPUTS, CW_GROUPS, CW_WINDOW,
+  CW_XC, CW_XB, CW_XG, CW_YC, CW_YB, CW_YG, CW_BLOCKS, CW_BLOCKS_PER_TABLE, CW_RUN, CW_RUNS, CW_ACCUMULATE
+};
+#if VL == 16
+#define CW_MO 8
+#define CW_MT 3
+#elif VL == 8 || !defined(__aarch64__)
+#define CW_MO 4
+#define CW_MT 3
+#else
+#define CW_MO 8
+#define CW_MT 3
+#endif
+#define CW_STRETCH 32
+
+/* MO outputs × MT shifted inputs over `count` pixels; sums of (o, t) at sum[o·so + st[t]]. */
+INLINE void cw_micro(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels, int count, float *sum,
+                     int64_t so, const int64_t *st, const int MO, const int MT) {
+  for (int part = 0; part < LANES; part += VL) {
+    vec acc[8][3];
+#pragma GCC unroll 8
+    for (int o = 0; o < MO; o++)
+#pragma GCC unroll 3
+      for (int t = 0; t < MT; t++) acc[o][t] = load(sum + o * so + st[t] + part);
+    for (int p = 0; p < count; p++) {
+      int64_t in = (int64_t)pixels[2 * p] * LANES + part, out = (int64_t)pixels[2 * p + 1] * LANES + part;
+      vec x[3];
+#pragma GCC unroll 3
+      for (int t = 0; t < MT; t++) x[t] = load(xs[t] + in);
+#pragma GCC unroll 8
+      for (int o = 0; o < MO; o++) {
+        vec d = load(dy + o * yc + out);
+#pragma GCC unroll 3
+        for (int t = 0; t < MT; t++) acc[o][t] += d * x[t];
+      }
+    }
+#pragma GCC unroll 8
+    for (int o = 0; o < MO; o++)
+#pragma GCC unroll 3
+      for (int t = 0; t < MT; t++) store(sum + o * so + st[t] + part, acc[o][t]);
+  }
+}
+
+typedef void cw_fn(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels, int count, float *sum,
+                   int64_t so, const int64_t *st);
+#define CW(MO, MT)                                                                                          \
+  static void cw_##MO##_##MT(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels,    \
+                             int count, float *sum, int64_t so, const int64_t *st) {                        \
+    cw_micro(xs, dy, yc, pixels, count, sum, so, st, MO, MT);                                               \
+  }
+CW(1, 1) CW(1, 2) CW(1, 3) CW(2, 1) CW(2, 2) CW(2, 3) CW(4, 1) CW(4, 2) CW(4, 3)
+#if CW_MO == 8
+CW(8, 1) CW(8, 2) CW(8, 3)
+#endif
+
+static cw_fn *const cw_table[4][3] = {
+    {cw_1_1, cw_1_2, cw_1_3}, {cw_2_1, cw_2_2, cw_2_3}, {cw_4_1, cw_4_2, cw_4_3},
+#if CW_MO == 8
+    {cw_8_1, cw_8_2, cw_8_3},
+#endif
+};
+
+static void conv_weight(const int32_t *a, char *base, int item, int thread) {
+  const int32_t *table = ints_at(base, a[CW_TABLE]);
+  int channels = a[CW_CHANNELS], outputs = a[CW_OUTPUTS], window = a[CW_WINDOW], blocks = a[CW_BLOCKS];
+  int tiles = (outputs + CW_MO - 1) / CW_MO;
+  int run = item % a[CW_RUNS], tile = item / a[CW_RUNS] % tiles, group = item / a[CW_RUNS] / tiles;
+  int c_from = run * a[CW_RUN], c_to = min_int(channels, c_from + a[CW_RUN]);
+  int o_from = tile * CW_MO, mo = min_int(CW_MO, outputs - o_from);
+  int64_t xc = (int64_t)a[CW_XC] * LANES, yc = (int64_t)a[CW_YC] * LANES;
+  const float *x = at(base, a[CW_X]) + (int64_t)group * a[CW_XG] * LANES;
+  const float *dy = at(base, a[CW_DY]) + ((int64_t)group * a[CW_YG]) * LANES + o_from * yc;
+  float *sums = at(base, a[CW_SCRATCH]) + (int64_t)thread * a[CW_SCRATCH_LINES] * LANES;
+  int pairs = (c_to - c_from) * window;
+  int64_t so = (int64_t)pairs * LANES;
+  for (int64_t i = 0; i < CW_MO * so; i += VL) store(sums + i, splat(0));
+
+  for (int block = 0; block < blocks; block += a[CW_BLOCKS_PER_TABLE]) {
+    int some = min_int(a[CW_BLOCKS_PER_TABLE], blocks - block);
+    const float *xb = x + (int64_t)block * a[CW_XB] * LANES, *dyb = dy + (int64_t)block * a[CW_YB] * LANES;
+    for (int k = 0; k < table[0]; k++) {
+      const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
+      int count = entry[2] / a[CW_BLOCKS_PER_TABLE] * some, pairs_here = (c_to - c_from) * entry[0];
+      for (int p = 0; p < count; p += CW_STRETCH) {
+        const int32_t *pixels = table + entry[3] + 2 * p;
+        int stretch = min_int(CW_STRETCH, count - p);
+        for (int pair = 0; pair < pairs_here; pair += CW_MT) {
+          int mt = min_int(CW_MT, pairs_here - pair);
+          const float *xs[3];
+          int64_t st[3];
+          for (int t = 0; t < mt; t++) {
+            int c = (pair + t) / entry[0], tap = (pair + t) % entry[0];
+            xs[t] = xb + (c_from + c) * xc + (int64_t)taps[2 * tap] * LANES;
+            st[t] = ((int64_t)c * window + taps[2 * tap + 1]) * LANES;
+          }
+          for (int o = 0; o < mo;) {
+            int rank = mo - o >= 8 ? 3 : mo - o >= 4 ? 2 : mo - o >= 2 ? 1 : 0;
+            if (CW_MO < 8 && rank == 3) rank = 2;
+            cw_table[rank][mt - 1](xs, dyb + o * yc, yc, pixels, stretch, sums + o * so, so, st);
+            o += 1 << rank;
+          }
+        }
+      }
+    }
+  }
+  float *dw = at(base, a[CW_DW]) + ((int64_t)group * outputs + o_from) * channels * window + (int64_t)c_from * window;
+  for (int o = 0; o < mo; o++)
+    for (int i = 0; i < pairs; i++) {
+      vec total = load(sums + o * so + (int64_t)i * LANES);
+      for (int part = VL; part < LANES; part += VL) total += load(sums + o * so + (int64_t)i * LANES + part);
+      float *to = dw + (int64_t)o * channels * window + i;
+      *to = (a[CW_ACCUMULATE] ? *to : 0) + lane_sum(total);
+    }
+}

@@ -1,0 +1,16 @@
+/*
+ * The kernels, one translation unit for both targets. To add one: write its file, include it, name it in KERNELS.
+ * Programs refer to kernels by their place in the list; the host reads the names from `espalier_kernel_names`.
+ */
+#include "base.h"
+#include "fill.c"
+#include "conv.c"
+
+#define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight)
+
+#define ENTRY(name) name,
+static kernel *const kernels[] = {KERNELS(ENTRY)};
+#define NAME(name) #name ","
+static const char kernel_names[] = KERNELS(NAME);
+
+#include "program.c"
