@@ -45,6 +45,20 @@ export const attr = {
   tensor: reader('tensor'),
 };
 
+/** What an opaque attribute's value is: the attribute as protobuf, and the enclosing graph's values its subgraphs use. */
+export interface Opaque {
+  bytes: Uint8Array;
+  uses: string[];
+}
+
+/** Names of all values a node uses: its inputs, and what its subgraphs (If, Loop, Scan) take from the enclosing graph. */
+export function usedValues(node: Node): string[] {
+  const inner = Object.values(node.attributes).flatMap((attribute) =>
+    attribute.type === 'opaque' ? (attribute.value as Opaque).uses : [],
+  );
+  return [...node.inputs.filter((name) => name !== ''), ...inner];
+}
+
 /** Whether the node carries the attribute. */
 export const hasAttribute = (node: Node, name: string): boolean => node.attributes[name] !== undefined;
 

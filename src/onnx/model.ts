@@ -62,6 +62,8 @@ export interface Source {
   modelVersion: number;
   doc: string;
   metadata: Record<string, string>;
+  /** What a `Graph` has no word for (functions, notes on nodes and values), as protobuf; carried through unread. */
+  carried?: Uint8Array;
 }
 
 export interface Graph {
