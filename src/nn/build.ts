@@ -6,7 +6,16 @@
  * (`layer1.0.conv1.weight`, `bn1.running_mean`); every other node is named after its input (`bn1.relu`).
  */
 import { fail } from '../base/errors.js';
-import type { Attribute, Graph, Tensor, Value } from '../onnx/model.js';
+import {
+  type Attribute,
+  float,
+  floatTensor,
+  type Graph,
+  int,
+  intList,
+  intTensor,
+  sizeOf,
+} from '../onnx/index.js';
 import { he, type Initialization, type Initialize, initialized, ones, zeros } from './initialize.js';
 
 /** A value in the making; `shape` is without the batch: [C, H, W], or [F] once flattened. */
@@ -62,9 +71,6 @@ const largestTensor = 2 ** 29 - 1024;
 
 const pair = (value: number | [number, number]): [number, number] =>
   typeof value === 'number' ? [value, value] : value;
-const int = (value: number): Attribute => ({ type: 'int', value });
-const ints = (value: number[]): Attribute => ({ type: 'ints', value });
-const float = (value: number): Attribute => ({ type: 'float', value });
 
 /** Opens a graph. Throws a UserError where an image becomes too small for a layer, or a parameter too large for a file. */
 export function builder({ name: network, seed, initialization = he }: BuilderOptions) {
@@ -96,8 +102,7 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
   }
 
   function parameter(name: string, shape: number[], initialize: Initialize): string {
-    const size = shape.reduce((product, length) => product * length, 1);
-    if (size > largestTensor)
+    if (sizeOf(shape) > largestTensor)
       fail(
         `The network ${network} would need ${shape.join(' × ')} values in ${name}, more than an ONNX file can hold; make it narrower or its images smaller.`,
       );
@@ -105,16 +110,15 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
     return name;
   }
 
-  function constant(name: string, tensor: Tensor): string {
-    graph.initializers.set(name, tensor);
+  function integers(name: string, values: number[]): string {
+    graph.initializers.set(name, intTensor([values.length], values));
     return name;
   }
 
-  const integers = (name: string, values: number[]) =>
-    constant(name, { dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) });
-
-  const scalar = (name: string, value: number) =>
-    constant(name, { dtype: 'float32', shape: [], data: Float32Array.of(value) });
+  function scalar(name: string, value: number): string {
+    graph.initializers.set(name, floatTensor([], [value]));
+    return name;
+  }
 
   /** Adds a node with one output that bears the node's name. */
   function node(
@@ -149,10 +153,11 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
       );
     return {
       image,
-      attributes: { kernel_shape: ints(kernelShape), strides: ints(strides), pads: ints(pads) } as Record<
-        string,
-        Attribute
-      >,
+      attributes: {
+        kernel_shape: intList(kernelShape),
+        strides: intList(strides),
+        pads: intList(pads),
+      } as Record<string, Attribute>,
     };
   }
 
@@ -179,7 +184,7 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
       if (bias) inputs.push(parameter(`${name}.bias`, [out], initialization.bias(shape)));
       return node('Conv', name, inputs, [out, ...image], {
         ...attributes,
-        dilations: ints([dilation, dilation]),
+        dilations: intList([dilation, dilation]),
         group: int(groups),
       });
     },
@@ -229,8 +234,7 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
     },
 
     flatten(x: Signal): Signal {
-      const size = x.shape.reduce((product, length) => product * length, 1);
-      return node('Flatten', unique(`${x.name}.flat`), [x.name], [size], { axis: int(1) });
+      return node('Flatten', unique(`${x.name}.flat`), [x.name], [sizeOf(x.shape)], { axis: int(1) });
     },
 
     /** [F] → [out]: Gemm with the weight as [out, F], like PyTorch's Linear. */
@@ -278,7 +282,7 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
             names.forEach((value, i) => {
               if (value === signal.name) names[i] = name;
             });
-        graph.outputs.push({ name, dtype: 'float32', shape: ['N', ...signal.shape] } satisfies Value);
+        graph.outputs.push({ name, dtype: 'float32', shape: ['N', ...signal.shape] });
       }
       return graph;
     },

@@ -1,5 +1,7 @@
 /** Networks: their first values, a builder, and a zoo. */
 export * from './build.js';
-export * from './initialize.js';
+export type { Initialization, Initialize, KaimingOptions } from './initialize.js';
+export * as initialize from './initialize.js';
+export { nearest } from './nearest.js';
 export { buildNetwork, zoo } from './zoo/index.js';
 export type { Network, NetworkOptions, Shortcut, Stem } from './zoo/network.js';

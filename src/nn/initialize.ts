@@ -12,7 +12,7 @@
  * {@link initialized}), a parameter's first value depends on nothing else in the network.
  */
 import { normal, type Random, random, uniform, word } from '../base/random.js';
-import type { Tensor } from '../onnx/model.js';
+import { floatTensor, sizeOf, type Tensor } from '../onnx/index.js';
 
 /** Draws the values of a parameter of this shape, row-major. */
 export type Initialize = (shape: readonly number[], stream: Random) => Float32Array;
@@ -24,14 +24,12 @@ export interface KaimingOptions {
   a?: number;
 }
 
-const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1);
-
 /**
  * Inputs per output and outputs per input of a weight [out, in / groups, …kernel] or [out, in], as PyTorch counts them:
  * fan_out takes no account of groups.
  */
 export function fans(shape: readonly number[]): { in: number; out: number } {
-  const field = size(shape.slice(2));
+  const field = sizeOf(shape.slice(2));
   return { in: shape[1] * field, out: shape[0] * field };
 }
 
@@ -41,7 +39,7 @@ const draw =
     deviation: (shape: readonly number[]) => number,
   ): Initialize =>
   (shape, stream) => {
-    const values = new Float32Array(size(shape));
+    const values = new Float32Array(sizeOf(shape));
     const sigma = deviation(shape);
     for (let i = 0; i < values.length; i++) values[i] = one(stream, sigma);
     return values;
@@ -70,7 +68,7 @@ export const normalOf = (deviation: number) => draw(gaussian, () => deviation);
 export const constant =
   (value: number): Initialize =>
   (shape) =>
-    new Float32Array(size(shape)).fill(value);
+    new Float32Array(sizeOf(shape)).fill(value);
 export const zeros = constant(0);
 export const ones = constant(1);
 
@@ -100,8 +98,4 @@ export const initialized = (
   shape: readonly number[],
   seed: number,
   initialize: Initialize,
-): Tensor => ({
-  dtype: 'float32',
-  shape: [...shape],
-  data: initialize(shape, random(seed, 'initialize', name)),
-});
+): Tensor => floatTensor(shape, initialize(shape, random(seed, 'initialize', name)));
