@@ -1,0 +1,88 @@
+/**
+ * Builds the native addon with the C compiler that is here ($CC or cc), for the processor that is here.
+ *
+ * Does nothing when what is built is what would be built. Never fails: without a compiler, or if it chokes, espalier
+ * runs on WebAssembly and one line says so. Needs dist/ (tsc) for the addon's place.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { addonPath, processor } from '../dist/engine/native/addon.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const compiler = process.env.CC || 'cc';
+const source = join(root, 'src/engine/native/addon.c');
+const kernels = join(root, 'src/engine/kernels');
+const target = addonPath();
+
+const common = ['-std=gnu11', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
+const shape = [
+  '-shared',
+  '-fPIC',
+  '-pthread',
+  '-fvisibility=hidden',
+  '-DNAPI_VERSION=8',
+  '-Wall',
+  '-Wno-psabi',
+];
+const host = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+/** The processor's own instructions, as this compiler spells them; the last choice always works. */
+const tunings = process.arch === 'arm64' ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''];
+
+function stamp() {
+  const hash = createHash('sha256')
+    .update(readFileSync(source))
+    .update(readFileSync(fileURLToPath(import.meta.url)));
+  for (const name of readdirSync(kernels).sort()) hash.update(name).update(readFileSync(join(kernels, name)));
+  return JSON.stringify({ processor: processor(), compiler, sources: hash.digest('hex') });
+}
+
+function say(words) {
+  process.stderr.write(`espalier: the native engine is not built (${words}); WebAssembly will be used.\n`);
+}
+
+function compile(output) {
+  const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
+  let complaint = '';
+  for (const tuning of tunings) {
+    const flags = [...common, ...shape, ...host, ...(tuning ? [tuning] : []), `-I${headers}`];
+    const { status, stderr } = spawnSync(compiler, [...flags, source, '-o', output], { encoding: 'utf8' });
+    if (status === 0) {
+      process.stderr.write(stderr);
+      return true;
+    }
+    complaint = stderr;
+  }
+  process.stderr.write(complaint);
+  say(`${compiler} could not compile it`);
+  return false;
+}
+
+function build() {
+  const wanted = stamp();
+  if (existsSync(target) && existsSync(`${target}.json`) && readFileSync(`${target}.json`, 'utf8') === wanted)
+    return;
+  if (process.platform === 'win32') return say('only Linux and macOS are prepared for');
+  try {
+    execFileSync(compiler, ['--version'], { stdio: 'ignore' });
+  } catch {
+    return say(`there is no C compiler named ${compiler}`);
+  }
+  mkdirSync(dirname(target), { recursive: true });
+  const partial = `${target}.${process.pid}`;
+  if (compile(partial)) {
+    rmSync(`${target}.json`, { force: true });
+    renameSync(partial, target);
+    writeFileSync(`${target}.json`, wanted);
+  }
+  rmSync(partial, { force: true });
+}
+
+try {
+  build();
+} catch (error) {
+  say(error.message);
+}

@@ -1,0 +1,171 @@
+/**
+ * The seam between TypeScript and the kernels: a memory, and programs that run over it. What a program is, see
+ * kernels/program.c. Everything above knows only this interface, not which of the two ways stands behind it.
+ */
+import { availableParallelism } from 'node:os';
+import { fail } from '../base/errors.js';
+import { type Driver, LINE, Unavailable } from './driver.js';
+import { openNative } from './native/native.js';
+import { createSpace } from './space.js';
+import { openWasm } from './wasm/wasm.js';
+
+/** Memory is addressed in lines of 64 bytes; line 0 is never given out and stands for "none". */
+export interface Machine {
+  readonly kind: 'native' | 'wasm';
+  /** For people: 'native, AVX-512, 2 threads'. */
+  readonly description: string;
+  readonly threads: number;
+  /** Floats in a vector register: VL of kernels/base.h. */
+  readonly lanesPerVector: number;
+  /** A kernel's number in programs, by its name in C. */
+  readonly kernels: ReadonlyMap<string, number>;
+  /** The line where `bytes` bytes, all zero, now begin; from a page up, at a page. Throws UserError when memory is short. */
+  allocate(bytes: number): number;
+  /** Gives a block back. Views of it must not be used any more. */
+  free(line: number): void;
+  /** Live views, `length` in elements; they stay valid, whatever is allocated later, until close. */
+  floats(line: number, length: number): Float32Array;
+  doubles(line: number, length: number): Float64Array;
+  ints(line: number, length: number): Int32Array;
+  bytes(line: number, length: number): Uint8Array;
+  /**
+   * Runs the program at a line, off this thread; runs asked for meanwhile wait their turn. To the doubles at line
+   * `profile` it adds, for each thread t from line `profile + t · profileStride(steps)` on, the nanoseconds spent in the
+   * kernels of each step, then those of the whole run.
+   */
+  run(program: number, profile?: number): Promise<void>;
+  /** Waits for the runs asked for, then ends the threads and gives the memory back; views become empty or stale. */
+  close(): Promise<void>;
+}
+
+export interface MachineOptions {
+  /** Default: ESPALIER_ENGINE, else native where it is to be had. */
+  engine?: 'native' | 'wasm';
+  /** Default: ESPALIER_THREADS, else the cores there are. */
+  threads?: number;
+}
+
+/** Lines between the profiles of two threads, for a program of `steps` steps. */
+export const profileStride = (steps: number): number => Math.ceil(((steps + 1) * 8) / LINE);
+
+const MOST_THREADS = 256;
+let fallbackTold = false;
+
+/** Opens a machine. Throws UserError on settings that cannot be met. */
+export async function openMachine(options: MachineOptions = {}): Promise<Machine> {
+  const engine = options.engine ?? process.env.ESPALIER_ENGINE;
+  const threads = threadCount(options.threads ?? process.env.ESPALIER_THREADS);
+  switch (engine) {
+    case 'native':
+    case 'wasm':
+      return machineOf(await openOnly(engine, threads));
+    case undefined:
+    case '':
+      return machineOf(await openBest(threads));
+    default:
+      return fail(
+        `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,
+      );
+  }
+}
+
+function threadCount(asked: number | string | undefined): number {
+  if (asked === undefined || asked === '') return Math.min(availableParallelism(), MOST_THREADS);
+  const threads = Number(asked);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS) return threads;
+  return fail(
+    `The number of threads is "${asked}", but must be a whole number from 1 to ${MOST_THREADS}: correct --threads or ESPALIER_THREADS.`,
+  );
+}
+
+async function openOnly(engine: 'native' | 'wasm', threads: number): Promise<Driver> {
+  try {
+    return await (engine === 'native' ? openNative(threads) : openWasm(threads));
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    const other = engine === 'native' ? 'wasm' : 'native';
+    return fail(
+      `The ${engine} engine cannot be used: ${error.message}; ESPALIER_ENGINE=${other} takes the other one.`,
+    );
+  }
+}
+
+async function openBest(threads: number): Promise<Driver> {
+  try {
+    return openNative(threads);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    if (!fallbackTold)
+      process.stderr.write(`espalier: slower without the native engine: ${error.message}.\n`);
+    fallbackTold = true;
+    return openOnly('wasm', threads);
+  }
+}
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6)} MB`;
+
+function machineOf(driver: Driver): Machine {
+  const space = createSpace(driver.first, driver.limit);
+  let last: Promise<void> = Promise.resolve();
+  let closed: Promise<void> | undefined;
+
+  const alive = () => {
+    if (closed) throw new Error('the machine is closed');
+  };
+
+  function allocate(bytes: number): number {
+    alive();
+    const lines = Math.max(1, Math.ceil(bytes / LINE));
+    const line = space.take(lines);
+    if (line !== undefined && driver.reach(line + lines)) return line;
+    if (line !== undefined) space.give(line);
+    return fail(
+      `Not enough memory: ${inMegabytes(lines)} more are needed and the ${driver.kind} engine has ${inMegabytes(space.free())} left of ${inMegabytes(driver.limit)}; take a smaller batch or network.`,
+    );
+  }
+
+  function view<View>(
+    type: { new (buffer: ArrayBufferLike, offset: number, length: number): View; BYTES_PER_ELEMENT: number },
+    line: number,
+    length: number,
+  ): View {
+    alive();
+    const { buffer, offset } = driver.buffer(line, length * type.BYTES_PER_ELEMENT);
+    return new type(buffer, offset, length);
+  }
+
+  function run(program: number, profile = 0): Promise<void> {
+    if (closed) return Promise.reject(new Error('the machine is closed'));
+    const result = last.then(() => driver.run(program, profile));
+    last = result.catch(() => {});
+    return result;
+  }
+
+  return {
+    kind: driver.kind,
+    description: `${driver.kind}, ${driver.vector}, ${plural(driver.threads, 'thread')}`,
+    threads: driver.threads,
+    lanesPerVector: driver.lanes,
+    kernels: new Map(
+      driver.names
+        .split(',')
+        .slice(0, -1)
+        .map((name, i) => [name, i]),
+    ),
+    allocate,
+    free(line) {
+      alive();
+      driver.zero(line, space.give(line));
+    },
+    floats: (line, length) => view(Float32Array, line, length),
+    doubles: (line, length) => view(Float64Array, line, length),
+    ints: (line, length) => view(Int32Array, line, length),
+    bytes: (line, length) => view(Uint8Array, line, length),
+    run,
+    close() {
+      closed ??= last.then(() => driver.close());
+      return closed;
+    },
+  };
+}
