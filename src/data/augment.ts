@@ -12,7 +12,9 @@ import { centreBox, crop, resize, resizeBox } from './resize.js';
 /** What to do with an image before it enters a batch; the steps apply in the order of the fields. */
 export interface Augmentation {
   /** ImageNet's training crop: a random part of the area and aspect ratio, resized (`true`: 0.08–1 and 3/4–4/3). */
-  readonly resizedCrop?: boolean | { readonly scale?: readonly [number, number]; readonly ratio?: readonly [number, number] };
+  readonly resizedCrop?:
+    | boolean
+    | { readonly scale?: readonly [number, number]; readonly ratio?: readonly [number, number] };
   /** ImageNet's evaluation crop: the shorter side resized to `resize` pixels, then the centre. */
   readonly centreCrop?: { readonly resize: number };
   /** CIFAR's crop: pad every side by `padding` pixels, then cut the image's size out at random. */
@@ -32,13 +34,16 @@ export type Transform = (image: Image, stream: Random) => Image;
 export function augmentation(options: Augmentation, shape: ImageShape): Transform {
   const [, height, width] = shape;
   const steps: Transform[] = [];
-  if (options.resizedCrop) steps.push(resizedCrop(options.resizedCrop === true ? {} : options.resizedCrop, shape));
+  if (options.resizedCrop)
+    steps.push(resizedCrop(options.resizedCrop === true ? {} : options.resizedCrop, shape));
   if (options.centreCrop) steps.push(centreCrop(options.centreCrop.resize, shape));
   if (options.crop) steps.push(paddedCrop(options.crop.padding, options.crop.mode));
   if (options.flip) steps.push((image, stream) => (uniform(stream) < 0.5 ? mirror(image) : image));
   return (image, stream) => {
     for (const step of steps) image = step(image, stream);
-    return image.height === height && image.width === width ? image : resizeBox(image, centreBox(image, shape), shape);
+    return image.height === height && image.width === width
+      ? image
+      : resizeBox(image, centreBox(image, shape), shape);
   };
 }
 
@@ -119,7 +124,8 @@ export function resizedCrop(
       `A random resized crop cannot have scale ${scale.join('–')} and ratio ${ratio.join('–')}; give scales within 0–1 and positive ratios, the smaller first.`,
     );
   }
-  const between = (stream: Random, [low, high]: readonly [number, number]) => low + (high - low) * uniform(stream);
+  const between = (stream: Random, [low, high]: readonly [number, number]) =>
+    low + (high - low) * uniform(stream);
   const logarithms = [Math.log(ratio[0]), Math.log(ratio[1])] as const;
   return (image, stream) => {
     for (let attempt = 0; attempt < 10; attempt++) {
@@ -163,5 +169,7 @@ export function centreCrop(shorter: number, shape: ImageShape): Transform {
 }
 
 function blank(image: Image): Uint8Array | Float32Array {
-  return image.data instanceof Uint8Array ? new Uint8Array(image.data.length) : new Float32Array(image.data.length);
+  return image.data instanceof Uint8Array
+    ? new Uint8Array(image.data.length)
+    : new Float32Array(image.data.length);
 }

@@ -52,7 +52,8 @@ export function batchCount(split: Split, options: Pick<BatchOptions, 'batch' | '
  */
 export async function* batches(split: Split, options: BatchOptions): AsyncGenerator<Batch, void, undefined> {
   const { batch, seed = 0, epoch = 0, start = 0, shuffle = false } = options;
-  if (!(Number.isInteger(batch) && batch > 0)) fail(`A batch cannot hold ${batch} images; give a whole number above 0.`);
+  if (!(Number.isInteger(batch) && batch > 0))
+    fail(`A batch cannot hold ${batch} images; give a whole number above 0.`);
   const order = shuffle
     ? permutation(random(seed, 'shuffle', epoch), split.length)
     : Uint32Array.from({ length: split.length }, (_, index) => index);
@@ -82,7 +83,11 @@ async function assemble(split: Split, indices: Uint32Array, index: number, prepa
     while (taken < count) {
       const slot = taken++;
       const image = split.image(indices[slot]);
-      prepare(image instanceof Promise ? await image : image, indices[slot], images.subarray(slot * size, (slot + 1) * size));
+      prepare(
+        image instanceof Promise ? await image : image,
+        indices[slot],
+        images.subarray(slot * size, (slot + 1) * size),
+      );
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, lane));
@@ -105,17 +110,26 @@ function preparation(
  *
  * @throws UserError when the normalisation has another number of channels, or a standard deviation that is not positive.
  */
-export function normalizer(shape: ImageShape, normalize: Normalization): (image: Image, out: Float32Array) => void {
+export function normalizer(
+  shape: ImageShape,
+  normalize: Normalization,
+): (image: Image, out: Float32Array) => void {
   const [channels, height, width] = shape;
   const { mean, std, scale = 255 } = normalize;
-  if (![1, channels].includes(mean.length) || ![1, channels].includes(std.length) || !std.every((s) => s > 0)) {
+  if (
+    ![1, channels].includes(mean.length) ||
+    ![1, channels].includes(std.length) ||
+    !std.every((s) => s > 0)
+  ) {
     fail(
       `The normalisation ${mean.join(',')}/${std.join(',')} does not fit images of ${channels} channels; give ${channels} means and as many positive deviations.`,
     );
   }
   const value = (c: number, p: number) => (p / scale - (mean[c] ?? mean[0])) / (std[c] ?? std[0]);
   const plane = height * width;
-  const tables = Array.from({ length: channels }, (_, c) => Float32Array.from({ length: 256 }, (_, p) => value(c, p)));
+  const tables = Array.from({ length: channels }, (_, c) =>
+    Float32Array.from({ length: 256 }, (_, p) => value(c, p)),
+  );
   return ({ data }, out) => {
     for (let c = 0; c < channels; c++) {
       const end = (c + 1) * plane;

@@ -27,7 +27,9 @@ export function cifarSplit(files: readonly Found[], labelBytes: 1 | 2, classes: 
     checkLabels(labels, classes, path);
     return { bytes, labels };
   });
-  const starts = parts.map((_, part) => parts.slice(0, part).reduce((sum, { labels }) => sum + labels.length, 0));
+  const starts = parts.map((_, part) =>
+    parts.slice(0, part).reduce((sum, { labels }) => sum + labels.length, 0),
+  );
   const labels = Int32Array.from(parts.flatMap((part) => Array.from(part.labels)));
   return {
     length: labels.length,
@@ -36,7 +38,12 @@ export function cifarSplit(files: readonly Found[], labelBytes: 1 | 2, classes: 
     image: (index) => {
       const part = starts.findLastIndex((start) => start <= index);
       const offset = (index - starts[part]) * record + labelBytes;
-      return { data: parts[part].bytes.subarray(offset, offset + PIXELS), channels: 3, height: 32, width: 32 };
+      return {
+        data: parts[part].bytes.subarray(offset, offset + PIXELS),
+        channels: 3,
+        height: 32,
+        width: 32,
+      };
     },
   };
 }

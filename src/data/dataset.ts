@@ -77,10 +77,16 @@ export function subset(split: Split, indices: Uint32Array): Split {
  *
  * @throws UserError when the fraction leaves one of the parts empty.
  */
-export function splitValidation(split: Split, fraction: number, seed: number): { train: Split; validation: Split } {
+export function splitValidation(
+  split: Split,
+  fraction: number,
+  seed: number,
+): { train: Split; validation: Split } {
   const held = Math.round(split.length * fraction);
   if (!(held > 0 && held < split.length)) {
-    fail(`A validation fraction of ${fraction} of ${split.length} images leaves a part empty; take one between 0 and 1.`);
+    fail(
+      `A validation fraction of ${fraction} of ${split.length} images leaves a part empty; take one between 0 and 1.`,
+    );
   }
   const order = permutation(random(seed, 'validation'), split.length);
   return {
@@ -122,7 +128,9 @@ export function statistics(split: Split, scale: number): { mean: number[]; std: 
  * @throws UserError when it is anything else, or a standard deviation is not positive.
  */
 export function parseNormalize(text: string): { mean: number[]; std: number[] } {
-  const parts = text.split('/').map((part) => part.split(',').map((word) => (word.trim() ? Number(word) : Number.NaN)));
+  const parts = text
+    .split('/')
+    .map((part) => part.split(',').map((word) => (word.trim() ? Number(word) : Number.NaN)));
   const [mean, std] = parts;
   const valid =
     parts.length === 2 &&

@@ -12,7 +12,9 @@ export function readIdx({ path, bytes }: Found, rank: number): { dimensions: num
   const header = 4 + 4 * rank;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < header || view.getUint32(0) !== 0x800 + rank) {
-    fail(`${path} does not begin like an IDX file of bytes in ${rank} dimensions; it is damaged or another file: fetch it again.`);
+    fail(
+      `${path} does not begin like an IDX file of bytes in ${rank} dimensions; it is damaged or another file: fetch it again.`,
+    );
   }
   const dimensions = Array.from({ length: rank }, (_, d) => view.getUint32(4 + 4 * d));
   const data = bytes.subarray(header);

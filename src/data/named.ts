@@ -10,7 +10,15 @@ import type { Augmentation } from './augment.js';
 import { cifarSplit } from './cifar.js';
 import type { Split } from './dataset.js';
 import { idxSplit } from './idx.js';
-import { archiveSource, cacheDirectory, expandHome, type Found, folderSource, kindOf, type Source } from './source.js';
+import {
+  archiveSource,
+  cacheDirectory,
+  expandHome,
+  type Found,
+  folderSource,
+  kindOf,
+  type Source,
+} from './source.js';
 
 export type SetName = 'cifar10' | 'cifar100' | 'mnist' | 'fashion-mnist';
 
@@ -39,10 +47,9 @@ const cifar = (labelBytes: 1 | 2, classes: number) => (files: readonly Found[]) 
   test: cifarSplit(files.slice(-1), labelBytes, classes),
 });
 
-const idxFiles = ['train-images idx3', 'train-labels idx1', 't10k-images idx3', 't10k-labels idx1'].map((file) => [
-  `${file.replace(' ', '-')}-ubyte`,
-  `${file.replace(' ', '.')}-ubyte`,
-]);
+const idxFiles = ['train-images idx3', 'train-labels idx1', 't10k-images idx3', 't10k-labels idx1'].map(
+  (file) => [`${file.replace(' ', '-')}-ubyte`, `${file.replace(' ', '.')}-ubyte`],
+);
 
 const idx = (files: readonly Found[]) => ({
   train: idxSplit(files[0], files[1], 10),
@@ -116,12 +123,22 @@ export const isNamed = (name: string): name is SetName => Object.hasOwn(NAMED, n
 export type SetFiles = (Found & { name: string })[];
 
 /** The place of a named set: the one given, else under `directory` (ESPALIER_DATA), else in the cache. */
-export async function locate(name: SetName, explicit?: string, directory = process.env.ESPALIER_DATA): Promise<string> {
+export async function locate(
+  name: SetName,
+  explicit?: string,
+  directory = process.env.ESPALIER_DATA,
+): Promise<string> {
   const places = explicit
     ? [expandHome(explicit)]
     : [...(directory ? [join(expandHome(directory), name)] : []), cacheDirectory(name)];
   for (const place of places) {
-    if (await access(place).then(() => true, () => false)) return place;
+    if (
+      await access(place).then(
+        () => true,
+        () => false,
+      )
+    )
+      return place;
   }
   return fail(missing(name, `is not at ${places.join(' or ')}`));
 }
@@ -133,18 +150,27 @@ export async function locate(name: SetName, explicit?: string, directory = proce
  */
 export async function collect(name: SetName, place: string): Promise<SetFiles> {
   const { archive, subfolders, layouts } = NAMED[name];
-  const sources: Source[] = [];
-  if ((await kindOf(place)) === 'file') sources.push(await archiveSource(place));
-  else sources.push(folderSource(place, subfolders));
-  const packed = archive && join(place, archive);
-  for (const source of sources) {
+  const from = async (source: Source) => {
     for (const layout of layouts) {
       const files = await collectLayout(name, place, layout, source);
       if (files) return files;
     }
-    if (packed && sources.length === 1 && (await kindOf(packed)) === 'file') sources.push(await archiveSource(packed));
+    return undefined;
+  };
+  if ((await kindOf(place)) === 'file') {
+    return (await from(await archiveSource(place))) ?? fail(missing(name, `is not in the archive ${place}`));
   }
-  return fail(missing(name, `has none of its files in ${place} (looked for ${layouts.map((l) => l[0][0]).join(' or ')})`));
+  const packed = join(place, archive ?? '');
+  return (
+    (await from(folderSource(place, subfolders))) ??
+    ((await kindOf(packed)) === 'file' ? await from(await archiveSource(packed)) : undefined) ??
+    fail(
+      missing(
+        name,
+        `has none of its files in ${place} (looked for ${layouts.map((l) => l[0][0]).join(' or ')})`,
+      ),
+    )
+  );
 }
 
 async function collectLayout(
@@ -159,9 +185,11 @@ async function collectLayout(
     const file = await source(names);
     if (file) found.push({ ...file, name: names[0] });
     else absent.push(names[0]);
-    if (!found.length) return undefined;
   }
-  return absent.length ? fail(missing(name, `is not whole in ${place}: ${absent.join(', ')} is not there`)) : found;
+  if (!found.length) return undefined;
+  return absent.length
+    ? fail(missing(name, `is not whole in ${place}: ${absent.join(', ')} not found`))
+    : found;
 }
 
 function missing(name: SetName, what: string): string {

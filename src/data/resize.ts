@@ -45,7 +45,9 @@ export function resizeBox(image: Image, box: Box, [, height, width]: ImageShape)
 /** The part of the image in a box of whole pixels. */
 export function crop(image: Image, box: Box): Image {
   const { top, left, height, width } = box;
-  const data = new (image.data instanceof Uint8Array ? Uint8Array : Float32Array)(image.channels * height * width);
+  const data = new (image.data instanceof Uint8Array ? Uint8Array : Float32Array)(
+    image.channels * height * width,
+  );
   for (let c = 0; c < image.channels; c++) {
     for (let y = 0; y < height; y++) {
       const from = (c * image.height + top + y) * image.width + left;
@@ -56,12 +58,17 @@ export function crop(image: Image, box: Box): Image {
 }
 
 /** The centred box that fills `shape` when enlarged by `zoom`; by default the largest with the aspect ratio of `shape`. */
-export function centreBox(image: Image, [, height, width]: ImageShape, zoom = cover(image, height, width)): Box {
+export function centreBox(
+  image: Image,
+  [, height, width]: ImageShape,
+  zoom = cover(image, height, width),
+): Box {
   const box = { height: height / zoom, width: width / zoom };
   return { ...box, top: (image.height - box.height) / 2, left: (image.width - box.width) / 2 };
 }
 
-const cover = (image: Image, height: number, width: number) => Math.max(height / image.height, width / image.width);
+const cover = (image: Image, height: number, width: number) =>
+  Math.max(height / image.height, width / image.width);
 
 /** For every output pixel: the first input pixel, how many, and their weights (`taps` apart). */
 interface Filter {
@@ -101,7 +108,8 @@ function filterRows(image: Image, row: number, band: number, columns: Filter, na
     const line = (row + y) * image.width;
     for (let x = 0; x < width; x++) {
       let sum = 0;
-      for (let tap = 0; tap < count[x]; tap++) sum += weights[x * taps + tap] * image.data[line + first[x] + tap];
+      for (let tap = 0; tap < count[x]; tap++)
+        sum += weights[x * taps + tap] * image.data[line + first[x] + tap];
       narrow[y * width + x] = sum;
     }
   }

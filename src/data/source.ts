@@ -42,7 +42,9 @@ export function expandHome(path: string): string {
 
 /** Reads a whole file. @throws UserError when it cannot. */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((error) => fail(`Cannot read ${path}: ${reason(error)}; check the path and its permissions.`));
+  return readFile(path).catch((error) =>
+    fail(`Cannot read ${path}: ${reason(error)}; check the path and its permissions.`),
+  );
 }
 
 /** Unpacks gzip. @throws UserError when it is damaged. */
@@ -64,7 +66,9 @@ export function folderSource(folder: string, subfolders: readonly string[] = [])
         return { path: packed, bytes: await gunzip(await readBytes(packed), packed) };
       }
       if ((await kindOf(`${path}.xz`)) === 'file') {
-        fail(`${path}.xz is packed with xz, which is not read here; unpack it first with: xz -dk '${path}.xz'`);
+        fail(
+          `${path}.xz is packed with xz, which is not read here; unpack it first with: xz -dk '${path}.xz'`,
+        );
       }
     }
     return undefined;
@@ -87,9 +91,11 @@ export async function archiveSource(path: string): Promise<Source> {
  */
 function untar(bytes: Uint8Array, path: string): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
-  const text = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString('latin1').split('\0')[0];
+  const text = (from: number, to: number) =>
+    Buffer.from(bytes.subarray(from, to)).toString('latin1').split('\0')[0];
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {
-    const size = text(at + 257, at + 262) === 'ustar' ? Number.parseInt(text(at + 124, at + 136), 8) : Number.NaN;
+    const size =
+      text(at + 257, at + 262) === 'ustar' ? Number.parseInt(text(at + 124, at + 136), 8) : Number.NaN;
     const begin = at + 512;
     if (!(size >= 0 && begin + size <= bytes.length)) {
       fail(`${path} is not a whole tar archive (it breaks off or is damaged at byte ${at}); fetch it again.`);

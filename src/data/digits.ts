@@ -1,0 +1,42 @@
+/**
+ * The data set that ships with the package: 1,797 hand-written digits of 8 × 8 pixels, 0 to 16 (assets/digits/NOTICE says
+ * whose). 360 of them, always the same, are the test split; 1,437 are for training.
+ */
+import { fileURLToPath } from 'node:url';
+import { fail } from '../base/errors.js';
+import { permutation, random } from '../base/random.js';
+import { checkLabels } from './cifar.js';
+import { type Dataset, memorySplit, subset } from './dataset.js';
+import { gunzip, readBytes } from './source.js';
+
+const FILE = fileURLToPath(new URL('../../assets/digits/digits.csv.gz', import.meta.url));
+const COUNT = 1797;
+const TEST = 360;
+
+/** Opens the digits; each line of the file is 64 pixels, row by row, and the label. */
+export async function openDigits(): Promise<Dataset> {
+  const text = Buffer.from(await gunzip(await readBytes(FILE), FILE)).toString('latin1');
+  const rows = text
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => line.split(',').map(Number));
+  if (rows.length !== COUNT || rows.some((row) => row.length !== 65)) {
+    fail(`${FILE} is not the digits data that the package ships; install the package again.`);
+  }
+  const pixels = Uint8Array.from(rows.flatMap((row) => row.slice(0, 64)));
+  const labels = Int32Array.from(rows, (row) => row[64]);
+  checkLabels(labels, 10, FILE);
+  const all = memorySplit(pixels, labels, [1, 8, 8]);
+  const order = permutation(random(0, 'digits test'), COUNT);
+  return {
+    name: 'digits',
+    classes: [...'0123456789'],
+    shape: all.shape,
+    train: subset(all, order.subarray(TEST).sort()),
+    test: subset(all, order.subarray(0, TEST).sort()),
+    mean: [0.3055],
+    std: [0.3761],
+    scale: 16,
+    augment: { train: {}, test: {} },
+  };
+}

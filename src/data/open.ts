@@ -1,0 +1,79 @@
+/** Opens a data set by what a person calls it on the command line. */
+import { fail } from '../base/errors.js';
+import type { Dataset, Split } from './dataset.js';
+import { openDigits } from './digits.js';
+import { openFolder } from './folder.js';
+import { collect, isNamed, locate, NAMED, type SetName } from './named.js';
+import { openNpz } from './npz.js';
+
+export interface OpenOptions {
+  /** Instead of the data set's own. */
+  readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /** Height and width of the images in a batch, instead of their own (image folders: 224). */
+  readonly size?: number;
+  /** The folder that holds data sets by name; ESPALIER_DATA when left out. */
+  readonly directory?: string;
+}
+
+/**
+ * Opens `digits`, `cifar10[:DIR]`, `cifar100[:DIR]`, `mnist[:DIR]`, `fashion-mnist[:DIR]`, `images:DIR` or `npz:FILE`.
+ * DIR is a folder or the archive the set is published as; without it the set is looked for in `directory`/NAME, then in
+ * the cache.
+ *
+ * @throws UserError when there is no such data set, or it is missing or damaged.
+ */
+export async function openDataset(spec: string, options: OpenOptions = {}): Promise<Dataset> {
+  const colon = spec.indexOf(':');
+  const kind = colon < 0 ? spec : spec.slice(0, colon);
+  const place = colon < 0 ? undefined : spec.slice(colon + 1);
+  const { size, normalize } = options;
+  if (size !== undefined && !(Number.isInteger(size) && size > 0 && size <= 4096)) {
+    fail(`Images cannot be ${size} pixels wide; give a whole number from 1 to 4096.`);
+  }
+  const dataset = await openKind(kind, place, spec, options);
+  const channels = dataset.shape[0];
+  if (normalize && ![1, channels].includes(normalize.mean.length)) {
+    fail(
+      `The normalisation has ${normalize.mean.length} channels but the images of ${spec} have ${channels}; give ${channels} means and ${channels} deviations.`,
+    );
+  }
+  return { ...(size === undefined ? dataset : resized(dataset, size)), ...normalize };
+}
+
+async function openKind(
+  kind: string,
+  place: string | undefined,
+  spec: string,
+  options: OpenOptions,
+): Promise<Dataset> {
+  if (spec === 'digits') return openDigits();
+  if (kind === 'images' && place) return openFolder(place, options.size);
+  if (kind === 'npz' && place) return openNpz(place);
+  if (isNamed(kind)) return openNamed(kind, place, options.directory);
+  return fail(
+    `There is no data set '${spec}'; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,
+  );
+}
+
+async function openNamed(name: SetName, place?: string, directory?: string): Promise<Dataset> {
+  const { parse, classes, mean, std, augment } = NAMED[name];
+  const { train, test } = parse(await collect(name, await locate(name, place, directory)));
+  return {
+    name,
+    classes,
+    shape: train.shape,
+    train,
+    test,
+    mean,
+    std,
+    scale: 255,
+    augment: { train: augment, test: {} },
+  };
+}
+
+/** The data set with batches of `size` × `size`. */
+function resized(dataset: Dataset, size: number): Dataset {
+  const shape = [dataset.shape[0], size, size] as const;
+  const at = (split: Split): Split => ({ ...split, shape });
+  return { ...dataset, shape, train: at(dataset.train), test: dataset.test && at(dataset.test) };
+}
