@@ -1,0 +1,69 @@
+/** What is done with masks: set, apply, count, and look for what they cut off. */
+import { fail } from '../base/errors.js';
+import type { Census, Prunable } from './types.js';
+
+/** Keeps every weight, or every weight that is not already zero. */
+export function resetMask({ mask, weight }: Prunable, keepZeros: boolean): void {
+  for (let i = 0; i < mask.length; i++) mask[i] = keepZeros && weight[i] === 0 ? 0 : 1;
+}
+
+/** Makes pruned weights, and all that the optimiser remembers of them, exactly +0. */
+export function applyMasks(layers: readonly Prunable[]): void {
+  for (const { mask, weight, momentum } of layers)
+    for (const values of [weight, ...momentum])
+      for (let i = 0; i < mask.length; i++) if (mask[i] === 0) values[i] = 0;
+}
+
+/** Clears the mask where `marks` is not 0, and returns how many weights that pruned. */
+export function clear({ mask }: Prunable, marks: Uint8Array): number {
+  let cleared = 0;
+  for (let i = 0; i < mask.length; i++) {
+    if (marks[i] === 0 || mask[i] === 0) continue;
+    mask[i] = 0;
+    cleared++;
+  }
+  return cleared;
+}
+
+/** Number of elements that are not 0, of a mask or of weights. */
+export function countNonZero(values: ArrayLike<number>): number {
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) count++;
+  return count;
+}
+
+/** Counts what is kept. */
+export function census(layers: readonly Prunable[]): Census {
+  const rows = layers.map(({ name, mask }) => {
+    const kept = countNonZero(mask);
+    return { name, size: mask.length, kept, density: kept / mask.length };
+  });
+  const size = rows.reduce((sum, row) => sum + row.size, 0);
+  const kept = rows.reduce((sum, row) => sum + row.kept, 0);
+  const biases = layers.reduce((sum, layer) => sum + layer.biases, 0);
+  return {
+    size,
+    kept,
+    sparsity: (size - kept) / size,
+    sparsityWithBiases: (size - kept) / (size + biases),
+    layers: rows,
+  };
+}
+
+/** Throws a UserError that names the layers left without any weight, of those given with how many they keep. */
+export function refuseEmptied(layers: readonly { name: string; kept: number }[], when: string): void {
+  const emptied = layers.filter(({ kept }) => kept === 0).map(({ name }) => name);
+  if (emptied.length > 0)
+    fail(
+      `${when} would leave no weight in ${emptied.join(', ')}: lower the sparsity, spare ${emptied.length > 1 ? 'these layers' : 'this layer'}, or set allowEmpty.`,
+    );
+}
+
+/** Output units none of whose incoming weights are kept: they can only put out their bias. */
+export function deadUnits({ shape, outputAxis, mask }: Prunable): number[] {
+  const units = shape[outputAxis];
+  const inner = shape.slice(outputAxis + 1).reduce((product, d) => product * d, 1);
+  const alive = new Uint8Array(units);
+  for (let i = 0; i < mask.length; i++) if (mask[i] !== 0) alive[Math.floor(i / inner) % units] = 1;
+  return [...alive.keys()].filter((unit) => alive[unit] === 0);
+}

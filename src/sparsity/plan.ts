@@ -1,0 +1,248 @@
+/**
+ * The whole of a gradual run in numbers, before it starts.
+ *
+ * How many weights each update leaves follows from counts alone: which ones go does not matter. So every cut of the run
+ * is worked out here, and what cannot be done is said before the first iteration.
+ *
+ * With N the counted elements, an update to density D leaves N − floor(N (1 − D)) of them. Elements that can never go
+ * (spared layers, biases) are taken off first; the rest is left to the pooled ranking (scope "global": one group of all
+ * layers) or shared out (scope "layer": a group for each), where no layer is given more than it still has, so masks
+ * only ever shrink.
+ */
+import { fail } from '../base/errors.js';
+import { allocate, type Share } from './allocation.js';
+import { countNonZero, refuseEmptied } from './masks.js';
+import type { GradualOptions } from './options.js';
+import { defaultInterval, densityAt, prunedAt, pruningEnd, updateIterations } from './schedule.js';
+import type { Context, Plan, PlannedLayer, Prunable } from './types.js';
+
+export interface GradualPlan extends Plan {
+  options: GradualOptions;
+  seed: number;
+  groups: Group[];
+  /** Weights to keep of each pruned layer (in the order of `layers`) in the random start mask, where there is one. */
+  start?: number[];
+  steps: Step[];
+}
+
+/** Layers that are ranked together. */
+export interface Group {
+  /** Indices into the layers. */
+  members: number[];
+  /** Counted elements that belong to the group but can never be pruned. */
+  fixed: number;
+}
+
+/** One update. */
+export interface Step {
+  iteration: number;
+  /** The scheduled density. */
+  density: number;
+  /** Weights that each group keeps. */
+  kept: number[];
+}
+
+/** Plans a gradual run. Throws a UserError if the target, the start or a step is out of reach. */
+export function planGradual(method: string, options: GradualOptions, context: Context): GradualPlan {
+  const iterations = planIterations(method, options, context.iterations);
+  const layers = planLayers(method, options, context.layers);
+  const counted = sum(context.layers.map((l) => l.weight.length + (options.countBiases ? l.biases : 0)));
+  const pruned = prunedAt(counted, 1 - options.sparsity);
+  checkTarget(options, layers, { counted, pruned });
+
+  const { start, present, from } = planStart(options, layers, context.layers, counted);
+  const groups = planGroups(options, layers, context.layers, present);
+  const plan: GradualPlan = {
+    method,
+    options,
+    seed: context.seed,
+    counted,
+    pruned,
+    layers,
+    updates: iterations,
+    groups,
+    start,
+    steps: [],
+  };
+  plan.steps = planSteps(plan, context.layers, present, from);
+  if (options.first) checkSelectRatio(plan, present);
+  return plan;
+}
+
+/** How many of a group's weights a criterion's first step may choose from: int(ratio · remaining), at most all. */
+export const poolSize = (ratio: number, active: number, fixed: number): number =>
+  Math.min(active, Math.floor(ratio * (active + fixed) + 1e-9));
+
+function planIterations(
+  method: string,
+  { endRatio, interval, schedule }: GradualOptions,
+  total: number,
+): number[] {
+  const end = pruningEnd(total, endRatio);
+  const span = `${endRatio} of the run's ${total}`;
+  if (!(end >= 1))
+    fail(`${method} has no iteration to prune at: its last update would be at ${span}; train for longer.`);
+  if (interval > end)
+    fail(
+      `${method} would never prune: its interval of ${interval} iterations is longer than the ${end} (${span}) it may prune in; use a shorter interval.`,
+    );
+  if (schedule === 'one-shot') return [interval || 1];
+  return updateIterations(end, interval || defaultInterval(end));
+}
+
+function planLayers(method: string, options: GradualOptions, layers: readonly Prunable[]): PlannedLayer[] {
+  const unknown = options.spare.find((name) => !layers.some((layer) => layer.name === name));
+  if (unknown !== undefined)
+    fail(
+      `There is no prunable layer ${unknown} to spare; there are ${layers.map((l) => l.name).join(', ')}.`,
+    );
+  const planned = layers.map((layer) => ({
+    name: layer.name,
+    size: layer.weight.length,
+    present: options.keepZeros ? countNonZero(layer.weight) : layer.weight.length,
+    ...reasonToSpare(layer, options),
+  }));
+  if (planned.every((layer) => layer.spared)) fail(`${method} has nothing to prune: every layer is spared.`);
+  return planned;
+}
+
+function reasonToSpare({ name, first, last }: Prunable, options: GradualOptions): { spared?: string } {
+  if (options.spare.includes(name)) return { spared: 'named in spare' };
+  if (options.spareFirst && first) return { spared: 'first convolution (spareFirst)' };
+  if (options.spareLast && last) return { spared: 'output layer (spareLast)' };
+  return {};
+}
+
+function checkTarget(
+  { sparsity, startDensity, allowEmpty }: GradualOptions,
+  layers: readonly PlannedLayer[],
+  { counted, pruned }: { counted: number; pruned: number },
+): void {
+  const zeros = sum(layers.map((layer) => layer.size - layer.present));
+  if (zeros > pruned)
+    fail(
+      `The model is already at sparsity ${places(zeros / counted, 4, Math.ceil)}, above the target of ${sparsity}: ask for more, or set keepZeros to false to let its zeros train.`,
+    );
+  const free = layers.filter((layer) => !layer.spared);
+  if (!allowEmpty) refuseZeros(layers);
+  const most = zeros + sum(free.map((layer) => layer.present - (allowEmpty ? 0 : 1)));
+  if (pruned > most)
+    fail(
+      `A sparsity of ${sparsity} is out of reach: of ${counted} weights that count only ${most} can be pruned; ask for at most ${places(most / counted, 6, Math.floor)}, or spare less.`,
+    );
+  if (startDensity < 1 - sparsity - 1e-9)
+    fail(
+      `A start at density ${startDensity} is already sparser than the target of ${sparsity}: start denser, or ask for more sparsity.`,
+    );
+}
+
+function refuseZeros(layers: readonly PlannedLayer[]): void {
+  const zero = layers.find((layer) => layer.present === 0);
+  if (zero)
+    fail(
+      `Every weight of ${zero.name} is zero, so it counts as pruned and could never train: set keepZeros to false to let zeros train, or allowEmpty if it is meant.`,
+    );
+}
+
+/** The random start, the weights present once it is made, and the density the schedule falls from. */
+function planStart(
+  options: GradualOptions,
+  layers: readonly PlannedLayer[],
+  prunables: readonly Prunable[],
+  counted: number,
+): { start?: number[]; present: number[]; from: number } {
+  const { startDensity, startAllocation, allowEmpty } = options;
+  const present = layers.map((layer) => layer.present);
+  const zeros = sum(layers.map((layer) => layer.size - layer.present));
+  const from = Math.min(startDensity, 1 - zeros / counted);
+  const cut = prunedAt(counted, startDensity) - zeros;
+  if (cut <= 0) return { present, from };
+
+  const free = freeIndices(layers);
+  const shares = free.map((l) => ({ shape: prunables[l].shape, available: present[l] }));
+  const available = sum(shares.map((share) => share.available));
+  const start = allocate(startAllocation, shares, available - cut).kept;
+  free.forEach((l, i) => {
+    present[l] = start[i];
+  });
+  if (!allowEmpty)
+    refuseEmptied(
+      free.map((l) => ({ name: layers[l].name, kept: present[l] })),
+      `A start at density ${startDensity}`,
+    );
+  return { start, present, from };
+}
+
+function planGroups(
+  { scope, countBiases }: GradualOptions,
+  layers: readonly PlannedLayer[],
+  prunables: readonly Prunable[],
+  present: readonly number[],
+): Group[] {
+  const biases = prunables.map((layer) => (countBiases ? layer.biases : 0));
+  const free = freeIndices(layers);
+  if (scope === 'layer') return free.map((l) => ({ members: [l], fixed: biases[l] }));
+  const spared = sum(layers.map((layer, l) => (layer.spared ? present[l] : 0)));
+  return [{ members: free, fixed: spared + sum(biases) }];
+}
+
+function planSteps(
+  { options, layers, groups, counted, updates }: GradualPlan,
+  prunables: readonly Prunable[],
+  present: readonly number[],
+  from: number,
+): Step[] {
+  const { schedule, sparsity, allocation, scope, allowEmpty } = options;
+  const end = updates[updates.length - 1];
+  const zerosSpared = sum(layers.map((layer) => (layer.spared ? layer.size - layer.present : 0)));
+  const size = sum(layers.map((layer) => (layer.spared ? 0 : layer.size)));
+  let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
+  return updates.map((iteration) => {
+    const density = densityAt(schedule, { from, to: 1 - sparsity }, iteration, end);
+    const total = Math.min(sum(active), size + zerosSpared - prunedAt(counted, density));
+    const shares: Share[] = groups.map(({ members }, g) => ({
+      shape: prunables[members[0]].shape,
+      available: active[g],
+    }));
+    active = scope === 'global' ? [total] : allocate(allocation, shares, total).kept;
+    if (scope === 'layer' && !allowEmpty)
+      refuseEmptied(
+        groups.map(({ members }, g) => ({ name: layers[members[0]].name, kept: active[g] })),
+        `The update at iteration ${iteration}`,
+      );
+    return { iteration, density, kept: active };
+  });
+}
+
+/** Refuses a select ratio whose pool is smaller than the cut of some update. */
+function checkSelectRatio(
+  { method, options, groups, layers, steps }: GradualPlan,
+  present: readonly number[],
+): void {
+  const ratio = options.selectRatio!;
+  let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
+  let needed = 0;
+  let refusal = '';
+  steps.forEach(({ iteration, kept }, s) => {
+    groups.forEach(({ members, fixed }, g) => {
+      const drop = active[g] - kept[g];
+      const pool = poolSize(ratio, active[g], fixed);
+      needed = Math.max(needed, drop / (active[g] + fixed));
+      if (drop <= pool || refusal) return;
+      const place = options.scope === 'layer' ? ` of ${layers[members[0]].name}` : '';
+      refusal = `${method} must prune ${drop} weights${place} at iteration ${iteration} (update ${s + 1} of ${steps.length}), but a selectRatio of ${ratio} offers it only ${pool} of ${active[g] + fixed}`;
+    });
+    active = kept;
+  });
+  if (refusal)
+    fail(`${refusal}: use a selectRatio of at least ${places(needed, 4, Math.ceil)}, or a shorter interval.`);
+}
+
+const freeIndices = (layers: readonly PlannedLayer[]): number[] =>
+  layers.flatMap((layer, l) => (layer.spared ? [] : [l]));
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+
+/** A fraction to so many decimal places, rounded to the safe side. */
+const places = (x: number, digits: number, round: (x: number) => number): number =>
+  round(x * 10 ** digits) / 10 ** digits;

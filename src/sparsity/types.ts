@@ -1,0 +1,117 @@
+/**
+ * What the trainer and a pruning method say to each other: plain data and functions, nothing that remembers.
+ *
+ * A method is planned once, before training: `plan` checks everything that can be checked and works out every cut in
+ * numbers. From then on the masks, kept by the trainer, are the only state: `update` is a function of the plan, the
+ * layers and the iteration. The plan is plain data and goes into the run folder, because a resumed run cannot work it
+ * out again (the zeros of the starting model are no longer to be told from the pruned ones).
+ *
+ * The trainer, with iterations counted from 1:
+ * ```
+ * plan = method.plan(context, options)        // throws before anything is done
+ * method.start(plan, layers)                  // not when resuming
+ * for t = 1 … iterations
+ *   forward, backward                         // raw gradient wherever method.needsGradient(plan, t)
+ *   method.update(plan, layers, t)            // sees the weights and gradient of this very mini-batch
+ *   optimiser step, then applyMasks(layers)   // or the same inside the engine
+ * ```
+ */
+
+/** 1 = kept, 0 = pruned. */
+export type Mask = Uint8Array | Float32Array;
+
+/**
+ * One weight tensor that counts in the denominator, as the trainer exposes it. The arrays are live views, row-major in
+ * the layout of the ONNX initialiser, all of the same length; take them afresh for every call if memory may move.
+ */
+export interface Prunable {
+  /** The initialiser's name. */
+  name: string;
+  /** The operator that reads it: Conv, Gemm, … */
+  op: string;
+  shape: readonly number[];
+  /** The axis of `shape` that counts output units: 0 for Conv, 1 for a Gemm without transB. */
+  outputAxis: number;
+  weight: Float32Array;
+  /** Gradient of the mini-batch's loss, without weight decay; only read where {@link Method.needsGradient} asks. */
+  gradient: Float32Array;
+  /** Whatever the optimiser remembers per weight. */
+  momentum: readonly Float32Array[];
+  mask: Mask;
+  /** Number of elements of the bias beside it, 0 if there is none. */
+  biases: number;
+  /** The first convolution of the graph. */
+  first: boolean;
+  /** The layer that gives the network's output. */
+  last: boolean;
+}
+
+/** What a method may know before training starts. */
+export interface Context {
+  layers: readonly Prunable[];
+  /** Optimiser steps of the whole run. */
+  iterations: number;
+  seed: number;
+}
+
+/** What every plan tells the trainer and the report; a method's own plan adds to it. Survives JSON. */
+export interface Plan {
+  method: string;
+  /** The options, complete. */
+  options: object;
+  /** What counts in the denominator of sparsity: elements in all. */
+  counted: number;
+  /** Counted elements that will be zero at the end. */
+  pruned: number;
+  layers: readonly PlannedLayer[];
+  /** Iterations at which masks change, ascending. From the last one on the target is met and masks are frozen. */
+  updates: readonly number[];
+}
+
+/** A layer's part in the plan. */
+export interface PlannedLayer {
+  name: string;
+  size: number;
+  /** Weights that are not zero as training begins, before the method's own start. */
+  present: number;
+  /** Why it is not pruned; absent if it is. */
+  spared?: string;
+}
+
+/** How many weights there are and how many are kept, all told and by layer. */
+export interface Census {
+  size: number;
+  kept: number;
+  /** Fraction of the weights that are pruned. */
+  sparsity: number;
+  /** The same with the layers' biases, which are never pruned, in the denominator. */
+  sparsityWithBiases: number;
+  layers: { name: string; size: number; kept: number; density: number }[];
+}
+
+/** What a mask update did. */
+export interface UpdateReport extends Census {
+  /** 0 for the start. */
+  iteration: number;
+  /** The density that the schedule asked for, over the plan's denominator. */
+  scheduled: number;
+  dropped: number;
+  /** True from the update that reaches the target. */
+  final: boolean;
+}
+
+/** A pruning method. `options` are checked by `plan`; `defaults` names those there are. */
+export interface Method {
+  name: string;
+  /** One line: what it is and whose. */
+  summary: string;
+  defaults: Readonly<Record<string, unknown>>;
+  /** Works the whole run out. Throws a UserError if it cannot succeed. */
+  plan(context: Context, options: Readonly<Record<string, unknown>>): Plan;
+  /** Sets the masks that training begins with, and zeroes what they prune. */
+  start(plan: Plan, layers: readonly Prunable[]): UpdateReport;
+  /** Whether `update` will read the gradient (of kept weights) at this iteration. */
+  needsGradient(plan: Plan, iteration: number): boolean;
+  /** Updates the masks if this iteration is one of the plan's updates, and zeroes what it prunes. */
+  update(plan: Plan, layers: readonly Prunable[], iteration: number): UpdateReport | undefined;
+}
