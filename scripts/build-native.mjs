@@ -2,7 +2,7 @@
  * Builds the native addon with the C compiler that is here ($CC or cc), for the processor that is here.
  *
  * Does nothing when what is built is what would be built. Never fails: without a compiler, or if it chokes, espalier
- * runs on WebAssembly and one line says so. Needs dist/ (tsc) for the addon's place.
+ * runs on WebAssembly and one line says so. Needs dist/ (tsc).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,13 +10,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addonPath, processor } from '../dist/engine/native/addon.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compiler = process.env.CC || 'cc';
 const source = join(root, 'src/engine/native/addon.c');
 const kernels = join(root, 'src/engine/kernels');
-const target = addonPath();
 
 const common = ['-std=gnu11', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 const shape = [
@@ -32,12 +30,12 @@ const host = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : 
 /** The processor's own instructions, as this compiler spells them; the last choice always works. */
 const tunings = process.arch === 'arm64' ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''];
 
-function stamp() {
+function stamp(processor) {
   const hash = createHash('sha256')
     .update(readFileSync(source))
     .update(readFileSync(fileURLToPath(import.meta.url)));
   for (const name of readdirSync(kernels).sort()) hash.update(name).update(readFileSync(join(kernels, name)));
-  return JSON.stringify({ processor: processor(), compiler, sources: hash.digest('hex') });
+  return JSON.stringify({ processor, compiler, sources: hash.digest('hex') });
 }
 
 function say(words) {
@@ -61,8 +59,10 @@ function compile(output) {
   return false;
 }
 
-function build() {
-  const wanted = stamp();
+async function build() {
+  const { addonPath, processor } = await import('../dist/engine/native/addon.js');
+  const target = addonPath();
+  const wanted = stamp(processor());
   if (existsSync(target) && existsSync(`${target}.json`) && readFileSync(`${target}.json`, 'utf8') === wanted)
     return;
   if (process.platform === 'win32') return say('only Linux and macOS are prepared for');
@@ -82,7 +82,7 @@ function build() {
 }
 
 try {
-  build();
+  await build();
 } catch (error) {
   say(error.message);
 }

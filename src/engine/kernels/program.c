@@ -11,43 +11,66 @@
  */
 #include "base.h"
 
+/* Who waits at the barrier: `sleeping` of them in the system's care, to be woken; the rest looks at `phase` itself. */
 typedef struct {
-  int32_t arrived, phase;
+  int32_t arrived, phase, sleeping;
 } team;
 
+/* sleep_while returns when *phase may have changed from `seen`, after a millisecond at the latest. */
 #if defined(__wasm__)
+#define SPINS 4000
 double espalier_now(void) __attribute__((import_module("host"), import_name("now")));
-INLINE void relax(int spins, int32_t *phase, int32_t seen) {
-  if (spins > 4000) __builtin_wasm_memory_atomic_wait32(phase, seen, 1000000);
-}
-INLINE void wake(int32_t *phase) { __builtin_wasm_memory_atomic_notify(phase, 1 << 20); }
+INLINE void pause_briefly(void) {}
+INLINE void sleep_while(int32_t *phase, int32_t seen) { __builtin_wasm_memory_atomic_wait32(phase, seen, 1000000); }
+INLINE void wake_all(int32_t *phase) { __builtin_wasm_memory_atomic_notify(phase, 1 << 20); }
 #else
-#include <sched.h>
+#define SPINS 1000
 #include <time.h>
 static double espalier_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1e9 + t.tv_nsec;
 }
-INLINE void relax(int spins, int32_t *phase, int32_t seen) {
-  (void)phase, (void)seen;
-  if (spins > 20000) sched_yield();
+INLINE void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
-  else __builtin_ia32_pause();
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");
 #endif
 }
-INLINE void wake(int32_t *phase) { (void)phase; }
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void sleep_while(int32_t *phase, int32_t seen) {
+  struct timespec limit = {.tv_nsec = 1000000};
+  syscall(SYS_futex, phase, FUTEX_WAIT_PRIVATE, seen, &limit, 0, 0);
+}
+static void wake_all(int32_t *phase) { syscall(SYS_futex, phase, FUTEX_WAKE_PRIVATE, 1 << 20, 0, 0, 0); }
+#else
+#include <sched.h>
+static void sleep_while(int32_t *phase, int32_t seen) { (void)phase, (void)seen, sched_yield(); }
+static void wake_all(int32_t *phase) { (void)phase; }
+#endif
 #endif
 
 static void barrier(team *t, int threads) {
   int32_t seen = __atomic_load_n(&t->phase, __ATOMIC_ACQUIRE);
   if (__atomic_add_fetch(&t->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
     __atomic_store_n(&t->arrived, 0, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&t->phase, 1, __ATOMIC_ACQ_REL);
-    wake(&t->phase);
+    __atomic_add_fetch(&t->phase, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&t->sleeping, __ATOMIC_SEQ_CST)) wake_all(&t->phase);
     return;
   }
-  for (int spins = 0; __atomic_load_n(&t->phase, __ATOMIC_ACQUIRE) == seen; spins++) relax(spins, &t->phase, seen);
+  for (int spins = 0; __atomic_load_n(&t->phase, __ATOMIC_ACQUIRE) == seen; spins++) {
+    if (spins < SPINS) {
+      pause_briefly();
+      continue;
+    }
+    __atomic_add_fetch(&t->sleeping, 1, __ATOMIC_SEQ_CST);
+    sleep_while(&t->phase, seen);
+    __atomic_sub_fetch(&t->sleeping, 1, __ATOMIC_SEQ_CST);
+  }
 }
 
 static void run_program(char *base, int32_t *program, team *t, int thread, int threads, double *profile) {
