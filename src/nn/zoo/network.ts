@@ -1,8 +1,6 @@
 /** What every network of the zoo is made from. */
-
 import type { Graph } from '../../onnx/model.js';
-import type { Signal } from '../build.js';
-import { type Builder, builder } from '../build.js';
+import { type Builder, builder, type Signal } from '../build.js';
 import type { Initialization } from '../initialize.js';
 
 /** How an image enters: 'cifar' keeps its resolution, 'imagenet' divides it early. */
