@@ -1,0 +1,120 @@
+/**
+ * From an ONNX graph to a core graph: every node is inferred, folded away where its inputs are constant, or expanded
+ * into core operators by its operator's file.
+ */
+import { fail } from '../base/errors.js';
+import type { Graph, Node, Tensor, Value } from '../onnx/model.js';
+import { isFloat } from '../onnx/tensor.js';
+import type { Type } from './core.js';
+import { describe, type Operator, type Site } from './operator.js';
+import { operatorFor } from './ops/index.js';
+import { type Tape, tape } from './tape.js';
+
+export interface ExpandOptions {
+  /** BatchNorm by batch statistics, Dropout active. Default false. */
+  training?: boolean;
+  /** Shapes of inputs whose dimensions the file leaves open, by input name; the first dimension is the batch. */
+  inputShapes?: Record<string, readonly number[]>;
+}
+
+export interface Expanded {
+  tape: Tape;
+  /** Core value of every ONNX value that still exists. */
+  values: Map<string, string>;
+  /** Initialisers that are learnt, with the node that uses each first. */
+  learnt: Map<string, Node>;
+  /** The learnt ones that pruning may set to zero. */
+  prunable: Map<string, Node>;
+  /** Initialisers a training step changes without a gradient: running statistics. */
+  state: Set<string>;
+}
+
+/**
+ * Expands a model for one sample (see core.ts).
+ * @throws UserError for unknown operators, shapes left open, or operators that the engine has no form for.
+ */
+export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded {
+  const t = tape(options.training ?? false);
+  const roles = rolesOf(graph);
+  const values = new Map<string, string>();
+  for (const value of graph.inputs) {
+    const shape = sampleShape(value, options.inputShapes?.[value.name]);
+    values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
+  }
+  for (const [name, tensor] of graph.initializers) {
+    const kept = roles.learnt.has(name) || roles.state.has(name);
+    const type: Type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
+    values.set(name, t.declare(name, kept ? type : { ...type, constant: tensor }));
+  }
+  for (const node of graph.nodes) expandNode(node, graph, t, values);
+  return { tape: t, values, ...roles };
+}
+
+function expandNode(node: Node, graph: Graph, t: Tape, values: Map<string, string>): void {
+  const operator = operatorFor(node);
+  const inputs = node.inputs.map((name) => (name === '' ? '' : values.get(name)!));
+  const site: Site = {
+    node,
+    opset: graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1,
+    inputs: inputs.map((name) => (name === '' ? undefined : t.type(name))),
+  };
+  const constants = fold(site, operator);
+  const results = constants
+    ? constants.map((tensor) => t.constant(tensor))
+    : operator.expand
+      ? operator.expand(site, inputs, t)
+      : fail(
+          `${describe(node)} works on data that is only known when the model runs, and espalier has no kernel for that.`,
+        );
+  node.outputs.forEach((name, i) => {
+    if (name !== '') values.set(name, results[i]);
+  });
+}
+
+/** The outputs of a node that follow from constants and shapes alone, undefined where they do not. */
+function fold(site: Site, operator: Operator): Tensor[] | undefined {
+  const constant = site.inputs.every((type) => !type || type.constant);
+  if (constant && operator.evaluate) return operator.evaluate(site);
+  const types = operator.infer(site);
+  const known = types.map((type) => type.constant).filter((tensor) => tensor !== undefined);
+  return known.length > 0 && known.length === types.length ? known : undefined;
+}
+
+/** Which initialisers are learnt, prunable, or running statistics. */
+function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> {
+  const learnt = new Map<string, Node>();
+  const prunable = new Map<string, Node>();
+  const state = new Set<string>();
+  for (const node of graph.nodes) {
+    const operator = operatorFor(node);
+    const mark = (indices: readonly number[] | undefined, into: Map<string, Node>) => {
+      for (const index of indices ?? []) {
+        const name = node.inputs[index];
+        const tensor = graph.initializers.get(name);
+        if (tensor && isFloat(tensor.dtype) && !into.has(name)) into.set(name, node);
+      }
+    };
+    mark(operator.learnt, learnt);
+    mark(operator.prunable, prunable);
+    if (node.op === 'BatchNormalization') for (const name of node.inputs.slice(3, 5)) state.add(name);
+  }
+  for (const name of state) learnt.delete(name);
+  return { learnt, prunable, state };
+}
+
+/** The shape of one sample: the batch dimension stands as 1 where it is open. */
+export function sampleShape(value: Value, given?: readonly number[]): number[] {
+  const declared = given ?? value.shape;
+  if (!declared) {
+    return fail(
+      `Input '${value.name}' declares no shape; give one with --input-shape ${value.name}=1,3,224,224.`,
+    );
+  }
+  return declared.map((dim, axis) => {
+    if (typeof dim === 'number' && dim > 0) return dim;
+    if (axis === 0) return 1;
+    return fail(
+      `Input '${value.name}' leaves its dimension ${axis}${dim ? ` ('${dim}')` : ''} open; give its shape, e.g. --input-shape ${value.name}=1,3,224,224.`,
+    );
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * What is known about an ONNX operator: one object per operator, all facts together, one file per family in `ops/`.
+ */
+import { fail } from '../base/errors.js';
+import type { Node, Tensor } from '../onnx/model.js';
+import { ints } from '../onnx/tensor.js';
+import type { Build, Type } from './core.js';
+
+/** An operator at its place in a graph. */
+export interface Site {
+  node: Node;
+  /** Version of the node's operator set. */
+  opset: number;
+  /** Types of the inputs; undefined where an optional one is absent. */
+  inputs: readonly (Type | undefined)[];
+}
+
+export interface Operator {
+  /**
+   * Types of the outputs (as many as the node has). `constant` may be set where shapes alone determine the contents.
+   * @throws UserError naming the node when the inputs do not fit.
+   */
+  infer(site: Site): Omit<Type, 'laned'>[];
+  /** The outputs' contents when all inputs are constant: what makes shape arithmetic disappear. */
+  evaluate?(site: Site): Tensor[];
+  /** Multiply-accumulates for one sample. */
+  macs?(site: Site, outputs: readonly Omit<Type, 'laned'>[]): number;
+  /** Which inputs are learnt when they are initialisers, e.g. Conv's weight and bias: [1, 2]. */
+  learnt?: readonly number[];
+  /** Which of `learnt` are weights that pruning may set to zero, e.g. Conv's [1]. */
+  prunable?: readonly number[];
+  /**
+   * Emits core operators for the node and returns the names of its outputs, in order. `inputs` are the names of the
+   * node's inputs in the core graph ('' where absent). Absent for operators that only exist on constants.
+   */
+  expand?(site: Site, inputs: readonly string[], build: Build): string[];
+}
+
+/** "Conv 'layer1/conv'" */
+export const describe = (node: Node): string =>
+  `${node.domain && `${node.domain}.`}${node.op} '${node.name}'`;
+
+/** The type of input `index`, or a sentence. */
+export const required = (site: Site, index: number): Type =>
+  site.inputs[index] ?? fail(`${describe(site.node)} lacks its input ${index}; the model is damaged.`);
+
+/** The contents of a constant input, undefined where the input is absent. @throws UserError when it is not constant. */
+export function constantOf(site: Site, index: number, what: string): Tensor | undefined {
+  const type = site.inputs[index];
+  if (!type) return undefined;
+  return (
+    type.constant ??
+    fail(
+      `${describe(site.node)} computes its ${what} from data; espalier needs ${what} known when the model is compiled.`,
+    )
+  );
+}
+
+/** The integers of a constant input, undefined where absent. */
+export function constantInts(site: Site, index: number, what: string): number[] | undefined {
+  const tensor = constantOf(site, index, what);
+  return tensor && ints(tensor);
+}
+
+/** An axis counted from the end made one counted from the front. @throws UserError out of range. */
+export function axisOf(site: Site, axis: number, rank: number): number {
+  const positive = axis < 0 ? axis + rank : axis;
+  if (positive < 0 || positive >= rank) {
+    fail(
+      `${describe(site.node)} names axis ${axis} of a value with ${rank} dimensions; the model is damaged.`,
+    );
+  }
+  return positive;
+}

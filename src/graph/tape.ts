@@ -1,0 +1,54 @@
+/** The core graph while it is being written: nodes in order, and what is known of every value. */
+import type { Tensor } from '../onnx/model.js';
+import type { Build, CoreName, CoreNode, CoreOptions, Type } from './core.js';
+import { coreTypes } from './shapes.js';
+
+export interface Tape extends Build {
+  readonly nodes: CoreNode[];
+  readonly types: Map<string, Type>;
+  /** Declares a value that comes from outside: an input of the program, or a tensor that it keeps. */
+  declare(name: string, type: Type): string;
+  training: boolean;
+}
+
+/** An empty tape. */
+export function tape(training = false): Tape {
+  const nodes: CoreNode[] = [];
+  const types = new Map<string, Type>();
+  let count = 0;
+  const type = (name: string): Type => {
+    const found = types.get(name);
+    if (!found) throw new Error(`No value is called '${name}'`);
+    return found;
+  };
+  return {
+    nodes,
+    types,
+    training,
+    type,
+    declare(name, declared) {
+      types.set(name, declared);
+      return name;
+    },
+    constant(tensor: Tensor) {
+      const name = `constant#${count++}`;
+      types.set(name, { dtype: tensor.dtype, shape: tensor.shape, laned: false, constant: tensor });
+      return name;
+    },
+    emit<Name extends CoreName>(
+      op: Name,
+      inputs: readonly string[],
+      options: CoreOptions[Name],
+      gradient?: CoreNode['gradient'],
+    ) {
+      const made = coreTypes({ op, options }, inputs.map(type));
+      const outputs = made.map((t) => {
+        const name = `${op}#${count++}`;
+        types.set(name, { dtype: 'float32', ...t });
+        return name;
+      });
+      nodes.push({ op, inputs, outputs, options, gradient });
+      return outputs;
+    },
+  };
+}
