@@ -10,13 +10,21 @@ import type { Node } from './model.js';
  * @param where begins the sentences, e.g. the file's name
  * @throws UserError for a value made twice, a value nobody makes, a cycle.
  */
-export function sorted(nodes: readonly Node[], given: Iterable<string>, wanted: readonly string[], where: string): Node[] {
+export function sorted(
+  nodes: readonly Node[],
+  given: Iterable<string>,
+  wanted: readonly string[],
+  where: string,
+): Node[] {
   const makers = new Map<string, Node | undefined>();
   for (const name of given) makers.set(name, undefined);
   for (const node of nodes) {
     for (const name of node.outputs) {
       if (name === '') continue;
-      if (makers.has(name)) fail(`${where}: value ${name} is given twice, the second time by node ${node.name}; the model is not valid ONNX.`);
+      if (makers.has(name))
+        fail(
+          `${where}: value ${name} is given twice, the second time by node ${node.name}; the model is not valid ONNX.`,
+        );
       makers.set(name, node);
     }
   }
@@ -29,7 +37,10 @@ export function sorted(nodes: readonly Node[], given: Iterable<string>, wanted: 
 
 function neededBy(node: Node, makers: ReadonlyMap<string, Node | undefined>, where: string): Node[] {
   return usedValues(node).flatMap((name) => {
-    if (!makers.has(name)) fail(`${where}: node ${node.name} (${node.op}) needs value ${name}, which nobody makes; the model is not valid ONNX.`);
+    if (!makers.has(name))
+      fail(
+        `${where}: node ${node.name} (${node.op}) needs value ${name}, which nobody makes; the model is not valid ONNX.`,
+      );
     return makers.get(name) ?? [];
   });
 }
@@ -49,7 +60,9 @@ function depthFirst(nodes: readonly Node[], needs: ReadonlyMap<Node, Node[]>, wh
         open.delete(node);
         stack.pop();
       } else if (open.has(next.value)) {
-        fail(`${where}: node ${next.value.name} (${next.value.op}) needs its own result, round a cycle; the model is not valid ONNX.`);
+        fail(
+          `${where}: node ${next.value.name} (${next.value.op}) needs its own result, round a cycle; the model is not valid ONNX.`,
+        );
       } else if (!done.has(next.value)) {
         stack.push(next.value);
       }

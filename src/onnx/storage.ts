@@ -34,7 +34,8 @@ export function claimed(proto: TensorProto, where: string): { shape: number[]; s
   const shape = proto.dims.map(Number);
   if (shape.some((dim) => dim < 0)) fail(`${where} has a negative dimension; the file is damaged.`);
   const size = shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, 1);
-  if (!Number.isSafeInteger(size)) fail(`${where} claims more elements than any file can hold; the file is damaged.`);
+  if (!Number.isSafeInteger(size))
+    fail(`${where} claims more elements than any file can hold; the file is damaged.`);
   return { shape, size };
 }
 
@@ -45,9 +46,12 @@ export function claimed(proto: TensorProto, where: string): { shape: number[]; s
 export function decodeTensor(proto: TensorProto, where: string): Tensor {
   const dtype = dtypeOf(proto.dataType);
   if (!dtype) {
-    fail(`${where} has elements of type ${unreadName(proto.dataType)}, which is not read; save it as float32 or int8.`);
+    fail(
+      `${where} has elements of type ${unreadName(proto.dataType)}, which is not read; save it as float32 or int8.`,
+    );
   }
-  if (proto.segment.length > 0) fail(`${where} is stored in segments, which is not read; save the model whole.`);
+  if (proto.segment.length > 0)
+    fail(`${where} is stored in segments, which is not read; save the model whole.`);
   const { shape, size } = claimed(proto, where);
   const data =
     dtype === 'string'
@@ -59,7 +63,12 @@ export function decodeTensor(proto: TensorProto, where: string): Tensor {
 }
 
 /** The message for a tensor without its elements, and those as bytes (a view) where they go into raw_data. */
-export function encodeTensor(tensor: Tensor): { dims: bigint[]; dataType: number; stringData?: Uint8Array[]; raw?: Uint8Array } {
+export function encodeTensor(tensor: Tensor): {
+  dims: bigint[];
+  dataType: number;
+  stringData?: Uint8Array[];
+  raw?: Uint8Array;
+} {
   const head = { dims: tensor.shape.map(BigInt), dataType: dataTypeOf(tensor.dtype) };
   if (tensor.dtype === 'string') {
     const encoder = new TextEncoder();
@@ -91,7 +100,7 @@ const isRaw = (proto: TensorProto): boolean => proto.rawData.length > 0;
 function fromRaw(dtype: NumericType, raw: Uint8Array, size: number, where: string): TensorData {
   const stored = raw.length / bytesOf[dtype];
   if (stored !== size) wrongCount(where, stored, size);
-  const owned = raw.length === raw.buffer.byteLength ? raw : raw.slice();
+  const owned = raw.length === raw.buffer.byteLength ? raw : new Uint8Array(raw);
   return new arrays[dtype](owned.buffer as ArrayBuffer, 0, size);
 }
 
