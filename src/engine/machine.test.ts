@@ -1,0 +1,243 @@
+/** The seam, on the engine that ESPALIER_ENGINE names. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { UserError } from '../base/errors.js';
+import { type Machine, openMachine, profileStride } from './machine.js';
+
+const FILL_RUN = 16384;
+const asWord = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
+
+/** A program that fills `length` floats at `target`, one step for each value. */
+function fillProgram(machine: Machine, target: number, length: number, values: number[]): number {
+  const fill = machine.kernels.get('fill')!;
+  const items = Math.ceil(length / FILL_RUN);
+  const words = [values.length, 0, 0, 0];
+  for (const value of values) words.push(8, fill, items, 0, 0, target, length, asWord(value));
+  const program = machine.allocate(words.length * 4);
+  machine.ints(program, words.length).set(words);
+  return program;
+}
+
+async function withMachine(threads: number, body: (machine: Machine) => Promise<void>): Promise<void> {
+  const machine = await openMachine({ threads });
+  try {
+    await body(machine);
+  } finally {
+    await machine.close();
+  }
+}
+
+/** Runs a module in a process of its own. */
+function runAlone(source: string, env: NodeJS.ProcessEnv = {}) {
+  const start = `import { openMachine } from ${JSON.stringify(new URL('./machine.js', import.meta.url))};`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', start + source], {
+    env: { ...process.env, ...env },
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (data) => (output += data));
+  child.stderr.on('data', (data) => (errors += data));
+  return new Promise<{ status: number | null; output: string; errors: string }>((resolve) =>
+    child.on('close', (status) => resolve({ status, output, errors })),
+  );
+}
+
+for (const threads of [1, 2, 3])
+  test(`a program of many steps on ${threads} threads`, () =>
+    withMachine(threads, async (machine) => {
+      const length = 10 * FILL_RUN + 5;
+      const target = machine.allocate(length * 4);
+      const after = machine.allocate(4);
+      const program = fillProgram(machine, target, length, [3, 4, 2.5]);
+      const view = machine.floats(target, length);
+      for (let repeat = 0; repeat < 3; repeat++) {
+        view.fill(-1);
+        await machine.run(program);
+        assert.ok(view.every((value) => value === 2.5));
+      }
+      assert.equal(machine.ints(after, 1)[0], 0);
+      assert.equal(machine.threads, threads);
+      assert.match(machine.description, new RegExp(`^${machine.kind}, .*, ${threads} threads?$`));
+      assert.ok([4, 8, 16].includes(machine.lanesPerVector));
+    }));
+
+test('runs asked for together happen one after the other', () =>
+  withMachine(2, async (machine) => {
+    const target = machine.allocate(FILL_RUN * 4);
+    const programs = [1, 2, 3].map((value) => fillProgram(machine, target, FILL_RUN, [value]));
+    const seen: number[] = [];
+    await Promise.all(
+      programs.map((program) => machine.run(program).then(() => seen.push(machine.floats(target, 1)[0]))),
+    );
+    assert.equal(machine.floats(target, FILL_RUN)[FILL_RUN - 1], 3);
+    assert.equal(seen.length, 3);
+  }));
+
+test('the profile counts the time of each step and of the run, for each thread', () =>
+  withMachine(2, async (machine) => {
+    const length = 8 * FILL_RUN;
+    const program = fillProgram(machine, machine.allocate(length * 4), length, Array(9).fill(1));
+    const stride = profileStride(9);
+    assert.equal(stride, 2);
+    const profile = machine.allocate(2 * stride * 64);
+    await machine.run(program, profile);
+    const [first, second] = [0, 1].map((thread) => machine.doubles(profile + thread * stride, 10));
+    for (const times of [first, second]) {
+      assert.ok(times[9] > 0 && times.every((time) => time >= 0));
+      assert.ok(times.subarray(0, 9).reduce((sum, time) => sum + time) <= times[9] * 1.001);
+    }
+    const before = first[9];
+    await machine.run(program, profile);
+    assert.ok(first[9] > before, 'times add up');
+  }));
+
+test('memory is zero when it is got, aligned, and views outlive later allocations', () =>
+  withMachine(1, async (machine) => {
+    const small = machine.allocate(100);
+    const early = machine.floats(small, 25).fill(7);
+    const big = machine.allocate(40 * 2 ** 20);
+    assert.equal(big % 64, 0, 'a big block starts at a page');
+    assert.ok(small > 0);
+    const bytes = machine.bytes(big, 40 * 2 ** 20);
+    assert.ok(bytes.every((byte) => byte === 0));
+    bytes.fill(255);
+    machine.free(big);
+    const again = machine.allocate(40 * 2 ** 20);
+    assert.equal(again, big, 'first fit');
+    assert.ok(machine.bytes(again, 40 * 2 ** 20).every((byte) => byte === 0));
+    early[0] = 8;
+    assert.equal(machine.floats(small, 25)[0], 8);
+    await machine.run(fillProgram(machine, small, 25, [9]));
+    assert.equal(early[24], 9);
+    assert.throws(() => machine.free(again + 1), RangeError);
+  }));
+
+test('a block beyond 2 GiB is seen and filled like any other', (t) =>
+  withMachine(1, async (machine) => {
+    const block = machine.allocate(64);
+    const far = 2 ** 31 / 64 - 32;
+    try {
+      machine.allocate(2.5 * 2 ** 30);
+    } catch {
+      return t.skip('this machine is too small');
+    }
+    const line = block + far;
+    await machine.run(fillProgram(machine, line, 4096, [6]));
+    assert.ok(machine.floats(line, 4096).every((value) => value === 6));
+  }));
+
+test('memory that is not there is a sentence, and what was there stays', () =>
+  withMachine(1, async (machine) => {
+    const sentence =
+      /^Not enough memory: 1000000 MB more are needed and the \w+ engine has \d+ MB left of \d+ MB; /;
+    assert.throws(
+      () => machine.allocate(1e12),
+      (error) => error instanceof UserError && sentence.test(error.message),
+    );
+    assert.ok(machine.allocate(1000) > 0);
+  }));
+
+test('settings that cannot be met are a sentence', async () => {
+  for (const threads of [0, -1, 1.5, Number.NaN, 1000])
+    await assert.rejects(openMachine({ threads }), /^UserError: The number of threads is/);
+  await assert.rejects(openMachine({ engine: 'gpu' as 'wasm' }), /^UserError: The engine is "gpu"/);
+  const { status, errors } = await runAlone(
+    'await openMachine().catch((error) => console.error(error.message));',
+    {
+      ESPALIER_THREADS: 'many',
+    },
+  );
+  assert.equal(
+    errors,
+    'The number of threads is "many", but must be a whole number from 1 to 256: correct --threads or ESPALIER_THREADS.\n',
+  );
+  assert.equal(status, 0);
+});
+
+test('a closed machine runs nothing and gives nothing, and closing twice is closing', async () => {
+  const machine = await openMachine({ threads: 2 });
+  const target = machine.allocate(FILL_RUN * 4);
+  const program = fillProgram(machine, target, FILL_RUN, [1]);
+  const pending = machine.run(program);
+  await Promise.all([machine.close(), machine.close(), pending]);
+  await assert.rejects(machine.run(program), /closed/);
+  assert.throws(() => machine.allocate(1), /closed/);
+  assert.throws(() => machine.floats(target, 1), /closed/);
+});
+
+test('a long run leaves the event loop free', () =>
+  withMachine(1, async (machine) => {
+    const length = 64 * FILL_RUN;
+    const program = fillProgram(machine, machine.allocate(length * 4), length, Array(400).fill(1));
+    let turns = 0;
+    let running = true;
+    const turn = () => {
+      turns++;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await machine.run(program);
+    running = false;
+    assert.ok(turns > 10, `${turns} turns of the event loop`);
+  }));
+
+test('a thousand runs leave no memory behind', () =>
+  withMachine(2, async (machine) => {
+    const program = fillProgram(machine, machine.allocate(4096), 1024, [1]);
+    const runs = async (count: number) => {
+      for (let i = 0; i < count; i++) await machine.run(program);
+      return process.memoryUsage().rss;
+    };
+    const before = await runs(200);
+    const after = await runs(1000);
+    assert.ok(after - before < 20e6, `${after - before} bytes more`);
+  }));
+
+test('several machines in one process, and one in a worker thread', async () => {
+  const machines = await Promise.all([openMachine({ threads: 2 }), openMachine({ threads: 1 })]);
+  const targets = machines.map((machine) => machine.allocate(FILL_RUN * 4));
+  await Promise.all(
+    machines.map((machine, i) => machine.run(fillProgram(machine, targets[i], FILL_RUN, [i + 1]))),
+  );
+  for (const [i, machine] of machines.entries()) assert.equal(machine.floats(targets[i], 1)[0], i + 1);
+  await Promise.all(machines.map((machine) => machine.close()));
+  const source = `import(${JSON.stringify(new URL('./machine.js', import.meta.url))})
+    .then(({ openMachine }) => openMachine({ threads: 2 })).then((machine) => machine.allocate(10))`;
+  const status = await new Promise((resolve, reject) =>
+    new Worker(source, { eval: true }).on('error', reject).on('exit', resolve),
+  );
+  assert.equal(status, 0);
+});
+
+test('a process ends by itself when idle, after a run, and in the midst of one', async () => {
+  const long = `const m = await openMachine({ threads: 2 });
+    const target = m.allocate(2 ** 22), word = m.kernels.get('fill');
+    const words = [100, 0, 0, 0, ...Array(100).fill([8, word, 64, 0, 0, target, 2 ** 20, 0]).flat()];
+    const program = m.allocate(words.length * 4);
+    m.ints(program, words.length).set(words);`;
+  const [idle, ran, cut] = await Promise.all([
+    runAlone('await openMachine(); console.log("opened")'),
+    runAlone(`${long} m.run(program).then(() => console.log("ran"))`),
+    runAlone(`${long} m.run(program); setImmediate(() => process.exit(3))`),
+  ]);
+  assert.deepEqual(idle, { status: 0, output: 'opened\n', errors: '' });
+  assert.deepEqual(ran, { status: 0, output: 'ran\n', errors: '' });
+  assert.deepEqual(cut, { status: 3, output: '', errors: '' });
+});
+
+test('without the addon WebAssembly takes over and one line says why; asked for, its lack is a sentence', async () => {
+  const env = { ESPALIER_NATIVE_PATH: '/nowhere/espalier.node', ESPALIER_ENGINE: '' };
+  const both = await runAlone(
+    `const a = await openMachine(), b = await openMachine(); console.log(a.kind, b.kind);
+     await openMachine({ engine: 'native' }).catch((error) => console.log(error.name, error.message));`,
+    env,
+  );
+  const why = 'it has not been built here (npm run build:native builds it)';
+  assert.deepEqual(both, {
+    status: 0,
+    output: `wasm wasm\nUserError The native engine cannot be used: ${why}; ESPALIER_ENGINE=wasm takes the other one.\n`,
+    errors: `espalier: slower without the native engine: ${why}.\n`,
+  });
+});
