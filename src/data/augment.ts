@@ -68,13 +68,13 @@ export function paddedCrop(padding: number, mode: 'zero' | 'reflect' = 'zero'): 
 function shift(image: Image, top: number, left: number): Image {
   const { channels, height, width, data } = image;
   const shifted = blank(image);
-  const rows = [Math.max(0, -top), Math.min(height, height - top)];
-  const columns = [Math.max(0, -left), Math.min(width, width - left)];
+  const first = Math.max(0, -left);
+  const end = Math.min(width, width - left);
   for (let c = 0; c < channels; c++) {
-    for (let y = rows[0]; y < rows[1]; y++) {
+    for (let y = Math.max(0, -top); y < Math.min(height, height - top); y++) {
       const to = (c * height + y) * width;
       const from = to + top * width + left;
-      for (let x = columns[0]; x < columns[1]; x++) shifted[to + x] = data[from + x];
+      for (let x = first; x < end; x++) shifted[to + x] = data[from + x];
     }
   }
   return { ...image, data: shifted };

@@ -13,6 +13,7 @@ export interface NumpyArray {
 type Reader = (view: DataView, at: number, little: boolean) => number;
 
 const READERS: Readonly<Record<string, Reader>> = {
+  b1: (view, at) => view.getUint8(at),
   i1: (view, at) => view.getInt8(at),
   i2: (view, at, little) => view.getInt16(at, little),
   u2: (view, at, little) => view.getUint16(at, little),
@@ -48,7 +49,7 @@ export function readNpy(bytes: Uint8Array, where: string): NumpyArray {
       `${where} holds ${body.length} bytes where its header says ${shape.join(' × ')} elements of ${width}; it is damaged: save it again.`,
     );
   }
-  if (`${kind}${width}` === 'u1' || `${kind}${width}` === 'b1') return { shape, data: body };
+  if (`${kind}${width}` === 'u1') return { shape, data: body };
   const read =
     READERS[kind + width] ??
     fail(`${where} has elements of type ${kind}${width}, which is not read here; save it as float32.`);

@@ -53,7 +53,7 @@ export async function openNpz(path: string): Promise<Dataset> {
       `${file} has training images of ${train.shape.join(' × ')} but test images of ${test.shape.join(' × ')}; make them alike.`,
     );
   }
-  const scale = arrays.get(names[0]) && whole.bytes ? 255 : 1;
+  const scale = whole.bytes ? 255 : 1;
   const classes =
     Math.max(...[train, test].map((part) => part.labels.reduce((most, label) => Math.max(most, label), 0))) +
     1;
