@@ -1,6 +1,6 @@
 /** What is done with masks: set, apply, count, and look for what they cut off. */
 import { fail } from '../base/errors.js';
-import type { Census, Prunable } from './types.js';
+import type { Census, Mask, Prunable } from './types.js';
 
 /** Keeps every weight, or every weight that is not already zero. */
 export function resetMask({ mask, weight }: Prunable, keepZeros: boolean): void {
@@ -26,9 +26,9 @@ export function clear({ mask }: Prunable, marks: Uint8Array): number {
 }
 
 /** Number of elements that are not 0, of a mask or of weights. */
-export function countNonZero(values: ArrayLike<number>): number {
+export function countNonZero(values: Mask): number {
   let count = 0;
-  for (let i = 0; i < values.length; i++) if (values[i] !== 0) count++;
+  for (let i = 0; i < values.length; i++) count += values[i] === 0 ? 0 : 1;
   return count;
 }
 

@@ -36,7 +36,6 @@ function select(parts: readonly Scored[], k: number, flip: number): Uint8Array[]
   const marks = parts.map((part) => new Uint8Array(part.values.length));
   if (k === 0) return marks;
   const keys = parts.map(({ values }) => new Uint32Array(values.buffer, values.byteOffset, values.length));
-  parts.forEach(refuseNaN);
 
   let prefix = 0;
   let rank = k;
@@ -45,6 +44,7 @@ function select(parts: readonly Scored[], k: number, flip: number): Uint8Array[]
     parts.forEach((part, p) => {
       count(counts, keys[p], part.among, { flip, prefix, shift, bits });
     });
+    if (shift === digits[0].shift) refuseNaN(parts, counts, flip);
     let digit = 0;
     while (digit < counts.length && counts[digit] < rank) rank -= counts[digit++];
     if (digit === counts.length || !(rank > 0)) throw new RangeError(`cannot select ${k} of the candidates`);
@@ -58,6 +58,7 @@ function select(parts: readonly Scored[], k: number, flip: number): Uint8Array[]
   return marks;
 }
 
+/** Counts the digit at `shift` of the candidates' keys that begin with `prefix`. */
 function count(
   counts: Uint32Array,
   keys: Uint32Array,
@@ -67,9 +68,8 @@ function count(
   const digit = counts.length - 1;
   const above = shift + bits;
   for (let i = 0; i < keys.length; i++) {
-    if (among[i] === 0) continue;
     const key = (keys[i] & magnitude) ^ flip;
-    if (key >>> above === prefix) counts[(key >>> shift) & digit]++;
+    if (key >>> above === prefix && among[i] !== 0) counts[(key >>> shift) & digit]++;
   }
 }
 
@@ -82,22 +82,24 @@ function mark(
 ): number {
   let missing = equals;
   for (let i = 0; i < keys.length; i++) {
-    if (among[i] === 0) continue;
     const key = (keys[i] & magnitude) ^ flip;
-    if (key < kth) marks[i] = 1;
-    else if (key === kth && missing > 0) {
-      marks[i] = 1;
-      missing--;
-    }
+    if (key > kth || among[i] === 0) continue;
+    if (key === kth && missing-- <= 0) continue;
+    marks[i] = 1;
   }
-  return missing;
+  return Math.max(0, missing);
 }
 
-function refuseNaN({ name, values, among }: Scored): void {
-  const keys = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < keys.length; i++)
-    if ((keys[i] & magnitude) > infinity && among[i] !== 0)
+/** A NaN lies beyond infinity: it is only looked for where the first histogram has something there. */
+function refuseNaN(parts: readonly Scored[], counts: Uint32Array, flip: number): void {
+  const top = (infinity ^ flip) >>> digits[0].shift;
+  const beyond = flip ? counts.subarray(0, top + 1) : counts.subarray(top);
+  if (beyond.every((n) => n === 0)) return;
+  for (const { name, values, among } of parts) {
+    const index = values.findIndex((value, i) => Number.isNaN(value) && among[i] !== 0);
+    if (index >= 0)
       fail(
-        `The pruning score of ${name} is not a number (element ${i}): training has diverged; lower the learning rate.`,
+        `The pruning score of ${name} is not a number (element ${index}): training has diverged; lower the learning rate.`,
       );
+  }
 }

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { layer, network } from './fixture.js';
+import { fggp, findMethod, gmp } from './index.js';
+import type { Method, Prunable } from './types.js';
+
+const plan = (method: Method, options: object, layers: Prunable[] = network(), iterations = 100) =>
+  method.plan({ layers, iterations, seed: 1 }, { ...options });
+
+const refuses = (message: string | RegExp, ...args: Parameters<typeof plan>) =>
+  assert.throws(() => plan(...args), { name: 'UserError', message });
+
+test('a plan survives JSON and says what it counts, what it spares and why', () => {
+  const made = plan(fggp, { sparsity: 0.9, startDensity: 0.5, spare: ['fc'] });
+  assert.deepEqual(JSON.parse(JSON.stringify(made)), made);
+  assert.equal(made.counted, 2536);
+  assert.equal(made.pruned, 2282);
+  assert.deepEqual(
+    made.layers.map(({ spared }) => spared),
+    ['first convolution (spareFirst)', undefined, undefined, 'named in spare'],
+  );
+});
+
+test('updates: at multiples of the interval and at the end, 40 by default here', () => {
+  assert.deepEqual(plan(gmp, { sparsity: 0.9, interval: 30 }).updates, [30, 60, 80]);
+  assert.equal(plan(gmp, { sparsity: 0.9 }).updates.length, 40);
+  assert.deepEqual(plan(gmp, { sparsity: 0.9, schedule: 'one-shot' }).updates, [1]);
+});
+
+test('biases count in the denominator if asked', () => {
+  const made = plan(fggp, { sparsity: 0.9, countBiases: true });
+  assert.equal(made.counted, 2536 + 42);
+  assert.equal(made.pruned, 2320);
+});
+
+test('a select ratio that cannot hold a cut is refused, with the smallest that can; and that one works', () => {
+  const tight = { sparsity: 0.9, interval: 20, selectRatio: 0.2 };
+  refuses(
+    'fggp must prune 1319 weights at iteration 20 (update 1 of 4), but a selectRatio of 0.2 offers it only 507 of 2536: use a selectRatio of at least 0.5572, or a shorter interval.',
+    fggp,
+    tight,
+  );
+  plan(fggp, { ...tight, selectRatio: 0.5572 });
+  refuses(/0\.5572, or/, fggp, { ...tight, selectRatio: 0.5571 });
+  refuses(/must prune \d+ weights of conv2 at iteration 20 /, fggp, { ...tight, scope: 'layer' });
+});
+
+test('the largest share of the remaining weights that an update prunes, in the settings of the paper', () => {
+  const layers = [layer('w', [500, 1000])];
+  const largestShare = (iterations: number, interval: number, sparsity: number, startDensity: number) => {
+    try {
+      plan(fggp, { sparsity, interval, startDensity, selectRatio: 1e-6 }, layers, iterations);
+    } catch (error) {
+      return Number(/at least (0\.\d+)/.exec((error as Error).message)?.[1]);
+    }
+  };
+  const shares = [
+    [125_120, 2000, 0.9, 1, 0.064],
+    [125_120, 2000, 0.98, 1, 0.109],
+    [125_120, 2000, 0.98, 0.5, 0.087],
+    [62_560, 2000, 0.9, 1, 0.124],
+    [62_560, 2000, 0.98, 1, 0.207],
+    [62_560, 2000, 0.98, 0.5, 0.167],
+  ];
+  for (const [iterations, interval, sparsity, start, share] of shares)
+    assert.ok(Math.abs(largestShare(iterations, interval, sparsity, start)! - share) < 1e-3);
+});
+
+test('a target out of reach says what can be reached', () => {
+  const spareAll = { spare: ['conv2', 'conv3'] };
+  refuses(
+    'A sparsity of 0.95 is out of reach: of 2536 weights that count only 159 can be pruned; ask for at most 0.062697, or spare less.',
+    fggp,
+    { sparsity: 0.95, ...spareAll },
+  );
+  plan(fggp, { sparsity: 0.062697, ...spareAll });
+  refuses(/every layer is spared/, gmp, { sparsity: 0.5, spare: ['conv1', 'conv2', 'conv3', 'fc'] });
+  refuses(/iteration 80 would leave no weight in conv1, fc/, gmp, {
+    sparsity: 0.998,
+    scope: 'layer',
+    interval: 80,
+  });
+});
+
+test('no update before the end', () => {
+  refuses(
+    "gmp would never prune: its interval of 500 iterations is longer than the 80 (0.8 of the run's 100) it may prune in; use a shorter interval.",
+    gmp,
+    { sparsity: 0.9, interval: 500 },
+  );
+  refuses(/no iteration to prune at.*train for longer/, gmp, { sparsity: 0.9 }, network(), 1);
+});
+
+test('options that make no sense, one sentence each', () => {
+  refuses('gmp needs a sparsity to reach, such as 0.95.', gmp, {});
+  refuses(/The option sparsity of gmp must be a number between 0 and 1.*is 95\./, gmp, { sparsity: 95 });
+  for (const sparsity of [0, 1, Number.NaN, '0.9', null]) refuses(/option sparsity/, gmp, { sparsity });
+  refuses(/gmp has no option selectRatio; it has sparsity, score,/, gmp, { sparsity: 0.9, selectRatio: 0.5 });
+  refuses(/option selectRatio .* above 0 and at most 1, but is 0/, fggp, { sparsity: 0.9, selectRatio: 0 });
+  refuses(/option schedule .* cubic, exponential, one-shot, but is "linear"/, gmp, {
+    sparsity: 0.9,
+    schedule: 'linear',
+  });
+  refuses(/option interval .* whole number/, gmp, { sparsity: 0.9, interval: 1.5 });
+  refuses(/no prunable layer conv9 to spare; there are conv1,/, gmp, { sparsity: 0.9, spare: ['conv9'] });
+  refuses(/start at density 0.05 is already sparser/, gmp, { sparsity: 0.9, startDensity: 0.05 });
+  assert.throws(() => findMethod('magic'), {
+    name: 'UserError',
+    message: 'There is no pruning method magic; there are fggp, gmp.',
+  });
+});
+
+test('a model that is already sparse', () => {
+  const half = () => {
+    const layers = network();
+    for (const { weight } of layers) for (let i = 0; i < weight.length; i += 2) weight[i] = 0;
+    return layers;
+  };
+  refuses(/already at sparsity 0\.5, above the target of 0\.4/, gmp, { sparsity: 0.4 }, half());
+  assert.ok(plan(gmp, { sparsity: 0.4, keepZeros: false }, half()));
+  assert.ok(plan(gmp, { sparsity: 0.5 }, half()));
+  const zero = [...network(), layer('zero', [4], { weight: new Float32Array(4) })];
+  refuses(/Every weight of zero is zero/, gmp, { sparsity: 0.5 }, zero);
+  assert.ok(plan(gmp, { sparsity: 0.5, keepZeros: false }, zero));
+});
