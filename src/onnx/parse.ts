@@ -5,7 +5,7 @@
  * what a `Graph` has no word for travels along in `source.carried`.
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { fail } from '../base/errors.js';
+import { fail, UserError } from '../base/errors.js';
 import type { Opaque } from './attributes.js';
 import { carry } from './carried.js';
 import { attributeType } from './dtypes.js';
@@ -38,6 +38,16 @@ export async function parseModel(
   options: { name?: string; external?: FetchExternal } = {},
 ): Promise<Graph> {
   const where = options.name ?? 'the model';
+  try {
+    return await parse(bytes, where, options.external);
+  } catch (error) {
+    if (error instanceof UserError) fail(error.message.replace(/\p{Cc}/gu, '\ufffd'));
+    throw error;
+  }
+}
+
+/** Its sentences quote names as the file has them, which may hold line breaks or worse. */
+async function parse(bytes: Uint8Array, where: string, external: FetchExternal | undefined): Promise<Graph> {
   const model = decode(bytes, where);
   const graph = model.graph!;
   if (graph.sparseInitializer.length > 0) {
@@ -46,7 +56,7 @@ export async function parseModel(
     );
   }
   const source = sourceOf(model, where);
-  await settle(model, where, options.external);
+  await settle(model, where, external);
   return graphOf(model, source, where);
 }
 
