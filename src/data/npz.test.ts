@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { zipSync } from 'fflate';
+import { type Image, openDataset } from './index.js';
+import { readNpy } from './npy.js';
+
+/** An .npy file as NumPy writes it: version 1, the header padded to 64 bytes. */
+function npy(descr: string, shape: number[], data: ArrayBufferView, fortran = 'False'): Uint8Array {
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const dict = `{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': (${dims}), }`;
+  const text = `${dict.padEnd(Math.ceil((dict.length + 11) / 64) * 64 - 11)}\n`;
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(text.length);
+  const body = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(text), body]);
+}
+
+async function npz(t: TestContext, arrays: Record<string, Uint8Array>, level: 0 | 6 = 6): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'espalier-npz-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const entries = Object.entries(arrays).map(([name, bytes]) => [`${name}.npy`, bytes]);
+  await writeFile(join(dir, 'data.npz'), zipSync(Object.fromEntries(entries), { level }));
+  return join(dir, 'data.npz');
+}
+
+const counting = (length: number) => Uint8Array.from({ length }, (_, i) => i);
+const labels = (count: number) =>
+  npy(
+    '<i8',
+    [count],
+    BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 3)),
+  );
+const pixels = (image: Image | Promise<Image>) => [...(image as Image).data];
+
+test('NCHW, NHWC and NHW images come out channels first, from stored and deflated archives', async (t) => {
+  const cases: [number[], number[], number[]][] = [
+    [[2, 3, 2, 2], [3, 2, 2], [...counting(24).subarray(12)]],
+    [
+      [2, 2, 2, 3],
+      [3, 2, 2],
+      [12, 15, 18, 21, 13, 16, 19, 22, 14, 17, 20, 23],
+    ],
+    [
+      [2, 3, 4],
+      [1, 3, 4],
+      [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23],
+    ],
+  ];
+  for (const level of [0, 6] as const) {
+    for (const [shape, expected, second] of cases) {
+      const x = npy('|u1', shape, counting(24));
+      const file = await npz(t, { x_train: x, y_train: labels(2), x_test: x, y_test: labels(2) }, level);
+      const data = await openDataset(`npz:${file}`);
+      assert.deepEqual([data.shape, data.scale, data.classes], [expected, 255, ['0', '1']]);
+      assert.deepEqual([[...data.train.labels], pixels(data.train.image(1))], [[0, 1], second]);
+      assert.deepEqual(pixels(data.test!.image(1)), second);
+      assert.equal(data.mean.length, expected[0]);
+    }
+  }
+});
+
+test('x and y, images and labels, and MedMNIST names are known; a tenth is held back where there is no test', async (t) => {
+  const x = npy('|u1', [20, 2, 2], counting(80));
+  for (const [a, b] of [
+    ['x', 'y'],
+    ['images', 'labels'],
+  ]) {
+    const data = await openDataset(`npz:${await npz(t, { [a]: x, [b]: labels(20), other: x })}`);
+    assert.deepEqual([data.train.length, data.test!.length, data.classes.length], [18, 2, 3]);
+  }
+  const column = npy('|u1', [20, 1], new Uint8Array(20));
+  const medical = { train_images: x, train_labels: column, test_images: x, test_labels: column };
+  assert.equal((await openDataset(`npz:${await npz(t, medical)}`)).test!.length, 20);
+});
+
+test('numbers of every type are read, in both byte orders', () => {
+  const values = [1, 2, 100];
+  const big = new DataView(new ArrayBuffer(12));
+  values.forEach((value, i) => {
+    big.setFloat32(4 * i, value);
+  });
+  const cases: [string, ArrayBufferView][] = [
+    ['|u1', Uint8Array.from(values)],
+    ['|i1', Int8Array.from(values)],
+    ['<u2', Uint16Array.from(values)],
+    ['<i2', Int16Array.from(values)],
+    ['<u4', Uint32Array.from(values)],
+    ['<i4', Int32Array.from(values)],
+    ['<i8', BigInt64Array.from(values, BigInt)],
+    ['<u8', BigUint64Array.from(values, BigInt)],
+    ['<f2', Uint16Array.of(0x3c00, 0x4000, 0x5640)],
+    ['<f4', Float32Array.from(values)],
+    ['<f8', Float64Array.from(values)],
+    ['>f4', big],
+  ];
+  for (const [descr, data] of cases)
+    assert.deepEqual([...readNpy(npy(descr, [3], data), 'x').data], values, descr);
+  assert.deepEqual([...readNpy(npy('|b1', [2], Uint8Array.of(0, 1)), 'x').data], [0, 1]);
+  const halves = readNpy(npy('<f2', [4], Uint16Array.of(0x8001, 0x7c00, 0x7e00, 0xb555)), 'x').data;
+  assert.deepEqual([...halves], [-(2 ** -24), Number.POSITIVE_INFINITY, Number.NaN, -0.333251953125]);
+});
+
+test('float images are taken as they are', async (t) => {
+  const x = npy('<f4', [2, 1, 1, 2], Float32Array.of(0, 0.5, 1, 0.5));
+  const data = await openDataset(
+    `npz:${await npz(t, { x_train: x, y_train: labels(2), x_test: x, y_test: labels(2) })}`,
+  );
+  assert.deepEqual([data.scale, data.mean, pixels(data.train.image(1))], [1, [0.5], [1, 0.5]]);
+});
+
+test('damage is named, with what to do', async (t) => {
+  const x = npy('|u1', [20, 2, 2], counting(80));
+  const y = labels(20);
+  const cases: [Record<string, Uint8Array>, RegExp][] = [
+    [{ x }, /lacks training arrays; it needs x_train and y_train/],
+    [{ x: x.subarray(0, 150), y }, /x in .*data\.npz holds 22 bytes where its header says 20 × 2 × 2/],
+    [{ x: x.subarray(0, 30), y }, /is cut short within its header/],
+    [{ x: new Uint8Array(4), y }, /x in .* is not a NumPy array/],
+    [
+      { x: npy('|u1', [20, 2, 2], counting(80), 'True'), y },
+      /Fortran order; save it with numpy\.ascontiguousarray/,
+    ],
+    [{ x: npy('|O', [20], counting(20)), y }, /an element type that is not read here/],
+    [{ x: npy('<f3', [1], counting(3)), y }, /elements of type f3, which is not read here/],
+    [{ x: npy('|u1', [20, 4], counting(80)), y }, /is 20 × 4; images are N × C × H × W/],
+    [{ x, y: labels(19) }, /has 20 images in x but 19 labels in y/],
+    [{ x, y: npy('<i4', [20], new Int32Array(20).fill(-1)) }, /y in .* gives image 0 the label -1/],
+    [{ x, y: npy('<f4', [20], new Float32Array(20).fill(0.5)) }, /gives image 0 the label 0\.5/],
+    [
+      { x_train: x, y_train: y, x_test: npy('|u1', [20, 1, 4], counting(80)), y_test: y },
+      /training images of 1 × 2 × 2 but test images of 1 × 1 × 4/,
+    ],
+  ];
+  for (const [arrays, sentence] of cases) {
+    await assert.rejects(
+      openDataset(`npz:${await npz(t, arrays)}`),
+      { name: 'UserError', message: sentence },
+      String(sentence),
+    );
+  }
+});
+
+test('a broken or lying archive is refused', async (t) => {
+  const file = await npz(t, { x: npy('|u1', [20, 2, 2], counting(80)), y: labels(20) });
+  await assert.rejects(openDataset(`npz:${file}x`), /Cannot read .*npzx: no such file/);
+  const whole = zipSync({ 'x.npy': npy('|u1', [20, 2, 2], counting(80)), 'y.npy': labels(20) });
+  const central = Buffer.from(whole).indexOf('PK\x01\x02', 0, 'latin1');
+  const liar = Buffer.from(whole);
+  liar.writeUInt32LE(0xf0000000, central + 24);
+  const scrambled = Uint8Array.from(whole);
+  scrambled.fill(0xff, 40, 80);
+  const broken: [Uint8Array, RegExp][] = [
+    [new Uint8Array(0), /is not a whole \.npz archive/],
+    [whole.subarray(0, whole.length - 30), /is not a whole \.npz archive/],
+    [scrambled, /is not a whole \.npz archive|is not a NumPy array|holds \d+ bytes/],
+    [liar, /claims an impossible size for x\.npy/],
+  ];
+  for (const [bytes, sentence] of broken) {
+    await writeFile(file, bytes);
+    await assert.rejects(
+      openDataset(`npz:${file}`),
+      { name: 'UserError', message: sentence },
+      String(sentence),
+    );
+  }
+});
