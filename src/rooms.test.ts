@@ -1,0 +1,58 @@
+/** The house rule: rooms import downwards only, and no file is, through others, an import of itself. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOMS = 'base onnx graph engine nn data train sparsity channels runtime runs report cli'.split(' ');
+const source = fileURLToPath(new URL('../src', import.meta.url));
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join(source, name));
+
+/** The files that a file imports by relative paths, as TypeScript sources. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const quoted = /\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)\.js['"]/g;
+  return [...text.matchAll(quoted)].map((match) => `${resolve(file, '..', match[1])}.ts`);
+}
+
+/** The number of a file's room; what lies in no room stands on top of them all. */
+function floorOf(file: string): number {
+  const [room, ...rest] = relative(source, file).split(/[\\/]/);
+  if (rest.length === 0) return ROOMS.length;
+  assert.ok(ROOMS.includes(room), `src/${room} is not a room`);
+  return ROOMS.indexOf(room);
+}
+
+const name = (file: string): string => relative(source, file);
+const imports = new Map(files.map((file) => [file, importsOf(file)]));
+
+test('rooms import downwards only', () => {
+  const upwards = files.flatMap((file) =>
+    imports
+      .get(file)!
+      .filter((target) => floorOf(target) > floorOf(file))
+      .map((target) => `${name(file)} imports ${name(target)}`),
+  );
+  assert.deepEqual(upwards, []);
+  assert.ok(
+    files.length > 20 && [...imports.values()].some((targets) => targets.length > 2),
+    'imports are seen',
+  );
+});
+
+test('no file imports itself through others', () => {
+  const cycles: string[] = [];
+  const settled = new Set<string>();
+  const visit = (file: string, path: string[]) => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].map(name).join(' → '));
+    if (path.includes(file) || settled.has(file)) return;
+    for (const target of imports.get(file) ?? []) visit(target, [...path, file]);
+    settled.add(file);
+  };
+  for (const file of files) visit(file, []);
+  assert.deepEqual(cycles, []);
+});
