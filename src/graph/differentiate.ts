@@ -155,6 +155,7 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
 /** An element-wise node over just the operands its expression reads; undefined when the expression is 0. */
 function elementwise(t: Build, expression: Expression, names: readonly string[]): string | undefined {
   if (expression === 0) return undefined;
+  if (typeof expression === 'object' && 'input' in expression) return names[expression.input];
   const used = [...operandsOf(expression)].sort((a, b) => a - b);
   const place = new Map(used.map((k, i) => [k, i]));
   const packed = substitute(expression, (k) => input(place.get(k)!));

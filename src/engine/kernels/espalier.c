@@ -5,8 +5,9 @@
 #include "base.h"
 #include "fill.c"
 #include "conv.c"
+#include "map.c"
 
-#define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight)
+#define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight) K(map)
 
 #define ENTRY(name) name,
 static kernel *const kernels[] = {KERNELS(ENTRY)};

@@ -1,0 +1,103 @@
+/** What the engine offers to the rooms above: a network in a machine's memory, and the programs that run on it. */
+import type { Graph } from '../onnx/model.js';
+import type { Machine } from './machine.js';
+
+/** A learnt initialiser in the machine's memory. The arrays are live views, row-major, valid until the network closes. */
+export interface Parameter {
+  /** ONNX initialiser name. */
+  name: string;
+  shape: readonly number[];
+  weight: Float32Array;
+  /** Whether pruning may set its elements to zero (a weight, not a bias or a scale). */
+  prunable: boolean;
+  /** Operator and name of the node that uses it first. */
+  op: string;
+  node: string;
+}
+
+/** A network whose weights live in a machine; programs compiled for it share them. */
+export interface Network {
+  readonly graph: Graph;
+  readonly machine: Machine;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Running statistics by initialiser name: live views. */
+  readonly state: ReadonlyMap<string, Float32Array>;
+  /** Shape of one sample of each input, without the batch. */
+  readonly inputs: ReadonlyMap<string, readonly number[]>;
+  /** Compiles the forward pass in inference form. */
+  inference(options: InferenceOptions): Inference;
+  /** Compiles forward, loss, backward and update. */
+  training(options: TrainingOptions): Training;
+  /** The model with the weights and running statistics as they are now (copies). */
+  snapshot(): Graph;
+  /** Frees all memory of the network and its programs. */
+  close(): void;
+}
+
+export interface InferenceOptions {
+  /** The most samples a run takes. */
+  batch: number;
+  /** Names of the outputs to compute; default all. */
+  outputs?: readonly string[];
+}
+
+export interface Inference {
+  readonly batch: number;
+  /** Bytes of activations at the peak of a run. */
+  readonly peakBytes: number;
+  /** Shape of one sample of each output, without the batch. */
+  readonly outputs: ReadonlyMap<string, readonly number[]>;
+  /**
+   * Runs `count` ≤ batch samples. Inputs and outputs are dense, sample first.
+   * @throws UserError when an input is missing or has the wrong length.
+   */
+  run(inputs: Readonly<Record<string, Float32Array>>, count: number): Promise<Record<string, Float32Array>>;
+  close(): void;
+}
+
+export type OptimizerKind = 'sgd' | 'adam' | 'adamw';
+
+export interface TrainingOptions {
+  /** Samples of one step. Where they do not fit in memory they are split and their gradients accumulated. */
+  batch: number;
+  optimizer: OptimizerKind;
+  labelSmoothing?: number;
+  /** Parameters that are trained; default all learnt ones. */
+  trained?: (parameter: Parameter) => boolean;
+  /** Most bytes of activations; default what the machine has. */
+  memory?: number;
+  /** Seed of the random numbers inside the graph (Dropout). */
+  seed?: number;
+}
+
+/** Hyper-parameters of one update. Momentum for sgd; betas, epsilon and the 1-based step for adam and adamw. */
+export interface UpdateOptions {
+  learningRate: number;
+  weightDecay: number;
+  momentum?: number;
+  nesterov?: boolean;
+  beta1?: number;
+  beta2?: number;
+  epsilon?: number;
+  step?: number;
+}
+
+export interface Training {
+  readonly batch: number;
+  /** Samples per run where the batch is split; equal to `batch` where it is not. */
+  readonly microBatch: number;
+  readonly peakBytes: number;
+  /** Live views of each trained parameter's gradient, optimiser state (momentum; or first and second moment) and mask (1 kept, 0 pruned). */
+  readonly slots: ReadonlyMap<string, { gradient: Float32Array; state: Float32Array[]; mask: Float32Array }>;
+  /**
+   * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
+   * `step` numbers the draw of random numbers. Images are dense [count, …sample], labels class indices.
+   * @returns mean loss, and how many samples were classified rightly.
+   */
+  gradients(images: Float32Array, labels: Int32Array, count: number, step: number): Promise<{ loss: number; correct: number }>;
+  /** One optimiser step on every trained parameter; masked weights and their state become exactly 0. */
+  update(options: UpdateOptions): Promise<void>;
+  /** Where the last steps' time went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */
+  profile(): ReadonlyMap<string, number>;
+  close(): void;
+}
