@@ -17,7 +17,10 @@ export function sorted(
   where: string,
 ): Node[] {
   const makers = new Map<string, Node | undefined>();
-  for (const name of given) makers.set(name, undefined);
+  for (const name of given) {
+    if (makers.has(name)) fail(`${where}: value ${name} is given twice; the model is not valid ONNX.`);
+    makers.set(name, undefined);
+  }
   for (const node of nodes) {
     for (const name of node.outputs) {
       if (name === '') continue;

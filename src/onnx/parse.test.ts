@@ -88,6 +88,8 @@ test('graphs that do not fit together are refused by one sentence', async () => 
   );
   await refused({ node: [node('Relu', ['x'], ['y']), node('Neg', ['x'], ['y'])] }, /value y is given twice/);
   await refused({ node: [node('Relu', ['x'], ['x'])] }, /value x is given twice/);
+  const shadow = node('Constant', [], ['x'], { attribute: [{ name: 'value_float', type: 1, f: 1 }] });
+  await refused({ node: [shadow, node('Relu', ['x'], ['y'])] }, /value x is given twice/);
   await refused({ initializer: [weight('W'), weight('W')] }, /value W is given twice/);
   await refused({ input: [value('x'), value('x')] }, /input x is declared twice/);
   await refused({ node: [] }, /output y is made by no node/);
