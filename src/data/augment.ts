@@ -64,17 +64,24 @@ export function paddedCrop(padding: number, mode: 'zero' | 'reflect' = 'zero'): 
   };
 }
 
-/** The window of the image's own size whose top left corner is at (top, left); outside the image is 0. */
+/**
+ * The window of the image's own size whose top left corner is at (top, left); outside the image is 0.
+ *
+ * A plane moves as a whole, by top · width + left, which puts everything right but the columns that wrapped around into
+ * the neighbouring row.
+ */
 function shift(image: Image, top: number, left: number): Image {
   const { channels, height, width, data } = image;
   const shifted = blank(image);
-  const first = Math.max(0, -left);
-  const end = Math.min(width, width - left);
-  for (let c = 0; c < channels; c++) {
-    for (let y = Math.max(0, -top); y < Math.min(height, height - top); y++) {
-      const to = (c * height + y) * width;
-      const from = to + top * width + left;
-      for (let x = first; x < end; x++) shifted[to + x] = data[from + x];
+  const plane = height * width;
+  const distance = Math.max(-plane, Math.min(plane, top * width + left));
+  const wrapped = left < 0 ? [0, Math.min(width, -left)] : [Math.max(0, width - left), width];
+  for (let begin = 0; begin < channels * plane; begin += plane) {
+    const from = data.subarray(begin + Math.max(0, distance), begin + plane + Math.min(0, distance));
+    shifted.set(from, begin + Math.max(0, -distance));
+    if (left === 0) continue;
+    for (let row = begin; row < begin + plane; row += width) {
+      for (let x = wrapped[0]; x < wrapped[1]; x++) shifted[row + x] = 0;
     }
   }
   return { ...image, data: shifted };

@@ -95,9 +95,16 @@ export function splitValidation(
   };
 }
 
-/** Data that comes without a test part gives a tenth of it, always the same one, so that results compare across runs. */
+/**
+ * Data that comes without a test part gives a tenth of it, at least one image, and always the same ones, so that results
+ * compare across runs.
+ *
+ * @throws UserError when there are fewer than two images.
+ */
 export function splitTest(split: Split): { train: Split; test: Split } {
-  const { train, validation } = splitValidation(split, 0.1, 0);
+  if (split.length < 2)
+    fail('The data hold a single image; give at least two, of which one is held back for testing.');
+  const { train, validation } = splitValidation(split, Math.max(0.1, 1 / split.length), 0);
   return { train, test: validation };
 }
 

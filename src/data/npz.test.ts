@@ -126,6 +126,8 @@ test('damage is named, with what to do', async (t) => {
     [{ x: npy('|O', [20], counting(20)), y }, /an element type that is not read here/],
     [{ x: npy('<f3', [1], counting(3)), y }, /elements of type f3, which is not read here/],
     [{ x: npy('|u1', [20, 4], counting(80)), y }, /is 20 × 4; images are N × C × H × W/],
+    [{ x: npy('|u1', [20, 0, 4], counting(0)), y }, /is 20 × 0 × 4; images are .* none of these is 0/],
+    [{ x: npy('|u1', [1, 2, 2], counting(4)), y: labels(1) }, /hold a single image; give at least two/],
     [{ x, y: labels(19) }, /has 20 images in x but 19 labels in y/],
     [{ x, y: npy('<i4', [20], new Int32Array(20).fill(-1)) }, /y in .* gives image 0 the label -1/],
     [{ x, y: npy('<f4', [20], new Float32Array(20).fill(0.5)) }, /gives image 0 the label 0\.5/],

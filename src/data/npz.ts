@@ -127,10 +127,12 @@ function channelsFirst(
   where: string,
 ): { shape: ImageShape; data: NumpyArray['data'] } {
   const [count, a, b, c] = shape;
-  if (shape.length === 3) return { shape: [1, a, b], data };
-  if (shape.length !== 4) {
-    fail(`${where} is ${shape.join(' × ')}; images are N × C × H × W, N × H × W × C or N × H × W.`);
+  if ((shape.length !== 3 && shape.length !== 4) || data.length === 0) {
+    fail(
+      `${where} is ${shape.join(' × ')}; images are N × C × H × W, N × H × W × C or N × H × W, and none of these is 0.`,
+    );
   }
+  if (shape.length === 3) return { shape: [1, a, b], data };
   const isChannels = (n: number) => n === 1 || n === 3 || n === 4;
   if (isChannels(a) || !isChannels(c)) return { shape: [a, b, c], data };
   const plane = a * b;

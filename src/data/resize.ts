@@ -104,12 +104,12 @@ function filter(start: number, length: number, outputs: number, inputs: number):
 function filterRows(image: Image, row: number, band: number, columns: Filter, narrow: Float32Array): void {
   const { first, count, weights, taps } = columns;
   const width = first.length;
+  const { data, width: pitch } = image;
   for (let y = 0; y < band; y++) {
-    const line = (row + y) * image.width;
+    const line = (row + y) * pitch;
     for (let x = 0; x < width; x++) {
       let sum = 0;
-      for (let tap = 0; tap < count[x]; tap++)
-        sum += weights[x * taps + tap] * image.data[line + first[x] + tap];
+      for (let tap = 0; tap < count[x]; tap++) sum += weights[x * taps + tap] * data[line + first[x] + tap];
       narrow[y * width + x] = sum;
     }
   }
