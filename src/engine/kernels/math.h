@@ -15,7 +15,7 @@ INLINE vec ones(ivec mask) { return (vec)(mask & (ivec)splat(1)); }
 
 INLINE vec vfloor(vec x) {
   vec big = vabs(x);
-  ivec exact = big >= splat(8388608.0f) | (x != x);
+  ivec exact = (big >= splat(8388608.0f)) | (x != x);
   vec t = to_float(to_int(choose(exact, splat(0), x)));
   t -= ones(t > x);
   return choose(exact, x, t);
@@ -23,7 +23,7 @@ INLINE vec vfloor(vec x) {
 INLINE vec vround(vec x) { /* halves to even */
   vec magic = (vec)(((ivec)x & (int)0x80000000) | (ivec)splat(8388608.0f));
   vec r = (x + magic) - magic;
-  return choose(vabs(x) >= splat(8388608.0f) | (x != x), x, r);
+  return choose((vabs(x) >= splat(8388608.0f)) | (x != x), x, r);
 }
 
 INLINE vec vexp(vec x) {
@@ -74,7 +74,7 @@ INLINE vec vlog(vec x) {
 }
 
 INLINE vec vsqrt(vec x) {
-  vec y;
+  vec y = x;
   for (int i = 0; i < VL; i++) y[i] = __builtin_sqrtf(x[i]);
   return y;
 }

@@ -1,0 +1,49 @@
+/*
+ * Softmax cross-entropy with label smoothing ε (Szegedy et al. 2016), its gradient, and how many samples were right:
+ *
+ *     L = (1/n) Σ_samples [ (1−ε)·(−log p_label) + (ε/K)·Σ_k (−log p_k) ],   ∂L/∂z_k = (p_k − (1−ε)[k = label] − ε/K)/n
+ *
+ * n is the number at line `whole` (the samples of the whole batch where it is split); lanes beyond the valid samples
+ * give no loss and no gradient. The first of equal largest logits is the answer.
+ * args: logits, labels (one line a block), loss, correct, dlogits, valid, whole (lines), classes,
+ *       logit stride, logit block stride, dlogit stride, dlogit block stride (lines), blocks, smoothing. One item.
+ */
+static void cross_entropy(const int32_t *a, char *base, int item, int thread) {
+  (void)item, (void)thread;
+  int classes = a[7], valid = (int)*at(base, a[5]);
+  float n = *at(base, a[6]), smooth = as_float(a[13]);
+  double loss = 0, correct = 0;
+  for (int b = 0; b < a[12]; b++) {
+    const float *z = at(base, a[0]) + (int64_t)b * a[9] * LANES, *label = at(base, a[1]) + (int64_t)b * LANES;
+    float *d = at(base, a[4]) + (int64_t)b * a[11] * LANES;
+    int64_t zs = (int64_t)a[8] * LANES, ds = (int64_t)a[10] * LANES;
+    for (int l = 0; l < LANES; l += VL) {
+      vec top = load(z + l), best = splat(0), sum = splat(0), all = splat(0), mine = splat(0), answer = loadu(label + l);
+      for (int k = 1; k < classes; k++) {
+        vec v = load(z + k * zs + l);
+        ivec better = v > top;
+        top = choose(better, v, top);
+        best = choose(better, splat(k), best);
+      }
+      for (int k = 0; k < classes; k++) {
+        vec v = load(z + k * zs + l) - top, e = vexp(v);
+        sum += e;
+        all += v;
+        mine += choose(answer == splat(k), v, splat(0));
+        store(d + k * ds + l, e);
+      }
+      vec log_sum = vlog(sum);
+      vec each = (log_sum - mine) * (1 - smooth) + (log_sum - all * (1.0f / classes)) * smooth;
+      ivec live;
+      for (int i = 0; i < VL; i++) live[i] = b * LANES + l + i < valid ? -1 : 0;
+      for (int k = 0; k < classes; k++) {
+        vec p = load(d + k * ds + l) / sum - choose(answer == splat(k), splat(1 - smooth), splat(0)) - smooth / classes;
+        store(d + k * ds + l, choose(live, p * (1 / n), splat(0)));
+      }
+      for (int i = 0; i < VL; i++)
+        if (live[i]) loss += each[i], correct += best[i] == answer[i];
+    }
+  }
+  *at(base, a[2]) = loss / n;
+  *at(base, a[3]) = correct;
+}

@@ -1,0 +1,60 @@
+/*
+ * Optimisers, with the mask in the same pass: a pruned weight and its state are exactly 0 after every step.
+ *
+ * args of both: weight, gradient, first state, second state, mask, hyper-parameters (lines), elements. Item k does the
+ * k-th run of UPDATE_RUN elements. States below 1e-30 are taken as 0: sub-normal numbers make everything slow.
+ */
+#define UPDATE_RUN 8192
+#define TINY 1e-30f
+
+INLINE vec flushed(vec x) { return choose(vabs(x) < splat(TINY), splat(0), x); }
+
+#define EACH_ELEMENT                                                                                          \
+  float *w = at(base, a[0]), *v = at(base, a[2]);                                                             \
+  const float *g = at(base, a[1]), *mask = at(base, a[4]), *hyper = at(base, a[5]);                           \
+  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[6] ? from + UPDATE_RUN : a[6];         \
+  for (int64_t i = from; i < to; i += VL)
+
+/*
+ * Stochastic gradient descent as PyTorch has it: g ← g + λw, v ← µv + g, w ← w − η(v, or with Nesterov g + µv).
+ * hyper: η, λ, µ, Nesterov (0 or 1).
+ */
+static void sgd(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  EACH_ELEMENT {
+    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) + weight * hyper[1];
+    vec velocity = flushed((load(v + i) * hyper[2] + gradient) * keep);
+    vec step = hyper[3] != 0 ? gradient + velocity * hyper[2] : velocity;
+    store(w + i, (weight - step * hyper[0]) * keep);
+    store(v + i, velocity);
+  }
+}
+
+/*
+ * Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019) as PyTorch has them.
+ * hyper: η, λ, β1, β2, ε, 1−β1^t, √(1−β2^t), decoupled (0: λw joins the gradient; 1: w shrinks by ηλ).
+ */
+static void adam(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  float *second = at(base, a[3]);
+  EACH_ELEMENT {
+    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i);
+    if (hyper[7] != 0) weight = weight * (1 - hyper[0] * hyper[1]);
+    else gradient += weight * hyper[1];
+    vec m = flushed((load(v + i) * hyper[2] + gradient * (1 - hyper[2])) * keep);
+    vec s = flushed((load(second + i) * hyper[3] + gradient * gradient * (1 - hyper[3])) * keep);
+    vec step = m / (vsqrt(s) / hyper[6] + hyper[4]);
+    store(w + i, (weight - step * (hyper[0] / hyper[5])) * keep);
+    store(v + i, m);
+    store(second + i, s);
+  }
+}
+
+/* Gradients of the parts of a batch: sum += gradient. args: sum, gradient (lines), elements. */
+static void accumulate(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  float *sum = at(base, a[0]);
+  const float *g = at(base, a[1]);
+  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[2] ? from + UPDATE_RUN : a[2];
+  for (int64_t i = from; i < to; i += VL) store(sum + i, load(sum + i) + load(g + i));
+}
