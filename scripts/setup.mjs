@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -47,11 +47,12 @@ function install() {
   if (status !== 0) stop('npm ci failed: see above; it needs a network or a filled npm cache.');
 }
 
-/** A fingerprint of all that dist/ is made of. */
-function sources() {
+/** A fingerprint of all that dist/ is made of, and of when it was made: somebody may have run tsc meanwhile. */
+function fingerprint() {
   const hash = createHash('sha256');
   for (const file of ['tsconfig.json', 'package-lock.json', ...filesOf('src').sort()])
     if (/\.(ts|json)$/.test(file)) hash.update(file).update(readFileSync(file));
+  for (const file of filesOf('dist').sort()) hash.update(`${file} ${statSync(file).mtimeMs}`);
   return hash.digest('hex');
 }
 
@@ -66,14 +67,13 @@ function sweep() {
 
 function compile() {
   const stamp = 'build/sources';
-  const wanted = sources();
-  if (existsSync('dist') && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  rmSync(stamp, { force: true });
+  mkdirSync('dist', { recursive: true });
+  mkdirSync('build', { recursive: true });
+  sweep();
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint()) return;
   const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' });
   if (status !== 0) stop('the sources do not compile: see above.');
-  sweep();
-  mkdirSync('build', { recursive: true });
-  writeFileSync(stamp, wanted);
+  writeFileSync(stamp, fingerprint());
 }
 
 if (Number.parseInt(process.versions.node, 10) < 20)
