@@ -46,12 +46,6 @@ INLINE float as_float(int32_t word) {
 INLINE vec splat(float x) { return (vec){0} + x; }
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec x) { *(vec *)p = x; }
-/* a·b + c, fused where the machine can. Compilers see by themselves that it can, but for relaxed-simd. */
-#if defined(__wasm_relaxed_simd__)
-INLINE vec madd(vec a, vec b, vec c) { return __builtin_wasm_relaxed_madd_f32x4(a, b, c); }
-#else
-INLINE vec madd(vec a, vec b, vec c) { return a * b + c; }
-#endif
 INLINE int min_int(int a, int b) { return a < b ? a : b; }
 INLINE int max_int(int a, int b) { return a > b ? a : b; }
 
