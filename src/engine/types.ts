@@ -94,7 +94,12 @@ export interface Training {
    * `step` numbers the draw of random numbers. Images are dense [count, …sample], labels class indices.
    * @returns mean loss, and how many samples were classified rightly.
    */
-  gradients(images: Float32Array, labels: Int32Array, count: number, step: number): Promise<{ loss: number; correct: number }>;
+  gradients(
+    images: Float32Array,
+    labels: Int32Array,
+    count: number,
+    step: number,
+  ): Promise<{ loss: number; correct: number }>;
   /** One optimiser step on every trained parameter; masked weights and their state become exactly 0. */
   update(options: UpdateOptions): Promise<void>;
   /** Where the last steps' time went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */

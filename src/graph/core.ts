@@ -73,8 +73,10 @@ export interface CoreOptions {
   maxPool: { window: Window; ceil: boolean };
   maxPoolInput: { window: Window; ceil: boolean; spatial: readonly number[] };
   positions: { start: Int32Array; from: Int32Array; weight: Float32Array };
+  /** `momentum` is ONNX's: the share of the old running value that is kept. */
   normalize: { epsilon: number; momentum: number };
-  normalizeInput: Record<string, never>;
+  /** `count`: how many elements each channel has in one sample. */
+  normalizeInput: { count: number };
   gather: Record<string, never>;
   scatterSum: { rows: number };
   uniform: { shape: readonly number[]; laned: boolean; stream: number };

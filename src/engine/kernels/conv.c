@@ -129,7 +129,7 @@ CONV_RUN(4, 4)
 CONV_RUN(2, 4)
 CONV_RUN(1, 8)
 #else
-#if VL == 8 || defined(__aarch64__)
+#if VL == 8
 #define CONV_MR 6
 CONV_RUN(6, CONV_NP)
 #else
@@ -142,17 +142,12 @@ CONV_RUN(1, 4)
 
 INLINE conv_run_fn *conv_run(int mr) {
   switch (mr) {
-    case CONV_MR:
 #if VL == 16
-      return conv_run_8;
-#elif VL == 8 || defined(__aarch64__)
-      return conv_run_6;
-#else
-      return conv_run_4;
+    case 8: return conv_run_8;
+#elif VL == 8
+    case 6: return conv_run_6;
 #endif
-#if CONV_MR != 4
     case 4: return conv_run_4;
-#endif
     case 2: return conv_run_2;
     default: return conv_run_1;
   }
@@ -202,21 +197,22 @@ static void conv(const int32_t *a, char *base, int item, int thread) {
 
 /*
  * Weights in the order that `conv` reads them. Destination [group][tile][channel][window][mr], zero where a tile
- * reaches beyond the outputs; element (o, c, k) comes from w[group·gs + o·os + c·cs + (flip ? window−1−k : k)].
- * args: w, packed (lines), outputs, channels, window, mr, tiles, gs, os, cs (floats), flip. Item: one tile of one group.
+ * reaches beyond the outputs; element (o, c, k) comes from w[offset + group·gs + o·os + c·cs + k].
+ * args: w (line), offset (floats), packed (line), outputs, channels, window, mr, tiles, gs, os, cs (floats).
+ * Item: one tile of one group.
  */
 static void conv_pack(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
-  int outputs = a[2], channels = a[3], window = a[4], mr = a[5], tiles = a[6], flip = a[10];
+  int outputs = a[3], channels = a[4], window = a[5], mr = a[6], tiles = a[7];
   int group = item / tiles, tile = item % tiles;
-  const float *w = at(base, a[0]) + (int64_t)group * a[7];
-  float *to = at(base, a[1]) + (int64_t)item * channels * window * mr;
+  const float *w = at(base, a[0]) + a[1] + (int64_t)group * a[8];
+  float *to = at(base, a[2]) + (int64_t)item * channels * window * mr;
   for (int m = 0; m < mr; m++) {
     int o = tile * mr + m;
     for (int c = 0; c < channels; c++) {
-      const float *from = w + (int64_t)o * a[8] + (int64_t)c * a[9];
+      const float *from = w + (int64_t)o * a[9] + (int64_t)c * a[10];
       float *row = to + (int64_t)c * window * mr + m;
-      for (int k = 0; k < window; k++) row[k * mr] = o < outputs ? from[flip ? window - 1 - k : k] : 0;
+      for (int k = 0; k < window; k++) row[k * mr] = o < outputs ? from[k] : 0;
     }
   }
 }

@@ -1,0 +1,225 @@
+/** From a core graph to a program in a machine's memory. */
+import type { CoreNode, Type } from '../graph/core.js';
+import type { Tape } from '../graph/tape.js';
+import { floats } from '../onnx/tensor.js';
+import { assemble } from './lowering/assemble.js';
+import { fuse } from './lowering/fuse.js';
+import { lower } from './lowering/lower.js';
+import { lowerCopy } from './lowering/map.js';
+import { type Buffer, type Place, wholePlace } from './lowering/place.js';
+import { planMemory } from './lowering/plan.js';
+import type { Lowering, Step } from './lowering/steps.js';
+import { type Machine, profileStride } from './machine.js';
+
+const LINE = 64;
+const LANES = 16;
+
+export interface CompileOptions {
+  machine: Machine;
+  tape: Tape;
+  /** The most samples of a run. */
+  batch: number;
+  /** Values to be read after a run. */
+  outputs: readonly string[];
+  /** Places of values that are in memory already: parameters, running statistics. */
+  places: ReadonlyMap<string, Place>;
+  /** Memory for certain values: gradients. */
+  destined?: ReadonlyMap<string, Place>;
+  /** Values of the tape's inputs, written before every run. */
+  inputs: readonly string[];
+  /** Nodes from this one on are gradients: lanes beyond the valid samples stay 0 there. */
+  backwardFrom?: number;
+  /** Most bytes of memory; beyond it `undefined` is returned. */
+  memory?: number;
+}
+
+export interface Program {
+  readonly batch: number;
+  /** Bytes of activations and scratch. */
+  readonly peakBytes: number;
+  /** Writes samples, dense and sample first, into an input. */
+  write(name: string, data: ArrayLike<number>, count: number): void;
+  /** Reads an output: dense, sample first where it differs from sample to sample. */
+  read(name: string, count: number): Float32Array;
+  /** Runs with `count` valid samples out of `whole` (the batch that this run is a part of). */
+  run(count: number, options?: { whole?: number; seed?: number; step?: number }): Promise<void>;
+  /** Nanoseconds by kernel over all runs, summed over threads; 'wait' is what they stood still. */
+  profile(): Map<string, number>;
+  close(): void;
+}
+
+/** Compiles the nodes that `outputs` and `destined` need. @returns undefined when it needs more than `memory` bytes. */
+export function compile(o: CompileOptions): Program | undefined {
+  const { machine, tape } = o;
+  const blocks = Math.ceil(o.batch / LANES);
+  const lines: number[] = [];
+  const take = (bytes: number): number => {
+    const line = machine.allocate(bytes);
+    lines.push(line);
+    return line;
+  };
+  const fixed = (floatsOf: number): Buffer => ({ laned: false, size: floatsOf, fixed: take(floatsOf * 4) });
+  const valid = fixed(1);
+  const whole = fixed(1);
+  const seed = fixed(2);
+  const steps: Step[] = [];
+  const l: Lowering = {
+    machine,
+    blocks,
+    valid,
+    whole,
+    seed,
+    steps,
+    step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    table: tables(machine, fixed),
+    scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
+  };
+  const places = new Map<string, Place>(o.places);
+  for (const name of o.inputs) {
+    const place = inputPlace(tape.type(name));
+    places.set(name, place);
+  }
+  const place = (name: string): Place => {
+    const found = places.get(name);
+    if (found) return found;
+    const { constant } = tape.type(name);
+    if (!constant) throw new Error(`The value '${name}' has no place yet`);
+    const made = wholePlace(l.table(floats(constant)), constant.shape);
+    places.set(name, made);
+    return made;
+  };
+  const wanted = new Set([...o.outputs, ...(o.destined?.keys() ?? [])]);
+  const nodes = needed(tape.nodes, wanted);
+  const backward = new Set(tape.nodes.slice(o.backwardFrom ?? tape.nodes.length).flatMap((n) => n.outputs));
+  lower(l, fuse(nodes, tape.type, wanted), {
+    type: tape.type,
+    place,
+    put: (name, p) => places.set(name, p),
+    destined: (name) => o.destined?.get(name),
+    masked: (name) => backward.has(name),
+  });
+  for (const [name, p] of o.destined ?? []) settle(l, place(name), p);
+  for (const name of o.outputs) place(name).buffer.kept = true;
+
+  const plan = planMemory(steps, blocks);
+  const free = () => {
+    for (const line of lines) machine.free(line);
+  };
+  if (o.memory !== undefined && plan.lines * LINE > o.memory) {
+    free();
+    return undefined;
+  }
+  const base = take(Math.max(1, plan.lines) * LINE);
+  const words = assemble(machine, steps, plan, base);
+  const program = take(words.byteLength);
+  machine.ints(program, words.length).set(words);
+  const profile = take(profileStride(steps.length) * LINE * machine.threads);
+  const address = (b: Buffer) => b.fixed ?? base + (plan.offsets.get(b) ?? 0);
+  return {
+    batch: o.batch,
+    peakBytes: plan.lines * LINE,
+    write(name, data, count) {
+      const { buffer } = places.get(name)!;
+      if (buffer.fixed === undefined && !plan.offsets.has(buffer)) return;
+      writeLanes(machine.floats(address(buffer), buffer.size * blocks * LANES), buffer.size, data, count);
+    },
+    read(name, count) {
+      const p = place(name);
+      const size = p.buffer.laned ? p.buffer.size * blocks * LANES : p.buffer.size;
+      return readPlace(machine.floats(address(p.buffer), size), p, count);
+    },
+    async run(count, { whole: all = count, seed: key = 0, step = 0 } = {}) {
+      machine.floats(valid.fixed!, 1)[0] = count;
+      machine.floats(whole.fixed!, 1)[0] = all;
+      machine.ints(seed.fixed!, 2).set([key | 0, step | 0]);
+      await machine.run(program, profile);
+    },
+    profile: () => profileOf(machine, steps, profile),
+    close: free,
+  };
+}
+
+const inputPlace = (type: Type): Place => {
+  const size = type.shape.reduce((a, b) => a * b, 1);
+  return wholePlace({ laned: type.laned, size, given: true }, type.shape);
+};
+
+/** The nodes that `wanted` depends on, in order. */
+function needed(nodes: readonly CoreNode[], wanted: ReadonlySet<string>): CoreNode[] {
+  const alive = new Set(wanted);
+  const kept: CoreNode[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => alive.has(name))) continue;
+    for (const name of node.inputs) alive.add(name);
+    kept.push(node);
+  }
+  return kept.reverse();
+}
+
+/** A value that was there before its destination was known (a parameter's gradient that is another's, say) is copied. */
+function settle(l: Lowering, from: Place, to: Place): void {
+  if (from.buffer !== to.buffer) lowerCopy(l, from, to);
+}
+
+/** Tables in memory, each content once. */
+function tables(machine: Machine, fixed: (size: number) => Buffer): Lowering['table'] {
+  const known = new Map<string, { data: Int32Array | Float32Array; buffer: Buffer }[]>();
+  return (data) => {
+    const key = `${data instanceof Int32Array}${data.length}:${data.slice(0, 8)}`;
+    const same = known.get(key)?.find((k) => k.data.every((x, i) => Object.is(x, data[i])));
+    if (same) return same.buffer;
+    const buffer = fixed(Math.max(1, data.length));
+    if (data instanceof Int32Array) machine.ints(buffer.fixed!, data.length).set(data);
+    else machine.floats(buffer.fixed!, data.length).set(data);
+    known.set(key, [...(known.get(key) ?? []), { data, buffer }]);
+    return buffer;
+  };
+}
+
+/** Samples into lanes. Lanes without a sample repeat the first, so that they compute with sound numbers. */
+function writeLanes(memory: Float32Array, size: number, data: ArrayLike<number>, count: number): void {
+  const lanes = memory.length / size;
+  for (let lane = 0; lane < lanes; lane++) {
+    const from = (lane < count ? lane : 0) * size;
+    const to = Math.floor(lane / LANES) * size * LANES + (lane % LANES);
+    for (let i = 0; i < size; i++) memory[to + i * LANES] = data[from + i];
+  }
+}
+
+function readPlace(memory: Float32Array, p: Place, count: number): Float32Array {
+  const size = p.shape.reduce((a, b) => a * b, 1);
+  const offsets = new Int32Array(size);
+  const index = p.shape.map(() => 0);
+  for (let i = 0, at = p.offset; i < size; i++) {
+    offsets[i] = at;
+    for (let axis = p.shape.length - 1; axis >= 0; axis--) {
+      at += p.strides[axis];
+      if (++index[axis] < p.shape[axis]) break;
+      at -= p.strides[axis] * p.shape[axis];
+      index[axis] = 0;
+    }
+  }
+  if (!p.buffer.laned) return Float32Array.from(offsets, (at) => memory[at]);
+  const result = new Float32Array(size * count);
+  for (let n = 0; n < count; n++) {
+    const lane = Math.floor(n / LANES) * p.buffer.size * LANES + (n % LANES);
+    for (let i = 0; i < size; i++) result[n * size + i] = memory[lane + offsets[i] * LANES];
+  }
+  return result;
+}
+
+function profileOf(machine: Machine, steps: readonly Step[], line: number): Map<string, number> {
+  const total = new Map<string, number>();
+  const add = (name: string, time: number) => total.set(name, (total.get(name) ?? 0) + time);
+  const stride = profileStride(steps.length);
+  for (let t = 0; t < machine.threads; t++) {
+    const times = machine.doubles(line + t * stride, steps.length + 1);
+    let busy = 0;
+    steps.forEach((step, i) => {
+      add(step.kernel, times[i]);
+      busy += times[i];
+    });
+    add('wait', times[steps.length] - busy);
+  }
+  return total;
+}

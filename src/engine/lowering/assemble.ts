@@ -1,0 +1,33 @@
+/** From steps and a memory plan to the words that kernels/program.c runs. */
+import type { Machine } from '../machine.js';
+import type { Buffer } from './place.js';
+import type { Plan } from './plan.js';
+import type { Step, Word } from './steps.js';
+
+const STEP_HEAD = 5;
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+const floatBits = (x: number): number => {
+  float[0] = x;
+  return bits[0];
+};
+
+/** The program as words. @param base line where the planned memory begins. */
+export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, base: number): Int32Array {
+  const words: number[] = [steps.length, 0, 0, 0];
+  const line = (buffer: Buffer): number => buffer.fixed ?? base + plan.offsets.get(buffer)!;
+  const resolve = (word: Word): number =>
+    typeof word === 'number'
+      ? word
+      : 'float' in word
+        ? floatBits(word.float)
+        : line(word.buffer) + (word.plus ?? 0);
+  for (const step of steps) {
+    const kernel = machine.kernels.get(step.kernel);
+    if (kernel === undefined)
+      throw new Error(`The kernels have no '${step.kernel}': they were built from other sources`);
+    words.push(STEP_HEAD + step.words.length, kernel, step.items, 0, 0, ...step.words.map(resolve));
+  }
+  return Int32Array.from(words);
+}

@@ -1,0 +1,194 @@
+/**
+ * Fusion: element-wise nodes dissolve into the element-wise nodes and reductions that use them, so that a chain costs
+ * one pass over memory; reductions over the same space that stand together share a pass.
+ *
+ * A node dissolves when all its users can take it in, and either it has one user, or it is small enough that computing
+ * it again costs less than writing and reading it.
+ */
+import type { CoreNode, Type } from '../../graph/core.js';
+import { type Expression, type FunctionName, input, substitute } from '../../graph/expression.js';
+import { compileExpressions } from './instructions.js';
+
+export interface Formula {
+  expression: Expression;
+  operands: string[];
+}
+
+/** One pass: element-wise stores or reductions over the same iteration space and the same operands. */
+export interface Pass {
+  shape: readonly number[];
+  operands: string[];
+  results: { expression: Expression; how: 'store' | 'sum' | 'max'; output: string; across: boolean }[];
+}
+
+export type Unit = { pass: Pass } | { node: CoreNode };
+
+/** Operands of one pass, at most; beyond it memory streams compete. */
+const MOST_OPERANDS = 8;
+/** A node with several users dissolves into at most so many, reading at most so many operands. */
+const MOST_COPIES = 3;
+const COPY_OPERANDS = 3;
+const costly = new Set<FunctionName>([
+  'exp',
+  'log',
+  'tanh',
+  'sigmoid',
+  'erf',
+  'pow',
+  'sqrt',
+  'div',
+  'sin',
+  'cos',
+]);
+
+/**
+ * Groups nodes into passes and single nodes, in an order that respects dependencies.
+ * @param kept values that must exist in memory: the program's outputs.
+ */
+export function fuse(
+  nodes: readonly CoreNode[],
+  type: (name: string) => Type,
+  kept: ReadonlySet<string>,
+): Unit[] {
+  const users = new Map<string, CoreNode[]>();
+  for (const node of nodes)
+    for (const name of new Set(node.inputs)) users.set(name, [...(users.get(name) ?? []), node]);
+  const solid = new Set<string>();
+  for (;;) {
+    const units = attempt(nodes, users, type, kept, solid);
+    if (Array.isArray(units)) return share(units);
+    solid.add(units.tooMuch);
+  }
+}
+
+const isMappable = (node: CoreNode) => node.op === 'elementwise' || node.op === 'reduce';
+
+function attempt(
+  nodes: readonly CoreNode[],
+  users: ReadonlyMap<string, CoreNode[]>,
+  type: (name: string) => Type,
+  kept: ReadonlySet<string>,
+  solid: ReadonlySet<string>,
+): Unit[] | { tooMuch: string } {
+  const formulas = new Map<string, Formula>();
+  const units: Unit[] = [];
+  for (const node of nodes) {
+    if (!isMappable(node)) {
+      units.push({ node });
+      continue;
+    }
+    const made = takeIn(node, formulas, type);
+    if (
+      made.operands.length > MOST_OPERANDS ||
+      !compileExpressions([made.expression], made.operands.length)
+    ) {
+      const dissolved = node.inputs.find((name) => formulas.has(name));
+      if (dissolved) return { tooMuch: dissolved };
+    }
+    const [output] = node.outputs;
+    if (
+      node.op === 'elementwise' &&
+      !kept.has(output) &&
+      !solid.has(output) &&
+      dissolves(node, made, users, type)
+    ) {
+      formulas.set(output, made);
+      continue;
+    }
+    const how = node.op === 'elementwise' ? 'store' : (node as CoreNode<'reduce'>).options.how;
+    const across = node.op === 'reduce' && (node as CoreNode<'reduce'>).options.across === true;
+    const shape = type(node.op === 'reduce' ? node.inputs[0] : output).shape;
+    units.push({
+      pass: {
+        shape,
+        operands: made.operands,
+        results: [{ expression: made.expression, how, output, across }],
+      },
+    });
+  }
+  return units;
+}
+
+/** The node's formula with what it uses of dissolved nodes written out. */
+function takeIn(
+  node: CoreNode,
+  formulas: ReadonlyMap<string, Formula>,
+  type: (name: string) => Type,
+): Formula {
+  const operands: string[] = [];
+  const operand = (name: string): Expression => {
+    const found = formulas.get(name);
+    if (found) return substitute(found.expression, (k) => operand(found.operands[k]));
+    const { constant } = type(name);
+    if (constant && constant.data.length === 1) return Number(constant.data[0]);
+    if (!operands.includes(name)) operands.push(name);
+    return input(operands.indexOf(name));
+  };
+  const own: Expression =
+    node.op === 'elementwise' ? (node as CoreNode<'elementwise'>).options.expression : input(0);
+  return { expression: substitute(own, (k) => operand(node.inputs[k])), operands };
+}
+
+function dissolves(
+  node: CoreNode,
+  made: Formula,
+  users: ReadonlyMap<string, CoreNode[]>,
+  type: (name: string) => Type,
+): boolean {
+  const [output] = node.outputs;
+  const mine = users.get(output) ?? [];
+  if (mine.length === 0 || !mine.every(isMappable)) return false;
+  const size = count(type(output).shape);
+  const same = mine.every((user) => {
+    const space = type(user.op === 'reduce' ? user.inputs[0] : user.outputs[0]);
+    return count(space.shape) === size && space.laned === type(output).laned;
+  });
+  if (!same) return false;
+  return (
+    mine.length === 1 ||
+    (mine.length <= MOST_COPIES && made.operands.length <= COPY_OPERANDS && !isCostly(made.expression))
+  );
+}
+
+const isCostly = (e: Expression): boolean =>
+  typeof e === 'object' && 'f' in e && (costly.has(e.f) || e.of.some(isCostly));
+
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** Joins neighbouring reductions of the same space and axes into one pass. */
+function share(units: readonly Unit[]): Unit[] {
+  const shared: Unit[] = [];
+  for (const unit of units) {
+    const last = shared.at(-1);
+    const joined = last && 'pass' in last && 'pass' in unit ? join(last.pass, unit.pass) : undefined;
+    if (joined) shared[shared.length - 1] = { pass: joined };
+    else shared.push(unit);
+  }
+  return shared;
+}
+
+function join(a: Pass, b: Pass): Pass | undefined {
+  const [first] = a.results;
+  const [more] = b.results;
+  if (
+    first.how === 'store' ||
+    first.how !== more.how ||
+    first.across !== more.across ||
+    a.results.length >= 4
+  )
+    return undefined;
+  if (`${a.shape}` !== `${b.shape}` || b.operands.some((name) => a.results.some((r) => r.output === name)))
+    return undefined;
+  const operands = [...new Set([...a.operands, ...b.operands])];
+  const moved = substitute(more.expression, (k) => input(operands.indexOf(b.operands[k])));
+  const results = [...a.results, { ...more, expression: moved }];
+  if (
+    operands.length > MOST_OPERANDS ||
+    !compileExpressions(
+      results.map((r) => r.expression),
+      operands.length,
+    )
+  )
+    return undefined;
+  return { shape: a.shape, operands, results };
+}

@@ -1,0 +1,79 @@
+/** From expressions to the instructions of the map kernel: common parts once, constants in registers, a·b + c in one. */
+import type { Expression, FunctionName } from '../../graph/expression.js';
+
+/** Function numbers of kernels/map.c. */
+const numbers: Record<FunctionName | 'const' | 'copy' | 'fma', number> = {
+  const: 0,
+  copy: 1,
+  neg: 2,
+  abs: 3,
+  exp: 4,
+  log: 5,
+  sqrt: 6,
+  sigmoid: 7,
+  tanh: 8,
+  erf: 9,
+  relu: 10,
+  floor: 11,
+  ceil: 12,
+  round: 13,
+  sign: 14,
+  sin: 15,
+  cos: 16,
+  add: 17,
+  sub: 18,
+  mul: 19,
+  div: 20,
+  max: 21,
+  min: 22,
+  pow: 23,
+  greater: 24,
+  greaterEqual: 25,
+  equal: 26,
+  choose: 27,
+  fma: 28,
+};
+
+/** Registers of the map kernel (MAP_REGISTERS). */
+export const REGISTERS = 24;
+
+export interface Code {
+  /** Five words each: function, to, a, b, c. A constant's `a` is a float. */
+  instructions: (number | { float: number })[][];
+  /** The register of each expression's value. */
+  results: number[];
+}
+
+/**
+ * Compiles expressions over `operands` operands.
+ * @returns undefined when they need more registers than there are.
+ */
+export function compileExpressions(expressions: readonly Expression[], operands: number): Code | undefined {
+  const instructions: Code['instructions'] = [];
+  const known = new Map<string, number>();
+  let registers = operands;
+  const emit = (key: string, f: keyof typeof numbers, of: (number | { float: number })[]): number => {
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const to = registers++;
+    instructions.push([numbers[f], to, of[0] ?? 0, of[1] ?? 0, of[2] ?? 0]);
+    known.set(key, to);
+    return to;
+  };
+  const visit = (e: Expression): number => {
+    if (typeof e === 'number') return emit(`#${Object.is(e, -0) ? '-0' : e}`, 'const', [{ float: e }]);
+    if ('input' in e) return e.input;
+    if ('output' in e) throw new Error('An output stands only in derivatives');
+    const sum =
+      e.f === 'add' ? e.of.findIndex((x) => typeof x === 'object' && 'f' in x && x.f === 'mul') : -1;
+    if (sum >= 0) {
+      const product = e.of[sum] as Extract<Expression, { f: FunctionName }>;
+      const of = [...product.of, e.of[1 - sum]].map(visit);
+      return emit(`fma(${of})`, 'fma', of);
+    }
+    const of = e.of.map(visit);
+    return emit(`${e.f}(${of})`, e.f, of);
+  };
+  const results = expressions.map(visit);
+  return registers <= REGISTERS ? { instructions, results } : undefined;
+}

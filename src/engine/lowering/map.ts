@@ -1,0 +1,167 @@
+/** Lowers formulas over strided places to the map kernel: which axes are outer, which inner, which merge. */
+import type { Expression } from '../../graph/expression.js';
+import { input } from '../../graph/expression.js';
+import { compileExpressions } from './instructions.js';
+import { broadcasted, type Place } from './place.js';
+import { blockStride, type Lowering, type Word } from './steps.js';
+
+export interface Result {
+  expression: Expression;
+  how: 'store' | 'sum' | 'max';
+  /** Where it goes; for sums and maxima the reduced axes have one element. */
+  place: Place;
+  /** Whether lanes are reduced too. */
+  across?: boolean;
+}
+
+interface Axis {
+  size: number;
+  /** Per operand, then per result. */
+  strides: number[];
+  block?: boolean;
+}
+
+const ROWS = 4;
+const INNER = 3;
+/** Lines of work for an item, at least. */
+const ITEM_LINES = 2048;
+
+/**
+ * Emits one pass over the iteration space `shape` computing all results, which are all stores, or all reductions of the
+ * same axes (stores may join reductions).
+ * @param masked lanes beyond the valid samples are stored as 0 and left out of sums across lanes.
+ */
+export function lowerMap(
+  l: Lowering,
+  shape: readonly number[],
+  operands: readonly Place[],
+  results: readonly Result[],
+  masked: boolean,
+): void {
+  const laned = [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
+  const spread = operands.map((p) => broadcasted(p, shape));
+  const reducing = results.find((r) => r.how !== 'store');
+  const axes: Axis[] = shape.map((size, i) => ({
+    size,
+    strides: [...spread.map((p) => p.strides[i]), ...results.map((r) => targetStride(r.place, shape, i))],
+  }));
+  if (laned) {
+    const strides = [...operands.map(blockStride), ...results.map((r) => blockStride(r.place))];
+    axes.unshift({ size: l.blocks, strides, block: true });
+  }
+  const reduced = reducing ? isReduced(axes, shape, reducing, laned) : axes.map(() => false);
+  let outer = merge(axes.filter((_, i) => !reduced[i]));
+  let inner = merge(axes.filter((_, i) => reduced[i]));
+  if (!reducing) [outer, inner] = splitStores(outer, laned);
+  if (outer.length > ROWS || inner.length > INNER)
+    throw new Error(`A map over ${outer.length} + ${inner.length} axes`);
+
+  const code = compileExpressions(
+    results.map((r) => r.expression),
+    operands.length,
+  );
+  if (!code) throw new Error('A formula needs too many registers');
+  const places = [...pad(outer, ROWS), ...pad(inner, INNER)];
+  const last = places[ROWS + INNER - 1];
+  const elements = last?.size ?? 1;
+  const innerLines = laned ? elements : Math.ceil(elements / 16);
+  const sizes = places.map((a, i) => (i === ROWS + INNER - 1 ? innerLines : (a?.size ?? 1)));
+  const rows = sizes.slice(0, ROWS).reduce((a, b) => a * b, 1);
+  const lines = sizes.slice(ROWS).reduce((a, b) => a * b, 1);
+  const per = Math.max(1, Math.min(Math.floor(ITEM_LINES / lines), Math.ceil(rows / 8)));
+  const strides = (k: number) => places.map((a) => a?.strides[k] ?? 0);
+  const words: Word[] = [
+    operands.length,
+    results.length,
+    code.instructions.length,
+    per,
+    masked && laned ? { buffer: l.valid } : -1,
+    laned ? 0 : 1,
+    places.findIndex((a) => a?.block),
+    elements,
+    ...sizes,
+  ];
+  spread.forEach((p, k) => words.push(...head(p), ...strides(k)));
+  results.forEach((r, q) => {
+    const how = { store: 0, sum: 1, max: 2 }[r.how];
+    words.push(...head(r.place), ...strides(operands.length + q), code.results[q], how, r.across ? 1 : 0, {
+      float: 1,
+    });
+  });
+  for (const instruction of code.instructions) words.push(...instruction);
+  l.step('map', Math.ceil(rows / per), words);
+}
+
+const head = (p: Place): Word[] => [{ buffer: p.buffer }, p.offset, p.buffer.laned ? 0 : 1];
+
+/** A result's stride along axis i of the iteration space (0 where it is reduced). */
+function targetStride(p: Place, shape: readonly number[], i: number): number {
+  const lead = shape.length - p.shape.length;
+  return i < lead || p.shape[i - lead] !== shape[i] ? 0 : p.strides[i - lead];
+}
+
+function isReduced(axes: readonly Axis[], shape: readonly number[], r: Result, laned: boolean): boolean[] {
+  const lead = axes.length - shape.length;
+  const rank = shape.length - r.place.shape.length;
+  return axes.map((_, i) => {
+    if (i < lead) return laned && r.across === true;
+    const at = i - lead;
+    return at < rank || r.place.shape[at - rank] !== shape[at];
+  });
+}
+
+/** Drops axes of one element and merges neighbours that every place walks through in one stride. The block axis stays. */
+function merge(axes: readonly Axis[]): Axis[] {
+  const merged: Axis[] = [];
+  for (const axis of axes) {
+    if (axis.size === 1 && !axis.block) continue;
+    const last = merged.at(-1);
+    if (last && !last.block && last.strides.every((s, k) => s === axis.strides[k] * axis.size)) {
+      last.size *= axis.size;
+      last.strides = axis.strides;
+    } else merged.push({ ...axis });
+  }
+  return merged;
+}
+
+/** Stores: the last axis is inner (cut into runs where it is long), the others make rows. */
+function splitStores(axes: Axis[], laned: boolean): [Axis[], Axis[]] {
+  const last = axes.at(-1);
+  if (!last || last.block) return [axes, []];
+  const rest = axes.slice(0, -1);
+  const unit = laned ? 1 : 16;
+  const run = runLength(last.size, unit, ITEM_LINES / 4);
+  const cut: Axis[] =
+    run < last.size
+      ? [
+          { size: last.size / run, strides: last.strides.map((s) => s * run) },
+          { ...last, size: run },
+        ]
+      : [last];
+  const all = [...rest, ...cut];
+  const outer = all.slice(0, Math.min(ROWS, all.length - 1));
+  return [outer, all.slice(outer.length)];
+}
+
+/** The longest divisor of n that is a multiple of `unit` and at most `most` units; n itself where there is none of use. */
+function runLength(n: number, unit: number, most: number): number {
+  if (n % unit !== 0 || n / unit <= most) return n;
+  const units = n / unit;
+  for (let d = most; d >= 16; d--) if (units % d === 0) return d * unit;
+  return n;
+}
+
+const pad = (axes: readonly Axis[], to: number): (Axis | undefined)[] => [
+  ...new Array<undefined>(Math.max(0, to - axes.length)).fill(undefined),
+  ...axes,
+];
+
+/** Copies one place into another of the same shape. */
+export function lowerCopy(l: Lowering, from: Place, to: Place): void {
+  lowerMap(l, to.shape, [from], [{ expression: input(0), how: 'store', place: to }], false);
+}
+
+/** Sets a place to a number. */
+export function lowerFill(l: Lowering, to: Place, value: number): void {
+  lowerMap(l, to.shape, [], [{ expression: value, how: 'store', place: to }], false);
+}

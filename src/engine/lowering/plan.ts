@@ -1,0 +1,59 @@
+/** The memory plan: buffers whose lifetimes do not overlap share memory; and which steps need a barrier between them. */
+import type { Buffer } from './place.js';
+import type { Step } from './steps.js';
+
+const LINE = 64;
+
+export interface Plan {
+  /** Lines from the start of the program's memory, by buffer. */
+  offsets: Map<Buffer, number>;
+  /** Lines of all buffers together. */
+  lines: number;
+}
+
+/** Lines that a buffer takes. */
+export const linesOf = (buffer: Buffer, blocks: number): number =>
+  buffer.laned ? buffer.size * blocks : Math.ceil((buffer.size * 4) / LINE);
+
+/**
+ * Places every buffer that has no fixed address: the largest first, each at the lowest place that is free during its
+ * whole life.
+ */
+export function planMemory(steps: readonly Step[], blocks: number): Plan {
+  const lives = lifetimes(steps);
+  const placed: { from: number; to: number; first: number; last: number }[] = [];
+  const offsets = new Map<Buffer, number>();
+  let lines = 0;
+  const order = [...lives].sort(([a], [b]) => linesOf(b, blocks) - linesOf(a, blocks));
+  for (const [buffer, [first, last]] of order) {
+    const size = linesOf(buffer, blocks);
+    const rivals = placed.filter((p) => p.first <= last && first <= p.last).sort((a, b) => a.from - b.from);
+    let at = 0;
+    for (const rival of rivals) {
+      if (rival.from - at >= size) break;
+      at = Math.max(at, rival.to);
+    }
+    placed.push({ from: at, to: at + size, first, last });
+    offsets.set(buffer, at);
+    lines = Math.max(lines, at + size);
+  }
+  return { offsets, lines };
+}
+
+/** First and last step of every buffer without a fixed address. */
+function lifetimes(steps: readonly Step[]): Map<Buffer, [number, number]> {
+  const lives = new Map<Buffer, [number, number]>();
+  steps.forEach((step, i) => {
+    for (const word of step.words) {
+      if (typeof word !== 'object' || !('buffer' in word) || word.buffer.fixed !== undefined) continue;
+      const life = lives.get(word.buffer);
+      if (life) life[1] = i;
+      else lives.set(word.buffer, [i, i]);
+    }
+  });
+  for (const [buffer, life] of lives) {
+    if (buffer.given) life[0] = -1;
+    if (buffer.kept) life[1] = steps.length;
+  }
+  return lives;
+}
