@@ -1,0 +1,91 @@
+/** Conv and ConvTranspose. */
+import { fail } from '../../base/errors.js';
+import { attr } from '../../onnx/attributes.js';
+import { sizeOf } from '../../onnx/tensor.js';
+import type { Window } from '../core.js';
+import { call, input } from '../expression.js';
+import { describe, type Operator, required, type Site } from '../operator.js';
+import { define } from './define.js';
+import { along, pointwise } from './emit.js';
+import { padsOf, shared, windowOf } from './geometry.js';
+
+const groupsOf = (site: Site): number => attr.int(site.node, 'group', 1);
+
+/** Shapes of image and weights. @throws UserError where they do not fit, or the weights come from data. */
+function operands(
+  site: Site,
+  channels: (w: readonly number[]) => number,
+): [readonly number[], readonly number[]] {
+  const [x, w] = [required(site, 0), required(site, 1)];
+  if (w.laned) fail(`${describe(site.node)} computes its weights from data, which espalier does not do.`);
+  if (x.shape.length !== w.shape.length || x.shape.length < 3 || x.shape[1] !== channels(w.shape)) {
+    fail(
+      `${describe(site.node)} has weights of shape [${w.shape}] for an input of shape [${x.shape}]; the model is damaged, or an input shape was given that it is not made for.`,
+    );
+  }
+  return [x.shape, w.shape];
+}
+
+const conv: Operator = define({
+  learnt: [1, 2],
+  prunable: [1],
+  macs: (site, [y]) => sizeOf(y.shape) * sizeOf(required(site, 1).shape.slice(1)),
+  expand(site, inputs, b) {
+    const groups = groupsOf(site);
+    const [x, w] = operands(site, (shape) => shape[1] * groups);
+    const window = windowOf(site, w.slice(2), x.slice(2));
+    return b.emit('conv', inputs.slice(0, inputs[2] ? 3 : 2), { window, groups });
+  },
+});
+
+/**
+ * Size and padding of a transposed convolution: with `pads`, size = stride·(n−1) + output_padding + reach − pads; with
+ * `output_shape` or SAME_…, the size is given and the padding follows from the same equation.
+ */
+function transposed(
+  site: Site,
+  x: readonly number[],
+  w: readonly number[],
+): { window: Window; spatial: number[] } {
+  const { node } = site;
+  const kernel = w.slice(2);
+  const rank = kernel.length;
+  const list = (name: string, value: number) =>
+    attr.ints(
+      node,
+      name,
+      kernel.map(() => value),
+    );
+  const [strides, dilations, slack] = [list('strides', 1), list('dilations', 1), list('output_padding', 0)];
+  const full = kernel.map((k, i) => strides[i] * (x[i + 2] - 1) + slack[i] + dilations[i] * (k - 1) + 1);
+  const auto = attr.string(node, 'auto_pad', 'NOTSET');
+  const wanted =
+    attr.ints(node, 'output_shape', undefined)?.slice(-rank) ??
+    (auto.startsWith('SAME') ? kernel.map((_, i) => x[i + 2] * strides[i]) : undefined);
+  if (wanted) {
+    const total = full.map((n, i) => Math.max(0, n - wanted[i]));
+    return {
+      window: { kernel, strides, dilations, ...shared(total, auto === 'SAME_UPPER') },
+      spatial: wanted,
+    };
+  }
+  const pads = auto === 'VALID' ? kernel.flatMap(() => [0, 0]) : padsOf(site, rank);
+  const [padsBefore, padsAfter] = [pads.slice(0, rank), pads.slice(rank)];
+  const spatial = full.map((n, i) => n - padsBefore[i] - padsAfter[i]);
+  return { window: { kernel, strides, dilations, padsBefore, padsAfter }, spatial };
+}
+
+const convTranspose: Operator = define({
+  learnt: [1, 2],
+  prunable: [1],
+  macs: (site) => sizeOf(required(site, 0).shape) * sizeOf(required(site, 1).shape.slice(1)),
+  expand(site, [x, w, bias], b) {
+    const shapes = operands(site, (shape) => shape[0]);
+    const { window, spatial } = transposed(site, ...shapes);
+    const [y] = b.emit('convInput', [x, w], { window, groups: groupsOf(site), spatial });
+    if (!bias) return [y];
+    return [pointwise(b, call('add', input(0), input(1)), [y, along(b, bias, 1, shapes[0].length)])];
+  },
+});
+
+export const convOperators: Record<string, Operator> = { Conv: conv, ConvTranspose: convTranspose };

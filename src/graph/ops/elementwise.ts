@@ -1,0 +1,162 @@
+/** Element-wise operators: each is a formula over its inputs. */
+import { fail } from '../../base/errors.js';
+import { attr, hasAttribute } from '../../onnx/attributes.js';
+import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
+import type { DType, Node } from '../../onnx/model.js';
+import { isFloat } from '../../onnx/tensor.js';
+import { call, type Expression, input } from '../expression.js';
+import { describe, type Operator, required, type Site } from '../operator.js';
+import { define } from './define.js';
+import { pointwise } from './emit.js';
+
+const x = input(0);
+const y = input(1);
+
+export const add = (a: Expression, b: Expression) => call('add', a, b);
+export const sub = (a: Expression, b: Expression) => call('sub', a, b);
+export const mul = (a: Expression, b: Expression) => call('mul', a, b);
+export const div = (a: Expression, b: Expression) => call('div', a, b);
+
+/** Towards zero. */
+export const truncated = (a: Expression): Expression => mul(call('sign', a), call('floor', call('abs', a)));
+
+/** A formula over all inputs of the node. */
+const formula = (
+  f: (site: Site) => Expression,
+  facts: Pick<Operator, 'learnt' | 'learnable'> & { dtypes?: (site: Site) => DType[] } = {},
+): Operator =>
+  define({
+    ...facts,
+    expand: (site, inputs, b) => [pointwise(b, f(site), inputs)],
+  });
+
+const unary = (f: (node: Node) => Expression): Operator => formula((site) => f(site.node));
+
+const compared = (f: Expression): Operator => formula(() => f, { dtypes: () => ['bool'] });
+
+/** A vector along one axis (a bias, a scale per channel); single numbers are settings, and grids are constants. */
+const vector = (shape: readonly number[]): boolean => shape.filter((dim) => dim > 1).length === 1;
+
+const affine = (f: Expression): Operator => formula(() => f, { learnt: [0, 1], learnable: vector });
+
+const folded = (f: (a: Expression, b: Expression) => Expression): Operator =>
+  formula(({ inputs }) => inputs.map((_, k) => input(k)).reduce(f));
+
+const setting = (node: Node, name: string, fallback: number) => attr.float(node, name, fallback);
+
+const relu = call('relu', x);
+/** min(x, 0), with derivative 1 at 0 as exp-like units have it there. */
+const negative = sub(x, relu);
+/** log(1 + eˣ) without overflow. */
+const softplus = add(call('max', x, 0), call('log', add(1, call('exp', call('neg', call('abs', x))))));
+const hardSigmoid = (alpha: number, beta: number) => call('min', call('relu', add(mul(x, alpha), beta)), 1);
+const elu = (alpha: number) => add(relu, mul(alpha, sub(call('exp', negative), 1)));
+const normalCdf = mul(0.5, add(1, call('erf', mul(x, Math.SQRT1_2))));
+const cubic = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, mul(x, x)))));
+
+/** Clip's bounds: attributes up to opset 10, inputs from 11 on; either may be absent. */
+function clip(site: Site): Expression {
+  const bound = (k: number, name: string): Expression | undefined => {
+    if (site.inputs[k]) return input(k);
+    return hasAttribute(site.node, name) ? attr.float(site.node, name) : undefined;
+  };
+  const low = bound(1, 'min');
+  const high = bound(2, 'max');
+  const fromZero = low === 0 || Number(site.inputs[1]?.constant?.data[0]) === 0;
+  const raised = low === undefined ? x : fromZero ? relu : call('max', x, low);
+  return high === undefined ? raised : call('min', raised, high);
+}
+
+/** Cast's `to`, refused for types that tensors here cannot hold. */
+function target(node: Node): DType {
+  const to = attr.int(node, 'to');
+  return (
+    dtypeOf(to) ??
+    fail(
+      `${describe(node)} casts to ${unreadName(to)}, which espalier does not read; export the model in float32.`,
+    )
+  );
+}
+
+function cast(from: DType, to: DType): Expression {
+  if (to === 'bool') return sub(1, call('equal', x, 0));
+  return isFloat(from) && !isFloat(to) ? truncated(x) : x;
+}
+
+const castTo = (to: (site: Site) => DType): Operator =>
+  formula((site) => cast(required(site, 0).dtype, to(site)), { dtypes: (site) => [to(site)] });
+
+/** Integer Mod has the sign of the divisor, fmod that of the dividend. */
+const remainder = (node: Node): Expression => {
+  const quotient = div(x, y);
+  return sub(x, mul(attr.int(node, 'fmod', 0) ? truncated(quotient) : call('floor', quotient), y));
+};
+
+export const elementwiseOperators: Record<string, Operator> = {
+  Relu: unary(() => relu),
+  LeakyRelu: unary((node) => call('choose', call('greater', x, 0), x, mul(x, setting(node, 'alpha', 0.01)))),
+  PRelu: formula(() => call('choose', call('greater', x, 0), x, mul(x, y)), { learnt: [1] }),
+  Elu: unary((node) => elu(setting(node, 'alpha', 1))),
+  Selu: unary((node) =>
+    mul(setting(node, 'gamma', 1.0507009873554805), elu(setting(node, 'alpha', 1.6732632423543772))),
+  ),
+  Celu: unary((node) => {
+    const alpha = setting(node, 'alpha', 1);
+    return add(relu, mul(alpha, sub(call('exp', div(negative, alpha)), 1)));
+  }),
+  ThresholdedRelu: unary((node) => call('choose', call('greater', x, setting(node, 'alpha', 1)), x, 0)),
+  HardSigmoid: unary((node) => hardSigmoid(setting(node, 'alpha', 0.2), setting(node, 'beta', 0.5))),
+  HardSwish: unary(() => mul(x, hardSigmoid(1 / 6, 0.5))),
+  Sigmoid: unary(() => call('sigmoid', x)),
+  Tanh: unary(() => call('tanh', x)),
+  Softplus: unary(() => softplus),
+  Softsign: unary(() => div(x, add(1, call('abs', x)))),
+  Mish: unary(() => mul(x, call('tanh', softplus))),
+  Swish: unary((node) => mul(x, call('sigmoid', mul(x, setting(node, 'alpha', 1))))),
+  Gelu: unary((node) =>
+    mul(
+      x,
+      attr.string(node, 'approximate', 'none') === 'tanh' ? mul(0.5, add(1, call('tanh', cubic))) : normalCdf,
+    ),
+  ),
+  Erf: unary(() => call('erf', x)),
+  Exp: unary(() => call('exp', x)),
+  Log: unary(() => call('log', x)),
+  Sqrt: unary(() => call('sqrt', x)),
+  Reciprocal: unary(() => div(1, x)),
+  Abs: unary(() => call('abs', x)),
+  Neg: unary(() => call('neg', x)),
+  Sign: unary(() => call('sign', x)),
+  Floor: unary(() => call('floor', x)),
+  Ceil: unary(() => call('ceil', x)),
+  Round: unary(() => call('round', x)),
+  Sin: unary(() => call('sin', x)),
+  Cos: unary(() => call('cos', x)),
+  Clip: formula(clip),
+
+  Add: affine(add(x, y)),
+  Mul: affine(mul(x, y)),
+  Sub: formula(() => sub(x, y)),
+  Div: formula((site) => (isFloat(required(site, 0).dtype) ? div(x, y) : truncated(div(x, y)))),
+  Pow: formula(() => call('pow', x, y)),
+  Mod: formula(({ node }) => remainder(node)),
+  Max: folded((a, b) => call('max', a, b)),
+  Min: folded((a, b) => call('min', a, b)),
+  Sum: folded(add),
+  Mean: formula(({ inputs }) => mul(inputs.map((_, k) => input(k)).reduce(add), 1 / inputs.length)),
+
+  Equal: compared(call('equal', x, y)),
+  Greater: compared(call('greater', x, y)),
+  GreaterOrEqual: compared(call('greaterEqual', x, y)),
+  Less: compared(call('greater', y, x)),
+  LessOrEqual: compared(call('greaterEqual', y, x)),
+  And: compared(mul(x, y)),
+  Or: compared(call('max', x, y)),
+  Xor: compared(sub(1, call('equal', x, y))),
+  Not: compared(sub(1, x)),
+  IsNaN: compared(sub(1, call('equal', x, x))),
+  Where: formula(() => call('choose', x, y, input(2)), { dtypes: (site) => [required(site, 1).dtype] }),
+
+  Cast: castTo(({ node }) => target(node)),
+  CastLike: castTo((site) => required(site, 1).dtype),
+};

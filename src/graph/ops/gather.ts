@@ -1,0 +1,63 @@
+/** Choosing elements by index: Gather (of constants, of data, of an embedding table) and OneHot. */
+import { fail } from '../../base/errors.js';
+import { attr } from '../../onnx/attributes.js';
+import { floats, ints, sizeOf } from '../../onnx/tensor.js';
+import { call, input } from '../expression.js';
+import { axisOf, constantOf, describe, type Operator, required } from '../operator.js';
+import { define } from './define.js';
+import { add } from './elementwise.js';
+import { constant, pick, pointwise, range, reshape } from './emit.js';
+
+const x = input(0);
+
+/** Negative indices count from the end. */
+const wrapped = (size: number) => call('choose', call('greater', 0, x), add(x, size), x);
+
+const gather: Operator = define({
+  learnt: [0],
+  expand(site, [table, indices], b) {
+    const { shape } = required(site, 0);
+    const places = required(site, 1);
+    const axis = axisOf(site, attr.int(site.node, 'axis', 0), shape.length);
+    const result = [...shape.slice(0, axis), ...places.shape, ...shape.slice(axis + 1)];
+    if (places.constant) {
+      const list = ints(places.constant).map((i) => (i < 0 ? i + shape[axis] : i));
+      const outside = list.find((i) => i < 0 || i >= shape[axis]);
+      if (outside !== undefined) {
+        fail(
+          `${describe(site.node)} takes element ${outside} of an axis of ${shape[axis]}; the model is damaged, or an input shape was given that it is not made for.`,
+        );
+      }
+      return [reshape(b, pick(b, table, axis, list), result)];
+    }
+    if (axis !== 0 || required(site, 0).laned) {
+      fail(
+        `${describe(site.node)} takes elements of data by indices that are data too, and espalier has no kernel for that.`,
+      );
+    }
+    const rows = reshape(b, table, [shape[0], sizeOf(shape.slice(1))]);
+    const flat = pointwise(b, wrapped(shape[0]), [reshape(b, indices, [sizeOf(places.shape)])]);
+    return [reshape(b, b.emit('gather', [rows, flat], {})[0], result)];
+  },
+});
+
+/** `on` where the axis' position equals the index, `off` elsewhere; `values` is [off, on]. */
+const oneHot: Operator = define({
+  dtypes: (site) => [required(site, 2).dtype],
+  expand(site, [indices], b) {
+    const { shape } = required(site, 0);
+    const depth = Number(constantOf(site, 1, 'depth')!.data[0]);
+    const [off, on] = floats(constantOf(site, 2, 'values')!);
+    const axis = axisOf(site, attr.int(site.node, 'axis', -1), shape.length + 1);
+    const ladder = constant(
+      b,
+      range(shape.length + 1).map((i) => (i === axis ? depth : 1)),
+      range(depth),
+    );
+    const column = reshape(b, indices, [...shape.slice(0, axis), 1, ...shape.slice(axis)]);
+    const hit = call('equal', wrapped(depth), input(1));
+    return [pointwise(b, call('choose', hit, on, off), [column, ladder])];
+  },
+});
+
+export const gatherOperators: Record<string, Operator> = { Gather: gather, OneHot: oneHot };

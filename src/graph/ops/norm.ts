@@ -1,0 +1,145 @@
+/** Normalisations: BatchNorm in training and inference, and those that look at one sample only. */
+import { fail } from '../../base/errors.js';
+import { attr } from '../../onnx/attributes.js';
+import { sizeOf } from '../../onnx/tensor.js';
+import type { Build } from '../core.js';
+import { call, type Expression, input } from '../expression.js';
+import { axisOf, describe, type Operator, required, type Site } from '../operator.js';
+import { define, type Expand } from './define.js';
+import { add, div, mul, sub } from './elementwise.js';
+import { along, mean, pointwise, range, reshape } from './emit.js';
+
+const epsilonOf = (site: Site): number => attr.float(site.node, 'epsilon', 1e-5);
+
+const [x, y] = [input(0), input(1)];
+
+/** scale·(x − mean)/√(variance + ε) + bias with the statistics of inputs 3 and 4. */
+function byRunning(site: Site, inputs: readonly string[], b: Build): string {
+  const { shape } = required(site, 0);
+  const perElement = attr.int(site.node, 'spatial', 1) === 0;
+  const lay = (name: string) =>
+    perElement ? reshape(b, name, [1, ...shape.slice(1)]) : along(b, name, 1, shape.length);
+  const [scale, bias, average, variance] = inputs.slice(1, 5).map(lay);
+  const slope = pointwise(b, div(x, call('sqrt', add(y, epsilonOf(site)))), [scale, variance]);
+  const shift = pointwise(b, sub(x, mul(y, input(2))), [bias, average, slope]);
+  return pointwise(b, add(mul(x, y), input(2)), [inputs[0], slope, shift]);
+}
+
+/**
+ * y = a·x + b by batch statistics. With x̂ = (x − mean)·inv and M elements a channel, the gradients are (Ioffe, Szegedy
+ * 2015, collected for x): ∂bias = Σdy, ∂scale = Σdy·x̂, dx = a·(dy − Σdy/M − x̂·Σdy·x̂/M) = a·dy + p·x + q. They belong to
+ * the last element-wise node, which is why scale and bias are listed among its operands.
+ */
+function byBatch(site: Site, inputs: readonly string[], b: Build): string {
+  const { shape } = required(site, 0);
+  if (attr.int(site.node, 'spatial', 1) === 0) {
+    fail(
+      `${describe(site.node)} normalises every pixel by itself (spatial=0), which espalier does not train; export the model with a newer opset.`,
+    );
+  }
+  const options = { epsilon: epsilonOf(site), momentum: attr.float(site.node, 'momentum', 0.9) };
+  const lay = (name: string) => along(b, name, 1, shape.length);
+  const [a, shift, average, inverse] = b.emit('normalize', inputs.slice(0, 5), options);
+  const operands = [inputs[0], lay(a), lay(shift), lay(inputs[1]), lay(inputs[2])];
+  const gradient = (t: Build, dy: string): (string | undefined)[] => {
+    const axes = range(shape.length).filter((axis) => axis !== 1);
+    const total = (value: string) =>
+      t.emit('reduce', [value], { how: 'sum', axes, across: t.type(value).laned })[0];
+    const flat = (value: string) => reshape(t, value, [shape[1]]);
+    const whitened = mul(sub(y, input(2)), input(3));
+    const product = t.emit('elementwise', [dy, inputs[0], lay(average), lay(inverse)], {
+      expression: mul(x, whitened),
+    })[0];
+    const [sum, dot] = [total(dy), total(product)];
+    const count = sizeOf(shape) / shape[1];
+    const [p, q] = t.emit('normalizeInput', [flat(sum), flat(dot), a, average, inverse], { count });
+    const slope = add(add(mul(x, y), mul(input(2), input(3))), input(4));
+    const dx = t.emit('elementwise', [dy, operands[1], inputs[0], lay(p), lay(q)], { expression: slope })[0];
+    return [dx, undefined, undefined, dot, sum];
+  };
+  return b.emit('elementwise', operands, { expression: add(mul(x, y), input(2)) }, gradient)[0];
+}
+
+/** Further outputs are the running statistics, which training updates in place. */
+const batchNorm: Operator = define({
+  learnt: [1, 2],
+  dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
+  expand(site, inputs, b) {
+    if (
+      sizeOf(required(site, 1).shape) !== required(site, 0).shape[1] &&
+      attr.int(site.node, 'spatial', 1) !== 0
+    ) {
+      fail(
+        `${describe(site.node)} has ${sizeOf(required(site, 1).shape)} scales for an input of shape [${required(site, 0).shape}]; the model is damaged.`,
+      );
+    }
+    const result = b.training ? byBatch(site, inputs, b) : byRunning(site, inputs, b);
+    const statistics = [inputs[3], inputs[4], inputs[3], inputs[4]];
+    return [result, ...statistics].slice(0, Math.max(1, site.node.outputs.length));
+  },
+});
+
+/** (x − mean)/√(variance + ε) over `axes`, in two passes; also the mean and 1/√(variance + ε). */
+export function standardize(b: Build, value: string, axes: readonly number[], epsilon: number): string[] {
+  const average = mean(b, value, axes);
+  const centred = pointwise(b, sub(x, y), [value, average]);
+  const variance = mean(b, pointwise(b, mul(x, x), [centred]), axes);
+  const inverse = pointwise(b, div(1, call('sqrt', add(x, epsilon))), [variance]);
+  return [pointwise(b, mul(x, y), [centred, inverse]), average, inverse];
+}
+
+const scaled: Expression = add(mul(x, y), input(2));
+
+const instanceNorm: Expand = (site, [value, scale, bias], b) => {
+  const rank = b.type(value).shape.length;
+  const [normal] = standardize(b, value, range(rank - 2, 2), epsilonOf(site));
+  return [pointwise(b, scaled, [normal, along(b, scale, 1, rank), along(b, bias, 1, rank)])];
+};
+
+/** Scale and bias are one per channel (opset 21 on) or one per group (18). */
+const groupNorm: Expand = (site, [value, scale, bias], b) => {
+  const { shape } = b.type(value);
+  const groups = attr.int(site.node, 'num_groups');
+  const split = [shape[0], groups, shape[1] / groups, ...shape.slice(2)];
+  const axes = range(split.length - 2, 2);
+  const [normal] = standardize(b, reshape(b, value, split), axes, epsilonOf(site));
+  const perGroup = sizeOf(b.type(scale).shape) === groups && shape[1] !== groups;
+  const ones = axes.slice(1).map(() => 1);
+  const lay = (name: string) =>
+    reshape(b, name, perGroup ? [1, groups, 1, ...ones] : [1, groups, split[2], ...ones]);
+  return [reshape(b, pointwise(b, scaled, [normal, lay(scale), lay(bias)]), shape)];
+};
+
+const layerNorm: Expand = (site, [value, scale, bias], b) => {
+  const rank = b.type(value).shape.length;
+  const first = axisOf(site, attr.int(site.node, 'axis', -1), rank);
+  const [normal, average, inverse] = standardize(b, value, range(rank - first, first), epsilonOf(site));
+  const result = bias
+    ? pointwise(b, scaled, [normal, scale, bias])
+    : pointwise(b, mul(x, y), [normal, scale]);
+  return [result, average, inverse].slice(0, Math.max(1, site.node.outputs.length));
+};
+
+/** x − mean over x's deviation, over batch and space by default, which one sample at a time cannot see. */
+const meanVariance: Expand = (site, [value], b) => {
+  const rank = b.type(value).shape.length;
+  const axes = attr.ints(site.node, 'axes', [0, 2, 3]).map((axis) => axisOf(site, axis, rank));
+  if (axes.includes(0)) {
+    fail(
+      `${describe(site.node)} normalises over the samples of a batch, which espalier does only for BatchNormalization.`,
+    );
+  }
+  return [standardize(b, value, axes, 1e-9)[0]];
+};
+
+export const normOperators: Record<string, Operator> = {
+  BatchNormalization: batchNorm,
+  InstanceNormalization: define({ learnt: [1, 2], expand: instanceNorm }),
+  GroupNormalization: define({ learnt: [1, 2], expand: groupNorm }),
+  LayerNormalization: define({
+    learnt: [1, 2],
+    dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
+    expand: layerNorm,
+  }),
+  MeanVarianceNormalization: define({ expand: meanVariance }),
+};

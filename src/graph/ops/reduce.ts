@@ -1,0 +1,108 @@
+/** Reductions over axes, and ArgMax and ArgMin, which are reductions too. */
+import { fail } from '../../base/errors.js';
+import { attr } from '../../onnx/attributes.js';
+import type { Build } from '../core.js';
+import { call, type Expression, input } from '../expression.js';
+import { axisOf, constantInts, describe, type Operator, required, type Site } from '../operator.js';
+import { define, type Expand } from './define.js';
+import { add, mul, sub } from './elementwise.js';
+import { constant, cut, mean, pointwise, range, reduce, reshape } from './emit.js';
+
+const [x, y] = [input(0), input(1)];
+
+/** The axes: an attribute, or input 1 (ReduceSum from opset 13, the others from 18); all where none are named. */
+function axesOf(site: Site): number[] {
+  const rank = required(site, 0).shape.length;
+  const axes = attr.ints(site.node, 'axes', undefined) ?? constantInts(site, 1, 'axes') ?? [];
+  if (axes.length > 0) return axes.map((axis) => axisOf(site, axis, rank));
+  return attr.int(site.node, 'noop_with_empty_axes', 0) ? [] : range(rank);
+}
+
+const keptOf = (site: Site): boolean => attr.int(site.node, 'keepdims', 1) !== 0;
+
+const without = (b: Build, value: string, axes: readonly number[]): string =>
+  reshape(
+    b,
+    value,
+    b.type(value).shape.filter((_, i) => !axes.includes(i)),
+  );
+
+const reduction = (f: (b: Build, value: string, axes: number[], site: Site) => string): Operator =>
+  define({
+    expand(site, [value], b) {
+      const axes = axesOf(site);
+      const result = f(b, value, axes, site);
+      return [keptOf(site) ? result : without(b, result, axes)];
+    },
+  });
+
+/** after(Σ before(x)) */
+const summed = (before: Expression, after: Expression = x): Operator =>
+  reduction((b, value, axes) => pointwise(b, after, [reduce(b, 'sum', pointwise(b, before, [value]), axes)]));
+
+/** log Σ exp(x), without overflow: what the largest is taken for does not change the value or its gradient. */
+function logSumExp(b: Build, value: string, axes: number[]): string {
+  const top = reduce(b, 'max', value, axes);
+  const sum = reduce(b, 'sum', pointwise(b, call('exp', sub(x, y)), [value, top]), axes);
+  return pointwise(b, add(call('log', x), y), [sum, top]);
+}
+
+const longestProduct = 64;
+
+function product(b: Build, value: string, axes: number[], site: Site): string {
+  return axes.reduce((result, axis) => {
+    const size = b.type(result).shape[axis];
+    if (size > longestProduct) {
+      fail(
+        `${describe(site.node)} multiplies ${size} numbers, and espalier has no kernel for more than ${longestProduct}.`,
+      );
+    }
+    const parts = range(size).map((i) => cut(b, result, axis, i, 1));
+    return pointwise(b, parts.map((_, k) => input(k)).reduce(mul), parts);
+  }, value);
+}
+
+/**
+ * The place of the largest (sign 1) or smallest (−1): where x equals the maximum, the place, counted so that the one
+ * wanted among equals counts most; the maximum of those.
+ */
+const place =
+  (sign: 1 | -1): Expand =>
+  (site, [value], b) => {
+    const { shape } = required(site, 0);
+    const axis = axisOf(site, attr.int(site.node, 'axis', 0), shape.length);
+    const last = attr.int(site.node, 'select_last_index', 0) !== 0;
+    const size = shape[axis];
+    const signed = pointwise(b, mul(x, sign), [value]);
+    const ranks = constant(
+      b,
+      shape.map((_, i) => (i === axis ? size : 1)),
+      range(size).map((i) => (last ? i + 1 : size - i)),
+    );
+    const hit = call('choose', call('equal', x, y), input(2), 0);
+    const hits = pointwise(b, hit, [signed, reduce(b, 'max', signed, [axis]), ranks]);
+    const best = reduce(b, 'max', hits, [axis]);
+    const index = pointwise(b, last ? sub(x, 1) : sub(size, x), [best]);
+    return [keptOf(site) ? index : without(b, index, [axis])];
+  };
+
+const negated = call('neg', x);
+const absolute = call('abs', x);
+const square = mul(x, x);
+
+export const reduceOperators: Record<string, Operator> = {
+  ReduceSum: summed(x),
+  ReduceMean: reduction(mean),
+  ReduceL1: summed(absolute),
+  ReduceL2: summed(square, call('sqrt', x)),
+  ReduceSumSquare: summed(square),
+  ReduceLogSum: summed(x, call('log', x)),
+  ReduceLogSumExp: reduction(logSumExp),
+  ReduceMax: reduction((b, value, axes) => reduce(b, 'max', value, axes)),
+  ReduceMin: reduction((b, value, axes) =>
+    pointwise(b, negated, [reduce(b, 'max', pointwise(b, negated, [value]), axes)]),
+  ),
+  ReduceProd: reduction(product),
+  ArgMax: define({ dtypes: () => ['int64'], expand: place(1) }),
+  ArgMin: define({ dtypes: () => ['int64'], expand: place(-1) }),
+};

@@ -1,0 +1,191 @@
+/**
+ * Resize and Upsample. Interpolation is separable, so each axis is a table of weights: output place q ↦ the point of the
+ * input that it lies on ↦ the elements around that point. Points are computed in single precision, as runtimes do, or a
+ * point that falls between two elements would be rounded to the other one.
+ */
+import { fail } from '../../base/errors.js';
+import { attr } from '../../onnx/attributes.js';
+import { floats } from '../../onnx/tensor.js';
+import {
+  axisOf,
+  constantInts,
+  constantOf,
+  describe,
+  type Operator,
+  required,
+  type Site,
+} from '../operator.js';
+import { define, type Expand } from './define.js';
+import { positions, type Row, range } from './emit.js';
+
+const f32 = Math.fround;
+
+/** One axis: sizes before and after, the scale between them, and the region of interest (0 to 1 for all). */
+interface Axis {
+  from: number;
+  to: number;
+  scale: number;
+  region: readonly [number, number];
+}
+
+/** Where output place q lies on the input (coordinate_transformation_mode). */
+const points: Record<string, (q: number, a: Axis) => number> = {
+  asymmetric: (q, { scale }) => f32(q / scale),
+  half_pixel: (q, { scale }) => f32(f32(f32(q + 0.5) / scale) - 0.5),
+  pytorch_half_pixel: (q, a) => (a.to > 1 ? points.half_pixel(q, a) : 0),
+  align_corners: (q, { from, to }) => (to === 1 ? 0 : f32((q * (from - 1)) / (to - 1))),
+  tf_half_pixel_for_nn: (q, { scale }) => f32(f32(q + 0.5) / scale),
+  half_pixel_symmetric(q, a) {
+    const adjusted = a.to / f32(a.scale * a.from);
+    return f32((a.from / 2) * (1 - adjusted) + points.half_pixel(q, a));
+  },
+  tf_crop_and_resize(q, { from, to, region: [start, end] }) {
+    if (to === 1) return f32(0.5 * (start + end) * (from - 1));
+    return f32(start * (from - 1) + (q * (end - start) * (from - 1)) / (to - 1));
+  },
+};
+
+/** `simple` is what Upsample and Resize did before opset 11. */
+const roundings: Record<string, (x: number, scale: number) => number> = {
+  round_prefer_floor: (x) => Math.ceil(x - 0.5),
+  round_prefer_ceil: (x) => Math.floor(x + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+  simple: (x, scale) => (scale < 1 ? Math.ceil(x) : Math.trunc(x)),
+};
+
+const clamp = (i: number, size: number): number => Math.max(0, Math.min(size - 1, i));
+
+/** The elements around point x, with weights that sum to 1. */
+type Around = (x: number, a: Axis) => Row;
+
+const nearest =
+  (round: (x: number, scale: number) => number): Around =>
+  (x, { from, scale }) => [[clamp(round(x, scale), from), 1]];
+
+const linear: Around = (x, { from }) => {
+  const inside = clamp(x, from);
+  const low = Math.min(Math.floor(inside), from - 1);
+  const share = f32(inside - low);
+  return share === 0
+    ? [[low, 1]]
+    : [
+        [low, 1 - share],
+        [low + 1, share],
+      ];
+};
+
+/** Keys' cubic convolution (1981) with coefficient a. */
+const cubic =
+  (a: number, excludeOutside: boolean): Around =>
+  (x, { from }) => {
+    const low = Math.floor(x);
+    const weight = (d: number) =>
+      d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : a * (((d - 5) * d + 8) * d - 4);
+    const taps = [-1, 0, 1, 2].map((k) => [low + k, weight(Math.abs(x - low - k))] as const);
+    const kept = excludeOutside ? taps.filter(([i]) => i >= 0 && i < from) : taps;
+    const total = kept.reduce((sum, [, w]) => sum + w, 0);
+    return kept.map(([i, w]) => [clamp(i, from), w / total]);
+  };
+
+function aroundOf(site: Site): Around {
+  const { node } = site;
+  const mode = attr.string(node, 'mode', 'nearest');
+  switch (mode) {
+    case 'nearest': {
+      const name = site.opset < 11 ? 'simple' : attr.string(node, 'nearest_mode', 'round_prefer_floor');
+      return nearest(roundings[name] ?? unknown(site, 'nearest_mode', name));
+    }
+    case 'linear':
+    case 'bilinear':
+      return linear;
+    case 'cubic':
+      return cubic(attr.float(node, 'cubic_coeff_a', -0.75), attr.int(node, 'exclude_outside', 0) !== 0);
+    default:
+      return unknown(site, 'mode', mode);
+  }
+}
+
+const unknown = (site: Site, what: string, value: string): never =>
+  fail(`${describe(site.node)} has ${what} '${value}', which espalier does not know.`);
+
+/** What the node says about its axes: scales or sizes, an attribute or an input by version, for all axes or some. */
+function axesOf(site: Site): Axis[] {
+  const { node, opset } = site;
+  const { shape } = required(site, 0);
+  const late = node.op === 'Resize' && opset >= 11;
+  const named = late ? attr.ints(node, 'axes', undefined) : undefined;
+  const axes = named?.map((axis) => axisOf(site, axis, shape.length)) ?? range(shape.length);
+  const given = constantOf(site, late ? 2 : 1, 'scales');
+  const scales = attr.floats(node, 'scales', undefined) ?? (given ? [...floats(given)] : []);
+  const sizes = (late && constantInts(site, 3, 'sizes')) || [];
+  const regionInput = late && site.inputs[1] ? constantOf(site, 1, 'region') : undefined;
+  const region = regionInput ? [...floats(regionInput)] : [];
+  if (scales.length !== axes.length && sizes.length !== axes.length) {
+    fail(
+      `${describe(node)} has ${scales.length} scales and ${sizes.length} sizes for ${axes.length} axes; the model is damaged.`,
+    );
+  }
+  const common =
+    sizes.length > 0
+      ? ratio(
+          site,
+          axes.map((axis, i) => sizes[i] / shape[axis]),
+        )
+      : undefined;
+  return shape.map((from, axis): Axis => {
+    const i = axes.indexOf(axis);
+    if (i < 0) return { from, to: from, scale: 1, region: [0, 1] };
+    const bounds = [region[i] ?? 0, region[i + axes.length] ?? 1] as const;
+    if (common !== undefined)
+      return { from, to: Math.round(common * from), scale: f32(common), region: bounds };
+    if (sizes.length > 0) return { from, to: sizes[i], scale: f32(sizes[i] / from), region: bounds };
+    const extent =
+      attr.string(node, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize'
+        ? bounds[1] - bounds[0]
+        : 1;
+    return { from, to: Math.floor(f32(from * extent * scales[i])), scale: scales[i], region: bounds };
+  });
+}
+
+/** The one scale for all axes, where the sizes are only bounds (opset 18 on). */
+function ratio(site: Site, ratios: readonly number[]): number | undefined {
+  const policy = attr.string(site.node, 'keep_aspect_ratio_policy', 'stretch');
+  if (policy === 'not_larger') return Math.min(...ratios);
+  return policy === 'not_smaller' ? Math.max(...ratios) : undefined;
+}
+
+const resize: Expand = (site, [x], b) => {
+  const { node, opset } = site;
+  const late = node.op === 'Resize' && opset >= 11;
+  const transform = late ? attr.string(node, 'coordinate_transformation_mode', 'half_pixel') : 'asymmetric';
+  const point = points[transform] ?? unknown(site, 'coordinate_transformation_mode', transform);
+  const around = aroundOf(site);
+  const axes = axesOf(site);
+  const crops = transform === 'tf_crop_and_resize';
+  if (crops && attr.float(node, 'extrapolation_value', 0) !== 0) {
+    fail(
+      `${describe(node)} fills what lies outside the image with ${attr.float(node, 'extrapolation_value')}; espalier only fills it with 0.`,
+    );
+  }
+  if (attr.int(node, 'antialias', 0) && axes.some(({ scale }) => scale < 1)) {
+    fail(
+      `${describe(node)} smooths while it shrinks (antialias=1), which espalier does not do; export the model without antialias.`,
+    );
+  }
+  return [
+    axes.reduce((y, a, axis) => {
+      if (a.from === a.to && a.scale === 1 && !crops) return y;
+      const rows = range(a.to).map((q): Row => {
+        const at = point(q, a);
+        return crops && (at < 0 || at > a.from - 1) ? [] : around(at, a);
+      });
+      return positions(b, y, axis, rows);
+    }, x),
+  ];
+};
+
+export const resizeOperators: Record<string, Operator> = {
+  Resize: define({ expand: resize }),
+  Upsample: define({ expand: resize }),
+};
