@@ -1,0 +1,94 @@
+/**
+ * The file that a run goes on from: plain data and named float32 arrays.
+ *
+ *   "espalier"    8 bytes
+ *   version       uint32, then the length of the header, uint32
+ *   header        JSON, padded with spaces to a multiple of 4: { state, arrays: [[name, length], …] }
+ *   arrays        one after the other
+ *   SHA-256       of all that comes before
+ *
+ * Numbers are little-endian. It is written atomically, and read only if every byte of it is what was written.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fail } from '../base/errors.js';
+import { reason, writeAtomically } from '../base/files.js';
+
+const MAGIC = 'espalier';
+const VERSION = 1;
+const START = 16;
+const DIGEST = 32;
+
+export interface Checkpoint<State> {
+  /** Survives JSON. */
+  state: State;
+  arrays: ReadonlyMap<string, Float32Array>;
+}
+
+/** Writes the file. The arrays are copied before this returns its promise, so training may go on. */
+export function writeCheckpoint<State>(path: string, checkpoint: Checkpoint<State>): Promise<void> {
+  return writeAtomically(path, encode(checkpoint));
+}
+
+/** Reads the file, undefined where there is none. @throws UserError when it cannot be read, is damaged or not a checkpoint. */
+export async function readCheckpoint<State>(path: string): Promise<Checkpoint<State> | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    return fail(`Cannot read the checkpoint ${path}: ${reason(error)}.`);
+  }
+  return decode(bytes, path);
+}
+
+function encode<State>({ state, arrays }: Checkpoint<State>): Buffer {
+  const lengths = [...arrays].map(([name, { length }]) => [name, length]);
+  const json = Buffer.from(JSON.stringify({ state, arrays: lengths }));
+  const header = Math.ceil(json.length / 4) * 4;
+  const body = [...arrays.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const bytes = Buffer.alloc(START + header + body + DIGEST, ' ');
+  bytes.write(MAGIC, 'latin1');
+  bytes.writeUInt32LE(VERSION, 8);
+  bytes.writeUInt32LE(header, 12);
+  json.copy(bytes, START);
+  let at = START + header;
+  for (const { buffer, byteOffset, byteLength } of arrays.values()) {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
+  }
+  digest(bytes).copy(bytes, at);
+  return bytes;
+}
+
+function decode<State>(bytes: Buffer, path: string): Checkpoint<State> {
+  if (bytes.length < START + DIGEST || bytes.toString('latin1', 0, 8) !== MAGIC)
+    fail(`${path} is not a checkpoint, or only the beginning of one; remove it to start the run again.`);
+  const version = bytes.readUInt32LE(8);
+  if (version !== VERSION)
+    fail(
+      `The checkpoint ${path} has format ${version} but this espalier reads ${VERSION}; go on with the espalier that wrote it.`,
+    );
+  if (!digest(bytes).equals(bytes.subarray(bytes.length - DIGEST)))
+    fail(`The checkpoint ${path} is damaged: its checksum is wrong; remove it to start the run again.`);
+
+  const header = bytes.readUInt32LE(12);
+  const { state, arrays } = JSON.parse(bytes.toString('utf8', START, START + header));
+  let at = START + header;
+  const read = (length: number) => {
+    const values = new Float32Array(length);
+    bytes.copy(new Uint8Array(values.buffer), 0, at, at + values.byteLength);
+    at += values.byteLength;
+    return values;
+  };
+  return {
+    state,
+    arrays: new Map(arrays.map(([name, length]: [string, number]) => [name, read(length)])),
+  };
+}
+
+/** Of all but the digest itself. */
+const digest = (bytes: Buffer): Buffer =>
+  createHash('sha256')
+    .update(bytes.subarray(0, bytes.length - DIGEST))
+    .digest();

@@ -1,0 +1,29 @@
+/** Training: the public surface of this room. */
+export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  type Evaluator,
+  evaluate,
+  openEvaluator,
+} from './evaluate.js';
+export type { Hook, MaskReport, TrainState } from './hooks.js';
+export { type Scale, scaleOf, trainingGraph, weightsOf, withWeights } from './logits.js';
+export { trainNetwork } from './loop.js';
+export { type Optimizer, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
+export type {
+  CheckpointOptions,
+  TrainData,
+  TrainOptions,
+  TrainProgress,
+  TrainResult,
+  TrainStart,
+} from './options.js';
+export {
+  learningRateAt,
+  type Moment,
+  resolveSchedule,
+  type Schedule,
+  type ScheduleSettings,
+} from './schedule.js';
+export type { Best, EpochMetrics, RunState } from './state.js';

@@ -1,0 +1,68 @@
+/**
+ * Where a classifier's logits are. Training wants them; many models end in a Softmax or LogSoftmax instead. Such a model
+ * is trained on a copy in which that last node passes its input on, and the weights go back into the original.
+ */
+import { fail } from '../base/errors.js';
+import type { Network } from '../engine/types.js';
+import type { Graph, Node, Tensor } from '../onnx/model.js';
+
+/** What the numbers that a classifier puts out are. */
+export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
+
+/** Operators that may stand between the Softmax and the output and only hand its numbers on. */
+const PASSING = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast', 'Dropout']);
+
+/** What the graph's only output is. @throws UserError when there are several. */
+export function scaleOf(graph: Graph): Scale {
+  const node = finalSoftmax(graph);
+  if (!node) return 'logits';
+  return node.op === 'Softmax' ? 'probabilities' : 'log-probabilities';
+}
+
+/**
+ * The graph to train: the same where the output is logits already; else with the last Softmax or LogSoftmax made an
+ * Identity, and every name kept.
+ * @throws UserError when there are several outputs.
+ */
+export function trainingGraph(graph: Graph): Graph {
+  const softmax = finalSoftmax(graph);
+  if (!softmax) return graph;
+  const identity: Node = { ...softmax, op: 'Identity', attributes: {} };
+  return { ...graph, nodes: graph.nodes.map((node) => (node === softmax ? identity : node)) };
+}
+
+function finalSoftmax(graph: Graph): Node | undefined {
+  if (graph.outputs.length !== 1)
+    fail(
+      `The model has ${graph.outputs.length} outputs (${graph.outputs.map(({ name }) => name).join(', ')}), but a classifier has one; leave only the one with a number per class.`,
+    );
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  let node = makers.get(graph.outputs[0].name);
+  while (node && node.domain === '' && PASSING.has(node.op)) node = makers.get(node.inputs[0]);
+  return node?.domain === '' && /^(Log)?Softmax$/.test(node.op) ? node : undefined;
+}
+
+/** Copies of all that training changes: learnt parameters and running statistics, by initialiser name. */
+export function weightsOf(network: Network): Map<string, Float32Array> {
+  const weights = [...network.parameters].map(([name, { weight }]) => [name, weight.slice()] as const);
+  const state = [...network.state].map(([name, values]) => [name, values.slice()] as const);
+  return new Map([...weights, ...state]);
+}
+
+/**
+ * The graph with other numbers in the initialisers named; shapes and types stay.
+ * @throws UserError when an initialiser is not there or has another size.
+ */
+export function withWeights(graph: Graph, weights: ReadonlyMap<string, Float32Array>): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const [name, values] of weights) {
+    const old = graph.initializers.get(name);
+    if (old?.data.length !== values.length)
+      fail(`The weights of ${name} do not fit the model; take the model that was trained.`);
+    initializers.set(name, { ...old, data: converted(old, values) } as Tensor);
+  }
+  return { ...graph, initializers };
+}
+
+const converted = (old: Tensor, values: Float32Array): Tensor['data'] =>
+  old.dtype === 'float64' ? Float64Array.from(values) : values.slice();

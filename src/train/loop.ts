@@ -1,0 +1,175 @@
+/**
+ * The training loop.
+ *
+ * What a step does is a function of the run's state and of where it is, never of the clock or of what this process did
+ * before; so a run that is killed and resumed ends bit-identical to one that was not. The state (state.ts) is saved after
+ * every epoch, every so many seconds, and when the run is stopped.
+ *
+ * Headline figures are the last epoch's. The test split is measured and chooses nothing; "best" looks at the validation
+ * split only, and only at epochs at whose end all pruning is done.
+ */
+import { type Batch, batches } from '../data/batches.js';
+import { weightsOf } from './logits.js';
+import { updateOptions } from './optimizer.js';
+import type { TrainOptions, TrainProgress, TrainResult } from './options.js';
+import { overlap } from './overlap.js';
+import {
+  countTime,
+  failDiverged,
+  iterationsDone,
+  learningRateOf,
+  noteMasks,
+  openRun,
+  type Run,
+  saveRun,
+} from './run.js';
+import { type EpochMetrics, noSums } from './state.js';
+
+/**
+ * Trains a network.
+ * @throws UserError when a setting makes no sense, the data do not fit the network, the loss is no longer a number, or a
+ * checkpoint cannot be used or written.
+ */
+export async function trainNetwork(options: TrainOptions): Promise<TrainResult> {
+  const run = await openRun(options);
+  const { iterations, training, evaluator, state } = run;
+  try {
+    const { microBatch, peakBytes } = training;
+    options.onStart?.({ iterations, done: iterationsDone(run), microBatch, peakBytes });
+    const finished = await trainEpochs(run);
+    const { epochs, masks, best } = state;
+    return { finished, epochs, masks, best: best && { ...best, weights: run.bestWeights! } };
+  } finally {
+    training.close();
+    evaluator.close();
+  }
+}
+
+/** False when the signal stopped the run. */
+async function trainEpochs(run: Run): Promise<boolean> {
+  const { state, options } = run;
+  while (state.epoch < options.epochs) {
+    const whole = (await trainEpoch(run)) && (await endEpoch(run));
+    await saveRun(run);
+    if (!whole) return false;
+  }
+  return true;
+}
+
+/** The steps of the current epoch that are still to be done; false when the signal stopped them. */
+async function trainEpoch(run: Run): Promise<boolean> {
+  const { state, clock } = run;
+  const { data, batch, seed, augment = data.augment?.train, dropLast, checkpoint, signal } = run.options;
+  const interval = 1000 * (checkpoint?.seconds ?? 30);
+  const items = batches(data.train, {
+    ...{ batch, seed, augment, dropLast, normalize: data },
+    epoch: state.epoch,
+    start: state.step,
+    shuffle: true,
+  });
+  await overlap(items, async (item) => {
+    if (signal?.aborted) return false;
+    await step(run, item);
+    if (checkpoint && performance.now() - clock.saved >= interval) await saveRun(run);
+    return true;
+  });
+  return !signal?.aborted;
+}
+
+async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
+  const { options, optimizer, training, state } = run;
+  const iteration = iterationsDone(run) + 1;
+  const { loss, correct } = await training.gradients(images, labels, count, iteration);
+  if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
+  for (const hook of options.hooks ?? []) noteMasks(run, await hook.afterGradients?.(run, iteration));
+  const learningRate = learningRateOf(run, iteration - 1);
+  await training.update(updateOptions(optimizer, learningRate, iteration));
+  state.step++;
+  state.sums.loss += loss * count;
+  state.sums.correct += correct;
+  state.sums.count += count;
+  options.onStep?.(progress(run, learningRate));
+}
+
+function progress(run: Run, learningRate: number): TrainProgress {
+  const { state, steps, iterations, clock, options } = run;
+  const { loss, correct, count } = state.sums;
+  const done = iterationsDone(run);
+  const seconds = (performance.now() - clock.start) / 1000;
+  return {
+    epoch: state.epoch + 1,
+    epochs: options.epochs,
+    step: state.step,
+    steps,
+    loss: loss / count,
+    accuracy: correct / count,
+    learningRate,
+    ...sparsityOf(run),
+    seconds,
+    eta: (seconds / (done - clock.done)) * (iterations - done),
+  };
+}
+
+/** As of the last mask report, where there is one. */
+function sparsityOf({ state }: Run): { sparsity?: number } {
+  const report = state.masks.at(-1);
+  return report ? { sparsity: report.sparsity } : {};
+}
+
+/** Measures, keeps what is best and goes on to the next epoch; false when the signal stopped it. */
+async function endEpoch(run: Run): Promise<boolean> {
+  const { state, options } = run;
+  const measured = await measure(run);
+  if (!measured) return false;
+  countTime(run);
+  const { loss, correct, count, seconds } = state.sums;
+  const metrics: EpochMetrics = {
+    epoch: state.epoch + 1,
+    loss: loss / count,
+    accuracy: correct / count,
+    ...measured,
+    learningRate: learningRateOf(run, iterationsDone(run) - 1),
+    ...sparsityOf(run),
+    seconds,
+  };
+  keepBest(run, metrics);
+  state.epochs.push(metrics);
+  state.epoch++;
+  state.step = 0;
+  state.sums = noSums();
+  options.onEpoch?.(metrics);
+  return true;
+}
+
+async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'test'> | undefined> {
+  const { data, signal } = run.options;
+  const measured: Pick<EpochMetrics, 'validation' | 'test'> = {};
+  try {
+    for (const part of ['validation', 'test'] as const) {
+      const split = data[part];
+      if (!split) continue;
+      const { count, ...figures } = await run.evaluator.evaluate(split, {
+        normalize: data,
+        augment: data.augment?.test,
+        signal,
+      });
+      if (!Number.isFinite(figures.loss)) failDiverged(run, `the ${part} loss`);
+      measured[part] = figures;
+    }
+    return measured;
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+}
+
+function keepBest(run: Run, { epoch, validation }: EpochMetrics): void {
+  const { state, network } = run;
+  const pruned = state.masks.at(-1)?.final ?? true;
+  if (!validation || !pruned) return;
+  const { loss, accuracy } = validation;
+  const { best } = state;
+  if (best && (accuracy < best.accuracy || (accuracy === best.accuracy && loss >= best.loss))) return;
+  state.best = { epoch, loss, accuracy };
+  run.bestWeights = weightsOf(network);
+}

@@ -1,0 +1,114 @@
+/** What a training run is given, what it tells while it runs, and what it gives back. */
+import type { Augmentation } from '../data/augment.js';
+import type { Normalization, Split } from '../data/dataset.js';
+import type { Network } from '../engine/types.js';
+import type { Hook, MaskReport } from './hooks.js';
+import type { OptimizerSettings } from './optimizer.js';
+import type { ScheduleSettings } from './schedule.js';
+import { flag, fraction, resolve, whole } from './settings.js';
+import type { Best, EpochMetrics } from './state.js';
+
+/** What to train on; a `Dataset` is one, and so is `{ ...dataset, ...splitValidation(dataset.train, 0.1, seed) }`. */
+export interface TrainData extends Normalization {
+  readonly train: Split;
+  readonly validation?: Split;
+  readonly test?: Split;
+  readonly augment?: { readonly train: Augmentation; readonly test: Augmentation };
+}
+
+export interface TrainOptions {
+  /** Loaded from a graph whose output is logits, see `trainingGraph`; its weights are trained in place. */
+  network: Network;
+  data: TrainData;
+  epochs: number;
+  /** Images in a step. */
+  batch: number;
+  seed: number;
+  optimizer: OptimizerSettings;
+  schedule: ScheduleSettings;
+  /** Default 0. */
+  labelSmoothing?: number;
+  /** Leave out an epoch's last batch when it is not full; default false. */
+  dropLast?: boolean;
+  /** Instead of the data set's own augmentation for training. */
+  augment?: Augmentation;
+  /** Images in a run of the evaluation; default 256. */
+  evaluationBatch?: number;
+  /** Most bytes of activations; default what the machine has. */
+  memory?: number;
+  hooks?: readonly Hook[];
+  checkpoint?: CheckpointOptions;
+  /** Stops the run after the current step, with a checkpoint. */
+  signal?: AbortSignal;
+  onStart?: (start: TrainStart) => void;
+  onStep?: (progress: TrainProgress) => void;
+  onMasks?: (report: MaskReport) => void;
+  onEpoch?: (metrics: EpochMetrics) => void;
+}
+
+export interface CheckpointOptions {
+  path: string;
+  /** The longest time between two; default 30. */
+  seconds?: number;
+  /** Go on from the file if it is there; default false, which begins anew. */
+  resume?: boolean;
+}
+
+/** Told once, before the first step. */
+export interface TrainStart {
+  iterations: number;
+  /** Steps that earlier processes have done. */
+  done: number;
+  /** Images that go through the network together; fewer than the batch where that would not fit in memory. */
+  microBatch: number;
+  /** Of activations. */
+  peakBytes: number;
+}
+
+/** Told after every step. */
+export interface TrainProgress {
+  /** Counted from 1. */
+  epoch: number;
+  epochs: number;
+  /** In this epoch, counted from 1. */
+  step: number;
+  steps: number;
+  /** Means over the epoch so far. */
+  loss: number;
+  accuracy: number;
+  learningRate: number;
+  sparsity?: number;
+  /** Since this process began to train. */
+  seconds: number;
+  /** Seconds left, as far as can be told. */
+  eta: number;
+}
+
+export interface TrainResult {
+  /** False when the signal stopped the run. */
+  finished: boolean;
+  /** All epochs, those of earlier processes too. */
+  epochs: EpochMetrics[];
+  masks: MaskReport[];
+  /** Where there is a validation split: the best epoch at the final sparsity, and its weights for `withWeights`. */
+  best?: Best & { weights: Map<string, Float32Array> };
+}
+
+const rules = {
+  epochs: whole(1),
+  batch: whole(1),
+  seed: whole(0),
+  labelSmoothing: fraction(0),
+  dropLast: flag(false),
+  evaluationBatch: whole(1, 256),
+};
+
+/** The options that are plain numbers and flags, none left out. */
+export type Plain = Required<Pick<TrainOptions, keyof typeof rules>>;
+
+/** Fills in the defaults. @throws UserError on a value that makes no sense. */
+export function resolvePlain(options: TrainOptions): Plain {
+  const names = Object.keys(rules) as (keyof Plain)[];
+  const given = Object.fromEntries(names.map((name) => [name, options[name]]));
+  return resolve('training run', rules, given) as Plain;
+}

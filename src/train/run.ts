@@ -1,0 +1,143 @@
+/** A training run at work: opened, fresh or from a checkpoint, and saved. */
+import { fail } from '../base/errors.js';
+import { batchCount } from '../data/batches.js';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { type Evaluator, openEvaluator } from './evaluate.js';
+import type { MaskReport, TrainState } from './hooks.js';
+import { scaleOf } from './logits.js';
+import { type Optimizer, resolveOptimizer } from './optimizer.js';
+import { type Plain, resolvePlain, type TrainOptions } from './options.js';
+import { learningRateAt, resolveSchedule, type Schedule } from './schedule.js';
+import { captureArrays, checkSettings, noSums, type RunState, restoreArrays } from './state.js';
+
+export interface Run extends TrainState {
+  readonly options: TrainOptions & Plain;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  /** In an epoch. */
+  readonly steps: number;
+  readonly evaluator: Evaluator;
+  readonly state: RunState;
+  bestWeights?: Map<string, Float32Array>;
+  readonly clock: Clock;
+}
+
+/** Milliseconds of `performance.now()`. */
+interface Clock {
+  /** When this process began to train, and how many steps were done by then. */
+  start: number;
+  done: number;
+  /** When the state was last saved. */
+  saved: number;
+  /** Until when the time is in the epoch's sums. */
+  counted: number;
+}
+
+/** Checks everything, compiles the network and puts it where the run begins. @throws UserError, with all memory freed. */
+export async function openRun(given: TrainOptions): Promise<Run> {
+  const options = { ...given, ...resolvePlain(given) };
+  const { network, data, epochs, batch, seed, labelSmoothing, memory } = options;
+  const optimizer = resolveOptimizer(options.optimizer);
+  const schedule = resolveSchedule(options.schedule, epochs);
+  if (scaleOf(network.graph) !== 'logits')
+    fail('The model ends in a Softmax, but training needs the logits before it; load trainingGraph(model).');
+  const steps = batchCount(data.train, options);
+  if (steps === 0)
+    fail(`The ${data.train.length} images do not fill one batch of ${batch}; take a smaller batch.`);
+  const state = await openState(options, settingsOf(options, optimizer, schedule));
+
+  const opened: { close(): void }[] = [];
+  try {
+    const evaluator = openEvaluator(network, options.evaluationBatch);
+    opened.push(evaluator);
+    for (const split of splitsOf(options)) if (split) evaluator.check(split);
+    const training = network.training({ batch, optimizer: optimizer.kind, labelSmoothing, memory, seed });
+    opened.push(training);
+    const now = performance.now();
+    const run: Run = {
+      ...{ options, network, training, evaluator, seed, optimizer, schedule, steps },
+      iterations: epochs * steps,
+      state: state.state,
+      clock: { start: now, done: 0, saved: now, counted: now },
+    };
+    if (state.saved) run.bestWeights = restoreArrays(network, training, state.saved);
+    await startHooks(run, state.saved !== undefined);
+    run.clock.done = iterationsDone(run);
+    return run;
+  } catch (error) {
+    for (const program of opened) program.close();
+    throw error;
+  }
+}
+
+const splitsOf = ({ data }: TrainOptions) => [data.train, data.validation, data.test];
+
+/** What a resumed run must share with the one that was killed. */
+function settingsOf(options: Run['options'], optimizer: Optimizer, schedule: Schedule): RunState['settings'] {
+  const { epochs, batch, seed, labelSmoothing, dropLast, data } = options;
+  const images = splitsOf(options).map((split) => split?.length ?? 0);
+  const augment = options.augment ?? data.augment?.train ?? {};
+  return { epochs, batch, seed, labelSmoothing, dropLast, optimizer, schedule, augment, images };
+}
+
+async function openState({ checkpoint }: TrainOptions, settings: RunState['settings']) {
+  const saved = checkpoint?.resume ? await readCheckpoint<RunState>(checkpoint.path) : undefined;
+  if (saved) checkSettings(checkpoint!.path, saved.state.settings, settings);
+  const fresh = { settings, epoch: 0, step: 0, sums: noSums(), epochs: [], masks: [], hooks: [] };
+  return { saved, state: saved?.state ?? fresh };
+}
+
+async function startHooks(run: Run, resumed: boolean): Promise<void> {
+  for (const [h, hook] of (run.options.hooks ?? []).entries())
+    if (resumed) hook.restore?.(run.state.hooks[h], run);
+    else noteMasks(run, await hook.start?.(run));
+}
+
+/** Keeps a mask report and passes it on. */
+export function noteMasks({ state, options }: Run, report: MaskReport | undefined): void {
+  if (!report) return;
+  state.masks.push(report);
+  options.onMasks?.(report);
+}
+
+/** Optimiser steps completed, by whatever process. */
+export const iterationsDone = ({ state, steps }: Run): number => state.epoch * steps + state.step;
+
+/** Of the iteration counted from 0. */
+export const learningRateOf = ({ schedule, iterations, steps }: Run, iteration: number): number =>
+  learningRateAt(schedule, { iteration, iterations, iterationsPerEpoch: steps });
+
+/** Saves the run where it is, if it has a checkpoint. @throws UserError when a weight is no longer a number. */
+export async function saveRun(run: Run): Promise<void> {
+  const { options, network, training, state, clock } = run;
+  const arrays = captureArrays(network, training, run.bestWeights);
+  for (const [name, values] of arrays) if (!allFinite(values)) failDiverged(run, name);
+  countTime(run);
+  if (!options.checkpoint) return;
+  state.hooks = (options.hooks ?? []).map((hook) => hook.save?.() ?? null);
+  await writeCheckpoint(options.checkpoint.path, { state, arrays });
+  clock.saved = performance.now();
+}
+
+/** Puts the time since it was last counted into the epoch's sums. */
+export function countTime({ state, clock }: Run): void {
+  const now = performance.now();
+  state.sums.seconds += (now - clock.counted) / 1000;
+  clock.counted = now;
+}
+
+/** Says that `what` is no longer a number. */
+export function failDiverged(run: Run, what: string): never {
+  const { state, options, steps } = run;
+  const rate = learningRateOf(run, Math.max(0, iterationsDone(run) - 1));
+  const kept = options.checkpoint ? `; ${options.checkpoint.path} holds the last good state` : '';
+  return fail(
+    `Training diverged in epoch ${state.epoch + 1} at step ${Math.min(steps, state.step + 1)}: ${what} is not a finite number; the learning rate (${rate} there) is probably too high, so lower it or give it a warm-up${kept}.`,
+  );
+}
+
+function allFinite(values: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < values.length; i++) zero += values[i] * 0;
+  return zero === 0;
+}

@@ -1,0 +1,88 @@
+/**
+ * The learning rate as a function of the iteration t = 0 … T − 1 and nothing else.
+ *
+ *   constant    η
+ *   step        η · factor^⌊e / every⌋                      e = t / iterations per epoch
+ *   multi-step  η · factor^(milestones that e has reached)
+ *   cosine      η / 2 · (1 + cos(π t / T))                  Loshchilov, Hutter: "SGDR", 2017
+ *
+ * A linear warm-up over the first W iterations takes η (t + 1) / W; after it the cosine runs over the T − W that remain,
+ * while steps and milestones keep counting from the beginning. `perEpoch` holds the cosine still within an epoch.
+ */
+import { fail } from '../base/errors.js';
+import { aboveZero, atLeastZero, flag, type Rule, resolve, rulesOf } from './settings.js';
+
+export interface ScheduleSettings {
+  kind: 'constant' | 'step' | 'multi-step' | 'cosine';
+  /** η: the highest. */
+  learningRate: number;
+  /** Epochs of linear warm-up, may be a fraction; default 0. */
+  warmup?: number;
+  /** step: epochs from one to the next. */
+  every?: number;
+  /** multi-step: epochs, ascending. */
+  milestones?: readonly number[];
+  /** step, multi-step: default 0.1. */
+  factor?: number;
+  /** cosine: change only from epoch to epoch; default false. */
+  perEpoch?: boolean;
+}
+
+/** Settings with the defaults filled in. */
+export type Schedule = ScheduleSettings & { warmup: number };
+
+/** Where in the run. */
+export interface Moment {
+  /** Counted from 0. */
+  iteration: number;
+  iterations: number;
+  iterationsPerEpoch: number;
+}
+
+const common = { learningRate: aboveZero(), warmup: atLeastZero(0) };
+const factor = aboveZero(0.1);
+const milestones: Rule = {
+  ok: (value) =>
+    Array.isArray(value) && value.every((epoch, i) => Number.isFinite(epoch) && epoch > (value[i - 1] ?? 0)),
+  must: 'be a list of ascending numbers of epochs above 0',
+};
+
+const kinds: Record<ScheduleSettings['kind'], Record<string, Rule>> = {
+  constant: common,
+  step: { ...common, every: aboveZero(), factor },
+  'multi-step': { ...common, milestones, factor },
+  cosine: { ...common, perEpoch: flag(false) },
+};
+
+/** Fills in the defaults. @throws UserError on a setting that is unknown, missing or out of range for so many epochs. */
+export function resolveSchedule({ kind, ...settings }: ScheduleSettings, epochs: number): Schedule {
+  const rules = rulesOf('learning-rate schedule', kinds, kind);
+  const schedule = { kind, ...resolve(`learning-rate schedule ${kind}`, rules, settings) } as Schedule;
+  if (schedule.warmup > epochs)
+    fail(`A warm-up of ${schedule.warmup} epochs is longer than the run of ${epochs}; shorten it.`);
+  return schedule;
+}
+
+/** The learning rate of an iteration. */
+export function learningRateAt(schedule: Schedule, moment: Moment): number {
+  const { learningRate, warmup } = schedule;
+  const { iteration, iterationsPerEpoch } = moment;
+  const warm = Math.round(warmup * iterationsPerEpoch);
+  if (iteration < warm) return learningRate * ((iteration + 1) / warm);
+  const epoch = iteration / iterationsPerEpoch;
+  switch (schedule.kind) {
+    case 'constant':
+      return learningRate;
+    case 'step':
+      return learningRate * schedule.factor! ** Math.floor(epoch / schedule.every!);
+    case 'multi-step':
+      return learningRate * schedule.factor! ** schedule.milestones!.filter((m) => m <= epoch).length;
+    case 'cosine': {
+      const t = schedule.perEpoch ? Math.floor(epoch) * iterationsPerEpoch : iteration;
+      const progress = Math.max(0, t - warm) / (moment.iterations - warm);
+      return (learningRate / 2) * (1 + Math.cos(Math.PI * progress));
+    }
+    default:
+      return schedule.kind satisfies never;
+  }
+}
