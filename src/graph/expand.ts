@@ -3,7 +3,7 @@
  * into core operators by its operator's file.
  */
 import { fail } from '../base/errors.js';
-import type { Graph, Node, Tensor, Value } from '../onnx/model.js';
+import type { DType, Graph, Node, Value } from '../onnx/model.js';
 import { isFloat } from '../onnx/tensor.js';
 import type { Type } from './core.js';
 import { describe, type Operator, type Site } from './operator.js';
@@ -46,38 +46,49 @@ export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded
     const type: Type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
     values.set(name, t.declare(name, kept ? type : { ...type, constant: tensor }));
   }
-  for (const node of graph.nodes) expandNode(node, graph, t, values);
+  const dtypes = new Map<string, DType>(graph.inputs.map(({ name, dtype }) => [name, dtype]));
+  for (const [name, { dtype }] of graph.initializers) dtypes.set(name, dtype);
+  for (const node of graph.nodes) expandNode(node, graph, t, values, dtypes);
   return { tape: t, values, ...roles };
 }
 
-function expandNode(node: Node, graph: Graph, t: Tape, values: Map<string, string>): void {
+/** `dtypes`: what ONNX says each value is; a core value may stand for several of different types. */
+function expandNode(
+  node: Node,
+  graph: Graph,
+  t: Tape,
+  values: Map<string, string>,
+  dtypes: Map<string, DType>,
+): void {
   const operator = operatorFor(node);
   const inputs = node.inputs.map((name) => (name === '' ? '' : values.get(name)!));
   const site: Site = {
     node,
     opset: graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1,
-    inputs: inputs.map((name) => (name === '' ? undefined : t.type(name))),
+    inputs: node.inputs.map((name, i) =>
+      name === '' ? undefined : { ...t.type(inputs[i]), dtype: dtypes.get(name)! },
+    ),
   };
-  const constants = fold(site, operator);
-  const results = constants
-    ? constants.map((tensor) => t.constant(tensor))
+  const types = typesOf(site, operator);
+  const results = types.every(({ constant }) => constant)
+    ? types.map(({ constant }) => t.constant(constant!))
     : operator.expand
       ? operator.expand(site, inputs, t)
       : fail(
           `${describe(node)} works on data that is only known when the model runs, and espalier has no kernel for that.`,
         );
-  node.outputs.forEach((name, i) => {
-    if (name !== '') values.set(name, results[i]);
-  });
+  for (const [i, name] of node.outputs.entries()) {
+    if (name === '') continue;
+    values.set(name, results[i]);
+    dtypes.set(name, types[i].dtype);
+  }
 }
 
-/** The outputs of a node that follow from constants and shapes alone, undefined where they do not. */
-function fold(site: Site, operator: Operator): Tensor[] | undefined {
+/** Types of a node's outputs, with their contents where those follow from constants and shapes alone. */
+function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
   const constant = site.inputs.every((type) => !type || type.constant);
-  if (constant && operator.evaluate) return operator.evaluate(site);
-  const types = operator.infer(site);
-  const known = types.map((type) => type.constant).filter((tensor) => tensor !== undefined);
-  return known.length > 0 && known.length === types.length ? known : undefined;
+  if (!constant || !operator.evaluate) return operator.infer(site);
+  return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
 }
 
 /** Which initialisers are learnt, prunable, or running statistics. */
@@ -91,7 +102,8 @@ function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> 
       for (const index of indices ?? []) {
         const name = node.inputs[index];
         const tensor = graph.initializers.get(name);
-        if (tensor && isFloat(tensor.dtype) && !into.has(name)) into.set(name, node);
+        if (!tensor || !isFloat(tensor.dtype) || into.has(name)) continue;
+        if (operator.learnable?.(tensor.shape) ?? true) into.set(name, node);
       }
     };
     mark(operator.learnt, learnt);

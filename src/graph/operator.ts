@@ -27,6 +27,8 @@ export interface Operator {
   macs?(site: Site, outputs: readonly Omit<Type, 'laned'>[]): number;
   /** Which inputs are learnt when they are initialisers, e.g. Conv's weight and bias: [1, 2]. */
   learnt?: readonly number[];
+  /** Which shapes of those inputs are parameters rather than settings; default: all. */
+  learnable?(shape: readonly number[]): boolean;
   /** Which of `learnt` are weights that pruning may set to zero, e.g. Conv's [1]. */
   prunable?: readonly number[];
   /**
