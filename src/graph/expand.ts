@@ -108,7 +108,8 @@ function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> 
     };
     mark(operator.learnt, learnt);
     mark(operator.prunable, prunable);
-    if (node.op === 'BatchNormalization') for (const name of node.inputs.slice(3, 5)) state.add(name);
+    if (node.op !== 'BatchNormalization') continue;
+    for (const name of node.inputs.slice(3, 5)) if (graph.initializers.has(name)) state.add(name);
   }
   for (const name of state) learnt.delete(name);
   return { learnt, prunable, state };
