@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { memorySplit } from '../data/dataset.js';
 import type { Network } from '../engine/types.js';
 import { evaluate } from './evaluate.js';
-import { linearData, linearNetwork } from './fixture.js';
+import { linearData, linearNetwork } from './linear.test.fixture.js';
 import { trainingGraph, weightsOf, withWeights } from './logits.js';
 
 /** A network that puts out its input, after `ops`. */
