@@ -43,6 +43,17 @@ INLINE float as_float(int32_t word) {
   return u.f;
 }
 
+/* Keeps x in a register: without it compilers repeat a load in every instruction that uses it. */
+#if defined(__AVX512F__)
+#define PIN(x) __asm__("" : "+v"(x))
+#elif defined(__SSE2__)
+#define PIN(x) __asm__("" : "+x"(x))
+#elif defined(__aarch64__)
+#define PIN(x) __asm__("" : "+w"(x))
+#else
+#define PIN(x) ((void)0)
+#endif
+
 INLINE vec splat(float x) { return (vec){0} + x; }
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec x) { *(vec *)p = x; }

@@ -256,10 +256,14 @@ INLINE void cw_micro(const float *const *xs, const float *dy, int64_t yc, const 
       int64_t in = (int64_t)pixels[2 * p] * LANES + part, out = (int64_t)pixels[2 * p + 1] * LANES + part;
       vec x[3];
 #pragma GCC unroll 3
-      for (int t = 0; t < MT; t++) x[t] = load(xs[t] + in);
+      for (int t = 0; t < MT; t++) {
+        x[t] = load(xs[t] + in);
+        PIN(x[t]);
+      }
 #pragma GCC unroll 8
       for (int o = 0; o < MO; o++) {
         vec d = load(dy + o * yc + out);
+        PIN(d);
 #pragma GCC unroll 3
         for (int t = 0; t < MT; t++) acc[o][t] += d * x[t];
       }
