@@ -1,0 +1,66 @@
+/** Types of all values in a graph, node by node; operators that are not known leave their outputs without one. */
+
+import type { Graph, Node } from '../../onnx/model.js';
+import { isInteger, sizeOf } from '../../onnx/tensor.js';
+import type { Type } from '../core.js';
+import { sampleShape } from '../expand.js';
+import type { Operator, Site } from '../operator.js';
+import { findOperator } from '../ops/index.js';
+
+export interface InferOptions {
+  /** Shapes of inputs whose dimensions the file leaves open, by input name; the first dimension is the batch. */
+  inputShapes?: Record<string, readonly number[]>;
+  /** What stands for an open first dimension. Default 1. */
+  batch?: number;
+}
+
+export interface Inferred {
+  types: Map<string, Type>;
+  /** Every node whose operator is known and whose inputs are, with what its operator was asked. */
+  sites: Map<Node, { site: Site; operator: Operator }>;
+  /** Nodes whose operators are not known. */
+  unknown: Node[];
+}
+
+/** Constants of more elements are not computed: they are weights, and only shape arithmetic is wanted here. */
+const largestConstant = 4096;
+
+/** @throws UserError where an input's shape is open, or a node's inputs do not fit. */
+export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOptions = {}): Inferred {
+  const types = new Map<string, Type>();
+  for (const value of graph.inputs) {
+    const [first, ...rest] = sampleShape(value, inputShapes?.[value.name]);
+    const open = first !== undefined && hasOpenBatch(value.shape);
+    const shape = first === undefined ? [] : [open ? batch : first, ...rest];
+    types.set(value.name, { dtype: value.dtype, shape, laned: true });
+  }
+  for (const [name, tensor] of graph.initializers) {
+    types.set(name, { dtype: tensor.dtype, shape: tensor.shape, laned: false, constant: tensor });
+  }
+  const sites: Inferred['sites'] = new Map();
+  const unknown: Node[] = [];
+  for (const node of graph.nodes) {
+    const operator = findOperator(node);
+    if (!operator) unknown.push(node);
+    if (!operator || node.inputs.some((name) => name !== '' && !types.has(name))) continue;
+    const opset = graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1;
+    const site: Site = { node, opset, inputs: node.inputs.map((name) => types.get(name)) };
+    sites.set(node, { site, operator });
+    const laned = site.inputs.some((type) => type?.laned);
+    for (const [i, type] of outputTypes(site, operator).entries()) {
+      if (node.outputs[i]) types.set(node.outputs[i], { ...type, laned: laned && !type.constant });
+    }
+  }
+  return { types, sites, unknown };
+}
+
+/** Whether the first dimension of a declared shape is open, and so the batch. */
+export const hasOpenBatch = (shape: Graph['inputs'][number]['shape']): boolean =>
+  !shape || typeof shape[0] !== 'number' || shape[0] <= 0;
+
+function outputTypes(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
+  const types = operator.infer(site);
+  const small = types.every(({ shape, dtype }) => isInteger(dtype) || sizeOf(shape) <= largestConstant);
+  if (!operator.evaluate || !small || !site.inputs.every((type) => !type || type.constant)) return types;
+  return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
+}
