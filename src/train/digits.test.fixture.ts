@@ -12,10 +12,10 @@ import { weightsOf } from './logits.js';
 import { trainNetwork } from './loop.js';
 import type { TrainOptions, TrainResult } from './options.js';
 
-/** Every tenth iteration, one more in a hundred of every weight's elements goes, from the front. */
+/** Every tenth iteration up to the 60th, one more in a hundred of every weight's elements goes, from the front. */
 export const nibbling: Hook = {
   afterGradients({ network, training }, iteration) {
-    if (iteration % 10 !== 0) return undefined;
+    if (iteration % 10 !== 0 || iteration > 60) return undefined;
     const sparsity = iteration / 1000;
     for (const { name, weight, prunable } of network.parameters.values()) {
       const { mask, state } = training.slots.get(name)!;
