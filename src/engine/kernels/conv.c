@@ -241,7 +241,7 @@ enum {
 #define CW_MO 8
 #define CW_MT 3
 #endif
-#define CW_STRETCH 32
+#define CW_STRETCH 48
 
 /* MO outputs × MT shifted inputs over `count` pixels; sums of (o, t) at sum[o·so + st[t]]. */
 INLINE void cw_micro(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels, int count, float *sum,
@@ -251,7 +251,7 @@ INLINE void cw_micro(const float *const *xs, const float *dy, int64_t yc, const 
 #pragma GCC unroll 8
     for (int o = 0; o < MO; o++)
 #pragma GCC unroll 3
-      for (int t = 0; t < MT; t++) acc[o][t] = load(sum + o * so + st[t] + part);
+      for (int t = 0; t < MT; t++) acc[o][t] = splat(0);
     for (int p = 0; p < count; p++) {
       int64_t in = (int64_t)pixels[2 * p] * LANES + part, out = (int64_t)pixels[2 * p + 1] * LANES + part;
       vec x[3];
@@ -271,7 +271,10 @@ INLINE void cw_micro(const float *const *xs, const float *dy, int64_t yc, const 
 #pragma GCC unroll 8
     for (int o = 0; o < MO; o++)
 #pragma GCC unroll 3
-      for (int t = 0; t < MT; t++) store(sum + o * so + st[t] + part, acc[o][t]);
+      for (int t = 0; t < MT; t++) {
+        float *to = sum + o * so + st[t] + part;
+        store(to, load(to) + acc[o][t]);
+      }
   }
 }
 

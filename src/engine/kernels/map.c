@@ -24,10 +24,10 @@ enum { MAP_LANED, MAP_PLAIN };
 enum { MAP_STORE, MAP_SUM, MAP_MAX };
 enum {
   F_CONST, F_COPY, F_NEG, F_ABS, F_EXP, F_LOG, F_SQRT, F_SIGMOID, F_TANH, F_ERF, F_RELU, F_FLOOR, F_CEIL, F_ROUND, F_SIGN,
-  F_SIN, F_COS, F_ADD, F_SUB, F_MUL, F_DIV, F_MAX, F_MIN, F_POW, F_GREATER, F_GREATER_EQUAL, F_EQUAL, F_CHOOSE, F_FMA
+  F_SIN, F_COS, F_ADD, F_SUB, F_MUL, F_DIV, F_MAX, F_MIN, F_POW, F_GREATER, F_GREATER_EQUAL, F_EQUAL, F_CHOOSE, F_FMA, F_GATE
 };
 
-#define MAP_RUN 16
+#define MAP_RUN 32
 #define MAP_REGISTERS 24
 #define MAP_AXES 7
 #define MAP_HEAD 15
@@ -86,6 +86,7 @@ static void map_instruction(int f, float *to, const float *a, const float *b, co
     case F_EQUAL: EACH2(ones(x == y));
     case F_CHOOSE: EACH3(choose(x != splat(0), y, z));
     case F_FMA: EACH3(x * y + z);
+    case F_GATE: EACH2(choose(y > splat(0), x, splat(0)));
   }
 }
 
@@ -124,15 +125,16 @@ static void map(const int32_t *a, char *base, int item, int thread) {
   int64_t from = (int64_t)item * per, to = from + per < rows ? from + per : rows;
 
   float store[MAP_REGISTERS][MAP_RUN * LANES] __attribute__((aligned(64)));
-  const float *reg[MAP_REGISTERS];
+  const float *reg[MAP_REGISTERS]; /* where a register's numbers are: its own memory, or an operand's or a result's */
   const float *in0[MAP_REGISTERS];
   for (int r = 0; r < MAP_REGISTERS; r++) reg[r] = store[r];
   for (int k = 0; k < operands; k++) {
     const int32_t *d = operand + k * MAP_OPERAND;
     in0[k] = at(base, d[0]) + (int64_t)d[1] * (d[2] == MAP_LANED ? LANES : 1);
   }
+  int constants = 0; /* registers that hold a constant, as bits */
   for (int k = 0; k < instructions; k++)
-    if (code[5 * k] == F_CONST) map_splat(store[code[5 * k + 1]], as_float(code[5 * k + 2]), MAP_RUN * LANES);
+    if (code[5 * k] == F_CONST) constants |= 1 << code[5 * k + 1], map_splat(store[code[5 * k + 1]], as_float(code[5 * k + 2]), MAP_RUN * LANES);
 
   for (int64_t row = from; row < to; row++) {
     int index[MAP_AXES];
@@ -185,14 +187,19 @@ static void map(const int32_t *a, char *base, int item, int thread) {
             for (int x = 0; x < 6; x++) offset += (int64_t)index[x] * o[3 + x];
             offset = plain ? offset + (int64_t)at_line * LANES * o[9] : (offset + (int64_t)at_line * o[9]) * LANES;
             target[q] = at(base, o[0]) + offset;
+            if (o[10] < operands || constants >> o[10] & 1) continue;
+            int direct = o[9] == 1 && live == LANES && tail == n;
+            reg[o[10]] = direct ? target[q] : store[o[10]];
+            if (direct) target[q] = 0;
           }
           for (int k = 0; k < instructions; k++) {
             const int32_t *c = code + 5 * k;
             if (c[0] == F_CONST) continue;
-            map_instruction(c[0], store[c[1]], reg[c[2]], reg[c[3]], reg[c[4]], n);
+            map_instruction(c[0], (float *)reg[c[1]], reg[c[2]], reg[c[3]], reg[c[4]], n);
           }
           for (int q = 0; q < outputs; q++) {
             const int32_t *o = out + q * MAP_OUTPUT;
+            if (o[11] == MAP_STORE && !target[q]) continue;
             const float *r = reg[o[10]];
             float masked[MAP_RUN * LANES] __attribute__((aligned(64)));
             if (live < LANES && (o[11] == MAP_STORE || o[12])) {

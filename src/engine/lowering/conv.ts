@@ -15,6 +15,8 @@ interface Options {
 const ITEM_PIXELS = 128;
 /** Work items a convolution is cut into at least; fixed, so that results do not depend on the number of threads. */
 const ITEMS = 16;
+/** Pixels in a table of the weight gradient: enough that its rare classes, the corners, have some too. */
+const WEIGHT_PIXELS = 8192;
 /** Scratch of conv_weight, lines for one run of channels. */
 const WEIGHT_RUN_LINES = 4096;
 
@@ -138,7 +140,7 @@ export function lowerConvWeight(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
-  const blocks = blocksPerItem(l, product(dy.shape.slice(2)) * x.shape[0]);
+  const blocks = Math.min(l.blocks, Math.ceil(WEIGHT_PIXELS / (product(dy.shape.slice(2)) * x.shape[0])));
   const classes = repeated(classesOf(axes, window.kernel, x.strides.slice(2), dy.strides.slice(2)), [
     [blocks, blockStride(x), blockStride(dy)],
     [x.shape[0], x.strides[0], dy.strides[0]],

@@ -2,7 +2,7 @@
 import type { Expression, FunctionName } from '../../graph/expression.js';
 
 /** Function numbers of kernels/map.c. */
-const numbers: Record<FunctionName | 'const' | 'copy' | 'fma', number> = {
+const numbers: Record<FunctionName | 'const' | 'copy' | 'fma' | 'gate', number> = {
   const: 0,
   copy: 1,
   neg: 2,
@@ -32,6 +32,7 @@ const numbers: Record<FunctionName | 'const' | 'copy' | 'fma', number> = {
   equal: 26,
   choose: 27,
   fma: 28,
+  gate: 29,
 };
 
 /** Registers of the map kernel (MAP_REGISTERS). */
@@ -71,9 +72,19 @@ export function compileExpressions(expressions: readonly Expression[], operands:
       const of = [...product.of, e.of[1 - sum]].map(visit);
       return emit(`fma(${of})`, 'fma', of);
     }
+    const sign = e.f === 'mul' ? e.of.findIndex(isSign) : -1;
+    if (sign >= 0) {
+      const [positive] = (e.of[sign] as { of: readonly Expression[] }).of;
+      const of = [e.of[1 - sign], positive].map(visit);
+      return emit(`gate(${of})`, 'gate', of);
+    }
     const of = e.of.map(visit);
     return emit(`${e.f}(${of})`, e.f, of);
   };
   const results = expressions.map(visit);
   return registers <= REGISTERS ? { instructions, results } : undefined;
 }
+
+/** x > 0: a factor of 1 or 0, which the kernel applies without computing it. */
+const isSign = (e: Expression): boolean =>
+  typeof e === 'object' && 'f' in e && e.f === 'greater' && e.of[1] === 0;

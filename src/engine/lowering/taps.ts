@@ -26,10 +26,11 @@ export function transposedAxis(w: Window, axis: number, input: number, output: n
   );
 }
 
+/** In order of their sources: memory is read forwards. */
 const tapsWhere = (kernel: number, source: (tap: number) => number, size: number) =>
-  Array.from({ length: kernel }, (_, tap) => ({ tap, source: source(tap) })).filter(
-    ({ source: s }) => Number.isInteger(s) && s >= 0 && s < size,
-  );
+  Array.from({ length: kernel }, (_, tap) => ({ tap, source: source(tap) }))
+    .filter(({ source: s }) => Number.isInteger(s) && s >= 0 && s < size)
+    .sort((a, b) => a.source - b.source);
 
 export interface Class {
   /** Per tap: index into the window, and offset of its source from the pixel's base source, in strides. */

@@ -46,14 +46,14 @@ function byBatch(site: Site, inputs: readonly string[], b: Build): string {
     const total = (value: string) =>
       t.emit('reduce', [value], { how: 'sum', axes, across: t.type(value).laned })[0];
     const flat = (value: string) => reshape(t, value, [shape[1]]);
-    const whitened = mul(sub(y, input(2)), input(3));
-    const product = t.emit('elementwise', [dy, inputs[0], lay(average), lay(inverse)], {
-      expression: mul(x, whitened),
+    const product = t.emit('elementwise', [dy, inputs[0], lay(average)], {
+      expression: mul(x, sub(y, input(2))),
     })[0];
-    const [sum, dot] = [total(dy), total(product)];
+    const [sum, covariance] = [total(dy), total(product)];
+    const [dot] = t.emit('elementwise', [covariance, lay(inverse)], { expression: mul(x, y) });
     const count = sizeOf(shape) / shape[1];
     const [p, q] = t.emit('normalizeInput', [flat(sum), flat(dot), a, average, inverse], { count });
-    const slope = add(add(mul(x, y), mul(input(2), input(3))), input(4));
+    const slope = add(mul(x, y), add(mul(input(2), input(3)), input(4)));
     const dx = t.emit('elementwise', [dy, operands[1], inputs[0], lay(p), lay(q)], { expression: slope })[0];
     return [dx, undefined, undefined, dot, sum];
   };
