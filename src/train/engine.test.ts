@@ -7,8 +7,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { integer, random } from '../base/random.js';
+import { openDataset } from '../data/open.js';
+import { loadNetwork, openMachine } from '../engine/index.js';
+import { buildNetwork } from '../nn/index.js';
 import { readCheckpoint } from './checkpoint.js';
 import { trainDigits } from './digits.test.fixture.js';
+import { evaluate } from './evaluate.js';
+import { trainingGraph, weightsOf, withWeights } from './logits.js';
+import { trainNetwork } from './loop.js';
 import type { RunState } from './state.js';
 
 test('threads change nothing, to the bit', async () => {
@@ -23,6 +29,40 @@ test('a pruned weight is exactly 0, its moments too, and the digits are learnt',
   const [, first] = [...weights].find(([, values]) => values.length > 100)!;
   const pruned = Math.floor(first.length * 0.06);
   assert.ok(first.subarray(0, pruned).every((w) => w === 0) && first[pruned] !== 0);
+});
+
+test('a model that ends in a Softmax is trained before it, and measured after it', async () => {
+  const digits = await openDataset('digits');
+  const machine = await openMachine();
+  const plain = buildNetwork('conv2', { shape: [1, 8, 8], classes: 10, seed: 1, width: 0.25 });
+  const [output] = plain.outputs;
+  const attributes = { axis: { type: 'int' as const, value: 1 } };
+  const softmax = {
+    ...plain.nodes[0],
+    name: 's',
+    op: 'Softmax',
+    inputs: [output.name],
+    outputs: ['p'],
+    attributes,
+  };
+  const model = { ...plain, nodes: [...plain.nodes, softmax], outputs: [{ ...output, name: 'p' }] };
+  const settings = {
+    ...{ data: digits, epochs: 1, batch: 64, seed: 1 },
+    optimizer: { kind: 'adamw' as const },
+    schedule: { kind: 'constant' as const, learningRate: 0.003 },
+  };
+  await assert.rejects(
+    trainNetwork({ network: loadNetwork(model, { machine }), ...settings }),
+    /ends in a Softmax/,
+  );
+  const network = loadNetwork(trainingGraph(model), { machine });
+  const { epochs } = await trainNetwork({ network, ...settings });
+  const trained = loadNetwork(withWeights(model, weightsOf(network)), { machine });
+  const measured = await evaluate(trained, digits.test!, { normalize: digits });
+  const [{ test: before }] = epochs;
+  assert.equal(measured.accuracy, before!.accuracy);
+  assert.ok(Math.abs(measured.loss - before!.loss) < 1e-5 && measured.accuracy > 0.7, `${measured.accuracy}`);
+  await machine.close();
 });
 
 /** Runs the digits on from the checkpoint and kills them after so many steps; true when they came to their end. */
