@@ -92,14 +92,19 @@ export function valuesFor(
 }
 
 /** Asserts that a model computes what onnxruntime computes, shapes included. */
-export async function agrees(graph: Graph, inputs: Record<string, Tensor>, tolerance = 1e-5): Promise<void> {
+export async function agrees(
+  graph: Graph,
+  inputs: Record<string, Tensor>,
+  tolerance = 1e-5,
+  inputShapes?: Record<string, number[]>,
+): Promise<void> {
   const session = await InferenceSession.create(serializeModel(graph), { logSeverityLevel: 4 });
   const feeds = Object.entries(inputs).map(([name, { dtype, data, shape }]) => [
     name,
     new OrtTensor(dtype as 'float32', data as Float32Array, shape),
   ]);
   const expected = await session.run(Object.fromEntries(feeds));
-  const expanded = expandModel(graph);
+  const expanded = expandModel(graph, { inputShapes });
   const laned = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, [tensor]]));
   const results = runCore(expanded.tape.nodes, valuesFor(graph, expanded, laned));
   for (const { name } of graph.outputs) {

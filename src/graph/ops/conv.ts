@@ -40,7 +40,7 @@ const conv: Operator = define({
 
 /**
  * Size and padding of a transposed convolution: with `pads`, size = stride·(n−1) + output_padding + reach − pads; with
- * `output_shape` or SAME_…, the size is given and the padding follows from the same equation.
+ * `output_shape` or SAME_… (stride·n, or the full size where that is less), the size is given and the padding follows.
  */
 function transposed(
   site: Site,
@@ -61,7 +61,7 @@ function transposed(
   const auto = attr.string(node, 'auto_pad', 'NOTSET');
   const wanted =
     attr.ints(node, 'output_shape', undefined)?.slice(-rank) ??
-    (auto.startsWith('SAME') ? kernel.map((_, i) => x[i + 2] * strides[i]) : undefined);
+    (auto.startsWith('SAME') ? full.map((n, i) => Math.min(n, x[i + 2] * strides[i])) : undefined);
   if (wanted) {
     const total = full.map((n, i) => Math.max(0, n - wanted[i]));
     return {

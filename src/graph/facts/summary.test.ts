@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UserError } from '../../base/errors.js';
+import { intList } from '../../onnx/attributes.js';
+import type { Graph } from '../../onnx/model.js';
+import { floatTensor } from '../../onnx/tensor.js';
+import { type Case, modelOf } from '../ops/against.js';
+import { summarize } from './summary.js';
+
+const weights = (...shape: number[]) => ({ shape, fixed: true });
+const conv: Case = {
+  op: 'Conv',
+  opset: 13,
+  inputs: [{ shape: [1, 3, 8, 8] }, weights(4, 3, 3, 3), weights(4)],
+  attributes: { pads: intList([1, 1, 1, 1]) },
+};
+
+/** Conv → Flatten, its batch left open. */
+function network(): Graph {
+  const graph = modelOf(conv);
+  const flatten = {
+    name: 'flat',
+    op: 'Flatten',
+    domain: '',
+    inputs: ['out0'],
+    outputs: ['y'],
+    attributes: {},
+  };
+  return {
+    ...graph,
+    inputs: [{ name: 'in0', dtype: 'float32', shape: ['batch', 3, 8, 8] }],
+    nodes: [...graph.nodes, flatten],
+    outputs: [{ name: 'y', dtype: 'float32' }],
+  };
+}
+
+test('shapes carry the batch, parameters and MACs are those of one sample', () => {
+  const { layers, params, macs, unknown } = summarize(network());
+  assert.deepEqual(layers[0], {
+    name: 'node',
+    op: 'Conv',
+    inputs: [['N', 3, 8, 8]],
+    outputs: [['N', 4, 8, 8]],
+    params: 4 * 27 + 4,
+    macs: 4 * 64 * 27,
+    weights: ['in1', 'in2'],
+    prunable: ['in1'],
+  });
+  assert.deepEqual(layers[1].outputs, [['N', 256]]);
+  assert.equal(params, 112);
+  assert.equal(macs, 6912);
+  assert.deepEqual(unknown, []);
+});
+
+test('a dimension that the batch is folded into is a multiple of it', () => {
+  const graph = network();
+  const [node, flatten] = graph.nodes;
+  const folded = { ...flatten, attributes: { axis: { type: 'int', value: 2 } as const } };
+  assert.deepEqual(summarize({ ...graph, nodes: [node, folded] }).layers[1].outputs, [['4·N', 64]]);
+});
+
+test('weights used twice, and forms of them, are counted once', () => {
+  const graph = network();
+  const again = { ...graph.nodes[0], name: 'again', outputs: ['z'] };
+  const negated = { name: 'neg', op: 'Neg', domain: '', inputs: ['in1'], outputs: ['w'], attributes: {} };
+  const third = { ...again, name: 'third', inputs: ['in0', 'w'], outputs: ['v'] };
+  const { params, layers } = summarize({ ...graph, nodes: [...graph.nodes, again, negated, third] });
+  assert.equal(params, 112);
+  assert.deepEqual(layers.at(-1)?.weights, ['in1']);
+});
+
+test('operators that are not known are listed, and what follows from them has no shape', () => {
+  const graph = network();
+  const odd = {
+    name: 'odd',
+    op: 'Attention',
+    domain: 'com.microsoft',
+    inputs: ['y'],
+    outputs: ['o'],
+    attributes: {},
+  };
+  const relu = { name: 'relu', op: 'Relu', domain: '', inputs: ['o'], outputs: ['r'], attributes: {} };
+  const { unknown, layers, macs } = summarize({ ...graph, nodes: [...graph.nodes, odd, relu] });
+  assert.deepEqual(unknown, [{ op: 'com.microsoft.Attention', count: 1 }]);
+  assert.deepEqual(layers[3].outputs, [undefined]);
+  assert.equal(macs, 6912);
+});
+
+test('open dimensions and misfits are named', () => {
+  const graph = network();
+  const open: Graph = { ...graph, inputs: [{ name: 'in0', dtype: 'float32', shape: ['batch', 3, 'h', 8] }] };
+  assert.throws(() => summarize(open), { name: 'UserError', message: /'in0'.*--input-shape in0=/ });
+  assert.deepEqual(summarize(open, { inputShapes: { in0: [1, 3, 4, 8] } }).layers[0].outputs, [
+    ['N', 4, 4, 8],
+  ]);
+  assert.throws(() => summarize(open, { inputShapes: { image: [1] } }), UserError);
+  const wrong = new Map(graph.initializers).set('in1', floatTensor([4, 5, 3, 3], new Float32Array(180)));
+  assert.throws(() => summarize({ ...graph, initializers: wrong }), {
+    name: 'UserError',
+    message: /Conv 'node'.*\[4,5,3,3\]/,
+  });
+});
