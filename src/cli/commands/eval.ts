@@ -1,0 +1,42 @@
+/** eval: accuracy and loss. */
+import type { Command } from 'commander';
+import { count, duration, percent } from '../../report/index.js';
+import { dataSettings, evaluateModel, misuse, modelSettings } from '../../runs/index.js';
+import { define, modelOf } from '../define.js';
+import { openProgress } from '../progress.js';
+import { left, right, table } from '../table.js';
+
+export function addEval(program: Command, signal: AbortSignal): void {
+  define(program, signal, {
+    name: 'eval',
+    argument: '[MODEL]',
+    about: 'an .onnx file',
+    summary: 'accuracy and loss of a model on test images',
+    groups: { 'Data:': dataSettings, 'Model:': modelSettings },
+    examples: [
+      'eval runs/a/model.onnx --data digits',
+      'eval mine.onnx --data images:./photos --normalize 0.5/0.5 --json',
+    ],
+    async run({ given, argument }, face) {
+      const model = modelOf(argument, given);
+      const data = given.data ?? misuse('The data are missing: give --data, such as --data digits.');
+      const progress = openProgress(face);
+      const result = await evaluateModel({
+        ...given,
+        model,
+        data,
+        signal: face.signal,
+        onProgress: (done, total) => progress.update(done, total, `${count(done)} of ${count(total)} images`),
+      }).finally(progress.stop);
+      const { accuracy, top5, loss, count: images, seconds } = result;
+      const rows = [
+        ['accuracy', percent(accuracy)],
+        ...(top5 === undefined ? [] : [['top 5', percent(top5)]]),
+        ['loss', loss.toFixed(4)],
+        ['images', count(images)],
+        ['time', duration(seconds)],
+      ];
+      face.result({ model, data, ...result }, table([left(''), right('')], rows));
+    },
+  });
+}

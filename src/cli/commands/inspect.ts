@@ -1,0 +1,90 @@
+/** inspect: what is in a model. */
+import type { Command } from 'commander';
+import { bytes, count, large, percent } from '../../report/index.js';
+import { type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
+import { define, modelOf } from '../define.js';
+import { left, right, table } from '../table.js';
+
+export function addInspect(program: Command, signal: AbortSignal): void {
+  define(program, signal, {
+    name: 'inspect',
+    argument: '[MODEL]',
+    about: 'an .onnx file or the name of a network of the zoo',
+    summary: 'layers, parameters, MACs and sparsity of a model; what can be pruned, and why the rest cannot',
+    groups: { 'Model:': modelSettings },
+    examples: [
+      'inspect runs/a/model.onnx',
+      'inspect mine.onnx --input-shape 3,224,224',
+      'inspect vgg19 --width 0.5 --json',
+    ],
+    async run({ given, argument }, face) {
+      const inspection = await inspectModel({ ...given, model: modelOf(argument, given) });
+      face.result(inspection, describe(inspection));
+    },
+  });
+}
+
+function describe(model: Inspection): string {
+  return [layers(model), totals(model), unpruned(model), unknown(model)].filter(Boolean).join('\n\n');
+}
+
+/** The nodes that hold or cost something. */
+function layers({ layers: all }: Inspection): string {
+  const rows = all
+    .filter(({ params, macs }) => params > 0 || macs > 0)
+    .map(({ name, op, outputs, params, macs, pruning }) => {
+      const size = pruning.reduce((sum, layer) => sum + layer.size, 0);
+      const kept = pruning.reduce((sum, layer) => sum + layer.kept, 0);
+      const shape = outputs[0]?.join('×') ?? '?';
+      return [name, op, shape, count(params), macs ? large(macs) : '', size ? percent(1 - kept / size) : '–'];
+    });
+  const titles = [
+    left('layer'),
+    left('operator'),
+    left('output'),
+    right('parameters'),
+    right('MACs'),
+    right('sparsity'),
+  ];
+  return table(titles, rows);
+}
+
+function totals(model: Inspection): string {
+  const shapes = (values: Inspection['inputs']) =>
+    Object.entries(values)
+      .map(([name, shape]) => `${name} [${shape.join(', ')}]`)
+      .join(', ');
+  return table(
+    [left(''), left('')],
+    [
+      ['inputs', shapes(model.inputs)],
+      ['outputs', shapes(model.outputs)],
+      ['opset', String(model.opset)],
+      ['parameters', `${count(model.params)}, of them not zero ${count(model.nonzero)}`],
+      ['MACs', `${large(model.macs)}, of them not by zero ${large(model.effectiveMacs)}`],
+      ['prunable', `${count(model.prunable)} weights, ${percent(model.sparsity)} of them zero`],
+      ['bytes', `${bytes(model.bytes.raw)}, gzip ${bytes(model.bytes.gzip)}`],
+    ],
+  );
+}
+
+function unpruned({ unpruned: values }: Inspection): string {
+  const reasons = new Map<string, { tensors: number; size: number; example: string }>();
+  for (const { name, size, reason } of values) {
+    const known = reasons.get(reason) ?? { tensors: 0, size: 0, example: name };
+    reasons.set(reason, { ...known, tensors: known.tensors + 1, size: known.size + size });
+  }
+  if (reasons.size === 0) return '';
+  const rows = [...reasons].map(([reason, { tensors, size, example }]) => [
+    tensors === 1 ? example : `${example} and ${tensors - 1} more`,
+    count(size),
+    reason,
+  ]);
+  return table([left('not prunable'), right('numbers'), left('because')], rows);
+}
+
+function unknown({ unknown: operators }: Inspection): string {
+  if (operators.length === 0) return '';
+  const list = operators.map(({ op, count: nodes }) => `${op} (${nodes})`).join(', ');
+  return `Operators that espalier does not know, whose parameters and MACs are missing above: ${list}.`;
+}

@@ -1,0 +1,127 @@
+/** train, prune, resume: the commands that make or continue a run folder. */
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { rows, writeReport } from '../../report/index.js';
+import {
+  dataSettings,
+  misuse,
+  modelSettings,
+  pruningSettings,
+  type RunResult,
+  resolveRecipe,
+  resumeRun,
+  type Summary,
+  startRun,
+  trainingSettings,
+} from '../../runs/index.js';
+import { define, modelOf } from '../define.js';
+import { type Face, Stopped } from '../face.js';
+import { watchRun } from '../progress.js';
+import { left, right, table } from '../table.js';
+import { version } from '../version.js';
+
+const groups = { 'Data:': dataSettings, 'Training:': trainingSettings, 'Model:': modelSettings };
+
+export function addTrain(program: Command, signal: AbortSignal): void {
+  define(program, signal, {
+    name: 'train',
+    argument: '[MODEL]',
+    about: 'an .onnx file or the name of a network of the zoo',
+    summary: 'train a network',
+    groups,
+    out: true,
+    examples: [
+      'train resnet8 --data digits --epochs 5 --out runs/a',
+      'train resnet20 --data cifar10 --epochs 10 --lr 0.1 --out runs/b',
+      'train mine.onnx --data images:./photos --lr 0.01 --out runs/c',
+      'train --recipe runs/a/recipe.json --seed 1 --out runs/d',
+    ],
+    run: ({ given, argument, out }, face) =>
+      start('train', { ...given, model: modelOf(argument, given) }, out, face),
+  });
+}
+
+export function addPrune(program: Command, signal: AbortSignal): void {
+  define(program, signal, {
+    name: 'prune',
+    argument: '[MODEL]',
+    about: 'an .onnx file or the name of a network of the zoo',
+    summary: 'train a network while removing its weights',
+    groups: { 'Pruning:': pruningSettings, ...groups },
+    out: true,
+    examples: [
+      'prune runs/a/model.onnx --method fggp --sparsity 0.95 --data digits --epochs 10 --out runs/e',
+      'prune runs/b/model.onnx --method gmp --sparsity 0.9 --data cifar10 --out runs/f',
+      'prune resnet20 --method fggp --start-density 0.5 --sparsity 0.98 --data cifar10 --epochs 160 --out runs/g',
+      'prune mine.onnx --method gmp --sparsity 0.9 --data images:./photos --out runs/h',
+    ],
+    run: ({ given, argument, out }, face) =>
+      start('prune', { ...given, model: modelOf(argument, given) }, out, face),
+  });
+}
+
+export function addResume(program: Command, signal: AbortSignal): void {
+  define(program, signal, {
+    name: 'resume',
+    argument: '[RUN]',
+    about: 'the folder that was named with --out',
+    summary: 'go on where a killed run stopped',
+    examples: ['resume runs/b'],
+    async run({ given, argument: [path] }, face) {
+      if (!path) misuse('The run is missing: name its folder, as in espalier resume runs/a.');
+      if (given.seed !== undefined) misuse('A run keeps its seed: leave --seed out.');
+      await watched(face, path, (watch) => resumeRun(path, { ...watch, threads: given.threads }));
+    },
+  });
+}
+
+async function start(command: 'train' | 'prune', given: object, out: string | undefined, face: Face) {
+  const recipe = resolveRecipe(command, given, version);
+  if (!out) return misuse('The folder of the run is missing: give --out, such as --out runs/a.');
+  await watched(face, out, (watch) => startRun(recipe, out, watch));
+}
+
+/** Runs with progress; at the end the report and the figures. */
+async function watched(
+  face: Face,
+  path: string,
+  run: (watch: ReturnType<typeof watchRun>) => Promise<RunResult>,
+): Promise<void> {
+  const watch = watchRun(face);
+  const { folder, summary } = await run(watch)
+    .catch((error) => {
+      if (face.signal.aborted && error === face.signal.reason) return stopped(path);
+      throw error;
+    })
+    .finally(watch.stop);
+  if (!summary) return stopped(path);
+  await writeReport(folder);
+  face.result({ run: folder.path, ...summary }, `${figures(summary)}\n\n${files(folder)}`);
+}
+
+const stopped = (path: string): never => {
+  throw new Stopped(`Stopped; go on with: espalier resume ${path}`);
+};
+
+/** The figures of a run, as a person compares them. */
+export function figures(summary: Summary): string {
+  const lines = rows(summary).map(({ what, before, after, target }) => [what, before, after, target]);
+  const titles = [left(''), right('before'), right('after'), right('target')];
+  const check = summary.export.check.by;
+  return `${table(titles, lines)}\n\n${check ? `Checked in ${check}.` : 'Not checked: onnxruntime-node is not installed here.'}`;
+}
+
+/** Where the files of a run are. */
+export function files({ model, report, summary }: RunResult['folder']): string {
+  const near = (path: string) => {
+    const short = relative(process.cwd(), path);
+    return short.startsWith('..') ? path : short;
+  };
+  return [
+    ['model', near(model)],
+    ['figures', near(summary)],
+    ['report', near(report)],
+  ]
+    .map(([what, path]) => `${what.padEnd(8)} ${path}`)
+    .join('\n');
+}

@@ -1,0 +1,81 @@
+/** Commands made from the tables of settings: a flag for each, a recipe beneath them, the same words in every help. */
+import { type Command, Option } from 'commander';
+import {
+  checkSettings,
+  flagOf,
+  type Given,
+  misuse,
+  readRecipe,
+  type Settings,
+  settingsOf,
+} from '../runs/index.js';
+import { type Face, openFace } from './face.js';
+
+type Name = keyof typeof settingsOf;
+
+export interface Definition<N extends Name> {
+  name: N;
+  /** As commander writes it: '[MODEL]', '[MODEL...]', '[RUN]'. */
+  argument: string;
+  /** What the help says of the argument. */
+  about: string;
+  /** One line. */
+  summary: string;
+  /** Settings under headings, for the help; those left out come under 'Options'. */
+  groups?: Readonly<Record<string, Settings>>;
+  /** The flag --out is understood. */
+  out?: boolean;
+  examples: readonly string[];
+  /** `given`: flags over recipe, checked. */
+  run(input: { given: Given<N>; argument: string[]; out?: string }, face: Face): Promise<void>;
+}
+
+/** Adds a command to the program. */
+export function define<N extends Name>(
+  program: Command,
+  signal: AbortSignal,
+  definition: Definition<N>,
+): void {
+  const { name, argument, about, summary, groups = {}, out, examples, run } = definition;
+  const command = program.command(name).summary(summary).description(`${summary}.`);
+  command.argument(argument, about);
+  if (out) command.addOption(new Option('--out <RUN>', 'folder of the run, which must be new or empty'));
+  const settings: Settings = settingsOf[name];
+  const heading = (key: string) => Object.keys(groups).find((title) => key in groups[title]);
+  for (const [key, setting] of Object.entries(settings)) {
+    const { argument: text, parse, about: line } = setting;
+    const flag = flagOf(key);
+    const option = new Option(parse ? `${flag} <${text}>` : flag, line);
+    if (parse) option.argParser(parse);
+    command.addOption(option.helpGroup(heading(key) ?? 'Options:'));
+    if (!parse) command.addOption(new Option(flag.replace('--', '--no-')).hideHelp());
+  }
+  command
+    .option('--recipe <FILE>', 'settings from YAML, JSON or a module; flags win over them')
+    .option('--json', 'the result as one JSON object on standard output')
+    .option('--quiet', 'no progress');
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${examples.map((example) => `  $ espalier ${example}`).join('\n')}`,
+  );
+  command.action(async (words: string | string[] | undefined, flags: Record<string, unknown>) => {
+    const {
+      recipe,
+      json,
+      quiet,
+      out: folder,
+      ...own
+    } = flags as Record<string, unknown> & { recipe?: string };
+    const beneath = recipe === undefined ? {} : await readRecipe(recipe);
+    const given = checkSettings(name, { ...beneath, ...own }) as Given<N>;
+    const face = openFace({ json: json as boolean, quiet: quiet as boolean }, signal);
+    await run({ given, argument: [words ?? []].flat(), out: folder as string | undefined }, face);
+  });
+}
+
+/** The model that a command is about: its argument, else the recipe's. */
+export function modelOf(argument: readonly string[], given: { model?: string }): string {
+  return (
+    argument[0] ?? given.model ?? misuse('The model is missing: name an .onnx file or a network of the zoo.')
+  );
+}

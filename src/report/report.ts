@@ -1,0 +1,166 @@
+/** The report of a run: one page, complete in itself, made from what the run folder holds. */
+import { readFile } from 'node:fs/promises';
+import { fail } from '../base/errors.js';
+import { reason, writeAtomically } from '../base/files.js';
+import type { Change, MetricsLine, RunFolder, Summary } from '../runs/index.js';
+import { drawBars, drawCurves, type Point } from './charts.js';
+import { STYLE } from './style.js';
+import { bytes, count, duration, large, percent } from './words.js';
+
+type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
+type Masks = Extract<MetricsLine, { kind: 'masks' }>;
+
+/** Makes report.html in the folder of a finished run. @throws UserError when a file cannot be read or written. */
+export async function writeReport(folder: RunFolder): Promise<void> {
+  const [summary, metrics, recipe] = await Promise.all(
+    [folder.summary, folder.metrics, folder.recipe].map((path) =>
+      readFile(path, 'utf8').catch((error) =>
+        fail(`Cannot make a report without ${path}: ${reason(error)}.`),
+      ),
+    ),
+  );
+  const lines = metrics
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  await writeAtomically(folder.report, renderReport(JSON.parse(summary), lines, JSON.parse(recipe)));
+}
+
+/** The page as HTML. */
+export function renderReport(summary: Summary, metrics: readonly MetricsLine[], recipe: object): string {
+  const epochs = metrics.filter((line): line is Epoch => line.kind === 'epoch');
+  const masks = metrics.filter((line): line is Masks => line.kind === 'masks');
+  const title = `${summary.command === 'prune' ? `${summary.method} ` : ''}${nameOf(summary.model)} on ${summary.data}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${html(title)} – espalier</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>${html(title)}</h1>
+<p class="lead">${lead(summary)}</p>
+<section><h2>Before and after</h2>${figures(summary)}${notes(summary)}</section>
+<section class="charts">
+${chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' }))}
+${chart('Accuracy', drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }))}
+${masks.length > 1 ? chart('Sparsity', drawCurves(sparsityCurves(masks))) : ''}
+${chart('Density per layer', drawBars(densityBars(summary), 'weights kept, %'))}
+</section>
+<section><h2>What counts</h2>${layerTable(summary)}</section>
+<section><h2>What is not pruned, and why</h2>${unprunedTable(summary)}</section>
+<section><h2>Recipe</h2><pre>${html(JSON.stringify(recipe, null, 2))}</pre></section>
+</main>
+</body>
+</html>
+`;
+}
+
+const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/');
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const html = (text: string): string => text.replace(/[&<>"]/g, (char) => ENTITIES[char]);
+
+const chart = (title: string, drawing: string): string => `<figure><h2>${title}</h2>${drawing}</figure>`;
+
+function lead({ accuracy, sparsity, epochs, seed, seconds, engine }: Summary): string {
+  const pruned = sparsity.after > 0 ? ` with ${percent(sparsity.after)} of its prunable weights at zero` : '';
+  return `${percent(accuracy.after)} of the test images right after ${epochs} epochs${pruned}; seed ${seed}, ${duration(seconds)} on ${html(engine)}.`;
+}
+
+function epochPoints(epochs: readonly Epoch[], what: 'loss' | 'accuracy'): Point[] {
+  return epochs.flatMap((line) =>
+    (
+      [
+        ['training', line[what]],
+        ['validation', line.validation?.[what]],
+        ['test', line.test?.[what]],
+      ] as const
+    ).flatMap(([series, y]) => (y === undefined ? [] : [{ x: line.epoch, y, series }])),
+  );
+}
+
+function sparsityCurves(masks: readonly Masks[]) {
+  const asked = masks.flatMap(({ iteration, scheduled }) =>
+    scheduled === undefined ? [] : [{ x: iteration, y: 1 - scheduled, series: 'scheduled' }],
+  );
+  const reached = masks.map(({ iteration, sparsity }) => ({ x: iteration, y: sparsity, series: 'achieved' }));
+  return { points: [...asked, ...reached], x: 'iteration', y: '%', percent: true, steps: ['achieved'] };
+}
+
+const densityBars = ({ prunable }: Summary) =>
+  prunable.layers.map(({ name, density, spared }) => ({
+    name,
+    value: density,
+    group: spared ? 'spared' : 'pruned',
+  }));
+
+/** The rows of a summary that people compare. */
+export function rows(summary: Summary): { what: string; before: string; after: string; target: string }[] {
+  const row = (what: string, { before, after, target }: Change, say: (n: number) => string) => ({
+    what,
+    before: before === undefined ? '–' : say(before),
+    after: say(after),
+    target: target === undefined ? '' : say(target),
+  });
+  return [
+    row('accuracy (test)', summary.accuracy, percent),
+    row('loss (test)', summary.loss, (x) => x.toFixed(4)),
+    row('sparsity', summary.sparsity, percent),
+    row('parameters', summary.params, count),
+    row('parameters, not zero', summary.nonzero, count),
+    row('MACs', summary.macs, large),
+    row('MACs, not by zero', summary.effectiveMacs, large),
+    row('bytes', summary.bytes.raw, bytes),
+    row('bytes, gzip', summary.bytes.gzip, bytes),
+  ];
+}
+
+function figures(summary: Summary): string {
+  const body = rows(summary).map(
+    ({ what, before, after, target }) =>
+      `<tr><th>${what}</th><td>${before}</td><td>${after}</td><td>${target}</td></tr>`,
+  );
+  return `<table><thead><tr><th></th><th>before</th><th>after</th><th>target</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+}
+
+function notes({ export: { flushed, check }, sparsity, best }: Summary): string {
+  const lines = [
+    check.by
+      ? `Checked: ${html(check.by)} loads model.onnx and agrees with the engine on ${check.samples} images to ${check.error.toExponential(1)} of the largest answer.`
+      : 'Not checked in onnxruntime, which is not installed here.',
+    flushed ? `${count(flushed)} sub-normal weights were made 0.` : '',
+    sparsity.after > 0
+      ? 'Zeros make the gzipped file smaller, and a runtime that skips them faster; a dense runtime takes as long as before.'
+      : '',
+    best
+      ? `On the validation images epoch ${best.epoch} was best (${percent(best.accuracy)}); the figures above are the last epoch’s.`
+      : '',
+  ];
+  return lines
+    .filter(Boolean)
+    .map((line) => `<p>${line}</p>`)
+    .join('');
+}
+
+function layerTable({ prunable }: Summary): string {
+  const body = prunable.layers.map(
+    ({ name, op, shape, size, kept, density, spared }) =>
+      `<tr><th>${html(name)}</th><td>${html(op)}</td><td>${shape.join('×')}</td><td>${count(size)}</td><td>${count(kept)}</td><td>${percent(density)}</td><td class="text">${html(spared ?? '')}</td></tr>`,
+  );
+  return `<p>Sparsity is counted over these ${count(prunable.count)} weights.</p>
+<table><thead><tr><th>weight</th><th>operator</th><th>shape</th><th>elements</th><th>kept</th><th>density</th><th class="text">spared because</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+}
+
+function unprunedTable({ unpruned }: Summary): string {
+  if (unpruned.length === 0) return '<p>Everything that is learnt counts above.</p>';
+  const body = unpruned.map(
+    ({ name, size, reason: why }) =>
+      `<tr><th>${html(name)}</th><td>${count(size)}</td><td class="text">${html(why)}</td></tr>`,
+  );
+  return `<table><thead><tr><th>tensor</th><th>elements</th><th class="text">reason</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+}

@@ -1,0 +1,36 @@
+/** Accuracy and loss of a model on data. */
+import { openMachine } from '../engine/index.js';
+import { type Evaluation, evaluate } from '../train/index.js';
+import { loadTask, openTask, type TaskOptions } from './task.js';
+
+export interface EvaluateModelOptions extends TaskOptions {
+  /** Images in one run; default 256. */
+  batch?: number;
+  threads?: number;
+  signal?: AbortSignal;
+  onProgress?: (done: number, count: number) => void;
+}
+
+/** Evaluates on the test images. @throws UserError when model and data do not fit, or either cannot be read. */
+export async function evaluateModel(
+  options: EvaluateModelOptions,
+): Promise<Evaluation & { seconds: number }> {
+  const { batch, threads, signal, onProgress } = options;
+  const task = await openTask(options);
+  const { dataset } = task;
+  const machine = await openMachine({ threads });
+  try {
+    const network = loadTask(task, task.graph, machine);
+    const begun = performance.now();
+    const result = await evaluate(network, dataset.test ?? dataset.train, {
+      normalize: dataset,
+      augment: dataset.augment.test,
+      batch,
+      signal,
+      onProgress,
+    });
+    return { ...result, seconds: (performance.now() - begun) / 1000 };
+  } finally {
+    await machine.close();
+  }
+}

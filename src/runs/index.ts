@@ -1,0 +1,13 @@
+/** Runs: recipes, run folders, and what is done with a model: the public surface of this room. */
+
+export * from './bench.js';
+export * from './evaluate.js';
+export * from './export.js';
+export * from './folder.js';
+export * from './inspect.js';
+export * from './measure.js';
+export * from './recipe.js';
+export * from './run.js';
+export * from './settings.js';
+export type * from './summary.js';
+export * from './task.js';

@@ -1,0 +1,40 @@
+/** What is in a model, layer by layer, and what pruning could take. */
+import { type Layer, type SymbolicShape, summarize } from '../graph/facts/summary.js';
+import { type Bytes, bytesOfModel } from './export.js';
+import { type Measure, type MeasuredLayer, measure } from './measure.js';
+import { type ModelOptions, openModel } from './task.js';
+
+export interface Inspection extends Omit<Measure, 'layers'> {
+  model: string;
+  /** Version of ONNX's operator set. */
+  opset: number;
+  inputs: Record<string, SymbolicShape>;
+  outputs: Record<string, SymbolicShape>;
+  /** Every node; `pruning` holds the zeros of its prunable weights. */
+  layers: (Layer & { pruning: MeasuredLayer[] })[];
+  unknown: { op: string; count: number }[];
+  bytes: Bytes;
+}
+
+/** @throws UserError when the model cannot be read, or its input's shape is open and not given. */
+export async function inspectModel(options: ModelOptions): Promise<Inspection> {
+  const { graph, inputShapes } = await openModel(options);
+  const { layers: measured, ...figures } = measure(graph, inputShapes);
+  const { layers, unknown } = summarize(graph, { inputShapes });
+  const byName = new Map(measured.map((layer) => [layer.name, layer]));
+  const shapesOf = (values: typeof graph.inputs) =>
+    Object.fromEntries(values.map(({ name, shape }) => [name, (shape ?? []).map((dim) => dim ?? '?')]));
+  return {
+    model: options.model,
+    opset: graph.source.opsets[''],
+    inputs: shapesOf(graph.inputs),
+    outputs: shapesOf(graph.outputs),
+    ...figures,
+    layers: layers.map((layer) => ({
+      ...layer,
+      pruning: layer.prunable.flatMap((name) => byName.get(name) ?? []),
+    })),
+    unknown,
+    bytes: await bytesOfModel(graph),
+  };
+}

@@ -1,0 +1,91 @@
+/** What a model weighs: parameters, MACs, zeros, and which of its numbers pruning may take. */
+import { summarize } from '../graph/facts/summary.js';
+import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
+
+export interface MeasuredLayer {
+  /** ONNX initialiser name. */
+  name: string;
+  op: string;
+  shape: readonly number[];
+  size: number;
+  kept: number;
+  density: number;
+}
+
+export interface Measure {
+  params: number;
+  nonzero: number;
+  /** Multiply-accumulates for one image. */
+  macs: number;
+  /** Those whose weight is not zero. */
+  effectiveMacs: number;
+  /** Elements that pruning may set to zero. */
+  prunable: number;
+  /** Fraction of them that are zero. */
+  sparsity: number;
+  layers: MeasuredLayer[];
+  /** All other numbers of the model, and why pruning leaves them alone. */
+  unpruned: { name: string; size: number; reason: string }[];
+}
+
+/** @throws UserError when the shape of an input is open, or a node's inputs do not fit. */
+export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}): Measure {
+  const summary = summarize(graph, { inputShapes });
+  const learnt = new Set(summary.layers.flatMap(({ weights }) => weights));
+  const ops = new Map(
+    summary.layers.flatMap(({ prunable, op }) => prunable.map((name) => [name, op] as const)),
+  );
+  const layers = [...ops].flatMap(([name, op]) => {
+    const tensor = graph.initializers.get(name);
+    if (!tensor) return [];
+    const [size, kept] = [sizeOf(tensor.shape), nonzeros(graph, name)];
+    return [{ name, op, shape: tensor.shape, size, kept, density: size ? kept / size : 1 }];
+  });
+  const densities = new Map(layers.map(({ name, density }) => [name, density]));
+  const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
+  const prunable = total(layers.map(({ size }) => size));
+  const kept = total(layers.map((layer) => layer.kept));
+  return {
+    params: summary.params,
+    nonzero: total([...learnt].map((name) => nonzeros(graph, name))),
+    macs: summary.macs,
+    effectiveMacs: Math.round(
+      total(summary.layers.map((layer) => layer.macs * (densities.get(layer.prunable[0]) ?? 1))),
+    ),
+    prunable,
+    sparsity: prunable ? (prunable - kept) / prunable : 0,
+    layers,
+    unpruned: unprunedOf(graph, learnt, densities),
+  };
+}
+
+function nonzeros(graph: Graph, name: string): number {
+  const tensor = graph.initializers.get(name);
+  return tensor ? floats(tensor).reduce((n, x) => n + (x === 0 ? 0 : 1), 0) : 0;
+}
+
+function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: ReadonlyMap<string, number>) {
+  const users = new Map<string, { node: Node; index: number }>();
+  for (const node of graph.nodes)
+    for (const [index, name] of node.inputs.entries()) if (!users.has(name)) users.set(name, { node, index });
+  return [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
+    const user = users.get(name);
+    if (prunable.has(name) || !isFloat(dtype) || !user) return [];
+    return [{ name, size: sizeOf(shape), reason: reasonFor(user.node, user.index, learnt.has(name)) }];
+  });
+}
+
+/** Why an initialiser is not pruned, by how the node that reads it uses it. */
+function reasonFor({ op, name }: Node, index: number, learnt: boolean): string {
+  if (/Normalization$/.test(op))
+    return index < 3
+      ? 'scale or shift of a normalisation: removing one removes or frees a whole channel'
+      : 'running statistic: measured, not learnt';
+  if (index === 2 && /^(Conv|ConvTranspose|Gemm)$/.test(op))
+    return 'bias: one number per output, next to no work';
+  if (op === 'Add') return 'added as a bias: one number per output, next to no work';
+  if (op === 'PRelu') return 'slope of an activation';
+  return learnt
+    ? `input ${index} of ${op} ${name}, which is not multiplied out`
+    : `constant of ${op} ${name}`;
+}

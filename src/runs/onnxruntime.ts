@@ -1,0 +1,61 @@
+/** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
+import { availableParallelism } from 'node:os';
+import { fail } from '../base/errors.js';
+import type { Graph } from '../onnx/index.js';
+
+export interface Session {
+  /** Runs `count` samples; inputs and outputs dense, sample first, float32. */
+  run(inputs: Readonly<Record<string, Float32Array>>, count: number): Promise<Record<string, Float32Array>>;
+  close(): Promise<void>;
+}
+
+/** The module, or undefined where it is not installed or has no binary for this machine. */
+export const onnxruntime = async () => import('onnxruntime-node').catch(() => undefined);
+
+/** 'onnxruntime 1.30.0' */
+export async function onnxruntimeName(): Promise<string | undefined> {
+  const module = await onnxruntime();
+  return module && `onnxruntime ${module.env.versions.node ?? module.env.versions.common}`;
+}
+
+/**
+ * Opens a model file in onnxruntime. `shapes` are those of one sample of each input, without the batch.
+ * @throws UserError when onnxruntime refuses it, undefined where there is no onnxruntime.
+ */
+export async function openSession(
+  path: string,
+  graph: Graph,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  threads = availableParallelism(),
+): Promise<Session | undefined> {
+  const module = await onnxruntime();
+  if (!module) return undefined;
+  const session = await module.InferenceSession.create(path, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  }).catch((error: Error) => fail(`onnxruntime refuses ${path}: ${plain(error)}`));
+  return {
+    async run(inputs, count) {
+      const feeds = Object.entries(inputs).map(
+        ([name, data]) =>
+          [name, new module.Tensor('float32', data, [count, ...(shapes.get(name) ?? [])])] as const,
+      );
+      const answer = await session
+        .run(Object.fromEntries(feeds))
+        .catch((error: Error) => fail(`onnxruntime cannot run ${path}: ${plain(error)}`));
+      return Object.fromEntries(
+        graph.outputs.map(({ name }) => [name, answer[name].data as Float32Array] as const),
+      );
+    },
+    close: () => session.release(),
+  };
+}
+
+const plain = (error: Error): string => error.message.split('\n')[0].replace(/\.?$/, '.');
+
+/** How many samples the file lets through at once, undefined where it leaves that open. */
+export function fixedBatch(graph: Graph): number | undefined {
+  const batch = graph.inputs[0]?.shape?.[0];
+  return typeof batch === 'number' && batch > 0 ? batch : undefined;
+}

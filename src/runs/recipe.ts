@@ -1,0 +1,186 @@
+/**
+ * Recipes: what a run does, as plain data. A recipe comes from a file, from flags, or from both (flags win), is checked,
+ * completed with defaults, and kept in the run folder, where it can be taken up again as it is.
+ */
+import { readFile } from 'node:fs/promises';
+import { extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { fail, UserError } from '../base/errors.js';
+import { reason } from '../base/files.js';
+import { nearest } from '../nn/index.js';
+import { findMethod } from '../sparsity/index.js';
+import {
+  benchSettings,
+  dataSettings,
+  importSettings,
+  machineSettings,
+  modelSettings,
+  pruningSettings,
+  type Settings,
+  trainingSettings,
+  type Values,
+} from './settings.js';
+
+/** Settings that make no sense: the command was called wrongly. */
+export class UsageError extends UserError {}
+
+export const misuse = (sentence: string): never => {
+  throw new UsageError(sentence);
+};
+
+const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
+
+/** The settings that each command understands. */
+export const settingsOf = {
+  train: runSettings,
+  prune: { ...runSettings, ...pruningSettings },
+  eval: { ...dataSettings, ...modelSettings, batch: trainingSettings.batch, ...machineSettings },
+  inspect: { ...modelSettings, ...machineSettings },
+  bench: { ...benchSettings, ...modelSettings, ...machineSettings },
+  data: { ...importSettings, ...machineSettings },
+  resume: machineSettings,
+} satisfies Record<string, Settings>;
+
+export type RunCommand = 'train' | 'prune';
+
+export type Given<Command extends keyof typeof settingsOf> = Values<(typeof settingsOf)[Command]> & {
+  model?: string;
+};
+
+type Complete<T, Names extends keyof T> = T & Required<Pick<T, Names>>;
+type Needed = 'model' | 'data' | 'epochs' | 'batch' | 'lr' | 'schedule' | 'optimizer' | 'augment' | 'seed';
+
+export type TrainRecipe = Complete<Given<'train'>, Needed> & { command: 'train'; version: string };
+export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method' | 'sparsity'> & {
+  command: 'prune';
+  version: string;
+};
+
+/** Everything that makes a run what it is. */
+export type Recipe = TrainRecipe | PruneRecipe;
+
+const defaults = {
+  epochs: 10,
+  batch: 128,
+  schedule: 'cosine',
+  optimizer: 'sgd',
+  augment: true,
+  seed: 0,
+} as const;
+
+/** The highest learning rates that suit a network from scratch, and one whose weights are already good. */
+const learningRates = {
+  train: { sgd: 0.1, adam: 0.001, adamw: 0.001 },
+  prune: { sgd: 0.05, adam: 0.0005, adamw: 0.0005 },
+};
+
+/**
+ * Checks what was given and completes it; paths become absolute, so that the run does not depend on where it is resumed.
+ * @throws UsageError on a setting that is unknown, missing or makes no sense.
+ */
+export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
+  const checked = checkSettings(command, given) as Given<'prune'>;
+  const { model, data, method, sparsity } = checked;
+  if (!model) return misuse(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
+  if (!data) return misuse('The data are missing: give --data, such as --data digits.');
+  if (command === 'prune') {
+    if (!method) return misuse('The method is missing: give --method, such as --method fggp.');
+    findMethod(method);
+    if (sparsity === undefined)
+      return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
+  }
+  const optimizer = checked.optimizer ?? defaults.optimizer;
+  const lr = learningRates[command][optimizer];
+  return {
+    version,
+    command,
+    ...defaults,
+    lr,
+    ...checked,
+    model: absoluteModel(model),
+    data: absoluteData(data),
+  } as Recipe;
+}
+
+/**
+ * The settings of a command, each of them sound by itself.
+ * @throws UsageError that names the first one that is not.
+ */
+export function checkSettings(command: keyof typeof settingsOf, given: object): object {
+  const settings = settingsOf[command] as Settings;
+  const kinds = Object.fromEntries(
+    Object.entries(settings).map(([name, { schema }]) => [name, schema.optional()]),
+  );
+  const schema = z.strictObject({
+    model: z.string({ error: 'must be a text' }).optional(),
+    command: z.literal(command, { error: `is of another command than ${command}` }).optional(),
+    version: z.string().optional(),
+    ...kinds,
+  });
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  if (issue.code === 'unrecognized_keys')
+    return unknownSetting(command, issue.keys[0], Object.keys(settings));
+  const name = String(issue.path[0]);
+  const value = (given as Record<string, unknown>)[name];
+  return misuse(`The setting ${name} ${issue.message}, but it is ${JSON.stringify(value)}.`);
+}
+
+function unknownSetting(command: string, name: string, known: string[]): never {
+  const guess = nearest(name, known);
+  return misuse(
+    `${command} has no setting ${JSON.stringify(name)}${guess ? ` (did you mean ${guess}?)` : ''}; there are ${known.join(', ')}.`,
+  );
+}
+
+/** A name of the zoo stays; a path becomes absolute. */
+const absoluteModel = (model: string): string => (isPath(model) ? resolve(model) : model);
+
+/** Whether a MODEL means a file rather than a network of the zoo. */
+export const isPath = (model: string): boolean => /[\\/]|\.onnx$/i.test(model);
+
+function absoluteData(data: string): string {
+  const colon = data.indexOf(':');
+  const place = data.slice(colon + 1);
+  return colon < 0 || place === '' || place.startsWith('~')
+    ? data
+    : `${data.slice(0, colon + 1)}${resolve(place)}`;
+}
+
+/**
+ * Reads a recipe: YAML or JSON, or the default export of a module.
+ * @throws UserError when it cannot be read or holds no settings.
+ */
+export async function readRecipe(path: string): Promise<object> {
+  const content = /\.[cm]?[jt]s$/.test(path) ? await importRecipe(path) : await parseRecipe(path);
+  if (content === null || typeof content !== 'object' || Array.isArray(content))
+    fail(`The recipe ${path} holds no settings; write them as name: value, a line each.`);
+  return content;
+}
+
+async function parseRecipe(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((error) =>
+    fail(`Cannot read the recipe ${path}: ${reason(error)}; check the path.`),
+  );
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    const [line] = (error as Error).message.split('\n');
+    return fail(`The recipe ${path} is not valid YAML: ${line.replace(/:$/, '')}.`);
+  }
+}
+
+async function importRecipe(path: string): Promise<unknown> {
+  try {
+    return (await import(pathToFileURL(resolve(path)).href)).default;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION')
+      return fail(
+        `Node ${process.versions.node} cannot load the ${extname(path)} recipe ${path}; use Node 22.18 or later, or write it as .mjs or YAML.`,
+      );
+    return fail(`The recipe ${path} cannot be loaded: ${(error as Error).message.split('\n')[0]}.`);
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * A run from its recipe to its folder: train or prune, export, sum up; fresh, or where a killed one stopped.
+ *
+ * Fresh and resumed runs take the same way; only what the checkpoint holds is not done again. The network that training
+ * starts from is kept in the folder, so that a run can be resumed whatever became of the file it was made from.
+ */
+import { access } from 'node:fs/promises';
+import { writeAtomically } from '../base/files.js';
+import { batchCount, splitValidation } from '../data/index.js';
+import { type Machine, type Network, openMachine } from '../engine/index.js';
+import { type Graph, readModel, writeModel } from '../onnx/index.js';
+import { findMethod, type Plan } from '../sparsity/index.js';
+import {
+  type EpochMetrics,
+  type Evaluation,
+  evaluate,
+  type MaskReport,
+  type RunState,
+  readCheckpoint,
+  type TrainData,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainResult,
+  type TrainStart,
+  trainingGraph,
+  trainNetwork,
+  weightsOf,
+  withWeights,
+} from '../train/index.js';
+import { bytesOfModel, type Exported, exportModel } from './export.js';
+import { appendLine, createRun, openRun, type RunFolder, writeJson } from './folder.js';
+import { measure } from './measure.js';
+import { pruningHook } from './pruning.js';
+import { isPath, type PruneRecipe, type Recipe, resolveRecipe } from './recipe.js';
+import { pruningSettings } from './settings.js';
+import type { MetricsLine, Summary } from './summary.js';
+import { loadTask, openTask, type Task } from './task.js';
+
+export interface RunOptions {
+  /** Stops the run after the current step; then it can be resumed. */
+  signal?: AbortSignal;
+  /** A sentence for whoever watches. */
+  onNote?: (sentence: string) => void;
+  onStart?: (start: TrainStart) => void;
+  onStep?: (progress: TrainProgress) => void;
+  onEpoch?: (metrics: EpochMetrics) => void;
+  onMasks?: (report: MaskReport) => void;
+}
+
+export interface RunResult {
+  folder: RunFolder;
+  /** Absent when the signal stopped the run. */
+  summary?: Summary;
+}
+
+/**
+ * Carries out a recipe in a new folder.
+ * @throws UserError when the folder is not empty, or the recipe cannot be carried out.
+ */
+export async function startRun(recipe: Recipe, out: string, options: RunOptions = {}): Promise<RunResult> {
+  const task = await openTask(recipe);
+  const machine = await openMachine({ threads: recipe.threads });
+  try {
+    loadTask(task, task.graph, machine).close();
+    const folder = await createRun(out, recipe);
+    await writeModel(folder.start, task.graph);
+    return await perform({ recipe, folder, task, machine, resume: false, options });
+  } finally {
+    await machine.close();
+  }
+}
+
+/**
+ * Goes on where a run was stopped or killed; gives the summary again where it had ended.
+ * @throws UserError when the folder is not that of a run, or the run cannot go on.
+ */
+export async function resumeRun(
+  path: string,
+  { threads, ...options }: RunOptions & { threads?: number } = {},
+): Promise<RunResult> {
+  const { folder, recipe: kept, summary } = await openRun(path);
+  if (summary) return { folder, summary };
+  const { command, version } = kept as Recipe;
+  const recipe = resolveRecipe(command, kept, version);
+  const task = await openTask(recipe, await readStart(folder));
+  await writeModel(folder.start, task.graph);
+  const machine = await openMachine({ threads: threads ?? recipe.threads });
+  try {
+    return await perform({ recipe, folder, task, machine, resume: true, options });
+  } finally {
+    await machine.close();
+  }
+}
+
+/** The network a run started from; undefined when it was killed before that was written. */
+const readStart = (folder: RunFolder): Promise<Graph | undefined> =>
+  access(folder.start).then(
+    () => readModel(folder.start),
+    () => undefined,
+  );
+
+interface Work {
+  recipe: Recipe;
+  folder: RunFolder;
+  task: Task;
+  machine: Machine;
+  resume: boolean;
+  options: RunOptions;
+}
+
+async function perform(work: Work): Promise<RunResult> {
+  const { recipe, folder, task, machine, options } = work;
+  const before = isPath(recipe.model) ? await evaluateGraph(task, machine, options) : undefined;
+  const network = loadTask(task, trainingGraph(task.graph), machine);
+  let plan: Plan | undefined;
+  try {
+    const result = await trainInFolder(work, network, (made) => {
+      plan = made;
+    });
+    if (!result.finished) return { folder };
+    const graph = withWeights(task.graph, weightsOf(network));
+    network.close();
+    options.onNote?.('Exporting and checking the model …');
+    const exported = await exportModel(folder.model, graph, { machine, ...task });
+    const summary = await sumUp({ ...work, result, before, plan, exported });
+    await writeJson(folder.summary, summary);
+    return { folder, summary };
+  } finally {
+    network.close();
+  }
+}
+
+async function evaluateGraph(
+  task: Task,
+  machine: Machine,
+  { signal, onNote }: RunOptions,
+): Promise<Evaluation> {
+  onNote?.('Measuring the model as it is …');
+  const network = loadTask(task, task.graph, machine);
+  const { dataset } = task;
+  try {
+    return await evaluate(network, dataset.test ?? dataset.train, {
+      normalize: dataset,
+      augment: dataset.augment.test,
+      signal,
+    });
+  } finally {
+    network.close();
+  }
+}
+
+/** Trains with the folder's checkpoint, and keeps metrics.jsonl in step with it. */
+async function trainInFolder(
+  { recipe, folder, task, resume, options }: Work,
+  network: Network,
+  onPlan: (plan: Plan) => void,
+): Promise<TrainResult> {
+  const saved = resume ? await readCheckpoint<RunState>(folder.checkpoint) : undefined;
+  const training = trainOptions(recipe, task);
+  await rewriteMetrics(folder, saved?.state, batchCount(training.data.train, training));
+  let writing = Promise.resolve();
+  const note = (line: MetricsLine) => {
+    writing = writing.then(() => appendLine(folder.metrics, line));
+    writing.catch(() => {}); // it is awaited at the end
+  };
+  const result = await trainNetwork({
+    ...training,
+    network,
+    hooks:
+      recipe.command === 'prune'
+        ? [pruningHook(findMethod(recipe.method), methodOptions(recipe), onPlan)]
+        : [],
+    checkpoint: { path: folder.checkpoint, resume: saved !== undefined },
+    signal: options.signal,
+    onStart: options.onStart,
+    onStep: options.onStep,
+    onMasks(report) {
+      note({ kind: 'masks', ...report });
+      options.onMasks?.(report);
+    },
+    onEpoch(metrics) {
+      note({ kind: 'epoch', ...metrics });
+      options.onEpoch?.(metrics);
+    },
+  });
+  await writing;
+  return result;
+}
+
+/** Makes metrics.jsonl what it was at the checkpoint: later lines will be written again. */
+async function rewriteMetrics(folder: RunFolder, state: RunState | undefined, steps: number): Promise<void> {
+  const lines = state ? metricsLines(state, steps) : [];
+  await writeAtomically(folder.metrics, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** Epochs, of so many steps each, and mask updates in the order in which they happened. */
+function metricsLines({ epochs, masks }: RunState, steps: number): MetricsLine[] {
+  const placed = [
+    ...masks.map((mask) => ({ at: mask.iteration, line: { kind: 'masks', ...mask } as const })),
+    ...epochs.map((epoch) => ({ at: epoch.epoch * steps, line: { kind: 'epoch', ...epoch } as const })),
+  ];
+  return placed.sort((a, b) => a.at - b.at).map(({ line }) => line);
+}
+
+/** A recipe's settings as the trainer knows them. */
+function trainOptions(recipe: Recipe, { dataset }: Task): Omit<TrainOptions, 'network'> {
+  const { epochs, batch, seed, optimizer: kind, momentum, nesterov, weightDecay, labelSmoothing } = recipe;
+  const optimizer = kind === 'sgd' ? { kind, momentum, nesterov, weightDecay } : { kind, weightDecay };
+  const { schedule, lr: learningRate, warmup, every, milestones, gamma: factor } = recipe;
+  const data: TrainData = recipe.validation
+    ? { ...dataset, ...splitValidation(dataset.train, recipe.validation, seed) }
+    : dataset;
+  return {
+    data,
+    epochs,
+    batch,
+    seed,
+    optimizer,
+    schedule: { kind: schedule, learningRate, warmup, every, milestones, factor },
+    labelSmoothing,
+    augment: recipe.augment ? undefined : dataset.augment.test,
+  };
+}
+
+/** What a recipe says to its method, by the method's own names. */
+function methodOptions(recipe: PruneRecipe): Record<string, unknown> {
+  const own = Object.keys(pruningSettings).filter((name) => !['method', 'pruningSchedule'].includes(name));
+  const given = recipe as unknown as Record<string, unknown>;
+  return Object.fromEntries([
+    ...own.map((name) => [name, given[name]]),
+    ['schedule', recipe.pruningSchedule],
+  ]);
+}
+
+interface Finished extends Work {
+  result: TrainResult;
+  before?: Evaluation;
+  plan?: Plan;
+  exported: Exported;
+}
+
+async function sumUp({
+  recipe,
+  folder,
+  task,
+  machine,
+  result,
+  before,
+  plan,
+  exported,
+}: Finished): Promise<Summary> {
+  const final = await readModel(folder.model);
+  const [was, is] = [task.graph, final].map((graph) => measure(graph, task.inputShapes));
+  const bytesBefore = await bytesOfModel(task.graph);
+  const last = result.epochs[result.epochs.length - 1];
+  const measured = last.test ?? last.validation ?? last;
+  const spared = new Map(plan?.layers.map(({ name, spared }) => [name, spared]));
+  const { method, sparsity: target } = recipe as Partial<PruneRecipe>;
+  return {
+    espalier: recipe.version,
+    command: recipe.command,
+    model: recipe.model,
+    data: recipe.data,
+    method,
+    seed: recipe.seed,
+    epochs: recipe.epochs,
+    engine: machine.description,
+    prunable: {
+      count: is.prunable,
+      layers: is.layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),
+    },
+    unpruned: is.unpruned,
+    sparsity: { before: was.sparsity, after: is.sparsity, target },
+    params: { before: was.params, after: is.params },
+    nonzero: { before: was.nonzero, after: is.nonzero },
+    macs: { before: was.macs, after: is.macs },
+    effectiveMacs: { before: was.effectiveMacs, after: is.effectiveMacs },
+    bytes: {
+      raw: { before: bytesBefore.raw, after: exported.bytes.raw },
+      gzip: { before: bytesBefore.gzip, after: exported.bytes.gzip },
+    },
+    accuracy: { before: before?.accuracy, after: measured.accuracy },
+    loss: { before: before?.loss, after: measured.loss },
+    export: { flushed: exported.flushed, check: exported.check },
+    best: result.best && { epoch: result.best.epoch, loss: result.best.loss, accuracy: result.best.accuracy },
+    seconds: result.epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * Every setting of a run by name: what it may be, how a flag's text becomes it, and a line for the help. The recipe's
+ * schema and the command line's flags are both made from this.
+ */
+import { z } from 'zod';
+
+export interface Setting<T = unknown> {
+  schema: z.ZodType<T>;
+  /** What a flag's text means; what cannot be read is passed on for the schema to refuse. Absent: a switch without text. */
+  parse?: (text: string) => unknown;
+  /** Stands for the text in the help: 'N', 'DATA', 'a|b'. */
+  argument?: string;
+  about: string;
+}
+
+const numeric = (text: string): unknown =>
+  text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+const listed = (text: string): string[] => text.split(',').map((item) => item.trim());
+
+const number = (
+  about: string,
+  ok: (x: number) => boolean,
+  must: string,
+  argument = 'X',
+): Setting<number> => ({
+  schema: z.number({ error: must }).refine(ok, { error: must }),
+  parse: numeric,
+  argument,
+  about,
+});
+
+const whole = (about: string, least: number, argument = 'N'): Setting<number> =>
+  number(
+    about,
+    (x) => Number.isSafeInteger(x) && x >= least,
+    `must be a whole number of at least ${least}`,
+    argument,
+  );
+
+const fraction = (about: string): Setting<number> =>
+  number(about, (x) => x > 0 && x < 1, 'must be a number between 0 and 1', 'FRACTION');
+
+const text = (about: string, argument: string): Setting<string> => ({
+  schema: z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' }),
+  parse: (given) => given,
+  argument,
+  about,
+});
+
+const choice = <const Name extends string>(about: string, names: readonly Name[]): Setting<Name> => ({
+  schema: z.enum(names, { error: `must be one of ${names.join(', ')}` }),
+  parse: (given) => given,
+  argument: names.join('|'),
+  about,
+});
+
+const flag = (about: string): Setting<boolean> => ({
+  schema: z.boolean({ error: 'must be true or false' }),
+  about,
+});
+
+const numbers = (about: string, argument: string): Setting<number[]> => ({
+  schema: z.array(z.number({ error: 'must be a list of numbers' }), { error: 'must be a list of numbers' }),
+  parse: (given) => listed(given).map(numeric),
+  argument,
+  about,
+});
+
+const names = (about: string, argument: string): Setting<string[]> => ({
+  schema: z.array(z.string({ error: 'must be a list of names' }), { error: 'must be a list of names' }),
+  parse: listed,
+  argument,
+  about,
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a table of settings of any types
+export type Settings = Readonly<Record<string, Setting<any>>>;
+
+/** The values that such settings take, none of them given for sure. */
+export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends Setting<infer T> ? T : never };
+
+/** Which images, and how they are brought to the network. */
+export const dataSettings = {
+  data: text(
+    'digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR or npz:FILE',
+    'DATA',
+  ),
+  normalize: text('mean and deviation per channel, as in 0.485,0.456,0.406/0.229,0.224,0.225', 'MEAN/STD'),
+  size: whole('height and width the images are brought to', 1, 'PIXELS'),
+} satisfies Settings;
+
+/** What a model leaves open. */
+export const modelSettings = {
+  width: number('zoo: multiplies the channels of every layer', (x) => x > 0, 'must be a number above 0'),
+  shortcut: choice('zoo: shortcuts of the residual networks for CIFAR', ['A', 'B']),
+  stem: choice('zoo: how images enter resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
+  classes: whole('zoo: number of classes, where it is not the data’s', 1),
+  inputShape: numbers('one image, where the model leaves its size open', 'C,H,W'),
+} satisfies Settings;
+
+/** How it is trained. */
+export const trainingSettings = {
+  epochs: whole('passes over the training images', 1),
+  batch: whole('images in a step', 1),
+  lr: number('learning rate, the highest', (x) => x > 0, 'must be a number above 0'),
+  schedule: choice('of the learning rate', ['cosine', 'step', 'multi-step', 'constant']),
+  every: number('step: epochs from one step to the next', (x) => x > 0, 'must be a number above 0', 'EPOCHS'),
+  milestones: numbers('multi-step: epochs at which the rate falls', 'EPOCHS'),
+  gamma: number('step, multi-step: what the rate is multiplied by', (x) => x > 0, 'must be a number above 0'),
+  warmup: number('epochs of linear warm-up', (x) => x >= 0, 'must be a number of at least 0', 'EPOCHS'),
+  optimizer: choice('how weights are updated', ['sgd', 'adam', 'adamw']),
+  momentum: number('of sgd', (x) => x >= 0 && x < 1, 'must be a number of at least 0 and below 1'),
+  nesterov: flag('sgd looks ahead'),
+  weightDecay: number('on every parameter', (x) => x >= 0, 'must be a number of at least 0'),
+  labelSmoothing: number('of the loss', (x) => x >= 0 && x < 1, 'must be a number of at least 0 and below 1'),
+  augment: flag('crops and mirrors the training images, as is customary for the data'),
+  validation: fraction('part of the training images set aside to watch the run with'),
+} satisfies Settings;
+
+/** What goes; the rules are the method's own and are checked by it. */
+export const pruningSettings = {
+  method: text('how the weights to prune are chosen', 'NAME'),
+  sparsity: fraction('part of the prunable weights to remove'),
+  score: text('what decides: magnitude, gradient, magnitude-times-gradient, random', 'SCORE'),
+  first: text('what first narrows the candidates down, as score', 'SCORE'),
+  selectRatio: number(
+    'part of the remaining weights that are candidates',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  scope: choice('ranks all layers together or each by itself', ['global', 'layer']),
+  allocation: choice('of the kept weights among layers, by scope layer', ['uniform', 'erk']),
+  pruningSchedule: choice('how sparsity rises', ['cubic', 'exponential', 'one-shot']),
+  endRatio: number(
+    'part of the run after which masks stay',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  interval: whole('steps between updates of the masks; 0: about 50 updates', 0),
+  startDensity: number(
+    'begins with random masks of this density',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  startAllocation: choice('of that density among layers', ['uniform', 'erk']),
+  spareFirst: flag('leaves the first convolution as it is'),
+  spareLast: flag('leaves the output layer as it is'),
+  spare: names('weights to leave as they are', 'NAMES'),
+  countBiases: flag('counts biases, which are never pruned, in the sparsity'),
+  keepZeros: flag('takes weights that are zero before the start for pruned'),
+  allowEmpty: flag('lets a layer lose all its weights'),
+} satisfies Settings;
+
+/** How latency is measured. */
+export const benchSettings = {
+  batch: whole('images in a run; default 1', 1),
+  runs: whole('timed runs of each model on each runtime; default 50', 1),
+} satisfies Settings;
+
+/** Where a data set comes from. */
+export const importSettings = {
+  from: text('the folder or archive that was downloaded', 'DIR'),
+} satisfies Settings;
+
+/** Where and how it is computed. */
+export const machineSettings = {
+  seed: whole('of everything random', 0),
+  threads: whole('of the engine; default all cores', 1),
+} satisfies Settings;
+
+/** `labelSmoothing` → `--label-smoothing`. */
+export const flagOf = (name: string): string =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

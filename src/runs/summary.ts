@@ -1,0 +1,81 @@
+/** What a finished run says of itself: summary.json. */
+
+/** A figure before and after a run, and what was asked for. */
+export interface Change {
+  /** Absent where there was nothing to measure, as with a network that has never been trained. */
+  before?: number;
+  after: number;
+  target?: number;
+}
+
+/** One prunable weight tensor at the end. */
+export interface LayerSummary {
+  /** ONNX initialiser name. */
+  name: string;
+  op: string;
+  shape: readonly number[];
+  size: number;
+  kept: number;
+  density: number;
+  /** Why it was not pruned, although it counts. */
+  spared?: string;
+}
+
+export interface Summary {
+  espalier: string;
+  command: 'train' | 'prune';
+  model: string;
+  data: string;
+  method?: string;
+  seed: number;
+  epochs: number;
+  engine: string;
+  /** Weights that count in the denominator of sparsity, and what they are. */
+  prunable: { count: number; layers: LayerSummary[] };
+  /** Learnt tensors that no method prunes, and why. */
+  unpruned: { name: string; size: number; reason: string }[];
+  /** Fraction of the prunable weights that are zero. */
+  sparsity: Change;
+  /** Learnt numbers, zeros included. */
+  params: Change;
+  /** Learnt numbers that are not zero. */
+  nonzero: Change;
+  /** Multiply-accumulates for one image as a dense runtime does them. */
+  macs: Change;
+  /** Those with a weight that is not zero. */
+  effectiveMacs: Change;
+  bytes: { raw: Change; gzip: Change };
+  /** On the test split, of the last epoch: fractions and nats. */
+  accuracy: Change;
+  loss: Change;
+  /** Sub-normal weights made 0 in the export, and how far onnxruntime's answers are from the engine's. */
+  export: { flushed: number; check: { by?: string; samples: number; error: number } };
+  /** Where there is a validation split: its best epoch at the final sparsity. */
+  best?: { epoch: number; loss: number; accuracy: number };
+  /** Of training and evaluation, interruptions left out. */
+  seconds: number;
+}
+
+/** A line of metrics.jsonl: an epoch, or an update of the masks. */
+export type MetricsLine =
+  | {
+      kind: 'epoch';
+      epoch: number;
+      loss: number;
+      accuracy: number;
+      validation?: { loss: number; accuracy: number };
+      test?: { loss: number; accuracy: number };
+      learningRate: number;
+      sparsity?: number;
+      seconds: number;
+    }
+  | {
+      kind: 'masks';
+      /** 0 for the start. */
+      iteration: number;
+      sparsity: number;
+      /** The density the schedule asked for. */
+      scheduled?: number;
+      final: boolean;
+      layers?: { name: string; size: number; kept: number; density: number }[];
+    };

@@ -1,0 +1,154 @@
+/** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's input. */
+import { fail } from '../base/errors.js';
+import { type Dataset, openDataset, parseNormalize } from '../data/index.js';
+import { loadNetwork, type Machine, type Network } from '../engine/index.js';
+import { buildNetwork, nearest, zoo } from '../nn/index.js';
+import { type Graph, readModel } from '../onnx/index.js';
+import { withChannels } from './channels.js';
+import { isPath } from './recipe.js';
+import type { dataSettings, modelSettings, Values } from './settings.js';
+
+export type TaskOptions = Values<typeof dataSettings> &
+  Values<typeof modelSettings> & { model: string; data: string; seed?: number };
+
+export interface Task {
+  graph: Graph;
+  dataset: Dataset;
+  /** Shape of the only input where the file leaves it open, for {@link loadNetwork}. */
+  inputShapes: Record<string, number[]>;
+}
+
+/**
+ * Opens a model and its data. `graph` stands in for the model where it has been read already.
+ * @throws UserError when either is missing or unsound, or they do not fit.
+ */
+export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
+  if (graph || isPath(options.model)) return fitData(graph ?? (await readModel(options.model)), options);
+  const dataset = await openData(options, options.size);
+  return { graph: buildZoo(options, dataset.shape, dataset.classes.length), dataset, inputShapes: {} };
+}
+
+/** The options of a model without data. */
+export type ModelOptions = Values<typeof modelSettings> & { model: string; seed?: number };
+
+/** A model by itself; one of the zoo is made for `inputShape` and `classes`, or for CIFAR-10. */
+export async function openModel(
+  options: ModelOptions,
+): Promise<{ graph: Graph; inputShapes: Record<string, number[]> }> {
+  if (!isPath(options.model)) return { graph: buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
+  const graph = await readModel(options.model);
+  return { graph, inputShapes: options.inputShape ? openShapes(graph, options.inputShape) : {} };
+}
+
+function buildZoo(options: ModelOptions, shape: readonly number[], classes: number): Graph {
+  const { model, width, shortcut, stem, seed = 0, inputShape } = options;
+  if (!Object.hasOwn(zoo, model)) {
+    const names = Object.keys(zoo);
+    const guess = nearest(model, names);
+    fail(
+      `There is no network ${JSON.stringify(model)} in the zoo${guess ? ` (did you mean ${guess}?)` : ''}; choose one of ${names.join(', ')}, or give the path of an .onnx file.`,
+    );
+  }
+  const image = (inputShape ?? shape) as [number, number, number];
+  return buildNetwork(model, {
+    shape: [...image],
+    classes: options.classes ?? classes,
+    seed,
+    width,
+    shortcut,
+    stem,
+  });
+}
+
+async function openData({ data, normalize }: TaskOptions, size?: number): Promise<Dataset> {
+  return openDataset(data, {
+    size,
+    normalize: normalize === undefined ? undefined : parseNormalize(normalize),
+  });
+}
+
+/** Opens the data at the size and with the channels that a model's input has. */
+async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
+  const [channels, height, width] = imageShape(graph, options.inputShape);
+  const folder = options.data.startsWith('images:');
+  if (folder && height !== width)
+    fail(
+      `The model wants images of ${height} × ${width}, but folders give square ones; prepare the data as npz:FILE.`,
+    );
+  const { normalize, ...rest } = options;
+  const raw = await openData(rest, options.size ?? (folder ? height : undefined));
+  const [, dataHeight, dataWidth] = raw.shape;
+  if ((height ?? dataHeight) !== dataHeight || (width ?? dataWidth) !== dataWidth) {
+    const advice =
+      height === width && !options.size ? `resize them with --size ${height}` : 'leave --size out';
+    fail(
+      `The model wants images of ${height} × ${width} but those of ${options.data} have ${dataHeight} × ${dataWidth}; ${advice}, or take another model.`,
+    );
+  }
+  const dataset = withChannels(raw, channels ?? raw.shape[0], options.data);
+  const [input] = graph.inputs;
+  return {
+    graph,
+    dataset: normalize === undefined ? dataset : normalized(dataset, normalize),
+    inputShapes: { [input.name]: [1, ...dataset.shape] },
+  };
+}
+
+function normalized(dataset: Dataset, text: string): Dataset {
+  const { mean, std } = parseNormalize(text);
+  if (![1, dataset.shape[0]].includes(mean.length))
+    fail(
+      `The normalisation has ${mean.length} channels but the images have ${dataset.shape[0]}; give ${dataset.shape[0]} means and as many deviations.`,
+    );
+  return { ...dataset, mean, std };
+}
+
+/** Channels, height and width of a model's only input, undefined where the file leaves them open. */
+function imageShape(graph: Graph, given: readonly number[] | undefined): (number | undefined)[] {
+  const [input] = graph.inputs;
+  if (graph.inputs.length !== 1)
+    fail(
+      `The model has ${graph.inputs.length} inputs (${graph.inputs.map(({ name }) => name).join(', ')}), but a classifier of images has one.`,
+    );
+  const declared = input.shape ?? [undefined, undefined, undefined, undefined];
+  if (declared.length !== 4)
+    fail(
+      `The model's input ${input.name} has ${declared.length} dimensions, but images need 4: [N, channels, height, width].`,
+    );
+  if (given) return openShapes(graph, given)[input.name].slice(1);
+  return declared.slice(1).map((dim) => (typeof dim === 'number' ? dim : undefined));
+}
+
+/** The shape of a model's first input, batch first, as --input-shape gives it. @throws UserError when the file says otherwise. */
+function openShapes(graph: Graph, given: readonly number[]): Record<string, number[]> {
+  const [input] = graph.inputs;
+  const declared = input?.shape?.slice(1);
+  if (declared && declared.length !== given.length)
+    fail(
+      `The model's input ${input.name} has ${declared.length} dimensions without the batch, but --input-shape gives ${given.length}.`,
+    );
+  const clash = declared?.findIndex((dim, axis) => typeof dim === 'number' && dim !== given[axis]) ?? -1;
+  if (clash >= 0)
+    fail(
+      `The model's input ${input.name} is fixed at [${declared!.join(', ')}]; leave --input-shape ${given.join(',')} out.`,
+    );
+  return { [input.name]: [1, ...given] };
+}
+
+/** Loads a task's network, its graph as given. @throws UserError when its outputs are not the data's classes. */
+export function loadTask(task: Task, graph: Graph, machine: Machine): Network {
+  const network = loadNetwork(graph, { machine, inputShapes: task.inputShapes });
+  const inference = network.inference({ batch: 1 });
+  const [[name, shape]] = inference.outputs;
+  inference.close();
+  const outputs = shape.reduce((size, dim) => size * dim, 1);
+  const { classes } = task.dataset;
+  if (outputs !== classes.length) {
+    network.close();
+    const known = classes.length > 12 ? `${classes.slice(0, 12).join(', ')}, …` : classes.join(', ');
+    fail(
+      `The model puts out ${outputs} numbers (${name}) but the data have ${classes.length} classes (${known}); take a model and data with as many of one as of the other.`,
+    );
+  }
+  return network;
+}
