@@ -50,7 +50,7 @@ export async function evaluate(
   split: Split,
   { batch = 256, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
-  const evaluator = openEvaluator(network, Math.min(batch, split.length));
+  const evaluator = openEvaluator(network, Math.max(1, Math.min(batch, split.length)));
   try {
     return await evaluator.evaluate(split, options);
   } finally {

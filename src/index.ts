@@ -1,0 +1,125 @@
+/**
+ * The library. Whatever the command line does, a few lines can do too:
+ *
+ * ```ts
+ * import * as espalier from 'espalier';
+ *
+ * const data = await espalier.openDataset('digits');
+ * const machine = await espalier.openMachine();
+ * const model = espalier.buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 1 });
+ * const network = espalier.loadNetwork(model, { machine });
+ * await espalier.trainNetwork({
+ *   network, data, epochs: 10, batch: 64, seed: 1,
+ *   optimizer: { kind: 'sgd' }, schedule: { kind: 'cosine', learningRate: 0.1 },
+ *   hooks: [espalier.pruningHook(espalier.fggp, { sparsity: 0.9 })],
+ * });
+ * await espalier.writeModel('pruned.onnx', network.snapshot());
+ * await machine.close();
+ * ```
+ */
+export { UserError } from './base/errors.js';
+export {
+  type Augmentation,
+  type Batch,
+  type BatchOptions,
+  batches,
+  type Dataset,
+  type Image,
+  type ImageShape,
+  importDataset,
+  memorySplit,
+  type Normalization,
+  type OpenOptions,
+  openDataset,
+  parseNormalize,
+  type Split,
+  splitValidation,
+  statistics,
+  subset,
+} from './data/index.js';
+export {
+  type Inference,
+  type InferenceOptions,
+  type LoadOptions,
+  loadNetwork,
+  type Machine,
+  type MachineOptions,
+  type Network,
+  openMachine,
+  type Parameter,
+  type Training,
+  type TrainingOptions,
+  type UpdateOptions,
+} from './engine/index.js';
+export { builder, buildNetwork, type NetworkOptions, zoo } from './nn/index.js';
+export {
+  type Attribute,
+  type Graph,
+  type Node,
+  parseModel,
+  readModel,
+  serializeModel,
+  type Tensor,
+  type Value,
+  writeModel,
+} from './onnx/index.js';
+export { writeReport } from './report/index.js';
+export {
+  type Bench,
+  type BenchOptions,
+  bench,
+  type Exported,
+  evaluateModel,
+  exportModel,
+  type Inspection,
+  inspectModel,
+  type Measure,
+  measure,
+  type Recipe,
+  type RunFolder,
+  type RunOptions,
+  type RunResult,
+  readRecipe,
+  resolveRecipe,
+  resumeRun,
+  type Summary,
+  startRun,
+} from './runs/index.js';
+export { pruningHook } from './runs/pruning.js';
+export {
+  applyMasks,
+  type Census,
+  census,
+  fggp,
+  findMethod,
+  type GradualOptions,
+  gmp,
+  gradual,
+  type Method,
+  methods,
+  type Plan,
+  type Prunable,
+  type UpdateReport,
+} from './sparsity/index.js';
+export {
+  type Best,
+  type CheckpointOptions,
+  type EpochMetrics,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type Hook,
+  type MaskReport,
+  type OptimizerSettings,
+  type ScheduleSettings,
+  type TrainData,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainResult,
+  type TrainStart,
+  type TrainState,
+  trainingGraph,
+  trainNetwork,
+  weightsOf,
+  withWeights,
+} from './train/index.js';
