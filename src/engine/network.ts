@@ -57,8 +57,14 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     graph.inputs.map((i) => [i.name, inferring.tape.type(inferring.values.get(i.name)!).shape]),
   );
   const track = <P extends { close(): void }>(program: P): P => {
-    programs.add(program);
-    return program;
+    const tracked: P = {
+      ...program,
+      close() {
+        if (programs.delete(tracked)) program.close();
+      },
+    };
+    programs.add(tracked);
+    return tracked;
   };
   return {
     graph,
@@ -71,7 +77,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     snapshot() {
       const initializers = new Map(graph.initializers);
       for (const [name, h] of held)
-        initializers.set(name, { ...graph.initializers.get(name)!, dtype: 'float32', data: h.data.slice() });
+        initializers.set(name, changed(graph.initializers.get(name)!, h.data));
       return { ...graph, initializers };
     },
     close() {
@@ -88,6 +94,12 @@ function hold(machine: Machine, tensor: Tensor): Held {
   data.set(floats(tensor));
   return { line, shape: tensor.shape, data };
 }
+
+/** The tensor with new contents, in the type it had. */
+const changed = (tensor: Tensor, data: Float32Array): Tensor => ({
+  ...tensor,
+  data: tensor.dtype === 'float64' ? Float64Array.from(data) : data.slice(0, sizeOf(tensor.shape)),
+});
 
 const placeOf = (h: Held): Place => wholePlace({ laned: false, size: h.data.length, fixed: h.line }, h.shape);
 
