@@ -83,6 +83,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     close() {
       for (const program of programs) program.close();
       for (const h of held.values()) machine.free(h.line);
+      held.clear();
     },
   };
 }
