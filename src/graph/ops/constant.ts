@@ -4,6 +4,7 @@ import { attr, hasAttribute } from '../../onnx/attributes.js';
 import type { Node, Tensor } from '../../onnx/model.js';
 import { emptyData, floatTensor, intTensor, sizeOf } from '../../onnx/tensor.js';
 import { constantInts, constantOf, describe, type Operator, required, type Site } from '../operator.js';
+import { checkConstant } from './define.js';
 
 /** An operator whose result is known as soon as the types of its inputs are. */
 const known = (compute: (site: Site) => Tensor): Operator => ({
@@ -46,6 +47,7 @@ const constantOfShape: Operator = {
   evaluate(site) {
     const { dtype, data: value } = filling(site);
     const shape = constantInts(site, 0, 'shape')!;
+    checkConstant(site, shape);
     const data = emptyData(dtype, sizeOf(shape));
     (data as Float32Array).fill(value[0] as number);
     return [{ dtype, shape, data }];
@@ -56,8 +58,7 @@ function steps(site: Site): Tensor {
   const [start, limit, delta] = [0, 1, 2].map((k) => Number(constantOf(site, k, 'limits')?.data[0]));
   const { dtype } = required(site, 0);
   const size = Math.max(0, Math.ceil((limit - start) / delta));
-  if (!Number.isFinite(size))
-    fail(`${describe(site.node)} counts in steps of ${delta}; the model is damaged.`);
+  checkConstant(site, [size]);
   const data = emptyData(dtype, size);
   const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
   for (let i = 0; i < size; i++) {

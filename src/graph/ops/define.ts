@@ -4,6 +4,7 @@
  */
 import { fail, UserError } from '../../base/errors.js';
 import type { DType, Tensor } from '../../onnx/model.js';
+import { sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
 import { describe, type Operator, type Site } from '../operator.js';
 import { runCore } from '../reference/run.js';
@@ -35,6 +36,7 @@ export function define({ dtypes, expand, ...facts }: Definition): Operator {
     evaluate(site) {
       const { outputs, scratch } = rehearse(site, expand);
       const wanted = types(site);
+      for (const { shape } of scratch.types.values()) checkConstant(site, shape);
       const values = runCore(
         scratch.nodes,
         new Map(
@@ -47,6 +49,15 @@ export function define({ dtypes, expand, ...facts }: Definition): Operator {
       });
     },
   };
+}
+
+/** Constants of more elements than this are a slip or a trap. */
+const mostElements = 2 ** 29;
+
+/** @throws UserError for the shape of a constant that cannot be, or that no memory could hold. */
+export function checkConstant(site: Site, shape: readonly number[]): void {
+  if (shape.every((dim) => Number.isInteger(dim) && dim >= 0) && sizeOf(shape) <= mostElements) return;
+  fail(`${describe(site.node)} makes a constant of shape [${shape}]; the model is damaged.`);
 }
 
 function rehearse(site: Site, expand: Expand): { outputs: string[]; scratch: Tape } {

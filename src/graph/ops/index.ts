@@ -36,7 +36,8 @@ const operators = new Map(
 
 /** What to do about a family of operators that is not there. */
 const advice: Record<string, string> = {
-  'com.microsoft': 'it was put there by a runtime’s optimiser: use the model as it was exported, before that',
+  'com.microsoft':
+    'it was put there by the optimiser of a runtime: use the model as it was exported, before that',
   If: 'export the model with its branches decided, e.g. by tracing it for one configuration',
   Loop: 'export the model with its loops unrolled',
   Scan: 'export the model with its loops unrolled',

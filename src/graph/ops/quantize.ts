@@ -4,7 +4,7 @@ import { attr } from '../../onnx/attributes.js';
 import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
 import type { DType } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
-import type { Build } from '../core.js';
+import type { Build, CoreNode } from '../core.js';
 import { call, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site } from '../operator.js';
 import { define } from './define.js';
@@ -48,7 +48,8 @@ function quantized(site: Site): DType {
 
 /**
  * clamp(round(x/scale) + zero). The gradient is that of x/scale where nothing is clamped (the straight-through
- * estimator of Bengio, Léonard, Courville 2013).
+ * estimator of Bengio, Léonard, Courville 2013). The scale stays an operand: a product with its inverse would round some
+ * numbers to the other neighbour.
  */
 const quantize: Operator = define({
   dtypes: (site) => [quantized(site)],
@@ -57,13 +58,16 @@ const quantize: Operator = define({
     const operands = [inputs[0], ...steps(site, inputs, b)];
     const level = add(call('round', div(x, scale)), zero);
     const inside = mul(call('greaterEqual', level, low), call('greaterEqual', high, level));
-    return [
-      pointwise(b, call('min', call('max', level, low), high), operands, (t, dy) => [
-        pointwise(t, mul(div(input(3), scale), inside), [...operands, dy]),
-        undefined,
-        undefined,
-      ]),
-    ];
+    const gradient: CoreNode['gradient'] = (t, dy) => {
+      const slope = mul(div(input(3), scale), inside);
+      return [pointwise(t, slope, [...operands, dy]), undefined, undefined];
+    };
+    return b.emit(
+      'elementwise',
+      operands,
+      { expression: call('min', call('max', level, low), high) },
+      gradient,
+    );
   },
 });
 
