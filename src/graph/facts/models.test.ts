@@ -8,7 +8,7 @@ import { readModel } from '../../onnx/file.js';
 import type { Graph, Tensor } from '../../onnx/model.js';
 import { serializeModel } from '../../onnx/serialize.js';
 import { expandModel, sampleShape } from '../expand.js';
-import { agrees, given } from '../ops/against.js';
+import { agrees, given } from '../ops/against.test.fixture.js';
 import { inferTypes } from './infer.js';
 import { summarize } from './summary.js';
 

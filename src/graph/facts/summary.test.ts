@@ -4,7 +4,7 @@ import { UserError } from '../../base/errors.js';
 import { intList } from '../../onnx/attributes.js';
 import type { Graph } from '../../onnx/model.js';
 import { floatTensor } from '../../onnx/tensor.js';
-import { type Case, modelOf } from '../ops/against.js';
+import { type Case, modelOf } from '../ops/against.test.fixture.js';
 import { summarize } from './summary.js';
 
 const weights = (...shape: number[]) => ({ shape, fixed: true });

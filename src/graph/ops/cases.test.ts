@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { float, floatList, int, intList, string, tensorValue } from '../../onnx/attributes.js';
 import type { Attribute } from '../../onnx/model.js';
 import { floatTensor, intTensor } from '../../onnx/tensor.js';
-import { type Case, caseAgrees, type Given } from './against.js';
+import { type Case, caseAgrees, type Given } from './against.test.fixture.js';
 
 type Attributes = Record<string, Attribute>;
 const f = (...shape: number[]): Given => ({ shape });

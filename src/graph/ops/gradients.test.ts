@@ -6,7 +6,7 @@ import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';
 import { toLaned, toValue, type Value } from '../reference/value.js';
-import { type Case, type Given, given, modelOf, valuesFor } from './against.js';
+import { type Case, type Given, given, modelOf, valuesFor } from './against.test.fixture.js';
 
 const f = (...shape: number[]): Given => ({ shape });
 const weights = (...shape: number[]): Given => ({ shape, fixed: true });

@@ -8,7 +8,7 @@ import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';
 import { toLaned, type Value } from '../reference/value.js';
-import { type Given, given, modelOf, valuesFor } from './against.js';
+import { type Given, given, modelOf, valuesFor } from './against.test.fixture.js';
 
 const f = (...shape: number[]) => ({ shape });
 const scalar = (value: number) => ({ shape: [], values: [value], fixed: true });

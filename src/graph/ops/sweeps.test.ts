@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { int, intList, string } from '../../onnx/attributes.js';
 import type { Attribute } from '../../onnx/model.js';
-import { caseAgrees, type Given } from './against.js';
+import { caseAgrees, type Given } from './against.test.fixture.js';
 
 const runs = { numRuns: 40, seed: 20240607 };
 const f = (...shape: number[]): Given => ({ shape });
