@@ -54,7 +54,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   const programs = new Set<{ close(): void }>();
   const places = new Map([...held].map(([name, h]) => [name, placeOf(h)]));
   const inputs = new Map(
-    graph.inputs.map((i) => [i.name, inferring.tape.type(inferring.values.get(i.name)!).shape]),
+    graph.inputs.map((i) => [i.name, sampleOf(inferring.tape.type(inferring.values.get(i.name)!).shape)]),
   );
   const track = <P extends { close(): void }>(program: P): P => {
     const tracked: P = {
@@ -76,8 +76,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     training: (o) => track(training(graph, expand(true), machine, places, parameters, o)),
     snapshot() {
       const initializers = new Map(graph.initializers);
-      for (const [name, h] of held)
-        initializers.set(name, changed(graph.initializers.get(name)!, h.data));
+      for (const [name, h] of held) initializers.set(name, changed(graph.initializers.get(name)!, h.data));
       return { ...graph, initializers };
     },
     close() {
@@ -95,6 +94,9 @@ function hold(machine: Machine, tensor: Tensor): Held {
   data.set(floats(tensor));
   return { line, shape: tensor.shape, data };
 }
+
+/** A core shape without the batch dimension that stands as 1 in it. */
+const sampleOf = (shape: readonly number[]): readonly number[] => (shape[0] === 1 ? shape.slice(1) : shape);
 
 /** The tensor with new contents, in the type it had. */
 const changed = (tensor: Tensor, data: Float32Array): Tensor => ({
@@ -117,7 +119,7 @@ function inference(
   );
   const inputs = graph.inputs.map((input) => input.name);
   const program = compile({ machine, tape: model.tape, batch: o.batch, outputs: cores, inputs, places })!;
-  const shapes = cores.map((core) => model.tape.type(core).shape);
+  const shapes = cores.map((core) => sampleOf(model.tape.type(core).shape));
   return {
     batch: o.batch,
     peakBytes: program.peakBytes,
