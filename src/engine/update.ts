@@ -106,7 +106,11 @@ function sums(machine: Machine, slots: readonly Slot[]): ReturnType<Updater['sum
       if (first) for (const view of views) view.fill(0);
       await machine.run(program);
     },
-    finish: () => slots.forEach((s, i) => s.gradient.set(views[i])),
-    close: () => lines.forEach((line) => machine.free(line)),
+    finish() {
+      for (const [i, slot] of slots.entries()) slot.gradient.set(views[i]);
+    },
+    close() {
+      for (const line of lines) machine.free(line);
+    },
   };
 }

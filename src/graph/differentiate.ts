@@ -135,8 +135,8 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
     const order = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
     const flip = (name: string) => t.emit('transpose', [name], { order })[0];
     return [
-      wants[0] ? t.emit('matmul', [dy, flip(b)], {})[0] : undefined,
-      wants[1] ? t.emit('matmul', [flip(a), dy], {})[0] : undefined,
+      wants[0] ? sumTo(t, t.emit('matmul', [dy, flip(b)], {})[0], a) : undefined,
+      wants[1] ? sumTo(t, t.emit('matmul', [flip(a), dy], {})[0], b) : undefined,
     ];
   },
   maxPool(t, node, dy) {

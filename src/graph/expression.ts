@@ -85,7 +85,7 @@ export function apply(f: FunctionName, [a, b, c]: readonly number[]): number {
     case 'erf':
       return erf(a);
     case 'relu':
-      return a > 0 ? a : a * 0;
+      return a > 0 || Number.isNaN(a) ? a : 0;
     case 'floor':
       return Math.floor(a);
     case 'ceil':

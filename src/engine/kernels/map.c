@@ -67,7 +67,7 @@ static void map_instruction(int f, float *to, const float *a, const float *b, co
     case F_SIGMOID: EACH(vsigmoid(x));
     case F_TANH: EACH(vtanh(x));
     case F_ERF: EACH(verf(x));
-    case F_RELU: EACH(choose(x > splat(0), x, x * 0.0f));
+    case F_RELU: EACH(choose((x > splat(0)) | (x != x), x, splat(0)));
     case F_FLOOR: EACH(vfloor(x));
     case F_CEIL: EACH(-vfloor(-x));
     case F_ROUND: EACH(vround(x));
@@ -104,6 +104,9 @@ static void map_bring(float *to, const float *from, int kind, int plain, int64_t
   else
     for (int i = 0; i < lines * LANES; i++) to[i] = from[i * stride];
 }
+
+/* The larger of two; not a number where either is none. */
+INLINE double map_larger(double x, double y) { return x >= y || x != x ? x : y; }
 
 INLINE void map_gather_sums(double *sums, const float *r, int lines) {
   float acc[LANES];
@@ -221,7 +224,7 @@ static void map(const int32_t *a, char *base, int item, int thread) {
               } else map_gather_sums(sums[q], r, lines);
             } else
               for (int i = 0; i < tail; i++)
-                if (r[i] > sums[q][i & (LANES - 1)]) sums[q][i & (LANES - 1)] = r[i];
+                sums[q][i & (LANES - 1)] = map_larger(sums[q][i & (LANES - 1)], r[i]);
           }
         }
       }
@@ -238,7 +241,7 @@ static void map(const int32_t *a, char *base, int item, int thread) {
       } else {
         double total = sums[q][0];
         for (int l = 1; l < LANES; l++)
-          total = o[11] == MAP_SUM ? total + sums[q][l] : total > sums[q][l] ? total : sums[q][l];
+          total = o[11] == MAP_SUM ? total + sums[q][l] : map_larger(total, sums[q][l]);
         at(base, o[0])[offset] = total * scale;
       }
     }

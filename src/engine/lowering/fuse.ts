@@ -56,7 +56,7 @@ export function fuse(
   const solid = new Set<string>();
   for (;;) {
     const units = attempt(nodes, users, type, kept, solid);
-    if (Array.isArray(units)) return share(units);
+    if (Array.isArray(units)) return share(units, type);
     solid.add(units.tooMuch);
   }
 }
@@ -155,19 +155,19 @@ const isCostly = (e: Expression): boolean =>
 
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Joins neighbouring reductions of the same space and axes into one pass. */
-function share(units: readonly Unit[]): Unit[] {
+/** Joins neighbouring reductions of the same space, axes and lanes into one pass. */
+function share(units: readonly Unit[], type: (name: string) => Type): Unit[] {
   const shared: Unit[] = [];
   for (const unit of units) {
     const last = shared.at(-1);
-    const joined = last && 'pass' in last && 'pass' in unit ? join(last.pass, unit.pass) : undefined;
+    const joined = last && 'pass' in last && 'pass' in unit ? join(last.pass, unit.pass, type) : undefined;
     if (joined) shared[shared.length - 1] = { pass: joined };
     else shared.push(unit);
   }
   return shared;
 }
 
-function join(a: Pass, b: Pass): Pass | undefined {
+function join(a: Pass, b: Pass, type: (name: string) => Type): Pass | undefined {
   const [first] = a.results;
   const [more] = b.results;
   if (
@@ -177,6 +177,8 @@ function join(a: Pass, b: Pass): Pass | undefined {
     a.results.length >= 4
   )
     return undefined;
+  const [one, other] = [type(first.output), type(more.output)];
+  if (`${one.shape}` !== `${other.shape}` || one.laned !== other.laned) return undefined;
   if (`${a.shape}` !== `${b.shape}` || b.operands.some((name) => a.results.some((r) => r.output === name)))
     return undefined;
   const operands = [...new Set([...a.operands, ...b.operands])];

@@ -1,8 +1,9 @@
 /** Lowers formulas over strided places to the map kernel: which axes are outer, which inner, which merge. */
 import type { Expression } from '../../graph/expression.js';
 import { input } from '../../graph/expression.js';
+import { sizeOf } from '../../onnx/tensor.js';
 import { compileExpressions } from './instructions.js';
-import { broadcasted, type Place } from './place.js';
+import { broadcasted, isDense, type Place, wholePlace } from './place.js';
 import { blockStride, type Lowering, type Word } from './steps.js';
 
 export interface Result {
@@ -28,7 +29,7 @@ const ITEM_LINES = 2048;
 
 /**
  * Emits one pass over the iteration space `shape` computing all results, which are all stores, or all reductions of the
- * same axes (stores may join reductions).
+ * same axes. A reduction over more axes than the kernel has is stored first, where its axes lie densely and merge.
  * @param masked lanes beyond the valid samples are stored as 0 and left out of sums across lanes.
  */
 export function lowerMap(
@@ -53,8 +54,27 @@ export function lowerMap(
   let outer = merge(axes.filter((_, i) => !reduced[i]));
   let inner = merge(axes.filter((_, i) => reduced[i]));
   if (!reducing) [outer, inner] = splitStores(outer, laned);
-  if (outer.length > ROWS || inner.length > INNER)
-    throw new Error(`A map over ${outer.length} + ${inner.length} axes`);
+  if (inner.at(-1)?.block) inner.push({ size: 1, strides: inner[0].strides.map(() => 0) });
+  const tooMany = outer.length > ROWS || inner.length > INNER;
+  if (tooMany && reducing && !operands.every(isDense)) {
+    const stored = results.map((r) => ({
+      ...r,
+      how: 'store' as const,
+      across: false,
+      place: wholePlace({ laned, size: sizeOf(shape) }, shape),
+    }));
+    lowerMap(l, shape, operands, stored, masked);
+    const places = stored.map((r) => r.place);
+    lowerMap(
+      l,
+      shape,
+      places,
+      results.map((r, k) => ({ ...r, expression: input(k) })),
+      masked,
+    );
+    return;
+  }
+  if (tooMany) throw new Error(`A map over ${outer.length} + ${inner.length} axes`);
 
   const code = compileExpressions(
     results.map((r) => r.expression),
@@ -81,7 +101,7 @@ export function lowerMap(
     elements,
     ...sizes,
   ];
-  spread.forEach((p, k) => words.push(...head(p), ...strides(k)));
+  for (const [k, p] of spread.entries()) words.push(...head(p), ...strides(k));
   results.forEach((r, q) => {
     const how = { store: 0, sum: 1, max: 2 }[r.how];
     words.push(...head(r.place), ...strides(operands.length + q), code.results[q], how, r.across ? 1 : 0, {

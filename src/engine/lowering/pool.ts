@@ -31,7 +31,7 @@ function offsets(p: Place): number[] {
 
 const startsOf = (lists: readonly (readonly unknown[])[]): Int32Array => {
   const start = new Int32Array(lists.length + 1);
-  lists.forEach((list, i) => (start[i + 1] = start[i] + list.length));
+  for (const [i, list] of lists.entries()) start[i + 1] = start[i] + list.length;
   return start;
 };
 
@@ -76,9 +76,8 @@ export function lowerMaxPoolInput(
   const at = offsets(dy.place);
   const from = offsets(winner);
   const reaching: [number, number][][] = Array.from({ length: sizeOf(o.spatial) }, () => []);
-  windows(o.window, o.spatial, gradient.shape.slice(2)).forEach((list, q) => {
-    list.forEach((i, k) => reaching[i].push([q, k]));
-  });
+  for (const [q, list] of windows(o.window, o.spatial, gradient.shape.slice(2)).entries())
+    for (const [k, i] of list.entries()) reaching[i].push([q, k]);
   const pairs = reaching.flat();
   const taps = Int32Array.from(pairs.flatMap(([q, k]) => [from[q], k]));
   pool(
