@@ -99,9 +99,10 @@ export function compile(o: CompileOptions): Program | undefined {
     masked: (name) => backward.has(name),
   });
   for (const [name, p] of o.destined ?? []) settle(l, place(name), p);
-  for (const name of o.outputs) place(name).buffer.kept = true;
+  const kept = o.outputs.map((name) => place(name).buffer);
+  for (const buffer of kept) buffer.kept = true;
 
-  const plan = planMemory(steps, blocks);
+  const plan = planMemory(steps, blocks, kept);
   const free = () => {
     for (const line of lines) machine.free(line);
   };

@@ -184,15 +184,13 @@ function training(
     trained.map((p) => p.name),
   );
   const destined = new Map<string, Place>();
-  for (const [name, core] of gradients) {
+  for (const [name, value] of gradients) {
     const slot = update.slots.get(name)!;
-    destined.set(
-      core,
-      wholePlace(
-        { laned: false, size: slot.gradient.length, fixed: slot.gradientLine },
-        tape.type(core).shape,
-      ),
-    );
+    const { shape } = tape.type(value);
+    // Two parameters of one sum have one gradient; each gets a value of its own.
+    const core = destined.has(value) ? tape.emit('reshape', [value], { shape })[0] : value;
+    const buffer = { laned: false, size: slot.gradient.length, fixed: slot.gradientLine };
+    destined.set(core, wholePlace(buffer, shape));
   }
   const limit =
     o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);

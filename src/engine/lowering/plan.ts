@@ -18,9 +18,12 @@ export const linesOf = (buffer: Buffer, blocks: number): number =>
 /**
  * Places every buffer that has no fixed address: the largest first, each at the lowest place that is free during its
  * whole life.
+ * @param kept what is read after the run; no step may know of it, where an output is an input.
  */
-export function planMemory(steps: readonly Step[], blocks: number): Plan {
+export function planMemory(steps: readonly Step[], blocks: number, kept: readonly Buffer[] = []): Plan {
   const lives = lifetimes(steps);
+  for (const buffer of kept)
+    if (buffer.fixed === undefined && !lives.has(buffer)) lives.set(buffer, [-1, steps.length]);
   const placed: { from: number; to: number; first: number; last: number }[] = [];
   const offsets = new Map<Buffer, number>();
   let lines = 0;
