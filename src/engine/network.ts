@@ -205,7 +205,7 @@ function training(
     backwardFrom,
     memory: limit,
   };
-  const program = largest(o.batch, (batch) => compile({ ...options, batch }), limit);
+  const program = largest(o.batch, (batch) => compile({ ...options, batch }), limit, update.close);
   const size = sizeOf(tape.type(image.name).shape);
   const part = program.batch;
   const sums = part < o.batch ? update.sums() : undefined;
@@ -247,11 +247,17 @@ function training(
 }
 
 /** The program for the most samples that fit in memory: the batch, or halves of it again and again. */
-function largest(batch: number, make: (batch: number) => Program | undefined, limit: number): Program {
+function largest(
+  batch: number,
+  make: (batch: number) => Program | undefined,
+  limit: number,
+  giveUp: () => void,
+): Program {
   for (let part = batch; ; part = Math.ceil(part / 2 / LANES) * LANES) {
     const program = make(part);
     if (program) return program;
     if (part <= LANES) {
+      giveUp();
       fail(
         `Training this model needs more than the ${Math.round(limit / 1e6)} MB of memory there are even for ${LANES} samples; use a smaller model or input, or a machine with more memory.`,
       );

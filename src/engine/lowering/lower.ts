@@ -5,9 +5,10 @@
 import type { CoreNode, CoreOptions, Type } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
+import { dense, viewed } from './dense.js';
 import type { Pass, Unit } from './fuse.js';
 import { lowerCopy, lowerFill, lowerMap } from './map.js';
-import { broadcasted, isDense, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
+import { broadcasted, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
 import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
 
@@ -74,18 +75,6 @@ function alias(l: Lowering, v: Values, name: string, place: Place): void {
   if (wanted) lowerCopy(l, place, wanted);
   v.put(name, wanted ?? place);
 }
-
-/** The elements row by row without gaps: the place itself where it is so already, else a copy. */
-export function dense(l: Lowering, p: Place): Place {
-  if (isDense(p) && (p.buffer.laned || p.offset === 0)) return p;
-  const copy = wholePlace({ laned: p.buffer.laned, size: sizeOf(p.shape) }, p.shape);
-  lowerCopy(l, p, copy);
-  return copy;
-}
-
-/** A reshaped view, of a copy where no strides can say it. */
-export const viewed = (l: Lowering, p: Place, shape: readonly number[]): Place =>
-  reshaped(p, shape) ?? reshaped(dense(l, p), shape)!;
 
 const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
   reshape: (l, node, v, [x]) => alias(l, v, node.outputs[0], viewed(l, x, node.options.shape)),

@@ -1,7 +1,7 @@
 /** Lowers max-pooling and maps between positions: tables here, arithmetic in kernels/pool.c. */
 import type { CoreOptions, Window } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
-import { dense } from './lower.js';
+import { dense } from './dense.js';
 import { type Place, reshaped, rowMajor } from './place.js';
 import { blockStride, type Lowering, lineOf } from './steps.js';
 import { classesOf, forwardAxis } from './taps.js';
