@@ -68,18 +68,22 @@ test('a model that ends in a Softmax is trained before it, and measured after it
 /** Runs the digits on from the checkpoint and kills them after so many steps; true when they came to their end. */
 function runAndKill(path: string, steps: number): Promise<boolean> {
   const program = fileURLToPath(new URL('digits.test.fixture.js', import.meta.url));
-  const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'pipe'] });
   let seen = 0;
+  let complaint = '';
+  child.stderr.on('data', (text: Buffer) => {
+    complaint += text;
+  });
   child.stdout.on('data', (lines: Buffer) => {
     seen += lines.toString().split('\n').length - 1;
     if (seen >= steps) child.kill('SIGKILL');
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', (code, signal) => {
+    child.on('close', (code, signal) => {
       if (signal === 'SIGKILL') resolve(false);
       else if (code === 0) resolve(true);
-      else reject(new Error(`the run ended with ${code ?? signal}`));
+      else reject(new Error(`the run ended with ${code ?? signal}: ${complaint}`));
     });
   });
 }

@@ -65,8 +65,7 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
       `The model has ${network.inputs.size} inputs (${[...network.inputs.keys()].join(', ')}), but a classifier of images has one.`,
     );
   const scale = scaleOf(network.graph);
-  const [[input, whole]] = network.inputs;
-  const shape = whole.slice(-3);
+  const [[input, shape]] = network.inputs;
   const inference = network.inference({ batch });
   const [[output, outputShape]] = inference.outputs;
   const classes = sizeOf(outputShape);
