@@ -32,7 +32,7 @@ export interface TrainOptions {
   dropLast?: boolean;
   /** Instead of the data set's own augmentation for training. */
   augment?: Augmentation;
-  /** Images in a run of the evaluation; default 256. */
+  /** Images in a run of the evaluation; default 0: as many as are trained on together, but 16 to 256. */
   evaluationBatch?: number;
   /** Most bytes of activations; default what the machine has. */
   memory?: number;
@@ -100,7 +100,7 @@ const rules = {
   seed: whole(0),
   labelSmoothing: fraction(0),
   dropLast: flag(false),
-  evaluationBatch: whole(1, 256),
+  evaluationBatch: whole(0, 0),
 };
 
 /** The options that are plain numbers and flags, none left out. */

@@ -48,11 +48,12 @@ export async function openRun(given: TrainOptions): Promise<Run> {
 
   const opened: { close(): void }[] = [];
   try {
-    const evaluator = openEvaluator(network, options.evaluationBatch);
-    opened.push(evaluator);
-    for (const split of splitsOf(options)) if (split) evaluator.check(split);
     const training = network.training({ batch, optimizer: optimizer.kind, labelSmoothing, memory, seed });
     opened.push(training);
+    const together = Math.max(16, Math.min(256, training.microBatch));
+    const evaluator = openEvaluator(network, options.evaluationBatch || together);
+    opened.push(evaluator);
+    for (const split of splitsOf(options)) if (split) evaluator.check(split);
     const now = performance.now();
     const run: Run = {
       ...{ options, network, training, evaluator, seed, optimizer, schedule, steps },
