@@ -1,0 +1,63 @@
+/**
+ * espalier's dense train step, timed on demand: the same conversation as peers/step.py has.
+ *
+ *     node bench/step.mjs --net resnet20 [--batch 128] [--engine native|wasm] [--threads 2]
+ *
+ * Answers on standard output, a JSON line each: {"ready": …} once the network stands, then for every line "step" on
+ * standard input one whole train step (inputs written, forward, loss, backward, SGD update) on synthetic CIFAR-shaped
+ * data: {"ms": …, "loss": …}; for a line "profile" the nanoseconds spent so far by kernel, summed over threads:
+ * {"profile": {…}}. Between steps its threads sleep; it ends with its input.
+ */
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { UserError } from '../dist/base/errors.js';
+import { integer, normal, random } from '../dist/base/random.js';
+import { loadNetwork, openMachine } from '../dist/engine/index.js';
+import { buildNetwork } from '../dist/nn/index.js';
+
+const IMAGE = [3, 32, 32];
+const CLASSES = 10;
+/** What peers/step.py trains with. */
+const UPDATE = { learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4 };
+
+const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+
+async function serve({ net, batch, engine, threads }) {
+  const machine = await openMachine({ engine, threads });
+  const graph = buildNetwork(net, { shape: IMAGE, classes: CLASSES, seed: 1 });
+  const training = loadNetwork(graph, { machine }).training({ batch, optimizer: 'sgd' });
+  const draws = random(1, 'bench');
+  const images = Float32Array.from({ length: batch * IMAGE.reduce((a, b) => a * b) }, () => normal(draws));
+  const labels = Int32Array.from({ length: batch }, () => integer(draws, CLASSES));
+  const { microBatch, peakBytes } = training;
+  say({ ready: net, engine: machine.description, threads: machine.threads, batch, microBatch, peakBytes });
+
+  let steps = 0;
+  for await (const request of createInterface({ input: process.stdin })) {
+    if (request === 'profile') {
+      say({ profile: Object.fromEntries(training.profile()) });
+      continue;
+    }
+    if (request !== 'step') throw new UserError(`step.mjs: expected "step" or "profile", got "${request}"`);
+    const start = performance.now();
+    const { loss } = await training.gradients(images, labels, batch, steps++);
+    await training.update(UPDATE);
+    say({ ms: performance.now() - start, loss });
+  }
+  await machine.close();
+}
+
+const { values } = parseArgs({
+  options: {
+    net: { type: 'string' },
+    batch: { type: 'string', default: '128' },
+    engine: { type: 'string' },
+    threads: { type: 'string', default: '2' },
+  },
+});
+try {
+  await serve({ ...values, batch: Number(values.batch), threads: Number(values.threads) });
+} catch (error) {
+  process.stderr.write(`${error instanceof UserError ? error.message : error.stack}\n`);
+  process.exit(1);
+}
