@@ -59,9 +59,8 @@ export interface Bar {
   group: string;
 }
 
-/** Horizontal bars from 0 to 100 %, in the order given. */
-export function drawBars(bars: Bar[], label: string): string {
-  const groups = [...new Set(bars.map(({ group }) => group))];
+/** Horizontal bars from 0 to 100 %, in the order given, a colour for each group. */
+export function drawBars(bars: Bar[], groups: readonly string[], label: string): string {
   const longest = Math.max(...bars.map(({ name }) => name.length));
   return draw({
     height: 46 + 17 * bars.length,

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
-import type { Change, MetricsLine, RunFolder, Summary } from '../runs/index.js';
+import { byReason, type Change, type MetricsLine, type RunFolder, type Summary } from '../runs/index.js';
 import { drawBars, drawCurves, type Point } from './charts.js';
 import { STYLE } from './style.js';
 import { bytes, count, duration, large, percent } from './words.js';
@@ -30,7 +30,8 @@ export async function writeReport(folder: RunFolder): Promise<void> {
 export function renderReport(summary: Summary, metrics: readonly MetricsLine[], recipe: object): string {
   const epochs = metrics.filter((line): line is Epoch => line.kind === 'epoch');
   const masks = metrics.filter((line): line is Masks => line.kind === 'masks');
-  const title = `${summary.command === 'prune' ? `${summary.method} ` : ''}${nameOf(summary.model)} on ${summary.data}`;
+  const { method } = summary;
+  const title = `${nameOf(summary.model)}${method ? ` pruned by ${method}` : ''} on ${summary.data}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +50,7 @@ export function renderReport(summary: Summary, metrics: readonly MetricsLine[], 
 ${chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' }))}
 ${chart('Accuracy', drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }))}
 ${masks.length > 1 ? chart('Sparsity', drawCurves(sparsityCurves(masks))) : ''}
-${chart('Density per layer', drawBars(densityBars(summary), 'weights kept, %'))}
+${summary.sparsity.after > 0 ? chart('Density per layer', drawBars(densityBars(summary), ['prunable', 'spared'], 'weights kept, %')) : ''}
 </section>
 <section><h2>What counts</h2>${layerTable(summary)}</section>
 <section><h2>What is not pruned, and why</h2>${unprunedTable(summary)}</section>
@@ -96,7 +97,7 @@ const densityBars = ({ prunable }: Summary) =>
   prunable.layers.map(({ name, density, spared }) => ({
     name,
     value: density,
-    group: spared ? 'spared' : 'pruned',
+    group: spared ? 'spared' : 'prunable',
   }));
 
 /** The rows of a summary that people compare. */
@@ -158,9 +159,9 @@ function layerTable({ prunable }: Summary): string {
 
 function unprunedTable({ unpruned }: Summary): string {
   if (unpruned.length === 0) return '<p>Everything that is learnt counts above.</p>';
-  const body = unpruned.map(
-    ({ name, size, reason: why }) =>
-      `<tr><th>${html(name)}</th><td>${count(size)}</td><td class="text">${html(why)}</td></tr>`,
+  const body = byReason(unpruned).map(
+    ({ reason: why, names, size }) =>
+      `<tr><th class="text">${html(why)}</th><td>${count(size)}</td><td class="text"><details><summary>${count(names.length)}</summary>${names.map(html).join('<br>')}</details></td></tr>`,
   );
-  return `<table><thead><tr><th>tensor</th><th>elements</th><th class="text">reason</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+  return `<table><thead><tr><th class="text">reason</th><th>elements</th><th class="text">tensors</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
 }

@@ -98,7 +98,7 @@ async function enter(model: string, options: BenchOptions, machine: Machine): Pr
         ]
       : [];
   const engine = { run: inference.run, close: async () => network.close() };
-  const file = isPath(model) ? await openSession(model, graph, network.inputs, machine.threads) : undefined;
+  const file = isPath(model) ? await openSession(model, network) : undefined;
   return [
     ...enrol(`espalier (${machine.description})`, engine),
     ...enrol((await onnxruntimeName()) ?? '', file),

@@ -86,7 +86,7 @@ async function checkExport(path: string, graph: Graph, options: ExportOptions): 
   const batch = fixedBatch(graph) ?? SAMPLES;
   const network = loadNetwork(graph, { machine, inputShapes });
   const inference = network.inference({ batch });
-  const session = await openSession(path, graph, network.inputs, machine.threads);
+  const session = await openSession(path, network);
   try {
     if (!session) return { samples: 0, error: 0 };
     const { images, count } = await someImages(dataset, batch);

@@ -89,3 +89,13 @@ function reasonFor({ op, name }: Node, index: number, learnt: boolean): string {
     ? `input ${index} of ${op} ${name}, which is not multiplied out`
     : `constant of ${op} ${name}`;
 }
+
+/** Tensors that pruning leaves alone, gathered by the reason why. */
+export function byReason(unpruned: Measure['unpruned']): { reason: string; names: string[]; size: number }[] {
+  const reasons = new Map<string, { names: string[]; size: number }>();
+  for (const { name, size, reason } of unpruned) {
+    const known = reasons.get(reason) ?? { names: [], size: 0 };
+    reasons.set(reason, { names: [...known.names, name], size: known.size + size });
+  }
+  return [...reasons].map(([reason, gathered]) => ({ reason, ...gathered }));
+}

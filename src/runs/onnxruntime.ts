@@ -1,6 +1,6 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
-import { availableParallelism } from 'node:os';
 import { fail } from '../base/errors.js';
+import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
 
 export interface Session {
@@ -18,28 +18,33 @@ export async function onnxruntimeName(): Promise<string | undefined> {
   return module && `onnxruntime ${module.env.versions.node ?? module.env.versions.common}`;
 }
 
+/** Shape of one sample of each input, without the batch: the last dimensions, as many as the file declares beside it. */
+const sampleShapes = ({ graph, inputs }: Network): Map<string, readonly number[]> =>
+  new Map(
+    graph.inputs.map(({ name, shape }) => {
+      const sample = inputs.get(name)!;
+      return [name, shape ? sample.slice(sample.length - shape.length + 1) : sample];
+    }),
+  );
+
 /**
- * Opens a model file in onnxruntime. `shapes` are those of one sample of each input, without the batch.
+ * Opens a model file in onnxruntime; `network` is the same model in the engine, which knows its shapes.
  * @throws UserError when onnxruntime refuses it, undefined where there is no onnxruntime.
  */
-export async function openSession(
-  path: string,
-  graph: Graph,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  threads = availableParallelism(),
-): Promise<Session | undefined> {
+export async function openSession(path: string, network: Network): Promise<Session | undefined> {
   const module = await onnxruntime();
   if (!module) return undefined;
+  const { graph, machine } = network;
+  const shapes = sampleShapes(network);
   const session = await module.InferenceSession.create(path, {
-    intraOpNumThreads: threads,
+    intraOpNumThreads: machine.threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   }).catch((error: Error) => fail(`onnxruntime refuses ${path}: ${plain(error)}`));
   return {
     async run(inputs, count) {
       const feeds = Object.entries(inputs).map(
-        ([name, data]) =>
-          [name, new module.Tensor('float32', data, [count, ...(shapes.get(name) ?? [])])] as const,
+        ([name, data]) => [name, new module.Tensor('float32', data, [count, ...shapes.get(name)!])] as const,
       );
       const answer = await session
         .run(Object.fromEntries(feeds))

@@ -10,7 +10,13 @@ import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { nearest } from '../nn/index.js';
-import { findMethod } from '../sparsity/index.js';
+import { methods } from '../sparsity/index.js';
+import {
+  type OptimizerSettings,
+  resolveOptimizer,
+  resolveSchedule,
+  type ScheduleSettings,
+} from '../train/index.js';
 import {
   benchSettings,
   dataSettings,
@@ -66,6 +72,7 @@ const defaults = {
   batch: 128,
   schedule: 'cosine',
   optimizer: 'sgd',
+  labelSmoothing: 0,
   augment: true,
   seed: 0,
 } as const;
@@ -82,27 +89,93 @@ const learningRates = {
  */
 export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
   const checked = checkSettings(command, given) as Given<'prune'>;
-  const { model, data, method, sparsity } = checked;
+  const { model, data } = checked;
   if (!model) return misuse(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return misuse('The data are missing: give --data, such as --data digits.');
-  if (command === 'prune') {
-    if (!method) return misuse('The method is missing: give --method, such as --method fggp.');
-    findMethod(method);
-    if (sparsity === undefined)
-      return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
-  }
   const optimizer = checked.optimizer ?? defaults.optimizer;
-  const lr = learningRates[command][optimizer];
-  return {
+  const recipe = {
     version,
     command,
     ...defaults,
-    lr,
+    lr: learningRates[command][optimizer],
+    ...(command === 'prune' ? methodDefaults(checked) : {}),
     ...checked,
     model: absoluteModel(model),
     data: absoluteData(data),
-  } as Recipe;
+  };
+  return inOrder(command, { ...recipe, ...trainerDefaults(recipe) }) as Recipe;
 }
+
+/** The same settings in the order of their tables, so that equal recipes are equal files. */
+function inOrder(command: RunCommand, recipe: Readonly<Record<string, unknown>>): object {
+  const names = ['version', 'command', 'model', ...Object.keys(settingsOf[command])];
+  return defined(Object.fromEntries(names.map((name) => [name, recipe[name]])));
+}
+
+/** What a method does unless told otherwise, under the names of the settings. */
+function methodDefaults({ method: name, sparsity }: Given<'prune'>): object {
+  if (!name) return misuse('The method is missing: give --method, such as --method fggp.');
+  const method = methods.find((known) => known.name === name);
+  if (!method) {
+    const known = methods.map((other) => other.name);
+    return misuse(
+      `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
+    );
+  }
+  if (sparsity === undefined)
+    return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
+  const { schedule, ...own } = method.defaults;
+  return { ...own, pruningSchedule: schedule };
+}
+
+type TrainerSettings = Pick<
+  Given<'train'>,
+  'momentum' | 'nesterov' | 'weightDecay' | 'warmup' | 'every' | 'milestones' | 'gamma'
+> &
+  Record<'optimizer' | 'schedule', string> &
+  Record<'lr' | 'epochs', number>;
+
+/** Optimiser and schedule as the trainer is told them. */
+export function trainerSettings(settings: TrainerSettings): {
+  optimizer: OptimizerSettings;
+  schedule: ScheduleSettings;
+} {
+  const { optimizer: kind, momentum, nesterov, weightDecay } = settings;
+  const { schedule, lr: learningRate, warmup, every, milestones, gamma: factor } = settings;
+  return {
+    optimizer: defined({ kind, momentum, nesterov, weightDecay }) as OptimizerSettings,
+    schedule: defined({
+      kind: schedule,
+      learningRate,
+      warmup,
+      every,
+      milestones,
+      factor,
+    }) as ScheduleSettings,
+  };
+}
+
+/** What optimiser and schedule do unless told otherwise. @throws UsageError on a setting they do not have. */
+function trainerDefaults(settings: TrainerSettings): object {
+  const trainer = trainerSettings(settings);
+  try {
+    const optimizer = Object.entries(resolveOptimizer(trainer.optimizer));
+    const { warmup, factor } = resolveSchedule(trainer.schedule, settings.epochs);
+    const own = optimizer.filter(([name]) => name in trainingSettings);
+    return defined({ ...Object.fromEntries(own), warmup, gamma: factor });
+  } catch (error) {
+    if (error instanceof UserError) return misuse(error.message);
+    throw error;
+  }
+}
+
+const defined = <T extends object>(settings: T): T =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as T;
+
+const meant = (name: string, known: string[]): string => {
+  const guess = nearest(name, known);
+  return guess ? ` (did you mean ${guess}?)` : '';
+};
 
 /**
  * The settings of a command, each of them sound by itself.
@@ -130,9 +203,8 @@ export function checkSettings(command: keyof typeof settingsOf, given: object): 
 }
 
 function unknownSetting(command: string, name: string, known: string[]): never {
-  const guess = nearest(name, known);
   return misuse(
-    `${command} has no setting ${JSON.stringify(name)}${guess ? ` (did you mean ${guess}?)` : ''}; there are ${known.join(', ')}.`,
+    `${command} has no setting ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
   );
 }
 

@@ -31,7 +31,7 @@ import { bytesOfModel, type Exported, exportModel } from './export.js';
 import { appendLine, createRun, openRun, type RunFolder, writeJson } from './folder.js';
 import { measure } from './measure.js';
 import { pruningHook } from './pruning.js';
-import { isPath, type PruneRecipe, type Recipe, resolveRecipe } from './recipe.js';
+import { isPath, type PruneRecipe, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
 import { pruningSettings } from './settings.js';
 import type { MetricsLine, Summary } from './summary.js';
 import { loadTask, openTask, type Task } from './task.js';
@@ -204,9 +204,7 @@ function metricsLines({ epochs, masks }: RunState, steps: number): MetricsLine[]
 
 /** A recipe's settings as the trainer knows them. */
 function trainOptions(recipe: Recipe, { dataset }: Task): Omit<TrainOptions, 'network'> {
-  const { epochs, batch, seed, optimizer: kind, momentum, nesterov, weightDecay, labelSmoothing } = recipe;
-  const optimizer = kind === 'sgd' ? { kind, momentum, nesterov, weightDecay } : { kind, weightDecay };
-  const { schedule, lr: learningRate, warmup, every, milestones, gamma: factor } = recipe;
+  const { epochs, batch, seed, labelSmoothing } = recipe;
   const data: TrainData = recipe.validation
     ? { ...dataset, ...splitValidation(dataset.train, recipe.validation, seed) }
     : dataset;
@@ -215,8 +213,7 @@ function trainOptions(recipe: Recipe, { dataset }: Task): Omit<TrainOptions, 'ne
     epochs,
     batch,
     seed,
-    optimizer,
-    schedule: { kind: schedule, learningRate, warmup, every, milestones, factor },
+    ...trainerSettings(recipe),
     labelSmoothing,
     augment: recipe.augment ? undefined : dataset.augment.test,
   };

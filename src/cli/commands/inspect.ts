@@ -1,7 +1,7 @@
 /** inspect: what is in a model. */
 import type { Command } from 'commander';
 import { bytes, count, large, percent } from '../../report/index.js';
-import { type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
+import { byReason, type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
 import { define, modelOf } from '../define.js';
 import { left, right, table } from '../table.js';
 
@@ -69,14 +69,9 @@ function totals(model: Inspection): string {
 }
 
 function unpruned({ unpruned: values }: Inspection): string {
-  const reasons = new Map<string, { tensors: number; size: number; example: string }>();
-  for (const { name, size, reason } of values) {
-    const known = reasons.get(reason) ?? { tensors: 0, size: 0, example: name };
-    reasons.set(reason, { ...known, tensors: known.tensors + 1, size: known.size + size });
-  }
-  if (reasons.size === 0) return '';
-  const rows = [...reasons].map(([reason, { tensors, size, example }]) => [
-    tensors === 1 ? example : `${example} and ${tensors - 1} more`,
+  if (values.length === 0) return '';
+  const rows = byReason(values).map(({ reason, names: [first, ...more], size }) => [
+    more.length ? `${first} and ${more.length} more` : first,
     count(size),
     reason,
   ]);
