@@ -57,13 +57,17 @@ export function call(f: FunctionName, ...of: Expression[]): Expression {
   if (f === 'mul' && b === -1) return call('neg', a);
   if (f === 'mul' && a === -1) return call('neg', b);
   if (f === 'div' && a === 0) return 0;
-  if (f === 'div' && typeof b === 'number') return call('mul', a, 1 / b);
+  if (f === 'div' && typeof b === 'number' && isPowerOfTwo(b)) return call('mul', a, 1 / b);
   if (f === 'pow' && b === 1) return a;
   if (f === 'pow' && b === 2) return call('mul', a, a);
   if (f === 'pow' && b === 0.5) return call('sqrt', a);
   if (f === 'choose' && typeof a === 'number') return a !== 0 ? b : c;
   return { f, of };
 }
+
+/** Whether dividing by a number and multiplying by its inverse are the same to the bit. */
+const isPowerOfTwo = (x: number): boolean =>
+  Number.isInteger(Math.log2(Math.abs(x))) && Math.abs(Math.log2(Math.abs(x))) < 126;
 
 /** The value of one function at numbers, in float64. */
 export function apply(f: FunctionName, [a, b, c]: readonly number[]): number {
