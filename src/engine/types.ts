@@ -60,8 +60,13 @@ export type OptimizerKind = 'sgd' | 'adam' | 'adamw';
 export interface TrainingOptions {
   /** Samples of one step. Where they do not fit in memory they are split and their gradients accumulated. */
   batch: number;
-  optimizer: OptimizerKind;
+  /** One optimiser for all parameters, or a choice for each. */
+  optimizer: OptimizerKind | ((parameter: Parameter) => OptimizerKind);
+  /** What is minimised: softmax cross-entropy with the labels, or the sum of all outputs (SynFlow). Default cross-entropy. */
+  loss?: 'cross-entropy' | 'sum';
   labelSmoothing?: number;
+  /** Gradients are the mean over so many passes with fresh random numbers (ProbMask). Default 1. */
+  samples?: number;
   /** Parameters that are trained; default all learnt ones. */
   trained?: (parameter: Parameter) => boolean;
   /** Most bytes of activations; default what the machine has. */
@@ -80,6 +85,8 @@ export interface UpdateOptions {
   beta2?: number;
   epsilon?: number;
   step?: number;
+  /** Factor on the gradients: min(1, limit / (norm + 1e-6)) clips their norm. Default 1. */
+  gradientScale?: number;
 }
 
 export interface Training {
@@ -100,8 +107,13 @@ export interface Training {
     count: number,
     step: number,
   ): Promise<{ loss: number; correct: number }>;
-  /** One optimiser step on every trained parameter; masked weights and their state become exactly 0. */
-  update(options: UpdateOptions): Promise<void>;
+  /**
+   * One optimiser step on every parameter that is trained by `kind` (default: on all, where all are trained by one kind);
+   * masked weights and their state become exactly 0.
+   */
+  update(options: UpdateOptions, kind?: OptimizerKind): Promise<void>;
+  /** The Euclidean norm of all gradients together, those of masked weights included. */
+  gradientNorm(): Promise<number>;
   /** Where the last steps' time went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */
   profile(): ReadonlyMap<string, number>;
   close(): void;

@@ -3,7 +3,7 @@ import type { Machine } from './machine.js';
 import type { OptimizerKind, Parameter, Training, UpdateOptions } from './types.js';
 
 const UPDATE_RUN = 8192;
-const HYPER = 8;
+const HYPER = 16;
 
 interface Slot {
   gradient: Float32Array;
@@ -12,66 +12,132 @@ interface Slot {
   mask: Float32Array;
 }
 
+type Trained = Parameter & { line: number };
+
 export interface Updater {
   slots: ReadonlyMap<string, Slot>;
   step: Training['update'];
-  /** Sums of the gradients of a batch's parts. */
-  sums(): { add(first: boolean): Promise<void>; finish(): void; close(): void };
+  norm: Training['gradientNorm'];
+  /** Sums of the gradients of several passes: `finish` leaves their sum times `factor` in the gradients. */
+  sums(): { add(first: boolean): Promise<void>; finish(factor: number): void; close(): void };
   close(): void;
 }
 
-/** Allocates what training keeps for each parameter and compiles the update. */
+/** Allocates what training keeps for each parameter and compiles the updates. */
 export function updater(
   machine: Machine,
-  parameters: readonly (Parameter & { line: number })[],
-  kind: OptimizerKind,
+  parameters: readonly Trained[],
+  kindOf: (parameter: Parameter) => OptimizerKind,
 ): Updater {
-  const lines: number[] = [];
-  const take = (length: number): number => {
-    const line = machine.allocate(Math.max(1, length) * 4);
-    lines.push(line);
-    return line;
+  const memory = arena(machine);
+  const slots = new Map(parameters.map((p) => [p.name, slot(machine, memory.take, p, kindOf(p))]));
+  const kinds = new Map<OptimizerKind, Trained[]>();
+  for (const p of parameters) kinds.set(kindOf(p), [...(kinds.get(kindOf(p)) ?? []), p]);
+  const programs = new Map(
+    [...kinds].map(([kind, own]) => [kind, optimizer(machine, memory.take, kind, own, slots)]),
+  );
+  const norm = normOf(machine, memory.take, [...slots.values()]);
+  return {
+    slots,
+    norm,
+    async step(options, kind) {
+      if (kind === undefined && programs.size > 1) throw new Error('Several optimisers: say which one steps');
+      for (const [own, run] of programs) if (kind === undefined || own === kind) await run(options);
+    },
+    sums: () => sums(machine, [...slots.values()]),
+    close: memory.free,
   };
-  const hyper = take(HYPER);
-  const slots = new Map<string, Slot>();
-  const words: number[][] = [];
-  const moments = kind === 'sgd' ? 1 : 2;
-  for (const { name, weight, line } of parameters) {
-    const gradientLine = take(weight.length);
-    const stateLines = Array.from({ length: moments }, () => take(weight.length));
-    const maskLine = take(weight.length);
-    const view = (line: number) => machine.floats(line, weight.length);
-    slots.set(name, {
-      gradient: view(gradientLine),
-      gradientLine,
-      state: stateLines.map(view),
-      mask: view(maskLine).fill(1),
-    });
-    words.push([line, gradientLine, stateLines[0], stateLines[1] ?? 0, maskLine, hyper, weight.length]);
-  }
-  const program = independent(machine, take, kind === 'sgd' ? 'sgd' : 'adam', words, 6);
-  const step = async (o: UpdateOptions) => {
-    machine.floats(hyper, HYPER).set(kind === 'sgd' ? sgdNumbers(o) : adamNumbers(o, kind === 'adamw'));
-    await machine.run(program);
-  };
-  const close = () => {
-    for (const line of lines) machine.free(line);
-  };
-  return { slots, step, close, sums: () => sums(machine, [...slots.values()]) };
 }
 
-const sgdNumbers = (o: UpdateOptions) => [o.learningRate, o.weightDecay, o.momentum ?? 0, o.nesterov ? 1 : 0];
+/** Blocks that are freed together. */
+function arena(machine: Machine) {
+  const lines: number[] = [];
+  return {
+    take(length: number): number {
+      const line = machine.allocate(Math.max(1, length) * 4);
+      lines.push(line);
+      return line;
+    },
+    free() {
+      for (const line of lines.splice(0)) machine.free(line);
+    },
+  };
+}
+
+type Take = (length: number) => number;
+
+function slot(machine: Machine, take: Take, { weight }: Trained, kind: OptimizerKind) {
+  const { length } = weight;
+  const view = (line: number) => machine.floats(line, length);
+  const gradientLine = take(length);
+  const stateLines = Array.from({ length: kind === 'sgd' ? 1 : 2 }, () => take(length));
+  const maskLine = take(length);
+  return {
+    ...{ gradient: view(gradientLine), gradientLine, state: stateLines.map(view), stateLines },
+    ...{ mask: view(maskLine).fill(1), maskLine },
+  };
+}
+
+function optimizer(
+  machine: Machine,
+  take: Take,
+  kind: OptimizerKind,
+  parameters: readonly Trained[],
+  slots: ReadonlyMap<string, ReturnType<typeof slot>>,
+): (options: UpdateOptions) => Promise<void> {
+  const hyper = take(HYPER);
+  const calls = parameters.map(({ name, weight, line }) => {
+    const { gradientLine, stateLines, maskLine } = slots.get(name)!;
+    return [line, gradientLine, stateLines[0], stateLines[1] ?? 0, maskLine, hyper, weight.length];
+  });
+  const program = independent(machine, take, kind === 'sgd' ? 'sgd' : 'adam', calls, 6);
+  return async (options) => {
+    const numbers = kind === 'sgd' ? sgdNumbers(options) : adamNumbers(options, kind === 'adamw');
+    machine.floats(hyper, HYPER).set(numbers);
+    await machine.run(program);
+  };
+}
+
+function normOf(machine: Machine, take: Take, slots: readonly Slot[]): () => Promise<number> {
+  const runs = slots.map(({ gradient }) => Math.ceil(gradient.length / UPDATE_RUN));
+  const lines = runs.map((n) => take(2 * n));
+  const calls = slots.map((s, i) => [s.gradientLine, lines[i], s.gradient.length]);
+  const program = independent(machine, take, 'square_sum', calls, 2);
+  return async () => {
+    await machine.run(program);
+    let total = 0;
+    for (const [i, line] of lines.entries()) for (const x of machine.doubles(line, runs[i])) total += x;
+    return Math.sqrt(total);
+  };
+}
+
+const sgdNumbers = (o: UpdateOptions) => [
+  o.learningRate,
+  o.weightDecay,
+  o.momentum ?? 0,
+  o.nesterov ? 1 : 0,
+  o.gradientScale ?? 1,
+];
 
 function adamNumbers(o: UpdateOptions, decoupled: boolean): number[] {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, step = 1 } = o;
   const corrections = [1 - beta1 ** step, Math.sqrt(1 - beta2 ** step)];
-  return [o.learningRate, o.weightDecay, beta1, beta2, epsilon, ...corrections, decoupled ? 1 : 0];
+  return [
+    o.learningRate,
+    o.weightDecay,
+    beta1,
+    beta2,
+    epsilon,
+    ...corrections,
+    decoupled ? 1 : 0,
+    o.gradientScale ?? 1,
+  ];
 }
 
 /** A program of one kernel over many arrays, none depending on another; `length` is the place of the length in its words. */
 function independent(
   machine: Machine,
-  take: (length: number) => number,
+  take: Take,
   kernel: string,
   calls: readonly number[][],
   length: number,
@@ -86,31 +152,22 @@ function independent(
 }
 
 function sums(machine: Machine, slots: readonly Slot[]): ReturnType<Updater['sums']> {
-  const lines: number[] = [];
-  const take = (length: number): number => {
-    const line = machine.allocate(Math.max(1, length) * 4);
-    lines.push(line);
-    return line;
-  };
+  const { take, free } = arena(machine);
   const totals = slots.map((s) => take(s.gradient.length));
-  const program = independent(
-    machine,
-    take,
-    'accumulate',
-    slots.map((s, i) => [totals[i], s.gradientLine, s.gradient.length]),
-    2,
-  );
+  const calls = slots.map((s, i) => [totals[i], s.gradientLine, s.gradient.length]);
+  const program = independent(machine, take, 'accumulate', calls, 2);
   const views = slots.map((s, i) => machine.floats(totals[i], s.gradient.length));
   return {
     async add(first) {
       if (first) for (const view of views) view.fill(0);
       await machine.run(program);
     },
-    finish() {
-      for (const [i, slot] of slots.entries()) slot.gradient.set(views[i]);
+    finish(factor) {
+      for (const [i, { gradient }] of slots.entries()) {
+        gradient.set(views[i]);
+        if (factor !== 1) for (let k = 0; k < gradient.length; k++) gradient[k] *= factor;
+      }
     },
-    close() {
-      for (const line of lines) machine.free(line);
-    },
+    close: free,
   };
 }

@@ -84,7 +84,7 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
   reshape: (t, node, dy) => [t.emit('reshape', [dy], { shape: t.type(node.inputs[0]).shape })[0]],
   transpose(t, node, dy) {
     const order: number[] = [];
-    node.options.order.forEach((from, to) => (order[from] = to));
+    for (const [to, from] of node.options.order.entries()) order[from] = to;
     return [t.emit('transpose', [dy], { order })[0]];
   },
   slice(t, node, dy) {

@@ -25,7 +25,7 @@ export interface Expanded {
   learnt: Map<string, Node>;
   /** The learnt ones that pruning may set to zero. */
   prunable: Map<string, Node>;
-  /** Initialisers a training step changes without a gradient: running statistics. */
+  /** Initialisers that change without a gradient: running statistics, masks. */
   state: Set<string>;
 }
 
@@ -108,8 +108,9 @@ function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> 
     };
     mark(operator.learnt, learnt);
     mark(operator.prunable, prunable);
-    if (node.op !== 'BatchNormalization') continue;
-    for (const name of node.inputs.slice(3, 5)) if (graph.initializers.has(name)) state.add(name);
+    for (const index of operator.state ?? []) {
+      if (graph.initializers.has(node.inputs[index])) state.add(node.inputs[index]);
+    }
   }
   for (const name of state) learnt.delete(name);
   return { learnt, prunable, state };

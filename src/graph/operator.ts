@@ -31,6 +31,8 @@ export interface Operator {
   learnable?(shape: readonly number[]): boolean;
   /** Which of `learnt` are weights that pruning may set to zero, e.g. Conv's [1]. */
   prunable?: readonly number[];
+  /** Which inputs a run changes without a gradient when they are initialisers: BatchNorm's running statistics. */
+  state?: readonly number[];
   /**
    * Emits core operators for the node and returns the names of its outputs, in order. `inputs` are the names of the
    * node's inputs in the core graph ('' where absent). Absent for operators that only exist on constants.

@@ -132,6 +132,7 @@ export function linearNetwork(seed = 1): LinearNetwork {
         slots,
         gradients,
         update,
+        gradientNorm: async () => 0,
         profile: () => new Map(),
         close,
       };

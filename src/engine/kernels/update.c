@@ -17,12 +17,12 @@ INLINE vec flushed(vec x) { return choose(vabs(x) < splat(TINY), splat(0), x); }
 
 /*
  * Stochastic gradient descent as PyTorch has it: g ← g + λw, v ← µv + g, w ← w − η(v, or with Nesterov g + µv).
- * hyper: η, λ, µ, Nesterov (0 or 1).
+ * hyper: η, λ, µ, Nesterov (0 or 1), factor on the gradient.
  */
 static void sgd(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
   EACH_ELEMENT {
-    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) + weight * hyper[1];
+    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) * hyper[4] + weight * hyper[1];
     vec velocity = flushed((load(v + i) * hyper[2] + gradient) * keep);
     vec step = hyper[3] != 0 ? gradient + velocity * hyper[2] : velocity;
     store(w + i, (weight - step * hyper[0]) * keep);
@@ -32,13 +32,14 @@ static void sgd(const int32_t *a, char *base, int item, int thread) {
 
 /*
  * Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019) as PyTorch has them.
- * hyper: η, λ, β1, β2, ε, 1−β1^t, √(1−β2^t), decoupled (0: λw joins the gradient; 1: w shrinks by ηλ).
+ * hyper: η, λ, β1, β2, ε, 1−β1^t, √(1−β2^t), decoupled (0: λw joins the gradient; 1: w shrinks by ηλ),
+ * factor on the gradient.
  */
 static void adam(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
   float *second = at(base, a[3]);
   EACH_ELEMENT {
-    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i);
+    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) * hyper[8];
     if (hyper[7] != 0) weight = weight * (1 - hyper[0] * hyper[1]);
     else gradient += weight * hyper[1];
     vec m = flushed((load(v + i) * hyper[2] + gradient * (1 - hyper[2])) * keep);
@@ -57,4 +58,14 @@ static void accumulate(const int32_t *a, char *base, int item, int thread) {
   const float *g = at(base, a[1]);
   int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[2] ? from + UPDATE_RUN : a[2];
   for (int64_t i = from; i < to; i += VL) store(sum + i, load(sum + i) + load(g + i));
+}
+
+/* Σ x² of each run of UPDATE_RUN elements, in double precision. args: x, sums (lines; sums are doubles), elements. */
+static void square_sum(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const float *x = at(base, a[0]);
+  double *sums = (double *)at(base, a[1]), total = 0;
+  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[2] ? from + UPDATE_RUN : a[2];
+  for (int64_t i = from; i < to; i++) total += (double)x[i] * x[i];
+  sums[item] = total;
 }

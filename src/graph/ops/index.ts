@@ -7,6 +7,7 @@ import { convOperators } from './conv.js';
 import { dropoutOperators } from './dropout.js';
 import { elementwiseOperators } from './elementwise.js';
 import { gatherOperators } from './gather.js';
+import { maskOperators } from './masks.js';
 import { matmulOperators } from './matmul.js';
 import { normOperators } from './norm.js';
 import { poolOperators } from './pool.js';
@@ -50,6 +51,7 @@ const fallback = 'simplify the model, or cut it off before this node';
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
+  if (node.domain === 'espalier') return maskOperators[node.op];
   return node.domain === '' || node.domain === 'ai.onnx' ? operators.get(node.op) : undefined;
 }
 

@@ -63,6 +63,7 @@ function byBatch(site: Site, inputs: readonly string[], b: Build): string {
 /** Further outputs are the running statistics, which training updates in place. */
 const batchNorm: Operator = define({
   learnt: [1, 2],
+  state: [3, 4],
   dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
   expand(site, inputs, b) {
     if (

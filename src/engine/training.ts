@@ -1,0 +1,171 @@
+/** The training step as two programs: forward, loss and backward; and the update. */
+import { totalmem } from 'node:os';
+import { fail } from '../base/errors.js';
+import { differentiate } from '../graph/differentiate.js';
+import type { Expanded } from '../graph/expand.js';
+import { call, input } from '../graph/expression.js';
+import type { Tape } from '../graph/tape.js';
+import type { Graph } from '../onnx/model.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { compile, type Program } from './compile.js';
+import { writeInput } from './input.js';
+import { type Place, wholePlace } from './lowering/place.js';
+import type { Machine } from './machine.js';
+import type { Parameter, Training, TrainingOptions } from './types.js';
+import { type Updater, updater } from './update.js';
+
+const LANES = 16;
+/** Share of the machine's memory that activations may take. */
+const MEMORY_SHARE = 0.7;
+const WASM_MEMORY = 3.5e9;
+/** Passes that one step may consist of, each with random numbers of its own. */
+const MOST_PASSES = 4096;
+
+/** A network's weights and how the training step reads it. */
+export interface TrainedNetwork {
+  graph: Graph;
+  model: Expanded;
+  machine: Machine;
+  places: ReadonlyMap<string, Place>;
+  parameters: ReadonlyMap<string, Parameter>;
+}
+
+/**
+ * Compiles the training step; see {@link Training}.
+ * @throws UserError for a model of several inputs or outputs, and where memory does not suffice.
+ */
+export function training(network: TrainedNetwork, o: TrainingOptions): Training {
+  const { graph, model, machine, places, parameters } = network;
+  if (graph.inputs.length !== 1 || graph.outputs.length !== 1) {
+    fail(
+      `Training needs a model with one input and one output; this one has ${graph.inputs.length} and ${graph.outputs.length}.`,
+    );
+  }
+  const trained = [...parameters.values()]
+    .filter(o.trained ?? (() => true))
+    .map((p) => ({ ...p, line: places.get(p.name)!.buffer.fixed! }));
+  const { optimizer } = o;
+  const update = updater(machine, trained, typeof optimizer === 'string' ? () => optimizer : optimizer);
+  const { tape } = model;
+  const image = graph.inputs[0].name;
+  const logits = model.values.get(graph.outputs[0].name)!;
+  const labels = tape.declare('labels#', { dtype: 'float32', shape: [1], laned: true });
+  const { loss, correct, seed, backwardFrom } = lossOf(tape, logits, labels, o);
+  const names = trained.map((p) => p.name);
+  const destined = destinations(tape, differentiate(tape, new Map([[logits, seed]]), names), update);
+  const memory =
+    o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
+  const outputs = correct === undefined ? [loss] : [loss, correct];
+  const options = { machine, tape, outputs, inputs: [image, labels], places, destined, backwardFrom, memory };
+  const program = largest(o.batch, (batch) => compile({ ...options, batch }), memory, update.close);
+  const part = program.batch;
+  const samples = o.samples ?? 1;
+  const sums = part < o.batch || samples > 1 ? update.sums() : undefined;
+  const size = sizeOf(tape.type(image).shape);
+
+  const pass = async (
+    images: Float32Array,
+    answers: Int32Array,
+    from: number,
+    count: number,
+    number: number,
+  ) => {
+    const n = Math.min(part, count - from);
+    const own = n === count ? images : images.subarray(from * size, (from + n) * size);
+    writeInput(program, image, own, n, size, part);
+    program.write(labels, answers.subarray(from, from + n), n);
+    await program.run(n, { whole: count, seed: o.seed ?? 0, step: number });
+    return {
+      loss: program.read(loss, n)[0],
+      correct: correct === undefined ? 0 : program.read(correct, n)[0],
+    };
+  };
+  return {
+    batch: o.batch,
+    microBatch: part,
+    peakBytes: program.peakBytes,
+    slots: update.slots,
+    async gradients(images, answers, count, step) {
+      const total = { loss: 0, correct: 0 };
+      let passes = 0;
+      for (let sample = 0; sample < samples; sample++) {
+        for (let from = 0; from < count; from += part) {
+          const result = await pass(images, answers, from, count, step * MOST_PASSES + passes);
+          await sums?.add(passes++ === 0);
+          total.loss += result.loss / samples;
+          total.correct += result.correct / samples;
+        }
+      }
+      sums?.finish(1 / samples);
+      return total;
+    },
+    update: update.step,
+    gradientNorm: update.norm,
+    profile: program.profile,
+    close() {
+      program.close();
+      sums?.close();
+      update.close();
+    },
+  };
+}
+
+interface Loss {
+  loss: string;
+  correct?: string;
+  /** ∂loss/∂logits. */
+  seed: string;
+  backwardFrom: number;
+}
+
+function lossOf(tape: Tape, logits: string, labels: string, o: TrainingOptions): Loss {
+  const backwardFrom = tape.nodes.length;
+  if (o.loss === 'sum') {
+    const axes = tape.type(logits).shape.map((_, i) => i);
+    const [loss] = tape.emit('reduce', [logits], { how: 'sum', axes, across: true });
+    const [seed] = tape.emit('elementwise', [logits], { expression: call('equal', input(0), input(0)) });
+    return { loss, seed, backwardFrom };
+  }
+  const [loss, correct, seed] = tape.emit('crossEntropy', [logits, labels], {
+    smoothing: o.labelSmoothing ?? 0,
+  });
+  return { loss, correct, seed, backwardFrom };
+}
+
+/** Where each gradient goes: its parameter's slot. Two parameters of one sum have one gradient; each gets a value of its own. */
+function destinations(
+  tape: Tape,
+  gradients: ReadonlyMap<string, string>,
+  update: Updater,
+): Map<string, Place> {
+  const destined = new Map<string, Place>();
+  for (const [name, value] of gradients) {
+    const slot = update.slots.get(name)!;
+    const { shape } = tape.type(value);
+    const core = destined.has(value) ? tape.emit('reshape', [value], { shape })[0] : value;
+    destined.set(
+      core,
+      wholePlace({ laned: false, size: slot.gradient.length, fixed: slot.gradientLine }, shape),
+    );
+  }
+  return destined;
+}
+
+/** The program for the most samples that fit in memory: the batch, or halves of it again and again. */
+function largest(
+  batch: number,
+  make: (batch: number) => Program | undefined,
+  limit: number,
+  giveUp: () => void,
+): Program {
+  for (let part = batch; ; part = Math.ceil(part / 2 / LANES) * LANES) {
+    const program = make(part);
+    if (program) return program;
+    if (part <= LANES) {
+      giveUp();
+      fail(
+        `Training this model needs more than the ${Math.round(limit / 1e6)} MB of memory there are even for ${LANES} samples; use a smaller model or input, or a machine with more memory.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Learnt masks: operators of our own that stand between a weight and the node that uses it while a network is being
+ * pruned, so that the engine needs no branch for any method. They never leave in an export.
+ *
+ * | operator | inputs | training | inference |
+ * |---|---|---|---|
+ * | ConcreteMask | w, probabilities s, temperature multiplier T, mask | w·σ((logit s + noise)·T), noise ~ Logistic(0, 1) | w·mask |
+ * | ThresholdMask | w, threshold t (a scalar) | sign(w)·relu(abs(w) − σ(t)) | the same |
+ * | ScoreMask | w, scores, mask | w·mask; the scores get ∂L/∂(w·mask)·w (straight through) | w·mask |
+ *
+ * ConcreteMask: ProbMask (Zhou et al. 2021), the binary concrete relaxation of Maddison et al. 2017. With u0, u1 uniform,
+ * −log(log(u0)/log(u1)) is the difference of two Gumbel variables. ThresholdMask: STR (Kusupati et al. 2020), g = sigmoid.
+ * ScoreMask: edge-popup (Ramanujan et al. 2020).
+ */
+import { random } from '../../base/random.js';
+import type { Build } from '../core.js';
+import { call, type Expression, input } from '../expression.js';
+import { type Operator, required, type Site } from '../operator.js';
+import { define } from './define.js';
+import { pointwise } from './emit.js';
+
+/** Keeps logarithms finite at probabilities of exactly 0 and 1. */
+const EPSILON = 1e-20;
+
+const safeLog = (x: Expression) => call('log', call('add', x, EPSILON));
+
+/** σ((log(s+ε) − log(1−s+ε) − log(log(u0+ε)/log(u1+ε) + ε))·T) over operands s, T, u0, u1 from `first` on. */
+export function concrete(first: number): Expression {
+  const [s, T, u0, u1] = [0, 1, 2, 3].map((i) => input(first + i));
+  const noise = call('neg', safeLog(call('div', safeLog(u0), safeLog(u1))));
+  const logit = call('sub', safeLog(s), safeLog(call('sub', 1, s)));
+  return call('sigmoid', call('mul', call('add', logit, noise), T));
+}
+
+function concreteMask(site: Site, [w, s, T, mask]: readonly string[], b: Build): string[] {
+  if (!b.training) return [pointwise(b, call('mul', input(0), input(1)), [w, mask])];
+  const { shape } = required(site, 0);
+  const draw = (label: string) => {
+    const stream = random(0, 'concrete', label, site.node.name).key[0] | 0;
+    return b.emit('uniform', [], { shape, laned: false, stream })[0];
+  };
+  return [pointwise(b, call('mul', input(0), concrete(1)), [w, s, T, draw('u0'), draw('u1')])];
+}
+
+function thresholdMask(_: Site, [w, t]: readonly string[], b: Build): string[] {
+  const excess = call('relu', call('sub', call('abs', input(0)), call('sigmoid', input(1))));
+  return [pointwise(b, call('mul', call('sign', input(0)), excess), [w, t])];
+}
+
+function scoreMask(_: Site, [w, scores, mask]: readonly string[], b: Build): string[] {
+  const product = call('mul', input(0), input(1));
+  const through = (t: Build, dy: string) => [
+    pointwise(t, product, [dy, mask]),
+    undefined,
+    pointwise(t, product, [dy, w]),
+  ];
+  return b.emit('elementwise', [w, mask, scores], { expression: product }, through);
+}
+
+/** Keyed by name within the domain 'espalier'. */
+export const maskOperators: Record<string, Operator> = {
+  ConcreteMask: define({ learnt: [0, 1], prunable: [0], state: [2, 3], expand: concreteMask }),
+  ThresholdMask: define({ learnt: [0, 1], prunable: [0], expand: thresholdMask }),
+  ScoreMask: define({ learnt: [0, 1], prunable: [0], state: [2], expand: scoreMask }),
+};
