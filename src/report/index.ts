@@ -1,3 +1,14 @@
 /** Reports of runs: the public surface of this room. */
-export { renderReport, rows, writeReport } from './report.js';
+import type { RunFolder } from '../runs/index.js';
+
+export { rows } from './figures.js';
 export * from './words.js';
+
+/**
+ * Makes report.html in the folder of a finished run. The library that draws is loaded only now.
+ * @throws UserError when a file cannot be read or written.
+ */
+export async function writeReport(folder: RunFolder): Promise<void> {
+  const report = await import('./report.js');
+  await report.writeReport(folder);
+}

@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
-import { byReason, type Change, type MetricsLine, type RunFolder, type Summary } from '../runs/index.js';
+import { byReason, type MetricsLine, type RunFolder, type Summary } from '../runs/index.js';
 import { drawBars, drawCurves, type Point } from './charts.js';
+import { rows } from './figures.js';
 import { STYLE } from './style.js';
-import { bytes, count, duration, large, percent } from './words.js';
+import { count, duration, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
 type Masks = Extract<MetricsLine, { kind: 'masks' }>;
@@ -99,27 +100,6 @@ const densityBars = ({ prunable }: Summary) =>
     value: density,
     group: spared ? 'spared' : 'prunable',
   }));
-
-/** The rows of a summary that people compare. */
-export function rows(summary: Summary): { what: string; before: string; after: string; target: string }[] {
-  const row = (what: string, { before, after, target }: Change, say: (n: number) => string) => ({
-    what,
-    before: before === undefined ? '–' : say(before),
-    after: say(after),
-    target: target === undefined ? '' : say(target),
-  });
-  return [
-    row('accuracy (test)', summary.accuracy, percent),
-    row('loss (test)', summary.loss, (x) => x.toFixed(4)),
-    row('sparsity', summary.sparsity, percent),
-    row('parameters', summary.params, count),
-    row('parameters, not zero', summary.nonzero, count),
-    row('MACs', summary.macs, large),
-    row('MACs, not by zero', summary.effectiveMacs, large),
-    row('bytes', summary.bytes.raw, bytes),
-    row('bytes, gzip', summary.bytes.gzip, bytes),
-  ];
-}
 
 function figures(summary: Summary): string {
   const body = rows(summary).map(

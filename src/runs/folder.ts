@@ -4,8 +4,8 @@
  * What is there at any moment is enough to go on from: the recipe is written first, the model that training starts from
  * is kept beside the checkpoint, and the metrics follow the checkpoint when a run is resumed.
  */
-import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
 import type { Recipe } from './recipe.js';
@@ -54,11 +54,16 @@ export async function refuseOccupied(path: string): Promise<void> {
 export async function createRun(path: string, recipe: Recipe): Promise<RunFolder> {
   await refuseOccupied(path);
   const folder = runFolder(path);
-  await mkdir(join(folder.checkpoint, '..'), { recursive: true }).catch((error) =>
+  await mkdir(dirname(folder.checkpoint), { recursive: true }).catch((error) =>
     fail(`Cannot make the folder ${path}: ${reason(error)}; give another one.`),
   );
   await writeJson(folder.recipe, recipe);
   return folder;
+}
+
+/** Takes away what {@link createRun} made: the run never began. */
+export async function emptyRun({ recipe, metrics, checkpoint }: RunFolder): Promise<void> {
+  for (const path of [recipe, metrics, dirname(checkpoint)]) await rm(path, { recursive: true, force: true });
 }
 
 /** Opens the folder of a run that has begun. @throws UserError when it is not one. */

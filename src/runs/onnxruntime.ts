@@ -18,15 +18,6 @@ export async function onnxruntimeName(): Promise<string | undefined> {
   return module && `onnxruntime ${module.env.versions.node ?? module.env.versions.common}`;
 }
 
-/** Shape of one sample of each input, without the batch: the last dimensions, as many as the file declares beside it. */
-const sampleShapes = ({ graph, inputs }: Network): Map<string, readonly number[]> =>
-  new Map(
-    graph.inputs.map(({ name, shape }) => {
-      const sample = inputs.get(name)!;
-      return [name, shape ? sample.slice(sample.length - shape.length + 1) : sample];
-    }),
-  );
-
 /**
  * Opens a model file in onnxruntime; `network` is the same model in the engine, which knows its shapes.
  * @throws UserError when onnxruntime refuses it, undefined where there is no onnxruntime.
@@ -35,7 +26,6 @@ export async function openSession(path: string, network: Network): Promise<Sessi
   const module = await onnxruntime();
   if (!module) return undefined;
   const { graph, machine } = network;
-  const shapes = sampleShapes(network);
   const session = await module.InferenceSession.create(path, {
     intraOpNumThreads: machine.threads,
     interOpNumThreads: 1,
@@ -44,7 +34,8 @@ export async function openSession(path: string, network: Network): Promise<Sessi
   return {
     async run(inputs, count) {
       const feeds = Object.entries(inputs).map(
-        ([name, data]) => [name, new module.Tensor('float32', data, [count, ...shapes.get(name)!])] as const,
+        ([name, data]) =>
+          [name, new module.Tensor('float32', data, [count, ...network.inputs.get(name)!])] as const,
       );
       const answer = await session
         .run(Object.fromEntries(feeds))

@@ -28,7 +28,15 @@ import {
   withWeights,
 } from '../train/index.js';
 import { bytesOfModel, type Exported, exportModel } from './export.js';
-import { appendLine, createRun, openRun, type RunFolder, writeJson } from './folder.js';
+import {
+  appendLine,
+  createRun,
+  emptyRun,
+  openRun,
+  type RunFolder,
+  refuseOccupied,
+  writeJson,
+} from './folder.js';
 import { measure } from './measure.js';
 import { pruningHook } from './pruning.js';
 import { isPath, type PruneRecipe, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
@@ -58,13 +66,23 @@ export interface RunResult {
  * @throws UserError when the folder is not empty, or the recipe cannot be carried out.
  */
 export async function startRun(recipe: Recipe, out: string, options: RunOptions = {}): Promise<RunResult> {
+  await refuseOccupied(out);
   const task = await openTask(recipe);
   const machine = await openMachine({ threads: recipe.threads });
+  let folder: RunFolder | undefined;
+  let begun = false;
+  const onStart = (start: TrainStart) => {
+    begun = true;
+    options.onStart?.(start);
+  };
   try {
     loadTask(task, task.graph, machine).close();
-    const folder = await createRun(out, recipe);
+    folder = await createRun(out, recipe);
     await writeModel(folder.start, task.graph);
-    return await perform({ recipe, folder, task, machine, resume: false, options });
+    return await perform({ recipe, folder, task, machine, resume: false, options: { ...options, onStart } });
+  } catch (error) {
+    if (folder && !begun && !options.signal?.aborted) await emptyRun(folder);
+    throw error;
   } finally {
     await machine.close();
   }
@@ -110,6 +128,8 @@ interface Work {
 
 async function perform(work: Work): Promise<RunResult> {
   const { recipe, folder, task, machine, options } = work;
+  if (recipe.command === 'train' && measure(task.graph, task.inputShapes).sparsity > 0.01)
+    options.onNote?.('The model has zero weights, which train will fill: prune keeps them.');
   const before = isPath(recipe.model) ? await evaluateGraph(task, machine, options) : undefined;
   const network = loadTask(task, trainingGraph(task.graph), machine);
   let plan: Plan | undefined;

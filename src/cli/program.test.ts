@@ -1,0 +1,228 @@
+/** The command line as a person uses it: the program started, its output read, its folders looked into. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('./main.js', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+interface Outcome {
+  status: number | null;
+  out: string;
+  err: string;
+}
+
+/** Starts espalier in the tests' folder; `watch` sees the process and what it has said on standard error so far. */
+function espalier(
+  line: string,
+  watch: (child: ChildProcess, err: string) => void = () => {},
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (text) => {
+      out += text;
+    });
+    child.stderr.on('data', (text) => {
+      err += text;
+      watch(child, err);
+    });
+    child.on('close', (status) => resolve({ status, out, err }));
+  });
+}
+
+const tiny = 'resnet8 --width 0.25 --data digits --batch 256 --lr 0.2';
+const at = (...names: string[]): string => join(root, ...names);
+const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
+const lines = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+/** One line, of one sentence, without a stack. */
+function assertSentence({ err }: Outcome, pattern: RegExp): void {
+  assert.match(err, /^espalier: [^\n]+[.?]\n$/);
+  assert.match(err, pattern);
+}
+
+/** Every command line ends with the status and a sentence. */
+async function assertComplaints(status: number, cases: readonly [string, RegExp][]): Promise<void> {
+  for (let i = 0; i < cases.length; i += 2)
+    await Promise.all(
+      cases.slice(i, i + 2).map(async ([line, pattern]) => {
+        const outcome = await espalier(line);
+        assert.equal(outcome.status, status, `${line}: ${outcome.err}`);
+        assertSentence(outcome, pattern);
+      }),
+    );
+}
+
+/** The folder of a dense run, made once for all tests that want one. */
+let made: Promise<Outcome> | undefined;
+const dense = (): Promise<Outcome> => {
+  made ??= espalier(`train ${tiny} --epochs 4 --out dense`);
+  return made;
+};
+
+test('help and version', async () => {
+  const help = await espalier('--help');
+  assert.equal(help.status, 0);
+  for (const name of ['inspect', 'train', 'prune', 'eval', 'bench', 'data', 'resume'])
+    assert.match(help.out, new RegExp(`^  ${name} `, 'm'));
+  const prune = await espalier('prune --help');
+  assert.equal(prune.status, 0);
+  assert.match(prune.out, /--select-ratio <FRACTION>/);
+  assert.match(prune.out, /--\[no-\]spare-first/);
+  assert.match(prune.out, /Examples:\n {2}\$ espalier prune /);
+  assert.match((await espalier('--version')).out, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('a command called wrongly ends with 2 and a hint', async () => {
+  const cases: [string, RegExp][] = [
+    ['tran', /unknown command 'tran' \(did you mean train\?\)/],
+    ['train --epoch 3', /unknown option '--epoch' \(did you mean --epochs\?\)/],
+    [`train ${tiny} --epochs many --out x`, /epochs must be a whole number of at least 1, but it is "many"/],
+    [`train ${tiny}`, /folder of the run is missing: give --out/],
+  ];
+  await assertComplaints(2, cases);
+});
+
+test('what cannot be done ends with 1 and a sentence', async () => {
+  writeFileSync(at('broken.onnx'), 'this is no model');
+  await dense();
+  const cases: [string, RegExp][] = [
+    ['inspect broken.onnx', /broken\.onnx/],
+    ['inspect resnt8', /did you mean resnet8\?/],
+    ['resume nowhere', /not the folder of a run/],
+    [`train ${tiny} --out dense`, /holds a run already: go on with 'espalier resume dense'/],
+    [`train ${tiny} --out broken.onnx/run`, /broken\.onnx\/run.*: a part of the path is not a folder/],
+    [`prune ${tiny} --method fggp --sparsity 0.99 --select-ratio 0.01 --out hard`, /selectRatio of at least/],
+  ];
+  await assertComplaints(1, cases);
+  assert.ok(!existsSync(at('x')));
+  assert.deepEqual(readdirSync(at('hard')), [], 'a run that never began leaves nothing behind');
+});
+
+test('train, prune, inspect, eval and bench', async () => {
+  const trained = await dense();
+  assert.equal(trained.status, 0, trained.err);
+  assert.match(trained.out, /^accuracy \(test\) +– +\d\d\.\d\d %$/m);
+  assert.match(trained.err, /^epoch 4 {3}loss /m);
+
+  const pruned = await espalier(
+    'prune dense/model.onnx --method fggp --sparsity 0.9 --data digits --batch 128 --epochs 4 --out pruned --json --quiet',
+  );
+  assert.equal(pruned.status, 0, pruned.err);
+  assert.equal(pruned.err, '');
+  const result = JSON.parse(pruned.out);
+  const summary = json('pruned', 'summary.json');
+  assert.deepEqual({ ...summary, run: result.run }, result);
+  assert.equal(summary.sparsity.target, 0.9);
+  const count = summary.prunable.count;
+  assert.equal(summary.sparsity.after, Math.floor(count * 0.9 + 1e-6) / count);
+  assert.equal(summary.sparsity.before, 0);
+  assert.ok(summary.bytes.gzip.after < summary.bytes.gzip.before / 2);
+  assert.equal(summary.bytes.raw.after, readFileSync(at('pruned', 'model.onnx')).length);
+  assert.match(summary.export.check.by, /^onnxruntime/);
+  assert.ok(summary.export.check.error < 1e-4 && summary.export.check.samples === 8);
+  assert.deepEqual(summary.prunable.layers.filter((layer: { spared?: string }) => layer.spared).length, 1);
+  assert.deepEqual(readdirSync(at('pruned')).sort(), [
+    'checkpoint',
+    'metrics.jsonl',
+    'model.onnx',
+    'recipe.json',
+    'report.html',
+    'summary.json',
+  ]);
+  const report = readFileSync(at('pruned', 'report.html'), 'utf8');
+  assert.doesNotMatch(report, /https?:\/\/(?!www\.w3\.org)/, 'the report needs no network');
+  for (const title of ['Loss', 'Accuracy', 'Sparsity', 'Density per layer'])
+    assert.ok(report.includes(title));
+
+  const inspected = JSON.parse((await espalier('inspect pruned/model.onnx --json')).out);
+  assert.equal(inspected.sparsity, summary.sparsity.after);
+  assert.equal(inspected.prunable, count);
+  assert.ok(inspected.unpruned.every(({ reason }: { reason: string }) => reason.length > 5));
+
+  const evaluated = JSON.parse((await espalier('eval pruned/model.onnx --data digits --json')).out);
+  assert.equal(evaluated.accuracy, summary.accuracy.after);
+
+  const bench = await espalier('bench dense/model.onnx pruned/model.onnx --runs 5 --threads 1 --json');
+  const { results, notes } = JSON.parse(bench.out);
+  assert.equal(results.length, 4);
+  for (const { median, interval } of results)
+    assert.ok(0 < interval[0] && interval[0] <= median && median <= interval[1]);
+  assert.match(notes[0], /^No gain is to be expected/);
+});
+
+test('recipes: a file beneath the flags, and a run’s own to repeat it', async () => {
+  writeFileSync(
+    at('recipe.yaml'),
+    'model: resnet8\nwidth: 0.25\ndata: digits\nepochs: 3\nlr: 0.3\nbatch: 256\n',
+  );
+  const first = await espalier('train --recipe recipe.yaml --epochs 1 --seed 7 --out first');
+  assert.equal(first.status, 0, first.err);
+  const { epochs, lr, seed, momentum } = json('first', 'recipe.json');
+  assert.deepEqual({ epochs, lr, seed, momentum }, { epochs: 1, lr: 0.3, seed: 7, momentum: 0.9 });
+  const second = await espalier('train --recipe first/recipe.json --out second');
+  assert.equal(second.status, 0, second.err);
+  for (const file of ['recipe.json', 'model.onnx'])
+    assert.deepEqual(readFileSync(at('second', file)), readFileSync(at('first', file)), file);
+
+  writeFileSync(at('recipe.mjs'), "export default { model: 'resnet8', data: 'digits', epocs: 3 };");
+  const unknown = await espalier('train --recipe recipe.mjs --out third');
+  assert.equal(unknown.status, 2);
+  assertSentence(unknown, /no setting "epocs" \(did you mean epochs\?\)/);
+});
+
+const pruning = 'prune dense/model.onnx --method fggp --sparsity 0.9 --data digits --batch 64 --epochs 4';
+
+test('a run that is killed and resumed ends as if it had not been', async () => {
+  await dense();
+  const [whole, killed] = await Promise.all([
+    espalier(`${pruning} --threads 2 --out whole`),
+    espalier(`${pruning} --threads 1 --out killed`, (child, err) => {
+      if (/^epoch 2 /m.test(err)) child.kill('SIGKILL');
+    }),
+  ]);
+  assert.equal(whole.status, 0, whole.err);
+  assert.equal(killed.status, null);
+  const resumed = await espalier('resume killed');
+  assert.equal(resumed.status, 0, resumed.err);
+  assert.ok(readFileSync(at('killed', 'model.onnx')).equals(readFileSync(at('whole', 'model.onnx'))));
+  const timeless = (name: string) =>
+    lines(at(name, 'metrics.jsonl')).map((line) => ({ ...line, seconds: 0 }));
+  assert.deepEqual(timeless('killed'), timeless('whole'));
+
+  const again = await espalier('resume killed --json');
+  assert.equal(again.status, 0, again.err);
+  assert.deepEqual(JSON.parse(again.out).accuracy, json('whole', 'summary.json').accuracy);
+});
+
+test('Ctrl-C leaves a checkpoint and says how to go on', async () => {
+  await dense();
+  let sent = false;
+  const stopped = await espalier(`${pruning} --epochs 200 --out stopped`, (child, err) => {
+    if (sent || !/^epoch 1 /m.test(err)) return;
+    sent = true;
+    child.kill('SIGINT');
+  });
+  assert.equal(stopped.status, 130);
+  assert.match(stopped.err, /Stopped; go on with: espalier resume stopped\n$/);
+  assert.deepEqual(readdirSync(at('stopped')).sort(), ['checkpoint', 'metrics.jsonl', 'recipe.json']);
+});
+
+test('data: what there is, and what is missing', async () => {
+  const digits = await espalier('data digits --json');
+  assert.deepEqual(JSON.parse(digits.out).shape, [1, 8, 8]);
+  const missing = await espalier('data cifar10 --from nowhere');
+  assert.equal(missing.status, 1);
+  assertSentence(missing, /CIFAR-10/);
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MetricsLine, Summary } from '../runs/index.js';
+import { drawBars, drawCurves } from './charts.js';
+import { renderReport } from './report.js';
+import { bytes, count, duration, large, percent } from './words.js';
+
+const summary: Summary = {
+  espalier: '1.0.0',
+  command: 'prune',
+  model: '/a/b/<model>.onnx',
+  data: 'digits',
+  method: 'fggp',
+  seed: 0,
+  epochs: 2,
+  engine: 'native',
+  prunable: {
+    count: 110,
+    layers: [
+      {
+        name: 'first',
+        op: 'Conv',
+        shape: [1, 10],
+        size: 10,
+        kept: 10,
+        density: 1,
+        spared: 'first convolution',
+      },
+      { name: 'second', op: 'Gemm', shape: [10, 10], size: 100, kept: 1, density: 0.01 },
+    ],
+  },
+  unpruned: [{ name: 'bias', size: 10, reason: 'bias: one number per output' }],
+  sparsity: { before: 0, after: 0.9, target: 0.9 },
+  params: { before: 120, after: 120 },
+  nonzero: { before: 120, after: 21 },
+  macs: { before: 1000, after: 1000 },
+  effectiveMacs: { before: 1000, after: 100 },
+  bytes: { raw: { before: 500, after: 500 }, gzip: { before: 450, after: 90 } },
+  accuracy: { before: 0.9, after: 0.875 },
+  loss: { before: 0.3, after: 0.4 },
+  export: { flushed: 3, check: { by: 'onnxruntime 1.0', samples: 8, error: 1e-7 } },
+  seconds: 100,
+};
+
+const metrics: MetricsLine[] = [
+  { kind: 'masks', iteration: 0, sparsity: 0, scheduled: 1, final: false },
+  { kind: 'masks', iteration: 3, sparsity: 0.9, scheduled: 0.1, final: true },
+  {
+    kind: 'epoch',
+    epoch: 1,
+    loss: 1,
+    accuracy: 0.5,
+    learningRate: 0.1,
+    seconds: 50,
+    test: { loss: 1, accuracy: 0.4 },
+  },
+  {
+    kind: 'epoch',
+    epoch: 2,
+    loss: 0.5,
+    accuracy: 0.7,
+    learningRate: 0.1,
+    seconds: 50,
+    test: { loss: 0.4, accuracy: 0.875 },
+  },
+];
+
+test('a report is one page with figures, reasons and four charts, and loads nothing', () => {
+  const page = renderReport(summary, metrics, { seed: 0 });
+  assert.equal(page.match(/<svg[^>]*class="plot-\w+"/g)?.length, 4);
+  for (const text of ['87.50 %', 'first convolution', 'bias: one number per output', '3 sub-normal weights'])
+    assert.ok(page.includes(text), text);
+  assert.ok(page.includes('b/&lt;model&gt;.onnx pruned by fggp on digits'));
+  assert.doesNotMatch(page, /<model>|<script|<link|src=|https?:\/\/(?!www\.w3\.org)/);
+});
+
+test('a run that prunes nothing has no charts of sparsity', () => {
+  const dense: Summary = {
+    ...summary,
+    command: 'train',
+    method: undefined,
+    sparsity: { before: 0, after: 0 },
+  };
+  const page = renderReport(dense, metrics.slice(3), {});
+  assert.equal(page.match(/<svg[^>]*class="plot-\w+"/g)?.length, 2);
+  assert.doesNotMatch(page, /<h2>Sparsity|NaN|undefined/);
+});
+
+test('curves and bars have a mark for every number', () => {
+  const points = [1, 2, 3].flatMap((x) => ['a', 'b'].map((series) => ({ x, y: x, series })));
+  const curves = drawCurves({ points, x: 'epoch', y: 'loss' });
+  assert.equal(curves.match(/<circle/g)?.length, 6);
+  const bars = drawBars([{ name: 'w', value: 0.25, group: 'g' }], ['g', 'h'], 'density');
+  assert.match(bars, /25\.0 %/);
+});
+
+test('numbers as people read them', () => {
+  assert.equal(percent(0.95312), '95.31 %');
+  assert.equal(count(269722), '269,722');
+  assert.equal(large(40551424), '40.6 M');
+  assert.equal(large(999), '999');
+  assert.equal(bytes(1081234), '1.08 MB');
+  assert.equal(duration(3725), '1 h 2 min');
+  assert.equal(duration(59.7), '1 min 0 s');
+});

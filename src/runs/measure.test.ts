@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { buildNetwork } from '../nn/index.js';
+import { floats } from '../onnx/index.js';
+import { spread } from './bench.js';
+import { byReason, measure } from './measure.js';
+
+test('zeros of a prunable weight count, and take their MACs with them', () => {
+  const graph = buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 0 });
+  const dense = measure(graph);
+  assert.equal(dense.macs, 40551040, 'convolutions and the linear layer of ResNet-20');
+  assert.equal(dense.sparsity, 0);
+  assert.equal(dense.effectiveMacs, dense.macs);
+
+  const name = 'layer1.0.conv1.weight';
+  const tensor = graph.initializers.get(name)!;
+  const half = floats(tensor).map((x, i) => (i % 2 ? x : 0));
+  const pruned = measure({
+    ...graph,
+    initializers: new Map(graph.initializers).set(name, { ...tensor, data: half }),
+  });
+  assert.equal(pruned.sparsity, 1152 / dense.prunable);
+  assert.equal(dense.effectiveMacs - pruned.effectiveMacs, 1152 * 32 * 32);
+  assert.equal(dense.nonzero - pruned.nonzero, 1152);
+});
+
+test('every number of a model is prunable or has a reason not to be', () => {
+  const graph = buildNetwork('mobilenetv2', { shape: [3, 32, 32], classes: 10, seed: 0, width: 0.25 });
+  const { layers, unpruned } = measure(graph);
+  const named = [...layers, ...unpruned].map(({ name }) => name);
+  const floating = [...graph.initializers]
+    .filter(([, { dtype }]) => dtype === 'float32')
+    .map(([name]) => name);
+  assert.deepEqual(named.sort(), floating.sort());
+  const gathered = byReason(unpruned);
+  assert.equal(gathered.flatMap(({ names }) => names).length, unpruned.length);
+  assert.ok(gathered.length <= 4);
+});
+
+test('median and interval of times', () => {
+  const times = Array.from({ length: 100 }, (_, i) => ((i * 37) % 100) + 1);
+  assert.deepEqual(spread(times), { median: 50.5, interval: [41, 60] });
+  assert.deepEqual(spread([3]), { median: 3, interval: [3, 3] });
+});

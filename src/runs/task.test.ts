@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import sharp from 'sharp';
+import { batches } from '../data/index.js';
+import { openMachine } from '../engine/index.js';
+import { buildNetwork } from '../nn/index.js';
+import { writeModel } from '../onnx/index.js';
+import { loadTask, openTask, type TaskOptions } from './task.js';
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-task-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+/** A network in a file; `open` leaves height and width to the data. */
+async function model(shape: [number, number, number], classes: number, open = false): Promise<string> {
+  const path = join(root, `${shape.join('x')}-${classes}${open ? '-open' : ''}.onnx`);
+  const graph = buildNetwork('resnet8', { shape, classes, seed: 0, width: 0.25 });
+  const inputs = graph.inputs.map((input) => ({ ...input, shape: ['N', shape[0], 'H', 'W'] }));
+  await writeModel(path, open ? { ...graph, inputs } : graph);
+  return path;
+}
+
+/** A folder of red and blue pictures. */
+async function photos(): Promise<string> {
+  for (const [name, background] of [
+    ['blue', { r: 0, g: 0, b: 255 }],
+    ['red', { r: 255, g: 0, b: 0 }],
+  ] as const) {
+    mkdirSync(join(root, 'photos', name), { recursive: true });
+    for (let i = 0; i < 3; i++)
+      await sharp({ create: { width: 24, height: 20, channels: 3, background } })
+        .png()
+        .toFile(join(root, 'photos', name, `${i}.png`));
+  }
+  return `images:${join(root, 'photos')}`;
+}
+
+const open = async (options: TaskOptions) => openTask(options);
+
+test('a network of the zoo is made for the data', async () => {
+  const { graph } = await open({ model: 'resnet8', data: 'digits', width: 0.25 });
+  assert.deepEqual(graph.inputs[0].shape?.slice(1), [1, 8, 8]);
+  await assert.rejects(open({ model: 'resnet9', data: 'digits' }), /did you mean resnet8\?/);
+});
+
+test('images come at the size and in the channels of a model', async () => {
+  const data = await photos();
+  const { dataset } = await open({ model: await model([1, 16, 16], 2), data, normalize: '0/1' });
+  assert.deepEqual(dataset.shape, [1, 16, 16]);
+  const greys = new Set<number>();
+  for await (const { images } of batches(dataset.train, { batch: 8, normalize: dataset }))
+    for (const pixel of images) greys.add(Math.round(pixel * 255));
+  assert.deepEqual([...greys].sort(), [29, 76], 'luma of blue and red');
+
+  const free = await open({ model: await model([3, 16, 16], 2, true), data, size: 12 });
+  assert.deepEqual(free.dataset.shape, [3, 12, 12]);
+  const coloured = await open({ model: await model([3, 8, 8], 10), data: 'digits' });
+  assert.deepEqual(coloured.dataset.shape, [3, 8, 8]);
+});
+
+test('a size, channels or classes that do not fit give a sentence', async () => {
+  const cases: [TaskOptions, RegExp][] = [
+    [
+      { model: await model([1, 16, 16], 10), data: 'digits' },
+      /wants images of 16 × 16 .* have 8 × 8; resize them with --size 16/,
+    ],
+    [
+      { model: await model([2, 8, 8], 10), data: 'digits' },
+      /wants images of 2 channels but those of digits have 1/,
+    ],
+    [
+      { model: await model([1, 8, 8], 10), data: 'digits', inputShape: [1, 9, 9] },
+      /input is fixed at \[1, 8, 8\]/,
+    ],
+    [
+      { model: await model([3, 8, 8], 10), data: 'digits', normalize: '1,2/1,2' },
+      /normalisation has 2 channels/,
+    ],
+  ];
+  for (const [options, message] of cases) await assert.rejects(open(options), message);
+
+  const machine = await openMachine({ threads: 1 });
+  try {
+    const task = await open({ model: await model([1, 8, 8], 7), data: 'digits' });
+    assert.throws(
+      () => loadTask(task, task.graph, machine),
+      /puts out 7 numbers \(logits\) but the data have 10 classes/,
+    );
+  } finally {
+    await machine.close();
+  }
+});
