@@ -54,7 +54,7 @@ INLINE float as_float(int32_t word) {
 #define PIN(x) ((void)0)
 #endif
 
-INLINE vec splat(float x) { return (vec){0} + x; }
+INLINE vec splat(float x) { return x - (vec){0}; } /* x − 0 is x, −0 too; 0 + x is not, and costs an addition */
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec x) { *(vec *)p = x; }
 INLINE int min_int(int a, int b) { return a < b ? a : b; }

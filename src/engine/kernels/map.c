@@ -71,7 +71,7 @@ static void map_instruction(int f, float *to, const float *a, const float *b, co
     case F_FLOOR: EACH(vfloor(x));
     case F_CEIL: EACH(-vfloor(-x));
     case F_ROUND: EACH(vround(x));
-    case F_SIGN: EACH(ones(x > splat(0)) - ones(x < splat(0)));
+    case F_SIGN: EACH(choose(x != x, x, ones(x > splat(0)) - ones(x < splat(0))));
     case F_SIN: EACH(vsincos(x, 0));
     case F_COS: EACH(vsincos(x, 1));
     case F_ADD: EACH2(x + y);

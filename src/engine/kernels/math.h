@@ -27,7 +27,7 @@ INLINE vec vround(vec x) { /* halves to even */
 }
 
 INLINE vec vexp(vec x) {
-  vec clipped = vmin(vmax(x, splat(-103.0f)), splat(88.7f));
+  vec clipped = vmin(vmax(x, splat(-104.0f)), splat(88.73f));
   vec n = vround(clipped * 1.44269504088896341f);
   vec r = clipped - n * 0.693359375f;
   r -= n * -2.12194440e-4f;
@@ -117,7 +117,7 @@ INLINE vec verf(vec x) {
   q = q * z - 1.68282697438203e-03f;
   q = q * z - 7.37332916720468e-03f;
   q = q * z - 1.42647390514189e-02f;
-  return choose(x != x, x, c * p / q);
+  return choose(x != x, x, c * (p / q));
 }
 
 INLINE vec vpow(vec a, vec b) {

@@ -1,0 +1,90 @@
+/** What is joined into one pass over memory, and what is not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { call, input } from '../../graph/expression.js';
+import { type Tape, tape } from '../../graph/tape.js';
+import { fuse } from './fuse.js';
+
+const [x, y] = [input(0), input(1)];
+const laned = (t: Tape, name: string, ...shape: number[]) =>
+  t.declare(name, { dtype: 'float32', shape, laned: true });
+const apply = (t: Tape, f: 'exp' | 'neg' | 'tanh' | 'relu', of: string) =>
+  t.emit('elementwise', [of], { expression: call(f, x) })[0];
+const sum = (t: Tape, of: string, axes: number[], across = false) =>
+  t.emit('reduce', [of], { how: 'sum', axes, across })[0];
+
+/** The passes' operands and results, single nodes by their operator. */
+const fused = (t: Tape, ...kept: string[]) =>
+  fuse(t.nodes, t.type, new Set(kept)).map((unit) =>
+    'pass' in unit
+      ? [...unit.pass.operands, '→', ...unit.pass.results.map((r) => r.output)].join(' ')
+      : unit.node.op,
+  );
+
+test('a chain is one pass', () => {
+  const t = tape();
+  const a = laned(t, 'a', 4, 5);
+  const end = sum(t, apply(t, 'tanh', apply(t, 'exp', a)), [1]);
+  assert.deepEqual(fused(t, end), [`a → ${end}`]);
+});
+
+test('what is wanted, or used by another kernel, is stored', () => {
+  const t = tape();
+  const a = laned(t, 'a', 4, 5);
+  const middle = apply(t, 'exp', a);
+  const end = apply(t, 'neg', middle);
+  assert.deepEqual(fused(t, middle, end), [`a → ${middle}`, `${middle} → ${end}`]);
+  const [turned] = t.emit('transpose', [middle], { order: [1, 0] });
+  assert.deepEqual(fused(t, turned, end), [`a → ${middle}`, `${middle} → ${end}`, 'transpose']);
+});
+
+test('what is small and broadcast is not computed again for every element', () => {
+  const t = tape();
+  const [a, b] = [laned(t, 'a', 1), laned(t, 'b', 100)];
+  const small = apply(t, 'exp', a);
+  const [end] = t.emit('elementwise', [small, b], { expression: call('mul', x, y) });
+  assert.deepEqual(fused(t, end), [`a → ${small}`, `${small} b → ${end}`]);
+});
+
+test('cheap parts are copied into a few users, costly ones are not', () => {
+  for (const [f, copied] of [
+    ['relu', true],
+    ['tanh', false],
+  ] as const) {
+    const t = tape();
+    const a = laned(t, 'a', 9);
+    const shared = apply(t, f, a);
+    const [one, two] = [apply(t, 'neg', shared), apply(t, 'exp', shared)];
+    assert.equal(fused(t, one, two).length, copied ? 2 : 3);
+  }
+});
+
+test('reductions share a pass only where axes, lanes and kind are the same', () => {
+  const t = tape();
+  const [a, b] = [laned(t, 'a', 4, 4), laned(t, 'b', 4, 4)];
+  const plain = t.declare('c', { dtype: 'float32', shape: [4, 4], laned: false });
+  const sums = [
+    sum(t, a, [0], true),
+    sum(t, b, [0], true),
+    sum(t, a, [1], true),
+    sum(t, a, [0]),
+    sum(t, plain, [0]),
+  ];
+  const [top] = t.emit('reduce', [plain], { how: 'max', axes: [0] });
+  assert.deepEqual(fused(t, ...sums, top), [
+    `a b → ${sums[0]} ${sums[1]}`,
+    `a → ${sums[2]}`,
+    `a → ${sums[3]}`,
+    `c → ${sums[4]}`,
+    `c → ${top}`,
+  ]);
+});
+
+test('a pass has at most eight operands: what would be more is stored before', () => {
+  const t = tape();
+  const names = Array.from({ length: 12 }, (_, i) => laned(t, `x${i}`, 6));
+  const end = names.reduce((a, b) => t.emit('elementwise', [a, b], { expression: call('add', x, y) })[0]);
+  const units = fuse(t.nodes, t.type, new Set([end]));
+  assert.ok(units.length > 1);
+  for (const unit of units) assert.ok('pass' in unit && unit.pass.operands.length <= 8);
+});
