@@ -35,8 +35,8 @@ function numbers({ difference, scale }) {
   return `${difference.toExponential(1)} of ${scale.toPrecision(3)}`;
 }
 
-function noteOf(name, { scale }) {
-  if (scale === 0) return '; all zeros, so this says little';
+function noteOf(name, { uniform }) {
+  if (uniform) return ', everywhere the same number (no trained weights), so this says little';
   if (name === 'mobilenetv2_int8_qdq') return '; see below';
   return '';
 }

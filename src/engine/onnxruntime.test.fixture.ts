@@ -18,6 +18,8 @@ export interface Difference {
   scale: number;
   /** Whether both have their largest element at the same place. */
   samePeak: boolean;
+  /** Whether onnxruntime gives the same number everywhere, as models without trained weights may. */
+  uniform: boolean;
 }
 
 /** Shapes for models that leave theirs open. */
@@ -108,7 +110,12 @@ function differenceOf(actual: Float32Array, expected: Float64Array): Omit<Differ
     if (!Object.is(actual[i], e)) difference = Math.max(difference, Math.abs(actual[i] - e));
   });
   const peak = (from: ArrayLike<number>) => Array.from(from).reduce((p, x, i) => (x > from[p] ? i : p), 0);
-  return { difference, scale, samePeak: peak(actual) === peak(expected) };
+  return {
+    difference,
+    scale,
+    samePeak: peak(actual) === peak(expected),
+    uniform: expected.every((e) => e === expected[0]),
+  };
 }
 
 /** onnxruntime's own sigmoid and tanh are off by up to 1e-6 where their values are small; hence the absolute part. */

@@ -22,8 +22,9 @@ export function differentiate(
     const wants = node.inputs.map((name) => needed.has(name));
     const parts = node.gradient ? node.gradient(t, dy) : gradientOf(t, node, dy, wants);
     node.inputs.forEach((name, i) => {
-      const part = parts[i];
-      if (part === undefined || !wants[i]) return;
+      if (parts[i] === undefined || !wants[i]) return;
+      // What all samples share has the sum of their gradients.
+      const part = t.type(name).laned ? parts[i] : sumTo(t, parts[i], name);
       const sum = gradients.get(name);
       gradients.set(
         name,
@@ -135,8 +136,8 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
     const order = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
     const flip = (name: string) => t.emit('transpose', [name], { order })[0];
     return [
-      wants[0] ? sumTo(t, t.emit('matmul', [dy, flip(b)], {})[0], a) : undefined,
-      wants[1] ? sumTo(t, t.emit('matmul', [flip(a), dy], {})[0], b) : undefined,
+      wants[0] ? t.emit('matmul', [dy, flip(b)], {})[0] : undefined,
+      wants[1] ? t.emit('matmul', [flip(a), dy], {})[0] : undefined,
     ];
   },
   maxPool(t, node, dy) {
