@@ -75,9 +75,10 @@ const maxPool: Layer = (p, r, x) => {
   return p.tape.emit('maxPool', [x], { window: randomWindow(r, spatial, false), ceil: chance(r, 2) })[0];
 };
 
-const concat: Layer = (p, _r, x) => {
+const concat: Layer = (p, r, x) => {
   const [y] = p.tape.emit('elementwise', [x], { expression: call('tanh', input(0)) });
-  return p.tape.emit('concat', [x, y, x], { axis: 1 })[0];
+  const token = parameter(p, r, [1, 2, ...shapeOf(p, x).slice(2)]);
+  return p.tape.emit('concat', [x, y, token, x], { axis: 1 })[0];
 };
 
 const slice: Layer = (p, r, x) => {
