@@ -1,4 +1,5 @@
 /** What a model weighs: parameters, MACs, zeros, and which of its numbers pruning may take. */
+import { inferTypes } from '../graph/facts/infer.js';
 import { summarize } from '../graph/facts/summary.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
 
@@ -38,7 +39,7 @@ export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}
   const layers = [...ops].flatMap(([name, op]) => {
     const tensor = graph.initializers.get(name);
     if (!tensor) return [];
-    const [size, kept] = [sizeOf(tensor.shape), nonzeros(graph, name)];
+    const [size, kept] = [sizeOf(tensor.shape), sizeOf(tensor.shape) - zeros(graph, name)];
     return [{ name, op, shape: tensor.shape, size, kept, density: size ? kept / size : 1 }];
   });
   const densities = new Map(layers.map(({ name, density }) => [name, density]));
@@ -47,7 +48,7 @@ export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}
   const kept = total(layers.map((layer) => layer.kept));
   return {
     params: summary.params,
-    nonzero: total([...learnt].map((name) => nonzeros(graph, name))),
+    nonzero: summary.params - total([...learnt].map((name) => zeros(graph, name))),
     macs: summary.macs,
     effectiveMacs: Math.round(
       total(summary.layers.map((layer) => layer.macs * (densities.get(layer.prunable[0]) ?? 1))),
@@ -55,28 +56,44 @@ export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}
     prunable,
     sparsity: prunable ? (prunable - kept) / prunable : 0,
     layers,
-    unpruned: unprunedOf(graph, learnt, densities),
+    unpruned: unprunedOf(graph, learnt, new Set(densities.keys()), inferTypes(graph, { inputShapes }).types),
   };
 }
 
-function nonzeros(graph: Graph, name: string): number {
+/** Zeros of an initialiser; what a node makes is taken for full. */
+function zeros(graph: Graph, name: string): number {
   const tensor = graph.initializers.get(name);
-  return tensor ? floats(tensor).reduce((n, x) => n + (x === 0 ? 0 : 1), 0) : 0;
+  return tensor ? floats(tensor).reduce((n, x) => n + (x === 0 ? 1 : 0), 0) : 0;
 }
 
-function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: ReadonlyMap<string, number>) {
+function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: ReadonlySet<string>, types: Types) {
   const users = new Map<string, { node: Node; index: number }>();
   for (const node of graph.nodes)
     for (const [index, name] of node.inputs.entries()) if (!users.has(name)) users.set(name, { node, index });
-  return [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
+  const stored = [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
     const user = users.get(name);
     if (prunable.has(name) || !isFloat(dtype) || !user) return [];
     return [{ name, size: sizeOf(shape), reason: reasonFor(user.node, user.index, learnt.has(name)) }];
   });
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node.op] as const)));
+  const made = [...learnt].flatMap((name) =>
+    graph.initializers.has(name)
+      ? []
+      : [
+          {
+            name,
+            size: sizeOf(types.get(name)?.shape ?? []),
+            reason: `made by ${makers.get(name)}: not stored as numbers that could be set to zero`,
+          },
+        ],
+  );
+  return [...stored, ...made];
 }
 
+type Types = ReturnType<typeof inferTypes>['types'];
+
 /** Why an initialiser is not pruned, by how the node that reads it uses it. */
-function reasonFor({ op, name }: Node, index: number, learnt: boolean): string {
+function reasonFor({ op }: Node, index: number, learnt: boolean): string {
   if (/Normalization$/.test(op))
     return index < 3
       ? 'scale or shift of a normalisation: removing one removes or frees a whole channel'

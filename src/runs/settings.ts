@@ -95,7 +95,7 @@ export const modelSettings = {
   shortcut: choice('zoo: shortcuts of the residual networks for CIFAR', ['A', 'B']),
   stem: choice('zoo: how images enter resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
   classes: whole('zoo: number of classes, where it is not the data’s', 1),
-  inputShape: numbers('one image, where the model leaves its size open', 'C,H,W'),
+  inputShape: text('where the model leaves it open: C,H,W, or NAME=N,C,H,W for each input', 'SHAPE'),
 } satisfies Settings;
 
 /** How it is trained. */

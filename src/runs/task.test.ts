@@ -8,7 +8,7 @@ import { batches } from '../data/index.js';
 import { openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { writeModel } from '../onnx/index.js';
-import { loadTask, openTask, type TaskOptions } from './task.js';
+import { inputShapesOf, loadTask, openTask, type TaskOptions } from './task.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-task-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -71,8 +71,8 @@ test('a size, channels or classes that do not fit give a sentence', async () => 
       /wants images of 2 channels but those of digits have 1/,
     ],
     [
-      { model: await model([1, 8, 8], 10), data: 'digits', inputShape: [1, 9, 9] },
-      /input is fixed at \[1, 8, 8\]/,
+      { model: await model([1, 8, 8], 10), data: 'digits', inputShape: '1,9,9' },
+      /declared as \[N, 1, 8, 8\], which \[1, 1, 9, 9\] does not fit/,
     ],
     [
       { model: await model([3, 8, 8], 10), data: 'digits', normalize: '1,2/1,2' },
@@ -80,6 +80,15 @@ test('a size, channels or classes that do not fit give a sentence', async () => 
     ],
   ];
   for (const [options, message] of cases) await assert.rejects(open(options), message);
+
+  const { graph } = await open({
+    model: await model([3, 16, 16], 2, true),
+    data: await photos(),
+    inputShape: '3,16,16',
+  });
+  assert.deepEqual(inputShapesOf(graph, 'input=1,3,8,9'), { input: [1, 3, 8, 9] });
+  assert.throws(() => inputShapesOf(graph, 'image=1,3,8,9'), /no input "image" .* it has input/);
+  assert.throws(() => inputShapesOf(graph, '3,8,x'), /Cannot read the input shape "3,8,x"/);
 
   const machine = await openMachine({ threads: 1 });
   try {

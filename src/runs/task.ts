@@ -37,7 +37,7 @@ export async function openModel(
 ): Promise<{ graph: Graph; inputShapes: Record<string, number[]> }> {
   if (!isPath(options.model)) return { graph: buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
   const graph = await readModel(options.model);
-  return { graph, inputShapes: options.inputShape ? openShapes(graph, options.inputShape) : {} };
+  return { graph, inputShapes: options.inputShape ? inputShapesOf(graph, options.inputShape) : {} };
 }
 
 function buildZoo(options: ModelOptions, shape: readonly number[], classes: number): Graph {
@@ -49,7 +49,7 @@ function buildZoo(options: ModelOptions, shape: readonly number[], classes: numb
       `There is no network ${JSON.stringify(model)} in the zoo${guess ? ` (did you mean ${guess}?)` : ''}; choose one of ${names.join(', ')}, or give the path of an .onnx file.`,
     );
   }
-  const image = (inputShape ?? shape) as [number, number, number];
+  const image = (inputShape ? inputShape.split(',').map(Number) : shape) as [number, number, number];
   return buildNetwork(model, {
     shape: [...image],
     classes: options.classes ?? classes,
@@ -104,7 +104,7 @@ function normalized(dataset: Dataset, text: string): Dataset {
 }
 
 /** Channels, height and width of a model's only input, undefined where the file leaves them open. */
-function imageShape(graph: Graph, given: readonly number[] | undefined): (number | undefined)[] {
+function imageShape(graph: Graph, given: string | undefined): (number | undefined)[] {
   const [input] = graph.inputs;
   if (graph.inputs.length !== 1)
     fail(
@@ -115,24 +115,51 @@ function imageShape(graph: Graph, given: readonly number[] | undefined): (number
     fail(
       `The model's input ${input.name} has ${declared.length} dimensions, but images need 4: [N, channels, height, width].`,
     );
-  if (given) return openShapes(graph, given)[input.name].slice(1);
+  if (given) return inputShapesOf(graph, given)[input.name].slice(1);
   return declared.slice(1).map((dim) => (typeof dim === 'number' ? dim : undefined));
 }
 
-/** The shape of a model's first input, batch first, as --input-shape gives it. @throws UserError when the file says otherwise. */
-function openShapes(graph: Graph, given: readonly number[]): Record<string, number[]> {
-  const [input] = graph.inputs;
-  const declared = input?.shape?.slice(1);
-  if (declared && declared.length !== given.length)
+/**
+ * Shapes of inputs, batch first, from 'C,H,W' for the only input or 'NAME=N,C,H,W' for each, with spaces between.
+ * @throws UserError when it is anything else, or the file says otherwise.
+ */
+export function inputShapesOf(graph: Graph, text: string): Record<string, number[]> {
+  const names = graph.inputs.map(({ name }) => name);
+  return Object.fromEntries(
+    text
+      .trim()
+      .split(/\s+/)
+      .map((part) => {
+        const equals = part.lastIndexOf('=');
+        const dims = part
+          .slice(equals + 1)
+          .split(',')
+          .map(Number);
+        if (!dims.every((dim) => Number.isSafeInteger(dim) && dim > 0) || (equals < 0 && names.length !== 1))
+          fail(
+            `Cannot read the input shape ${JSON.stringify(part)}; write C,H,W for a model with one input, or NAME=N,C,H,W for each of ${names.join(', ')}.`,
+          );
+        const name = equals < 0 ? names[0] : part.slice(0, equals);
+        const shape = equals < 0 ? [1, ...dims] : dims;
+        checkShape(graph, name, shape);
+        return [name, shape];
+      }),
+  );
+}
+
+function checkShape(graph: Graph, name: string, shape: readonly number[]): void {
+  const input = graph.inputs.find((candidate) => candidate.name === name);
+  if (!input) {
+    const names = graph.inputs.map((candidate) => candidate.name);
+    fail(`The model has no input ${JSON.stringify(name)} to give a shape to; it has ${names.join(', ')}.`);
+  }
+  const { shape: declared } = input;
+  const fits = (dim: number, axis: number) =>
+    typeof declared?.[axis] !== 'number' || axis === 0 || declared[axis] === dim;
+  if (declared && (declared.length !== shape.length || !shape.every(fits)))
     fail(
-      `The model's input ${input.name} has ${declared.length} dimensions without the batch, but --input-shape gives ${given.length}.`,
+      `The model's input ${name} is declared as [${declared.map((dim) => dim ?? '?').join(', ')}], which [${shape.join(', ')}] does not fit; correct --input-shape.`,
     );
-  const clash = declared?.findIndex((dim, axis) => typeof dim === 'number' && dim !== given[axis]) ?? -1;
-  if (clash >= 0)
-    fail(
-      `The model's input ${input.name} is fixed at [${declared!.join(', ')}]; leave --input-shape ${given.join(',')} out.`,
-    );
-  return { [input.name]: [1, ...given] };
 }
 
 /** Loads a task's network, its graph as given. @throws UserError when its outputs are not the data's classes. */
