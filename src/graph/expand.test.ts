@@ -133,3 +133,19 @@ test('an unknown operator is named', () => {
     (error) => error instanceof UserError && /Quaternion/.test(error.message),
   );
 });
+
+test('a weight behind an Identity and a Transpose is learnt and prunable as the initialiser it is', () => {
+  const model = graph(
+    [image('N', 4)],
+    [
+      node('Identity', ['w'], ['same']),
+      node('Transpose', ['same'], ['turned']),
+      node('MatMul', ['x', 'turned'], ['y']),
+    ],
+    { w: floatTensor([3, 4], new Float32Array(12)) },
+    'y',
+  );
+  const { learnt, prunable } = expandModel(model);
+  assert.deepEqual([...learnt.keys()], ['w']);
+  assert.deepEqual([...prunable.keys()], ['w']);
+});

@@ -8,6 +8,7 @@ import { isFloat } from '../onnx/tensor.js';
 import type { Type } from './core.js';
 import { describe, type Operator, type Site } from './operator.js';
 import { operatorFor } from './ops/index.js';
+import { originIn } from './origin.js';
 import { type Tape, tape } from './tape.js';
 
 export interface ExpandOptions {
@@ -96,13 +97,14 @@ function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> 
   const learnt = new Map<string, Node>();
   const prunable = new Map<string, Node>();
   const state = new Set<string>();
+  const origin = originIn(graph);
   for (const node of graph.nodes) {
     const operator = operatorFor(node);
     const mark = (indices: readonly number[] | undefined, into: Map<string, Node>) => {
       for (const index of indices ?? []) {
-        const name = node.inputs[index];
-        const tensor = graph.initializers.get(name);
-        if (!tensor || !isFloat(tensor.dtype) || into.has(name)) continue;
+        const name = origin(node.inputs[index] ?? '');
+        const tensor = name === undefined ? undefined : graph.initializers.get(name);
+        if (name === undefined || !tensor || !isFloat(tensor.dtype) || into.has(name)) continue;
         if (operator.learnable?.(tensor.shape) ?? true) into.set(name, node);
       }
     };
