@@ -8,7 +8,10 @@ export class UserError extends Error {
   override name = 'UserError';
 }
 
-/** Throws a {@link UserError}; usable where an expression is wanted: `const x = find(name) ?? fail('…')`. */
+/**
+ * Throws a {@link UserError}; usable where an expression is wanted: `const x = find(name) ?? fail('…')`.
+ * Control characters, which names from a file may bring along, are made visible.
+ */
 export function fail(sentence: string): never {
-  throw new UserError(sentence);
+  throw new UserError(sentence.replace(/\p{Cc}/gu, '\ufffd'));
 }

@@ -3,9 +3,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail } from './errors.js';
 
-/** Writes `data` to `path` atomically: a kill at any moment leaves the old file or the new one, never a part. */
+/**
+ * Writes `data` to `path` atomically: a kill at any moment leaves the old file or the new one, never a part (and perhaps
+ * `path.partial`, which the next write replaces).
+ */
 export async function writeAtomically(path: string, data: Uint8Array | string): Promise<void> {
-  const partial = `${path}.partial-${process.pid}`;
+  const partial = `${path}.partial`;
   try {
     const file = await open(partial, 'w');
     try {
@@ -17,7 +20,9 @@ export async function writeAtomically(path: string, data: Uint8Array | string): 
     await rename(partial, path);
   } catch (error) {
     await rm(partial, { force: true });
-    fail(`Cannot write ${path}: ${reason(error)}; check that ${dirname(path)} exists, is writable and has room.`);
+    fail(
+      `Cannot write ${path}: ${reason(error)}; check that ${dirname(path)} exists, is writable and has room.`,
+    );
   }
 }
 

@@ -20,7 +20,7 @@ const mix = (h: number): number => {
 
 /** Opens the stream named by a seed and any number of labels, e.g. `random(seed, 'shuffle', epoch)`. */
 export function random(seed: number, ...labels: (string | number)[]): Random {
-  let a = mix(seed >>> 0) ^ mix(Math.floor(seed / 2 ** 32) >>> 0 ^ 0x9e3779b9);
+  let a = mix(seed >>> 0) ^ mix((Math.floor(seed / 2 ** 32) >>> 0) ^ 0x9e3779b9);
   let b = mix(a ^ 0x85a308d3);
   for (const label of labels) {
     for (const char of `${typeof label === 'number' ? '#' : '$'}${label}`) {
