@@ -36,7 +36,7 @@ export function drawCurves({ points, x, y, percent, steps = [] }: Curves): strin
   const names = [...new Set(points.map(({ series }) => series))];
   const part = (wanted: boolean) => points.filter(({ series }) => steps.includes(series) === wanted);
   const one = new Set(points.map((point) => point.x)).size === 1;
-  const line = { x: 'x', y: 'y', stroke: 'series', strokeWidth: 1.8 } as const;
+  const line = { x: 'x', y: 'y', z: 'series', stroke: 'series', strokeWidth: 1.8 } as const;
   return draw({
     height: 250,
     marginLeft: 52,

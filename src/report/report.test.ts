@@ -74,7 +74,8 @@ test('a report is one page with figures, reasons and four charts, and loads noth
   assert.doesNotMatch(page, /<model>|<script|<link|src=|https?:\/\/(?!www\.w3\.org)/);
 });
 
-test('a run that prunes nothing has no charts of sparsity', () => {
+test('a run that prunes nothing, of one epoch, has no charts of sparsity and no warnings', (t) => {
+  const warn = t.mock.method(console, 'warn', () => {});
   const dense: Summary = {
     ...summary,
     command: 'train',
@@ -84,6 +85,7 @@ test('a run that prunes nothing has no charts of sparsity', () => {
   const page = renderReport(dense, metrics.slice(3), {});
   assert.equal(page.match(/<svg[^>]*class="plot-\w+"/g)?.length, 2);
   assert.doesNotMatch(page, /<h2>Sparsity|NaN|undefined/);
+  assert.equal(warn.mock.callCount(), 0);
 });
 
 test('curves and bars have a mark for every number', () => {
