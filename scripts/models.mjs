@@ -36,7 +36,7 @@ function numbers({ difference, scale }) {
 }
 
 function noteOf(name, { uniform }) {
-  if (uniform) return ', everywhere the same number (no trained weights), so this says little';
+  if (uniform) return ', the same number everywhere, so this says little';
   if (name === 'mobilenetv2_int8_qdq') return '; see below';
   return '';
 }

@@ -114,7 +114,7 @@ function differenceOf(actual: Float32Array, expected: Float64Array): Omit<Differ
     difference,
     scale,
     samePeak: peak(actual) === peak(expected),
-    uniform: expected.every((e) => e === expected[0]),
+    uniform: expected.length > 1 && expected.every((e) => e === expected[0]),
   };
 }
 

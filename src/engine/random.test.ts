@@ -249,6 +249,34 @@ function planOf(seed: number, names: readonly (keyof typeof layers)[], count: nu
   return { ...p, batch, backwardFrom, outputs: [...new Set([y, ...gradients.values()])] };
 }
 
+test('what all samples share, through kernels that compute in lanes', async () => {
+  for (const [count, batch] of [
+    [1, 1],
+    [3, 20],
+  ])
+    for (const name of [
+      'conv',
+      'convTranspose',
+      'maxPool',
+      'attention',
+      'resize',
+      'slice',
+      'gate',
+    ] as const) {
+      const r = random(9);
+      const p = emptyPlan(count);
+      const shared = declare(p, 'shared', { shape: [1, 4, 6, 5], laned: false }, () => normal(r));
+      const y = layers[name](p, r, shared);
+      const x = declare(p, 'x', { shape: shapeOf(p, y), laned: true }, () => normal(r));
+      const [product] = p.tape.emit('elementwise', [x, y], { expression: call('mul', input(0), input(1)) });
+      const backwardFrom = p.tape.nodes.length;
+      const wanted = [...p.given.keys()];
+      const gradients = differentiate(p.tape, new Map([[product, masked(p.tape, x)]]), wanted);
+      const outputs = [product, y, ...gradients.values()];
+      await agrees(machine, { ...p, batch, backwardFrom, outputs }, 2e-5, 1e-5);
+    }
+});
+
 const anyLayer = fc.constantFrom(...(Object.keys(layers) as (keyof typeof layers)[]));
 const sizes = fc.constantFrom([1, 1], [3, 16], [3, 40], [17, 17], [17, 48], [33, 64]);
 

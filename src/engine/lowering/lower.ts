@@ -3,6 +3,7 @@
  * rest one call each.
  */
 import type { CoreNode, CoreOptions, Type } from '../../graph/core.js';
+import { call, input } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
 import { dense, viewed } from './dense.js';
@@ -11,6 +12,8 @@ import { lowerCopy, lowerFill, lowerMap } from './map.js';
 import { broadcasted, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
 import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
+
+const LANES = 16;
 
 export interface Values {
   type(name: string): Type;
@@ -61,12 +64,47 @@ type Rule<Name extends keyof CoreOptions> = (
 function lowerNode(l: Lowering, node: CoreNode, v: Values): void {
   const rule = rules[node.op] as Rule<keyof CoreOptions> | undefined;
   if (!rule) throw new Error(`The core operator ${node.op} has no kernel`);
-  rule(
-    l,
-    node,
-    v,
-    node.inputs.map((name) => v.place(name)),
-  );
+  const inputs = node.inputs.map((name) => v.place(name));
+  const spread = lanesOnly[node.op];
+  if (!spread || inputs.some((p) => p.buffer.laned)) rule(l, node, v, inputs);
+  else {
+    const inLanes = inputs.map((p, k) => (k < spread ? spreadOverLanes(l, p) : p));
+    lowerShared(l, node, v, inLanes, rule);
+  }
+}
+
+/** Kernels that know only values in lanes, and how many of their inputs, from the first on, they want there. */
+const lanesOnly: { [Name in keyof CoreOptions]?: number } = {
+  conv: 1,
+  convInput: 1,
+  matmul: 1,
+  maxPool: 1,
+  maxPoolInput: 2,
+  positions: 1,
+};
+
+/** What all samples share, computed in lanes; the lanes are equal, and their maximum is any of them. */
+function lowerShared(
+  l: Lowering,
+  node: CoreNode,
+  v: Values,
+  inputs: Place[],
+  rule: Rule<keyof CoreOptions>,
+): void {
+  const inLanes = new Map(node.outputs.map((name) => [name, fresh(v.type(name).shape, true)]));
+  const put = (name: string, place: Place) => inLanes.set(name, place);
+  rule(l, node, { ...v, put, destined: (name) => inLanes.get(name) }, inputs);
+  for (const [name, from] of inLanes) {
+    const place = target(v, name);
+    lowerMap(l, from.shape, [from], [{ expression: input(0), how: 'max', place, across: true }], false);
+  }
+}
+
+function spreadOverLanes(l: Lowering, p: Place): Place {
+  if (p.buffer.laned) return p;
+  const copy = fresh(p.shape, true);
+  lowerCopy(l, p, copy);
+  return copy;
 }
 
 /** Gives a value a place it already has, copying only where the value is destined for another. */
@@ -123,7 +161,20 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
   conv: (l, node, v, inputs) => lowerConv(l, laned(l, inputs), target(v, node.outputs[0]), node.options),
   convInput: (l, node, v, inputs) =>
     lowerConvInput(l, laned(l, inputs), target(v, node.outputs[0]), node.options),
-  convWeight: (l, node, v, inputs) => lowerConvWeight(l, inputs, target(v, node.outputs[0]), node.options),
+  convWeight(l, node, v, inputs) {
+    const dw = target(v, node.outputs[0]);
+    if (inputs.some((p) => p.buffer.laned)) return lowerConvWeight(l, inputs, dw, node.options);
+    // What all samples share is summed over as many lanes as there are, and counts once.
+    const sum = fresh(dw.shape, false);
+    lowerConvWeight(
+      l,
+      inputs.map((p) => spreadOverLanes(l, p)),
+      sum,
+      node.options,
+    );
+    const once = call('mul', input(0), 1 / (LANES * l.blocks));
+    lowerMap(l, dw.shape, [sum], [{ expression: once, how: 'store', place: dw }], false);
+  },
   maxPool: (l, node, v, [x]) =>
     lowerMaxPool(l, x, target(v, node.outputs[0]), target(v, node.outputs[1]), node.options),
   maxPoolInput: (l, node, v, [dy, winner]) =>
@@ -254,12 +305,7 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
 };
 
 /** Convolutions read their image from lanes: an image that is the same for all samples is spread over them. */
-function laned(l: Lowering, [x, ...rest]: Place[]): Place[] {
-  if (x.buffer.laned) return [x, ...rest];
-  const copy = fresh(x.shape, true);
-  lowerCopy(l, x, copy);
-  return [copy, ...rest];
-}
+const laned = (l: Lowering, [x, ...rest]: Place[]): Place[] => [spreadOverLanes(l, x), ...rest];
 
 /** Leading axes as one. */
 const matrices = (l: Lowering, p: Place): Place => {
