@@ -6,7 +6,7 @@
  */
 import { fail } from '../base/errors.js';
 import { integer, type Random, uniform } from '../base/random.js';
-import type { Image, ImageShape } from './dataset.js';
+import type { Image, ImageShape } from './image.js';
 import { centreBox, crop, resize, resizeBox } from './resize.js';
 
 /** What to do with an image before it enters a batch; the steps apply in the order of the fields. */

@@ -7,17 +7,9 @@
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import type { Augmentation } from './augment.js';
+import type { Image, ImageShape } from './image.js';
 
-/** One picture, channels first: `data[(c · height + y) · width + x]`, in the data set's own scale. */
-export interface Image {
-  readonly data: Uint8Array | Float32Array;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-}
-
-/** Channels, height and width of the images in a batch. */
-export type ImageShape = readonly [channels: number, height: number, width: number];
+export type { Image, ImageShape } from './image.js';
 
 /** Labelled images. Their own sizes may differ from `shape`, to which {@link batches} brings them. */
 export interface Split {
