@@ -5,7 +5,7 @@
  * half width is max(ratio, 1): plain bilinear interpolation when enlarging, a weighted mean of all that is covered when
  * shrinking. The two axes are independent, so each is filtered on its own.
  */
-import type { Image, ImageShape } from './dataset.js';
+import type { Image, ImageShape } from './image.js';
 
 /** A rectangle in pixels; it may begin and end between them. */
 export interface Box {
