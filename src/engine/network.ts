@@ -1,6 +1,7 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
 import { fail } from '../base/errors.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
+import { inferenceForm } from '../graph/inference.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { compile } from './compile.js';
@@ -71,7 +72,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     snapshot() {
       const initializers = new Map(graph.initializers);
       for (const [name, h] of held) initializers.set(name, changed(graph.initializers.get(name)!, h.data));
-      return { ...graph, initializers };
+      return { ...inferenceForm(graph), initializers };
     },
     close() {
       for (const program of programs) program.close();

@@ -28,7 +28,7 @@ export interface Network {
   inference(options: InferenceOptions): Inference;
   /** Compiles forward, loss, backward and update. */
   training(options: TrainingOptions): Training;
-  /** The model with the weights and running statistics as they are now (copies). */
+  /** The model in inference form, with the weights and running statistics as they are now (copies). */
   snapshot(): Graph;
   /** Frees all memory of the network and its programs. */
   close(): void;

@@ -1,0 +1,21 @@
+/**
+ * Models exported in training mode (BatchNormalization with training_mode = 1, Dropout told to drop) give other answers at
+ * every run. In inference form they use running statistics and drop nothing.
+ */
+import type { Graph, Node } from '../onnx/model.js';
+
+/** The graph in inference form; nodes whose further outputs are used stay as they are. */
+export function inferenceForm(graph: Graph): Graph {
+  const used = new Set([
+    ...graph.nodes.flatMap((node) => node.inputs),
+    ...graph.outputs.map(({ name }) => name),
+  ]);
+  const settled = (node: Node): Node => {
+    if (node.domain !== '' || node.outputs.slice(1).some((name) => used.has(name))) return node;
+    if (node.op === 'Dropout' && node.inputs.length > 2) return { ...node, inputs: node.inputs.slice(0, 2) };
+    if (node.op !== 'BatchNormalization' || !('training_mode' in node.attributes)) return node;
+    const { training_mode: _, ...attributes } = node.attributes;
+    return { ...node, attributes, outputs: node.outputs.slice(0, 1) };
+  };
+  return { ...graph, nodes: graph.nodes.map(settled) };
+}
