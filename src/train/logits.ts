@@ -4,6 +4,7 @@
  */
 import { fail } from '../base/errors.js';
 import type { Network } from '../engine/types.js';
+import { inferenceForm } from '../graph/inference.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
 
 /** What the numbers that a classifier puts out are. */
@@ -50,7 +51,7 @@ export function weightsOf(network: Network): Map<string, Float32Array> {
 }
 
 /**
- * The graph with other numbers in the initialisers named; shapes and types stay.
+ * The graph in inference form with other numbers in the initialisers named; shapes and types stay.
  * @throws UserError when an initialiser is not there or has another size.
  */
 export function withWeights(graph: Graph, weights: ReadonlyMap<string, Float32Array>): Graph {
@@ -61,7 +62,7 @@ export function withWeights(graph: Graph, weights: ReadonlyMap<string, Float32Ar
       fail(`The weights of ${name} do not fit the model; take the model that was trained.`);
     initializers.set(name, { ...old, data: converted(old, values) } as Tensor);
   }
-  return { ...graph, initializers };
+  return { ...inferenceForm(graph), initializers };
 }
 
 const converted = (old: Tensor, values: Float32Array): Tensor['data'] =>
