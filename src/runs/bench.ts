@@ -7,7 +7,7 @@
  */
 import { normal, random } from '../base/random.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { sizeOf } from '../onnx/index.js';
+import { serializeModel, sizeOf } from '../onnx/index.js';
 import { measure } from './measure.js';
 import { fixedBatch, onnxruntimeName, openSession, type Session } from './onnxruntime.js';
 import { isPath } from './recipe.js';
@@ -78,7 +78,7 @@ export async function bench(options: BenchOptions): Promise<Bench> {
   }
 }
 
-/** A model on each runtime. onnxruntime reads files, so a network of the zoo runs on the engine only. */
+/** A model on each runtime. */
 async function enter(model: string, options: BenchOptions, machine: Machine): Promise<Contestant[]> {
   const { graph, inputShapes } = await openModel({ ...options, model });
   const batch = fixedBatch(graph) ?? options.batch ?? 1;
@@ -98,10 +98,10 @@ async function enter(model: string, options: BenchOptions, machine: Machine): Pr
         ]
       : [];
   const engine = { run: inference.run, close: async () => network.close() };
-  const file = isPath(model) ? await openSession(model, network) : undefined;
+  const peer = await openSession(isPath(model) ? model : serializeModel(graph), network);
   return [
     ...enrol(`espalier (${machine.description})`, engine),
-    ...enrol((await onnxruntimeName()) ?? '', file),
+    ...enrol((await onnxruntimeName()) ?? '', peer),
   ];
 }
 
@@ -138,7 +138,5 @@ async function notesOn(results: readonly BenchResult[]): Promise<string[]> {
     );
   if (!(await onnxruntimeName()))
     notes.push('onnxruntime-node is not installed here, so it is not among the runtimes.');
-  else if (results.some(({ model }) => !isPath(model)))
-    notes.push('Networks of the zoo run on espalier only; onnxruntime needs a file.');
   return notes;
 }

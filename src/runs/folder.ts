@@ -66,14 +66,25 @@ export async function emptyRun({ recipe, metrics, checkpoint }: RunFolder): Prom
   for (const path of [recipe, metrics, dirname(checkpoint)]) await rm(path, { recursive: true, force: true });
 }
 
+/** Takes away files that were being written when a run was killed. */
+export async function sweepRun({ path, checkpoint }: RunFolder): Promise<void> {
+  for (const folder of [path, dirname(checkpoint)])
+    for (const name of await readdir(folder).catch((): string[] => []))
+      if (/\.(partial|unchecked)-\d+/.test(name)) await rm(join(folder, name), { force: true });
+}
+
 /** Opens the folder of a run that has begun. @throws UserError when it is not one. */
 export async function openRun(
   path: string,
-): Promise<{ folder: RunFolder; recipe: object; summary?: Summary }> {
+): Promise<{ folder: RunFolder; recipe: Recipe; summary?: Summary }> {
   const folder = runFolder(path);
-  const recipe = await readJson(folder.recipe);
-  if (recipe === undefined)
-    fail(`${path} is not the folder of a run: it has no recipe.json; give the folder named with --out.`);
+  const recipe = (await readJson(folder.recipe)) as Recipe | undefined;
+  if (!recipe)
+    return fail(
+      `${path} is not the folder of a run: it has no recipe.json; give the folder named with --out.`,
+    );
+  if (!['train', 'prune'].includes(recipe.command))
+    fail(`${folder.recipe} is not the recipe of a run: its command is neither train nor prune.`);
   return { folder, recipe, summary: (await readJson(folder.summary)) as Summary | undefined };
 }
 

@@ -19,18 +19,21 @@ export async function onnxruntimeName(): Promise<string | undefined> {
 }
 
 /**
- * Opens a model file in onnxruntime; `network` is the same model in the engine, which knows its shapes.
+ * Opens a model, a file or its bytes, in onnxruntime; `network` is the same model in the engine, which knows its shapes.
  * @throws UserError when onnxruntime refuses it, undefined where there is no onnxruntime.
  */
-export async function openSession(path: string, network: Network): Promise<Session | undefined> {
+export async function openSession(
+  source: string | Uint8Array,
+  network: Network,
+): Promise<Session | undefined> {
   const module = await onnxruntime();
   if (!module) return undefined;
   const { graph, machine } = network;
-  const session = await module.InferenceSession.create(path, {
+  const session = await module.InferenceSession.create(source as string, {
     intraOpNumThreads: machine.threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-  }).catch((error: Error) => fail(`onnxruntime refuses ${path}: ${plain(error)}`));
+  }).catch((error: Error) => fail(`onnxruntime refuses ${graph.name || 'the model'}: ${plain(error)}`));
   return {
     async run(inputs, count) {
       const feeds = Object.entries(inputs).map(
@@ -39,7 +42,9 @@ export async function openSession(path: string, network: Network): Promise<Sessi
       );
       const answer = await session
         .run(Object.fromEntries(feeds))
-        .catch((error: Error) => fail(`onnxruntime cannot run ${path}: ${plain(error)}`));
+        .catch((error: Error) =>
+          fail(`onnxruntime cannot run ${graph.name || 'the model'}: ${plain(error)}`),
+        );
       return Object.fromEntries(
         graph.outputs.map(({ name }) => [name, answer[name].data as Float32Array] as const),
       );

@@ -1,7 +1,7 @@
 /** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
 import type { Parameter } from '../engine/index.js';
 import { attr, type Graph, type Node } from '../onnx/index.js';
-import type { Method, Plan, Prunable, UpdateReport } from '../sparsity/index.js';
+import type { Method, Plan, Prunable } from '../sparsity/index.js';
 import type { Hook, TrainState } from '../train/index.js';
 
 /** The hook of a method; `onPlan` is told the plan once it stands, fresh or restored. */
@@ -28,9 +28,6 @@ export function pruningHook(
     },
   };
 }
-
-/** What a mask update reports in a run that this hook prunes. */
-export type PruningReport = UpdateReport;
 
 /** The trained weights that count, in the order of the graph. */
 export function prunables({ network, training }: Pick<TrainState, 'network' | 'training'>): Prunable[] {

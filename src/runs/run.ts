@@ -35,6 +35,7 @@ import {
   openRun,
   type RunFolder,
   refuseOccupied,
+  sweepRun,
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
@@ -97,9 +98,9 @@ export async function resumeRun(
   { threads, ...options }: RunOptions & { threads?: number } = {},
 ): Promise<RunResult> {
   const { folder, recipe: kept, summary } = await openRun(path);
+  await sweepRun(folder);
   if (summary) return { folder, summary };
-  const { command, version } = kept as Recipe;
-  const recipe = resolveRecipe(command, kept, version);
+  const recipe = resolveRecipe(kept.command, kept, kept.version);
   const task = await openTask(recipe, await readStart(folder));
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
