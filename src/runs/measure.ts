@@ -102,9 +102,7 @@ function reasonFor({ op }: Node, index: number, learnt: boolean): string {
     return 'bias: one number per output, next to no work';
   if (op === 'Add') return 'added as a bias: one number per output, next to no work';
   if (op === 'PRelu') return 'slope of an activation';
-  return learnt
-    ? `input ${index} of ${op} ${name}, which is not multiplied out`
-    : `constant of ${op} ${name}`;
+  return learnt ? `learnt input of ${op}` : `constant of ${op}`;
 }
 
 /** Tensors that pruning leaves alone, gathered by the reason why. */
