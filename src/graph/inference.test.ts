@@ -44,6 +44,11 @@ test('training mode leaves BatchNormalization and Dropout, all else stays', () =
   assert.equal(nodes[2].op, 'Relu');
 });
 
+test('before opset 14 the further outputs alone say training mode', () => {
+  const trained = node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], ['y', 'm1', 'v1', 'm2', 'v2']);
+  assert.deepEqual(inferenceForm(graphOf(trained)).nodes[0].outputs, ['y']);
+});
+
 test('a node whose further outputs are used stays as it is', () => {
   const kept = node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], ['n', 'mean', 'var'], norm);
   const { nodes } = inferenceForm(graphOf(kept, node('Add', ['n', 'mean'], ['y'])));

@@ -1,6 +1,6 @@
 /**
- * Models exported in training mode (BatchNormalization with training_mode = 1, Dropout told to drop) give other answers at
- * every run. In inference form they use running statistics and drop nothing.
+ * Models exported in training mode (BatchNormalization with training_mode = 1 or, before opset 14, with five outputs; Dropout
+ * told to drop) give other answers at every run. In inference form they use running statistics and drop nothing.
  */
 import type { Graph, Node } from '../onnx/model.js';
 
@@ -13,7 +13,7 @@ export function inferenceForm(graph: Graph): Graph {
   const settled = (node: Node): Node => {
     if (node.domain !== '' || node.outputs.slice(1).some((name) => used.has(name))) return node;
     if (node.op === 'Dropout' && node.inputs.length > 2) return { ...node, inputs: node.inputs.slice(0, 2) };
-    if (node.op !== 'BatchNormalization' || !('training_mode' in node.attributes)) return node;
+    if (node.op !== 'BatchNormalization') return node;
     const { training_mode: _, ...attributes } = node.attributes;
     return { ...node, attributes, outputs: node.outputs.slice(0, 1) };
   };
