@@ -141,6 +141,7 @@ async function perform(work: Work): Promise<RunResult> {
     if (!result.finished) return { folder };
     const graph = withWeights(task.graph, weightsOf(network));
     network.close();
+    if (plan) assertPruned(graph, task, plan);
     options.onNote?.('Exporting and checking the model …');
     const exported = await exportModel(folder.model, graph, { machine, ...task });
     const summary = await sumUp({ ...work, result, before, plan, exported });
@@ -149,6 +150,13 @@ async function perform(work: Work): Promise<RunResult> {
   } finally {
     network.close();
   }
+}
+
+/** A weight that was pruned and is not zero would be a defect of ours. */
+function assertPruned(graph: Graph, { inputShapes }: Task, { pruned }: Plan): void {
+  const { prunable, sparsity } = measure(graph, inputShapes);
+  const zeros = Math.round(prunable * sparsity);
+  if (zeros < pruned) throw new Error(`${pruned} weights were pruned, but only ${zeros} are zero`);
 }
 
 async function evaluateGraph(
@@ -193,7 +201,13 @@ async function trainInFolder(
         : [],
     checkpoint: { path: folder.checkpoint, resume: saved !== undefined },
     signal: options.signal,
-    onStart: options.onStart,
+    onStart(start) {
+      if (start.microBatch < Math.min(recipe.batch, training.data.train.length))
+        options.onNote?.(
+          `A batch of ${recipe.batch} does not fit in memory: it goes through in parts of ${start.microBatch}, whose gradients are added up.`,
+        );
+      options.onStart?.(start);
+    },
     onStep: options.onStep,
     onMasks(report) {
       note({ kind: 'masks', ...report });
