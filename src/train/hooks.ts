@@ -7,9 +7,11 @@
  * for t = 1 … iterations
  *   forward, backward
  *   afterGradients        weights and gradients of this very mini-batch
- *   optimiser step        the engine makes masked weights and what it remembers of them exactly 0
+ *   optimiser step        the engine makes masked weights and what it remembers of them exactly 0; unless a hook's
+ *                         report says to skip it
  * ```
  */
+import type { Batch } from '../data/batches.js';
 import type { Network, Training } from '../engine/types.js';
 
 /** The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. */
@@ -19,6 +21,8 @@ export interface TrainState {
   /** Optimiser steps of the whole run. */
   readonly iterations: number;
   readonly seed: number;
+  /** The images and labels that the run's first step trains on. */
+  firstBatch(): Promise<Batch>;
 }
 
 /** What the trainer needs to know of masks that have changed; a method's own report adds to it. Survives JSON. */
@@ -27,8 +31,10 @@ export interface MaskReport {
   iteration: number;
   /** Fraction of the prunable weights that are pruned. */
   sparsity: number;
-  /** From here on masks stay as they are, and the target is met. */
+  /** From here on the target is met. Masks stay as they are, unless weights are still exchanged one for one. */
   final: boolean;
+  /** This iteration's optimiser step is left out. */
+  skip?: boolean;
 }
 
 type Report = MaskReport | undefined;
@@ -41,8 +47,15 @@ export interface Hook {
    * weights, and all that the optimiser remembers of them, at once.
    */
   afterGradients?(state: TrainState, iteration: number): Report | Promise<Report>;
+  /**
+   * Where the learning-rate schedule takes an iteration, counted from 0, to be, and how long it takes the run for: for
+   * hooks that train more than once in a run. Only the first hook that has one is asked.
+   */
+  clock?(iteration: number): { iteration: number; iterations: number };
   /** What the hook must find again when the run is resumed, besides the masks: plain data that survives JSON. */
   save?(): unknown;
+  /** What it must find again that is too large for that, by names of its own. */
+  arrays?(): ReadonlyMap<string, Float32Array>;
   /** Instead of `start`, when a run is resumed; weights, masks and optimiser are already what they were. */
-  restore?(saved: unknown, state: TrainState): void;
+  restore?(saved: unknown, state: TrainState, arrays: ReadonlyMap<string, Float32Array>): void;
 }

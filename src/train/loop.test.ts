@@ -155,6 +155,43 @@ test('a run stopped anywhere and resumed ends as one that was not', async () => 
   assert.deepEqual(timeless(pieces.result), timeless(whole));
 });
 
+test('a hook may leave a step out, see the first batch before it, and keep arrays', async () => {
+  const network = linearNetwork();
+  const path = join(folder, 'arrays');
+  const start = weightsOf(network);
+  let first: Int32Array | undefined;
+  const keep: Hook = {
+    async start(state) {
+      first = (await state.firstBatch()).labels;
+      return undefined;
+    },
+    afterGradients: (_, iteration) => ({ iteration, sparsity: 0, final: true, skip: true }),
+    arrays: () => new Map([['a/b', Float32Array.of(1, 2)]]),
+  };
+  await trainNetwork(settings({ network, hooks: [{}, keep], checkpoint: { path }, epochs: 1 }));
+  assert.deepEqual(weightsOf(network), start);
+  assert.equal(first!.length, 8);
+  let found: unknown;
+  const again: Hook = {
+    restore: (_saved, _state, arrays) => {
+      found = arrays;
+    },
+  };
+  await trainNetwork(
+    settings({ network, hooks: [{}, again], checkpoint: { path, resume: true }, epochs: 1 }),
+  );
+  assert.deepEqual(found, new Map([['a/b', Float32Array.of(1, 2)]]));
+});
+
+test('a hook may set the clock of the learning rate', async () => {
+  const rates: number[] = [];
+  const hook: Hook = { clock: (iteration) => ({ iteration: iteration % 7, iterations: 7 }) };
+  const onStep = ({ learningRate }: TrainProgress) => rates.push(learningRate);
+  await trainNetwork(settings({ hooks: [hook], onStep, epochs: 2 }));
+  assert.equal(rates[0], 0.5);
+  assert.deepEqual(rates.slice(7), rates.slice(0, 7));
+});
+
 test('a signal that is raised before the first step stops there', async () => {
   let steps = 0;
   const run = await trainNetwork(settings({ signal: AbortSignal.abort(), onStep: () => steps++ }));

@@ -8,7 +8,7 @@
  * Headline figures are the last epoch's. The test split is measured and chooses nothing; "best" looks at the validation
  * split only, and only at epochs at whose end all pruning is done.
  */
-import { type Batch, batches } from '../data/batches.js';
+import type { Batch } from '../data/batches.js';
 import { weightsOf } from './logits.js';
 import { updateOptions } from './optimizer.js';
 import type { TrainOptions, TrainProgress, TrainResult } from './options.js';
@@ -22,6 +22,7 @@ import {
   openRun,
   type Run,
   saveRun,
+  trainingBatches,
 } from './run.js';
 import { type EpochMetrics, noSums } from './state.js';
 
@@ -59,15 +60,9 @@ async function trainEpochs(run: Run): Promise<boolean> {
 /** The steps of the current epoch that are still to be done; false when the signal stopped them. */
 async function trainEpoch(run: Run): Promise<boolean> {
   const { state, clock } = run;
-  const { data, batch, seed, augment = data.augment?.train, dropLast, checkpoint, signal } = run.options;
+  const { checkpoint, signal } = run.options;
   const interval = 1000 * (checkpoint?.seconds ?? 30);
-  const items = batches(data.train, {
-    ...{ batch, seed, augment, dropLast, normalize: data },
-    epoch: state.epoch,
-    start: state.step,
-    shuffle: true,
-  });
-  await overlap(items, async (item) => {
+  await overlap(trainingBatches(run.options, state.epoch, state.step), async (item) => {
     if (signal?.aborted) return false;
     await step(run, item);
     if (checkpoint && performance.now() - clock.saved >= interval) await saveRun(run);
@@ -81,9 +76,14 @@ async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
   const iteration = iterationsDone(run) + 1;
   const { loss, correct } = await training.gradients(images, labels, count, iteration);
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
-  for (const hook of options.hooks ?? []) noteMasks(run, await hook.afterGradients?.(run, iteration));
+  let skip = false;
+  for (const hook of options.hooks ?? []) {
+    const report = await hook.afterGradients?.(run, iteration);
+    skip ||= report?.skip ?? false;
+    noteMasks(run, report);
+  }
   const learningRate = learningRateOf(run, iteration - 1);
-  await training.update(updateOptions(optimizer, learningRate, iteration));
+  if (!skip) await training.update(updateOptions(optimizer, learningRate, iteration));
   state.step++;
   state.sums.loss += loss * count;
   state.sums.correct += correct;

@@ -1,14 +1,14 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
 import { fail } from '../base/errors.js';
-import { batchCount } from '../data/batches.js';
-import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { type Batch, batchCount, batches } from '../data/batches.js';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { type Evaluator, openEvaluator } from './evaluate.js';
 import type { MaskReport, TrainState } from './hooks.js';
 import { scaleOf } from './logits.js';
 import { type Optimizer, resolveOptimizer } from './optimizer.js';
 import { type Plain, resolvePlain, type TrainOptions } from './options.js';
 import { learningRateAt, resolveSchedule, type Schedule } from './schedule.js';
-import { captureArrays, checkSettings, noSums, type RunState, restoreArrays } from './state.js';
+import { captureArrays, checkSettings, hookArrays, noSums, type RunState, restoreArrays } from './state.js';
 
 export interface Run extends TrainState {
   readonly options: TrainOptions & Plain;
@@ -59,10 +59,14 @@ export async function openRun(given: TrainOptions): Promise<Run> {
       ...{ options, network, training, evaluator, seed, optimizer, schedule, steps },
       iterations: epochs * steps,
       state: state.state,
+      firstBatch: async () => {
+        for await (const item of trainingBatches(options, 0, 0)) return item;
+        return fail('There are no images to train on.');
+      },
       clock: { start: now, done: 0, saved: now, counted: now },
     };
     if (state.saved) run.bestWeights = restoreArrays(network, training, state.saved);
-    await startHooks(run, state.saved !== undefined);
+    await startHooks(run, state.saved);
     run.clock.done = iterationsDone(run);
     return run;
   } catch (error) {
@@ -88,10 +92,20 @@ async function openState({ checkpoint }: TrainOptions, settings: RunState['setti
   return { saved, state: saved?.state ?? fresh };
 }
 
-async function startHooks(run: Run, resumed: boolean): Promise<void> {
+async function startHooks(run: Run, saved: Checkpoint<RunState> | undefined): Promise<void> {
   for (const [h, hook] of (run.options.hooks ?? []).entries())
-    if (resumed) hook.restore?.(run.state.hooks[h], run);
+    if (saved) hook.restore?.(run.state.hooks[h], run, hookArrays(saved, h));
     else noteMasks(run, await hook.start?.(run));
+}
+
+/** The batches of an epoch from step `start` on, as the run trains on them. */
+export function trainingBatches(
+  { data, batch, seed, augment = data.augment?.train, dropLast }: Run['options'],
+  epoch: number,
+  start: number,
+): AsyncGenerator<Batch> {
+  const settings = { batch, seed, augment, dropLast, normalize: data, epoch, start, shuffle: true };
+  return batches(data.train, settings);
 }
 
 /** Keeps a mask report and passes it on. */
@@ -105,13 +119,16 @@ export function noteMasks({ state, options }: Run, report: MaskReport | undefine
 export const iterationsDone = ({ state, steps }: Run): number => state.epoch * steps + state.step;
 
 /** Of the iteration counted from 0. */
-export const learningRateOf = ({ schedule, iterations, steps }: Run, iteration: number): number =>
-  learningRateAt(schedule, { iteration, iterations, iterationsPerEpoch: steps });
+export function learningRateOf({ schedule, iterations, steps, options }: Run, iteration: number): number {
+  const clock = options.hooks?.find((hook) => hook.clock);
+  const moment = clock?.clock!(iteration) ?? { iteration, iterations };
+  return learningRateAt(schedule, { ...moment, iterationsPerEpoch: steps });
+}
 
 /** Saves the run where it is, if it has a checkpoint. @throws UserError when a weight is no longer a number. */
 export async function saveRun(run: Run): Promise<void> {
   const { options, network, training, state, clock } = run;
-  const arrays = captureArrays(network, training, run.bestWeights);
+  const arrays = captureArrays(network, training, run.bestWeights, options.hooks ?? []);
   for (const [name, values] of arrays) if (!allFinite(values)) failDiverged(run, name);
   countTime(run);
   if (!options.checkpoint) return;

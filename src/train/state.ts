@@ -6,7 +6,7 @@
 import { fail } from '../base/errors.js';
 import type { Network, Training } from '../engine/types.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { MaskReport } from './hooks.js';
+import type { Hook, MaskReport } from './hooks.js';
 import { weightsOf } from './logits.js';
 
 /** Measured over an epoch. Losses are in nats per image, accuracies fractions. */
@@ -64,12 +64,22 @@ export function captureArrays(
   network: Network,
   training: Training,
   best: ReadonlyMap<string, Float32Array> | undefined,
+  hooks: readonly Hook[],
 ): Map<string, Float32Array> {
   const arrays = new Map<string, Float32Array>();
   for (const [name, values] of liveArrays(network, training)) arrays.set(name, values);
   for (const [name, { mask }] of training.slots) if (mask.includes(0)) arrays.set(`mask/${name}`, mask);
   for (const [name, values] of best ?? []) arrays.set(`best/${name}`, values);
+  for (const [h, hook] of hooks.entries())
+    for (const [name, values] of hook.arrays?.() ?? []) arrays.set(`hook${h}/${name}`, values);
   return arrays;
+}
+
+/** The arrays that hook number `h` saved, by its own names. */
+export function hookArrays({ arrays }: Checkpoint<RunState>, h: number): Map<string, Float32Array> {
+  const prefix = `hook${h}/`;
+  const own = [...arrays].filter(([name]) => name.startsWith(prefix));
+  return new Map(own.map(([name, values]) => [name.slice(prefix.length), values]));
 }
 
 /**
