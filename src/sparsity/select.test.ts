@@ -13,13 +13,13 @@ const indices = (marks: readonly Uint8Array[]): number[] =>
   marks.flatMap((m) => [...m]).flatMap((x, i) => (x ? [i] : []));
 
 /** The definition: a stable sort of the candidates of the concatenation. */
-function sorted(parts: readonly Scored[], k: number, sign: number): number[] {
-  const values = parts.flatMap((p) => [...p.values]);
+function sorted(parts: readonly Scored[], k: number, sign: number, of = Math.abs): number[] {
+  const values = parts.flatMap((p) => [...p.values]).map(of);
   const among = parts.flatMap((p) => [...p.among]);
   return values
     .map((_, i) => i)
     .filter((i) => among[i] !== 0)
-    .sort((a, b) => sign * Math.sign(Math.abs(values[a]) - Math.abs(values[b])) || a - b)
+    .sort((a, b) => sign * (values[a] < values[b] ? -1 : values[a] > values[b] ? 1 : 0) || a - b)
     .slice(0, k)
     .sort((a, b) => a - b);
 }
@@ -45,6 +45,9 @@ test('a selection is what a stable sort of the pooled candidates would give', ()
       const k = Math.round(share * candidates);
       assert.deepEqual(indices(smallest(parts, k)), sorted(parts, k, 1));
       assert.deepEqual(indices(largest(parts, k)), sorted(parts, k, -1));
+      const same = (x: number) => x;
+      assert.deepEqual(indices(smallest(parts, k, 'value')), sorted(parts, k, 1, same));
+      assert.deepEqual(indices(largest(parts, k, 'value')), sorted(parts, k, -1, same));
     }),
     { numRuns: 1000 },
   );
@@ -79,5 +82,9 @@ test('NaN is named where it counts and ignored where it does not', () => {
     message:
       'The pruning score of conv1.weight is not a number (element 1): training has diverged; lower the learning rate.',
   });
+  const negative = new Float32Array(new Uint32Array([0xffc00000]).buffer)[0];
+  for (const value of [Number.NaN, negative])
+    for (const find of [smallest, largest])
+      assert.throws(() => find([part([1, value])], 1, 'value'), { name: 'UserError' });
   assert.deepEqual(indices(smallest([{ ...bad, among: new Uint8Array([1, 0]) }], 1)), [0]);
 });

@@ -121,7 +121,7 @@ export const iterationsDone = ({ state, steps }: Run): number => state.epoch * s
 /** Of the iteration counted from 0. */
 export function learningRateOf({ schedule, iterations, steps, options }: Run, iteration: number): number {
   const clock = options.hooks?.find((hook) => hook.clock);
-  const moment = clock?.clock!(iteration) ?? { iteration, iterations };
+  const moment = clock?.clock?.(iteration) ?? { iteration, iterations };
   return learningRateAt(schedule, { ...moment, iterationsPerEpoch: steps });
 }
 
