@@ -5,6 +5,7 @@ import { UserError } from '../base/errors.js';
 import { normal, random } from '../base/random.js';
 import { float, intList } from '../onnx/attributes.js';
 import type { Attribute, Graph, Node, Tensor } from '../onnx/model.js';
+import { newSource } from '../onnx/source.js';
 import { floatTensor, sizeOf } from '../onnx/tensor.js';
 import { loadNetwork, type Machine, type Network, openMachine, type TrainingOptions } from './index.js';
 import { near } from './tape.test.fixture.js';
@@ -54,16 +55,7 @@ function smallGraph({ norm = true } = {}): Graph {
     nodes,
     initializers,
     declared: new Map(),
-    source: {
-      irVersion: 8,
-      opsets: { '': 15 },
-      producerName: '',
-      producerVersion: '',
-      domain: '',
-      modelVersion: 0,
-      doc: '',
-      metadata: {},
-    },
+    source: newSource(15),
   };
 }
 

@@ -6,6 +6,7 @@ import { differentiate } from '../graph/differentiate.js';
 import { expandModel } from '../graph/expand.js';
 import { tape } from '../graph/tape.js';
 import type { Attribute, Graph, Node } from '../onnx/model.js';
+import { newSource } from '../onnx/source.js';
 import { floatTensor, sizeOf } from '../onnx/tensor.js';
 import { type Machine, openMachine } from './index.js';
 import { joined, masked, type Numbers, near, runOnEngine } from './tape.test.fixture.js';
@@ -76,16 +77,7 @@ function modelOf(f: OperatorFixture): Graph {
     nodes: [node],
     initializers: new Map(rest.map(({ name, shape, data }) => [name, floatTensor(shape, data)])),
     declared: new Map(),
-    source: {
-      irVersion: 10,
-      opsets: { '': 22 },
-      producerName: '',
-      producerVersion: '',
-      domain: '',
-      modelVersion: 0,
-      doc: '',
-      metadata: {},
-    },
+    source: newSource(22),
   };
 }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { UserError } from '../base/errors.js';
 import { int } from '../onnx/attributes.js';
 import type { Graph, Node, Tensor, Value } from '../onnx/model.js';
+import { newSource } from '../onnx/source.js';
 import { floatTensor, intTensor } from '../onnx/tensor.js';
 import { expandModel, sampleShape } from './expand.js';
 
@@ -33,16 +34,7 @@ const graph = (
   nodes,
   initializers: new Map(Object.entries(initializers)),
   declared: new Map(),
-  source: {
-    irVersion: 8,
-    opsets: { '': 15 },
-    producerName: '',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0,
-    doc: '',
-    metadata: {},
-  },
+  source: newSource(15),
 });
 
 const image = (...shape: Value['shape'] & object): Value => ({ name: 'x', dtype: 'float32', shape });

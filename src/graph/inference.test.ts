@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { float, int } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
+import { newSource } from '../onnx/source.js';
 import { inferenceForm } from './inference.js';
 
 const node = (
@@ -16,16 +17,7 @@ const node = (
 const graphOf = (...nodes: Node[]): Graph => ({
   ...{ name: '', inputs: [], nodes, initializers: new Map(), declared: new Map() },
   outputs: [{ name: 'y', dtype: 'float32' }],
-  source: {
-    irVersion: 8,
-    opsets: { '': 15 },
-    producerName: '',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0,
-    doc: '',
-    metadata: {},
-  },
+  source: newSource(15),
 });
 
 const norm = { training_mode: int(1), epsilon: float(1e-3) };

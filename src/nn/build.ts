@@ -16,6 +16,7 @@ import {
   intTensor,
   sizeOf,
 } from '../onnx/index.js';
+import { newSource } from '../onnx/source.js';
 import { he, type Initialization, type Initialize, initialized, ones, zeros } from './initialize.js';
 
 /** A value in the making; `shape` is without the batch: [C, H, W], or [F] once flattened. */
@@ -81,16 +82,7 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
     nodes: [],
     initializers: new Map(),
     declared: new Map(),
-    source: {
-      irVersion: 8,
-      opsets: { '': 17 },
-      producerName: 'espalier',
-      producerVersion: '',
-      domain: '',
-      modelVersion: 0,
-      doc: '',
-      metadata: {},
-    },
+    source: newSource(17),
   };
   const taken = new Set<string>();
 

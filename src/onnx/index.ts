@@ -5,4 +5,5 @@ export * from './model.js';
 export { parseModel } from './parse.js';
 export { serializeModel } from './serialize.js';
 export type { FetchExternal } from './settle.js';
+export { newSource } from './source.js';
 export * from './tensor.js';

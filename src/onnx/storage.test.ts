@@ -8,6 +8,7 @@ import { fromBfloat16, fromFloat16 } from './half.js';
 import type { DType, Tensor, TensorData } from './model.js';
 import { parseModel } from './parse.js';
 import { serializeModel } from './serialize.js';
+import { newSource } from './source.js';
 import { decodeTensor, widen } from './storage.js';
 import { emptyData, floats, ints, intTensor, sizeOf, zeros } from './tensor.js';
 
@@ -140,16 +141,7 @@ test('random tensors survive writing and reading', async () => {
     });
   await fc.assert(
     fc.asyncProperty(tensors, async (tensor) => {
-      const source = {
-        irVersion: 8,
-        opsets: { '': 13 },
-        producerName: '',
-        producerVersion: '',
-        domain: '',
-        modelVersion: 0,
-        doc: '',
-        metadata: {},
-      };
+      const source = newSource(13);
       const graph = {
         name: 'g',
         inputs: [],

@@ -6,6 +6,7 @@ import { random, uniform } from '../base/random.js';
 import { memorySplit } from '../data/dataset.js';
 import type { Network, Parameter, Training, UpdateOptions } from '../engine/types.js';
 import type { Graph } from '../onnx/model.js';
+import { newSource } from '../onnx/source.js';
 import { floatTensor } from '../onnx/tensor.js';
 import type { TrainData } from './options.js';
 
@@ -157,15 +158,6 @@ export function linearGraph(weight: Float32Array, bias: Float32Array): Graph {
       ['b', floatTensor([CLASSES], bias)],
     ]),
     declared: new Map(),
-    source: {
-      irVersion: 8,
-      opsets: { '': 17 },
-      producerName: '',
-      producerVersion: '',
-      domain: '',
-      modelVersion: 0,
-      doc: '',
-      metadata: {},
-    },
+    source: newSource(17),
   };
 }

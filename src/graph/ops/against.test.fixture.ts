@@ -4,6 +4,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { random, uniform } from '../../base/random.js';
 import type { Attribute, DType, Graph, Node, Tensor } from '../../onnx/model.js';
 import { serializeModel } from '../../onnx/serialize.js';
+import { newSource } from '../../onnx/source.js';
 import { emptyData, floats, sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
 import { type Expanded, expandModel } from '../expand.js';
@@ -62,16 +63,7 @@ export function modelOf({ op, opset, attributes = {}, inputs, outputs = 1 }: Cas
     nodes: [node],
     initializers: new Map(fixed),
     declared: new Map(),
-    source: {
-      irVersion: opset < 9 ? 4 : opset < 21 ? 7 : 10,
-      opsets: { '': opset },
-      producerName: '',
-      producerVersion: '',
-      domain: '',
-      modelVersion: 0,
-      doc: '',
-      metadata: {},
-    },
+    source: newSource(opset),
   };
 }
 
