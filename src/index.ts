@@ -85,7 +85,6 @@ export {
   type Summary,
   startRun,
 } from './runs/index.js';
-export { pruningHook } from './runs/pruning.js';
 export {
   applyMasks,
   type Census,
@@ -99,6 +98,7 @@ export {
   methods,
   type Plan,
   type Prunable,
+  pruningHook,
   type UpdateReport,
 } from './sparsity/index.js';
 export {

@@ -9,7 +9,7 @@ import { writeAtomically } from '../base/files.js';
 import { batchCount, splitValidation } from '../data/index.js';
 import { type Machine, type Network, openMachine } from '../engine/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
-import { findMethod, type Plan } from '../sparsity/index.js';
+import { findMethod, type Plan, pruningHook } from '../sparsity/index.js';
 import {
   type EpochMetrics,
   type Evaluation,
@@ -39,7 +39,6 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
-import { pruningHook } from './pruning.js';
 import { isPath, type PruneRecipe, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
 import { pruningSettings } from './settings.js';
 import type { MetricsLine, Summary } from './summary.js';

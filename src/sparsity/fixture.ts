@@ -1,7 +1,7 @@
 /** Small networks for the tests of this room: layers as a trainer would expose them, and a trainer. */
 import { normal, random } from '../base/random.js';
 import { applyMasks } from './masks.js';
-import type { Method, Plan, Prunable, UpdateReport } from './types.js';
+import type { Method, Plan, Prunable, Surroundings, UpdateReport } from './types.js';
 
 /** A layer with random weights, or with those given. */
 export function layer(name: string, shape: number[], given: Partial<Prunable> = {}): Prunable {
@@ -31,12 +31,20 @@ export const network = (): Prunable[] => [
   layer('fc', [10, 16], { last: true }),
 ];
 
+/** What a method may look at around layers that are in no network: nothing but its memory. */
+export const alone = (): Surroundings => ({ memory: new Map() }) as Surroundings;
+
 /** SGD with momentum and weight decay on random gradients; returns what every update reported. */
 export function train(
   method: Method,
   plan: Plan,
   layers: Prunable[],
-  { from = 1, to, each }: { from?: number; to: number; each?: (iteration: number) => void },
+  {
+    from = 1,
+    to,
+    each,
+    around = alone(),
+  }: { from?: number; to: number; each?: (iteration: number) => void; around?: Surroundings },
 ): UpdateReport[] {
   const reports: UpdateReport[] = [];
   for (let t = from; t <= to; t++) {
@@ -44,9 +52,9 @@ export function train(
       const draw = random(3, 'gradient', name, t);
       for (let i = 0; i < gradient.length; i++) gradient[i] = normal(draw);
     }
-    const report = method.update(plan, layers, t);
+    const report = method.update(plan, layers, t, around);
     if (report) reports.push(report);
-    for (const { weight, gradient, momentum } of layers)
+    for (const { weight, gradient, momentum } of report?.skip ? [] : layers)
       for (let i = 0; i < weight.length; i++) {
         momentum[0][i] = 0.9 * momentum[0][i] + gradient[i] + 5e-4 * weight[i];
         weight[i] -= 0.01 * momentum[0][i];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { network, train } from './fixture.js';
+import { alone, network, train } from './fixture.js';
 import { fggp, gmp } from './index.js';
 import { countNonZero } from './masks.js';
 import { densityAt } from './schedule.js';
@@ -8,9 +8,9 @@ import type { Method, Prunable } from './types.js';
 
 const iterations = 100;
 
-function begin(method: Method, options: object, layers = network()) {
+async function begin(method: Method, options: object, layers = network()) {
   const plan = method.plan({ layers, iterations, seed: 1 }, { ...options });
-  return { plan, layers, start: method.start(plan, layers) };
+  return { plan, layers, start: await method.start(plan, layers, alone()) };
 }
 
 const pruned = (layers: readonly Prunable[]) =>
@@ -31,8 +31,8 @@ const settings: [Method, object][] = [
 ];
 
 for (const [method, options] of settings)
-  test(`${method.name} ${JSON.stringify(options)}: on schedule, monotone, exact, and still afterwards`, () => {
-    const { plan, layers } = begin(method, options);
+  test(`${method.name} ${JSON.stringify(options)}: on schedule, monotone, exact, and still afterwards`, async () => {
+    const { plan, layers } = await begin(method, options);
     const { sparsity, startDensity, schedule, countBiases, spareFirst } = {
       ...method.defaults,
       ...options,
@@ -80,10 +80,10 @@ for (const [method, options] of settings)
     if (spareFirst) assert.equal(countNonZero(layers[0].mask), 72);
   });
 
-test('at a select ratio of 1 FGGP is GMP, through the whole run', () => {
-  const a = begin(fggp, { sparsity: 0.85, selectRatio: 1 });
-  const b = begin(gmp, { sparsity: 0.85, spareFirst: true });
-  const c = begin(fggp, { sparsity: 0.85, selectRatio: 0.5 });
+test('at a select ratio of 1 FGGP is GMP, through the whole run', async () => {
+  const a = await begin(fggp, { sparsity: 0.85, selectRatio: 1 });
+  const b = await begin(gmp, { sparsity: 0.85, spareFirst: true });
+  const c = await begin(fggp, { sparsity: 0.85, selectRatio: 0.5 });
   train(fggp, a.plan, a.layers, { to: iterations });
   train(gmp, b.plan, b.layers, { to: iterations });
   train(fggp, c.plan, c.layers, { to: iterations });
@@ -94,16 +94,16 @@ test('at a select ratio of 1 FGGP is GMP, through the whole run', () => {
   assert.notDeepEqual(masks(a.layers), masks(c.layers));
 });
 
-test('the gradient is asked for at the updates that read it only', () => {
-  const { plan } = begin(fggp, { sparsity: 0.5, interval: 30 });
+test('the gradient is asked for at the updates that read it only', async () => {
+  const { plan } = await begin(fggp, { sparsity: 0.5, interval: 30 });
   const asked = Array.from({ length: 101 }, (_, t) => t).filter((t) => fggp.needsGradient(plan, t));
   assert.deepEqual(asked, [30, 60, 80]);
-  const { plan: magnitude } = begin(gmp, { sparsity: 0.5, interval: 30 });
+  const { plan: magnitude } = await begin(gmp, { sparsity: 0.5, interval: 30 });
   assert.ok(!gmp.needsGradient(magnitude, 30));
 });
 
-test("a sparse start has exactly the count asked for, the ERK densities, and the seed's own masks", () => {
-  const { layers, start } = begin(fggp, { sparsity: 0.9, startDensity: 0.5 });
+test("a sparse start has exactly the count asked for, the ERK densities, and the seed's own masks", async () => {
+  const { layers, start } = await begin(fggp, { sparsity: 0.9, startDensity: 0.5 });
   assert.equal(pruned(layers), 1268);
   assert.equal(start.dropped, 1268);
   const densities = start.layers.map(({ density }) => density);
@@ -113,13 +113,13 @@ test("a sparse start has exactly the count asked for, the ERK densities, and the
     weight.forEach((w, i) => {
       assert.equal(w === 0, mask[i] === 0);
     });
-  assert.deepEqual(masks(begin(fggp, { sparsity: 0.9, startDensity: 0.5 }).layers), masks(layers));
+  assert.deepEqual(masks((await begin(fggp, { sparsity: 0.9, startDensity: 0.5 })).layers), masks(layers));
 });
 
-test('zeros that were there stay pruned and count; the schedule begins where they are', () => {
+test('zeros that were there stay pruned and count; the schedule begins where they are', async () => {
   const layers = network();
   for (const { weight } of layers) for (let i = 0; i < weight.length; i += 2) weight[i] = 0;
-  const { plan, start } = begin(gmp, { sparsity: 0.9, interval: 40 }, layers);
+  const { plan, start } = await begin(gmp, { sparsity: 0.9, interval: 40 }, layers);
   assert.equal(start.sparsity, 0.5);
   const reports = train(gmp, plan, layers, { to: iterations });
   assert.ok(Math.abs(reports[0].kept - 2536 * (0.1 + 0.4 / 8)) <= 1);
@@ -127,9 +127,9 @@ test('zeros that were there stay pruned and count; the schedule begins where the
   for (const { weight } of layers) for (let i = 0; i < weight.length; i += 2) assert.equal(weight[i], 0);
 });
 
-test('a run resumed from weights, momenta, masks and the saved plan goes on as it was', () => {
-  const whole = begin(fggp, { sparsity: 0.9, score: 'random' });
-  const killed = begin(fggp, { sparsity: 0.9, score: 'random' });
+test('a run resumed from weights, momenta, masks and the saved plan goes on as it was', async () => {
+  const whole = await begin(fggp, { sparsity: 0.9, score: 'random' });
+  const killed = await begin(fggp, { sparsity: 0.9, score: 'random' });
   train(fggp, whole.plan, whole.layers, { to: iterations });
   train(fggp, killed.plan, killed.layers, { to: 37 });
   const plan = JSON.parse(JSON.stringify(killed.plan));
@@ -138,20 +138,20 @@ test('a run resumed from weights, momenta, masks and the saved plan goes on as i
   assert.deepEqual(layers, whole.layers);
 });
 
-test('an update that would empty a layer says so and changes nothing; unless it is allowed', () => {
+test('an update that would empty a layer says so and changes nothing; unless it is allowed', async () => {
   const small = () => {
     const layers = network();
     layers[3].weight.fill(1e-6);
     return layers;
   };
-  const { plan, layers } = begin(gmp, { sparsity: 0.9, schedule: 'one-shot' }, small());
+  const { plan, layers } = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot' }, small());
   const before = masks(layers);
-  assert.throws(() => gmp.update(plan, layers, 1), {
+  assert.throws(() => gmp.update(plan, layers, 1, alone()), {
     name: 'UserError',
     message:
       'The update at iteration 1 would leave no weight in fc: lower the sparsity, spare this layer, or set allowEmpty.',
   });
   assert.deepEqual(masks(layers), before);
-  const allowed = begin(gmp, { sparsity: 0.9, schedule: 'one-shot', allowEmpty: true }, small());
-  assert.equal(gmp.update(allowed.plan, allowed.layers, 1)?.layers[3].kept, 0);
+  const allowed = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot', allowEmpty: true }, small());
+  assert.equal(gmp.update(allowed.plan, allowed.layers, 1, alone())?.layers[3].kept, 0);
 });

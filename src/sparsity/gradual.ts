@@ -1,16 +1,22 @@
 /**
- * Gradual pruning without regrowth, as a point on the axes score × scope × allocation × schedule × start.
+ * Pruning by a score, at once or gradually, with weights exchanged or not, as a point on the axes score × objective ×
+ * scope × allocation × schedule × growth × start.
  *
  * A published method is a name and its settings; this file carries a plan of theirs out. Randomness is drawn from
- * streams named by seed, iteration and layer, so a resumed run needs nothing but the plan and the masks.
+ * streams named by seed, iteration and layer, so a resumed run needs nothing but the plan, the masks and, for moving
+ * averages and rewinding, the arrays in memory.
  */
 import { random, uniform } from '../base/random.js';
+import { exchange } from './growth.js';
 import { applyMasks, census, clear, countNonZero, refuseEmptied, resetMask } from './masks.js';
+import { averaged, keepTraining, rewindTraining } from './memory.js';
+import { trainingClock } from './moments.js';
+import { objectives } from './objectives/index.js';
 import { type GradualDefaults, gradualDefaults, resolveOptions } from './options.js';
-import { type GradualPlan, planGradual, poolSize } from './plan.js';
+import { type GradualPlan, planGradual, poolSize, type Step } from './plan.js';
 import { choose, readsGradient } from './score.js';
 import { smallest } from './select.js';
-import type { Method, Prunable, UpdateReport } from './types.js';
+import type { Method, Prunable, Surroundings, UpdateReport } from './types.js';
 
 /** The method with these settings. */
 export function gradual(setting: {
@@ -26,23 +32,35 @@ export function gradual(setting: {
     defaults: { ...defaults },
     plan: (context, options) => planGradual(name, resolveOptions(name, defaults, options), context),
     start,
-    needsGradient: (plan: GradualPlan, iteration) =>
-      plan.updates.includes(iteration) && readsGradient(plan.options),
+    needsGradient: ({ options, updates }: GradualPlan, iteration) =>
+      Boolean(options.averageGradient) ||
+      (updates.includes(iteration) && (readsGradient(options) || options.growth === 'gradient')),
     update,
+    clock: defaults.rewind === undefined ? undefined : clock,
   };
 }
 
-/** Zeros stay zeros if asked; then, for a sparse start, exactly the planned number of each layer's weights at random. */
-function start(plan: GradualPlan, layers: readonly Prunable[]): UpdateReport {
-  for (const layer of layers) resetMask(layer, plan.options.keepZeros);
+/**
+ * Zeros stay zeros if asked; for a sparse start, exactly the planned number of each layer's weights goes at random; then
+ * the rounds before training, where there are any.
+ */
+async function start(
+  plan: GradualPlan,
+  layers: readonly Prunable[],
+  around: Surroundings,
+): Promise<UpdateReport> {
+  const { options, seed } = plan;
+  for (const layer of layers) resetMask(layer, options.keepZeros);
   const free = layers.filter((_, l) => !plan.layers[l].spared);
   let dropped = 0;
   plan.start?.forEach((kept, l) => {
-    dropped += thin(free[l], kept, plan.seed);
+    dropped += thin(free[l], kept, seed);
   });
   applyMasks(layers);
-  const scheduled = plan.start ? plan.options.startDensity : 1;
-  return { iteration: 0, scheduled, dropped, final: false, ...census(layers) };
+  dropped += await pruneFirst(plan, layers, around);
+  const final = options.rounds > 0 || options.schedule === 'constant';
+  const scheduled = final ? 1 - options.sparsity : plan.start ? options.startDensity : 1;
+  return { iteration: 0, scheduled, dropped, final, ...census(layers) };
 }
 
 /** Keeps a uniformly random `kept` of the layer's present weights. */
@@ -56,17 +74,39 @@ function thin(layer: Prunable, kept: number, seed: number): number {
   return clear(layer, marks);
 }
 
-function update(plan: GradualPlan, layers: readonly Prunable[], iteration: number): UpdateReport | undefined {
-  const step = plan.steps.find((candidate) => candidate.iteration === iteration);
-  if (!step) return undefined;
-  const { options, seed } = plan;
+/** The rounds before training: every one looks at the network that the last one left. */
+async function pruneFirst(
+  plan: GradualPlan,
+  layers: readonly Prunable[],
+  around: Surroundings,
+): Promise<number> {
+  const rounds = plan.steps.filter(({ iteration }) => iteration === 0);
+  if (rounds.length === 0) return 0;
+  const asked = readsGradient(plan.options);
+  const objective = asked ? await objectives[plan.options.objective](layers, around) : undefined;
+  try {
+    let dropped = 0;
+    for (const [round, step] of rounds.entries()) {
+      const gradients = await objective?.gradients();
+      const seen = layers.map((layer, l) => ({ ...layer, gradient: gradients?.[l] ?? layer.gradient }));
+      dropped += prune(plan, seen, step, -round);
+      applyMasks(layers);
+    }
+    return dropped;
+  } finally {
+    objective?.close();
+  }
+}
 
+/** Cuts the masks down to a step's counts; `draw` names the random numbers. Returns how many weights went. */
+function prune(plan: GradualPlan, layers: readonly Prunable[], step: Step, draw: number): number {
+  const { options, seed } = plan;
   const cuts = plan.groups.flatMap(({ members, fixed }, g) => {
     const group = members.map((l) => layers[l]);
     const active = group.reduce((total, layer) => total + countNonZero(layer.mask), 0);
     const drop = active - step.kept[g];
-    const pool = poolSize(options.selectRatio ?? 1, active, fixed);
-    const marks = choose(group, options, { drop, pool, seed, iteration });
+    const pool = poolSize(options, { progress: step.progress, drop }, active, fixed);
+    const marks = choose(group, options, { drop, pool, seed, iteration: draw });
     return group.map((layer, l) => ({ layer, marks: marks[l] }));
   });
   if (!options.allowEmpty)
@@ -75,11 +115,58 @@ function update(plan: GradualPlan, layers: readonly Prunable[], iteration: numbe
         name: layer.name,
         kept: countNonZero(layer.mask) - countNonZero(marks),
       })),
-      `The update at iteration ${iteration}`,
+      step.iteration === 0 ? 'Pruning before training' : `The update at iteration ${step.iteration}`,
     );
-
-  const dropped = cuts.reduce((total, { layer, marks }) => total + clear(layer, marks), 0);
-  applyMasks(layers);
-  const final = step === plan.steps[plan.steps.length - 1];
-  return { iteration, scheduled: step.density, dropped, final, ...census(layers) };
+  return cuts.reduce((total, { layer, marks }) => total + clear(layer, marks), 0);
 }
+
+function update(
+  plan: GradualPlan,
+  layers: readonly Prunable[],
+  iteration: number,
+  around: Surroundings,
+): UpdateReport | undefined {
+  const { options, rewinding } = plan;
+  if (iteration === (rewinding && rewinding.to + 1)) keepTraining(around);
+  const seen = averaged(options, layers, around.memory);
+  const step = plan.steps.find((candidate) => candidate.iteration === iteration);
+  if (!step) return undefined;
+
+  const before = layers.map(({ mask }) => mask.slice());
+  prune(plan, seen, step, iteration);
+  if (step.exchange !== undefined) exchangeAll(plan, seen, step.exchange, iteration);
+  applyMasks(layers);
+  if (rewinding) rewindTraining(around, layers);
+  const skip = rewinding !== undefined || options.skipSteps === true;
+  const { density: last } = plan.steps[plan.steps.length - 1];
+  return {
+    ...{ iteration, scheduled: step.density, ...changes(before, layers) },
+    ...{ final: step.density === last, ...(skip && { skip }), ...census(layers) },
+  };
+}
+
+function exchangeAll(
+  { options, seed, layers: planned }: GradualPlan,
+  layers: readonly Prunable[],
+  fraction: number,
+  iteration: number,
+): void {
+  const { score, growth } = options;
+  for (const [l, layer] of layers.entries())
+    if (!planned[l].spared) exchange(layer, { fraction, score, growth: growth!, seed, iteration });
+}
+
+/** How many weights are no longer kept, and how many newly are. */
+function changes(before: readonly ArrayLike<number>[], layers: readonly Prunable[]) {
+  let [dropped, grown] = [0, 0];
+  layers.forEach(({ mask }, l) => {
+    for (let i = 0; i < mask.length; i++) {
+      if (mask[i] < before[l][i]) dropped++;
+      if (mask[i] > before[l][i]) grown++;
+    }
+  });
+  return grown > 0 ? { dropped, grown } : { dropped };
+}
+
+const clock = ({ rewinding, updates }: GradualPlan, iteration: number) =>
+  trainingClock(rewinding!, iteration, updates);

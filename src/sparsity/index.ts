@@ -1,6 +1,7 @@
 /** Unstructured pruning: which single weights go, when, and how many. */
 export { type Allocated, type AllocationName, allocate, type Share } from './allocation.js';
 export { gradual } from './gradual.js';
+export { prunables, pruningHook } from './hook.js';
 export { applyMasks, census, countNonZero, deadUnits } from './masks.js';
 export { fggp } from './methods/fggp.js';
 export { gmp } from './methods/gmp.js';

@@ -1,6 +1,7 @@
 /** The options of gradual pruning, and the sentences for values that make no sense. */
 import { fail } from '../base/errors.js';
 import { type AllocationName, claims } from './allocation.js';
+import { type ObjectiveName, objectives } from './objectives/index.js';
 import { type ScheduleName, schedules } from './schedule.js';
 import { type ScoreName, scores } from './score.js';
 
@@ -12,15 +13,38 @@ export interface GradualOptions {
   /** The score that first narrows the candidates down to `selectRatio` of the remaining weights. */
   first?: ScoreName;
   selectRatio?: number;
+  /** Let the select ratio fall to a hundredth along half a cosine; a pool too small for a cut is the cut. */
+  selectAnneal?: boolean;
+  /** Score with moving averages of |w| and |g| over the iterations: the share that the past keeps; 0: without. */
+  averageWeight?: number;
+  averageGradient?: number;
   /** Rank all layers together, or each by itself with the counts that `allocation` gives. */
   scope: 'global' | 'layer';
   allocation: AllocationName;
-  schedule: Exclude<ScheduleName, 'constant'>;
+  schedule: ScheduleName;
+  /** Prune in so many rounds before the first step, each with scores of its own; 0: during training. */
+  rounds: number;
+  /** What is differentiated for the gradient that scores of such rounds read. */
+  objective: ObjectiveName;
   /** Fraction of the run's iterations after which masks are frozen, in (0, 1]. */
   endRatio: number;
-  /** Iterations between updates; 0: as many as give about 50 updates (one-shot: at the first iteration). */
+  /** Iterations between updates; 0: as many as give about `updates` of them (one-shot: at the first iteration). */
   interval: number;
-  /** Begin with random masks of this density, shared out by `startAllocation`; 1: dense. */
+  updates: number;
+  /** Also exchange weights layer by layer at every update: those of least score for pruned ones, by gradient or at random. */
+  growth?: 'gradient' | 'random';
+  /** Fraction of a layer's weights that is exchanged, at first. */
+  growthRatio?: number;
+  /** It stays, or falls to `growthFloor` along half a cosine. */
+  growthDecay?: 'constant' | 'cosine';
+  growthFloor?: number;
+  /** Fraction of the run's iterations after which nothing is exchanged any more. */
+  growthEnd?: number;
+  /** Leave the optimiser step out at updates. */
+  skipSteps?: boolean;
+  /** Train anew after every update, from the weights there were after this fraction of a training. */
+  rewind?: number;
+  /** Begin with random masks of this density, shared out by `startAllocation`; 1: dense (schedule constant: the target). */
   startDensity: number;
   startAllocation: AllocationName;
   /** Leave the first convolution as it is; it counts in the denominator all the same. */
@@ -51,6 +75,7 @@ const number = (ok: (value: number) => boolean, must: string): Rule => ({
   must,
 });
 const fraction = number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1');
+const belowOne = number((x) => x >= 0 && x < 1, 'be a number of at least 0 and below 1');
 const flag: Rule = { ok: (value) => typeof value === 'boolean', must: 'be true or false' };
 
 const rules: Record<keyof GradualOptions, Rule> = {
@@ -58,14 +83,27 @@ const rules: Record<keyof GradualOptions, Rule> = {
   score: oneOf(Object.keys(scores)),
   first: oneOf(Object.keys(scores)),
   selectRatio: fraction,
+  selectAnneal: flag,
+  averageWeight: belowOne,
+  averageGradient: belowOne,
   scope: oneOf(['global', 'layer']),
   allocation: oneOf(Object.keys(claims)),
-  schedule: oneOf(Object.keys(schedules).filter((name) => name !== 'constant')),
+  schedule: oneOf(Object.keys(schedules)),
+  rounds: number((x) => Number.isSafeInteger(x) && x >= 0, 'be a whole number (0 prunes during training)'),
+  objective: oneOf(Object.keys(objectives)),
   endRatio: fraction,
   interval: number(
     (x) => Number.isSafeInteger(x) && x >= 0,
     'be a whole number of iterations (0 chooses one)',
   ),
+  updates: number((x) => Number.isSafeInteger(x) && x >= 1, 'be a whole number of at least 1'),
+  growth: oneOf(['gradient', 'random']),
+  growthRatio: fraction,
+  growthDecay: oneOf(['constant', 'cosine']),
+  growthFloor: belowOne,
+  growthEnd: fraction,
+  skipSteps: flag,
+  rewind: belowOne,
   startDensity: fraction,
   startAllocation: oneOf(Object.keys(claims)),
   spareFirst: flag,
@@ -88,8 +126,11 @@ export const gradualDefaults: GradualDefaults = {
   scope: 'global',
   allocation: 'uniform',
   schedule: 'cubic',
+  rounds: 0,
+  objective: 'loss',
   endRatio: 0.8,
   interval: 0,
+  updates: 50,
   startDensity: 1,
   startAllocation: 'erk',
   spareFirst: false,
@@ -117,5 +158,16 @@ export function resolveOptions(
       fail(
         `The option ${name} of ${method} must ${rules[name].must}, but is ${JSON.stringify(options[name])}.`,
       );
+  if (options.objective !== 'loss' && options.rounds === 0)
+    fail(`The objective ${options.objective} is for pruning before training: set rounds to at least 1.`);
+  if (options.rounds > 0 && (options.averageWeight || options.averageGradient || options.growth))
+    fail(`With rounds, ${method} prunes before training: there is nothing yet to average or to exchange.`);
+  if (options.schedule !== 'constant') return options;
+  if (!options.growth)
+    fail(`With the schedule constant ${method} prunes nothing: choose another, or a growth.`);
+  if (options.startDensity !== 1)
+    fail(
+      `With the schedule constant ${method} starts at the target, so startDensity cannot be ${options.startDensity}: leave it out.`,
+    );
   return options;
 }

@@ -97,7 +97,7 @@ test('options that make no sense, one sentence each', () => {
   for (const sparsity of [0, 1, Number.NaN, '0.9', null]) refuses(/option sparsity/, gmp, { sparsity });
   refuses(/gmp has no option selectRatio; it has sparsity, score,/, gmp, { sparsity: 0.9, selectRatio: 0.5 });
   refuses(/option selectRatio .* above 0 and at most 1, but is 0/, fggp, { sparsity: 0.9, selectRatio: 0 });
-  refuses(/option schedule .* cubic, exponential, one-shot, but is "linear"/, gmp, {
+  refuses(/option schedule .* cubic, exponential, one-shot, constant, but is "linear"/, gmp, {
     sparsity: 0.9,
     schedule: 'linear',
   });

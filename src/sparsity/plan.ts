@@ -12,8 +12,9 @@
 import { fail } from '../base/errors.js';
 import { allocate, type Share } from './allocation.js';
 import { countNonZero, refuseEmptied } from './masks.js';
+import { type Moment, planMoments, type Rewinding } from './moments.js';
 import type { GradualOptions } from './options.js';
-import { defaultInterval, densityAt, prunedAt, pruningEnd, updateIterations } from './schedule.js';
+import { halfCosine, prunedAt, schedules } from './schedule.js';
 import type { Context, Plan, PlannedLayer, Prunable } from './types.js';
 
 export interface GradualPlan extends Plan {
@@ -23,6 +24,8 @@ export interface GradualPlan extends Plan {
   /** Weights to keep of each pruned layer (in the order of `layers`) in the random start mask, where there is one. */
   start?: number[];
   steps: Step[];
+  /** Where the run trains several times over. */
+  rewinding?: Rewinding;
 }
 
 /** Layers that are ranked together. */
@@ -34,8 +37,7 @@ export interface Group {
 }
 
 /** One update. */
-export interface Step {
-  iteration: number;
+export interface Step extends Moment {
   /** The scheduled density. */
   density: number;
   /** Weights that each group keeps. */
@@ -44,13 +46,14 @@ export interface Step {
 
 /** Plans a gradual run. Throws a UserError if the target, the start or a step is out of reach. */
 export function planGradual(method: string, options: GradualOptions, context: Context): GradualPlan {
-  const iterations = planIterations(method, options, context.iterations);
+  const startDensity = options.schedule === 'constant' ? 1 - options.sparsity : options.startDensity;
+  const { moments, rewinding } = planMoments({ ...options, method }, context.iterations);
   const layers = planLayers(method, options, context.layers);
   const counted = sum(context.layers.map((l) => l.weight.length + (options.countBiases ? l.biases : 0)));
   const pruned = prunedAt(counted, 1 - options.sparsity);
-  checkTarget(options, layers, { counted, pruned });
+  checkTarget({ ...options, startDensity }, layers, { counted, pruned });
 
-  const { start, present, from } = planStart(options, layers, context.layers, counted);
+  const { start, present, from } = planStart({ ...options, startDensity }, layers, context.layers, counted);
   const groups = planGroups(options, layers, context.layers, present);
   const plan: GradualPlan = {
     method,
@@ -59,35 +62,30 @@ export function planGradual(method: string, options: GradualOptions, context: Co
     counted,
     pruned,
     layers,
-    updates: iterations,
+    updates: [...new Set(moments.map(({ iteration }) => iteration))],
+    ...(rewinding && { rewinding }),
     groups,
     start,
     steps: [],
   };
-  plan.steps = planSteps(plan, context.layers, present, from);
+  plan.steps = planSteps(plan, moments, context.layers, present, from);
   if (options.first) checkSelectRatio(plan, present);
   return plan;
 }
 
-/** How many of a group's weights a criterion's first step may choose from: int(ratio · remaining), at most all. */
-export const poolSize = (ratio: number, active: number, fixed: number): number =>
-  Math.min(active, Math.floor(ratio * (active + fixed) + 1e-9));
-
-function planIterations(
-  method: string,
-  { endRatio, interval, schedule }: GradualOptions,
-  total: number,
-): number[] {
-  const end = pruningEnd(total, endRatio);
-  const span = `${endRatio} of the run's ${total}`;
-  if (!(end >= 1))
-    fail(`${method} has no iteration to prune at: its last update would be at ${span}; train for longer.`);
-  if (interval > end)
-    fail(
-      `${method} would never prune: its interval of ${interval} iterations is longer than the ${end} (${span}) it may prune in; use a shorter interval.`,
-    );
-  if (schedule === 'one-shot') return [interval || 1];
-  return updateIterations(end, interval || defaultInterval(end));
+/**
+ * How many of a group's weights a criterion's first step may choose from: int(γ · remaining), at most all; and where γ is
+ * annealed, at least as many as must go.
+ */
+export function poolSize(
+  { selectRatio = 1, selectAnneal = false }: GradualOptions,
+  { progress, drop }: { progress: number; drop: number },
+  active: number,
+  fixed: number,
+): number {
+  const ratio = selectAnneal ? halfCosine(selectRatio, selectRatio / 100, progress) : selectRatio;
+  const pool = Math.min(active, Math.floor(ratio * (active + fixed) + 1e-9));
+  return selectAnneal ? Math.max(pool, drop) : pool;
 }
 
 function planLayers(method: string, options: GradualOptions, layers: readonly Prunable[]): PlannedLayer[] {
@@ -187,18 +185,18 @@ function planGroups(
 }
 
 function planSteps(
-  { options, layers, groups, counted, updates }: GradualPlan,
+  { options, layers, groups, counted }: GradualPlan,
+  moments: readonly Moment[],
   prunables: readonly Prunable[],
   present: readonly number[],
   from: number,
 ): Step[] {
   const { schedule, sparsity, allocation, scope, allowEmpty } = options;
-  const end = updates[updates.length - 1];
   const zerosSpared = sum(layers.map((layer) => (layer.spared ? layer.size - layer.present : 0)));
   const size = sum(layers.map((layer) => (layer.spared ? 0 : layer.size)));
   let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
-  return updates.map((iteration) => {
-    const density = densityAt(schedule, { from, to: 1 - sparsity }, iteration, end);
+  return moments.map((moment) => {
+    const density = schedules[schedule]({ from, to: 1 - sparsity }, moment.progress);
     const total = Math.min(sum(active), size + zerosSpared - prunedAt(counted, density));
     const shares: Share[] = groups.map(({ members }, g) => ({
       shape: prunables[members[0]].shape,
@@ -208,9 +206,9 @@ function planSteps(
     if (scope === 'layer' && !allowEmpty)
       refuseEmptied(
         groups.map(({ members }, g) => ({ name: layers[members[0]].name, kept: active[g] })),
-        `The update at iteration ${iteration}`,
+        `The update at iteration ${moment.iteration}`,
       );
-    return { iteration, density, kept: active };
+    return { ...moment, density, kept: active };
   });
 }
 
@@ -223,10 +221,10 @@ function checkSelectRatio(
   let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
   let needed = 0;
   let refusal = '';
-  steps.forEach(({ iteration, kept }, s) => {
+  steps.forEach(({ iteration, progress, kept }, s) => {
     groups.forEach(({ members, fixed }, g) => {
       const drop = active[g] - kept[g];
-      const pool = poolSize(ratio, active[g], fixed);
+      const pool = poolSize(options, { progress, drop }, active[g], fixed);
       needed = Math.max(needed, drop / (active[g] + fixed));
       if (drop <= pool || refusal) return;
       const place = options.scope === 'layer' ? ` of ${layers[members[0]].name}` : '';

@@ -39,7 +39,7 @@ test("FGGP's run: 160 epochs at batch 64 end at 100,096 after 50 updates", () =>
   assert.equal(end, 100_096);
   assert.equal(pruningEnd(62_560, 0.8), 50_048);
   assert.equal(pruningEnd(100, 0.57), 57);
-  const updates = updateIterations(end, defaultInterval(end));
+  const updates = updateIterations(end, defaultInterval(end, 50));
   assert.equal(updates.length, 50);
   assert.equal(updateIterations(end, 2000).at(-2), 100_000);
 });
@@ -48,7 +48,7 @@ test('the last update falls on the end, whether the interval divides it or not',
   assert.deepEqual(updateIterations(10, 4), [4, 8, 10]);
   assert.deepEqual(updateIterations(8, 4), [4, 8]);
   assert.deepEqual(updateIterations(3, 4), [3]);
-  assert.equal(defaultInterval(7), 1);
+  assert.equal(defaultInterval(7, 50), 1);
 });
 
 test('pruned counts are rounded down, but not by the rounding of 1 − D', () => {

@@ -32,14 +32,19 @@ export const densityAt = (name: ScheduleName, span: Span, t: number, end: number
 export const pruningEnd = (iterations: number, ratio: number): number =>
   Math.floor(iterations * ratio + 1e-9);
 
-/** The interval that gives about 50 updates, as in FGGP's and GraNet's CIFAR runs. */
-export const defaultInterval = (end: number): number => Math.max(1, Math.round(end / 50));
+/** The interval that gives about so many updates: 50 in FGGP's and GraNet's CIFAR runs. */
+export const defaultInterval = (end: number, updates: number): number =>
+  Math.max(1, Math.round(end / updates));
 
 /** Every multiple of `interval` before `end`, then `end` itself, so that the target is met whatever the interval. */
 export function updateIterations(end: number, interval: number): number[] {
   const before = Math.ceil(end / interval) - 1;
   return [...Array.from({ length: before }, (_, i) => (i + 1) * interval), end];
 }
+
+/** From `from` down to `to` along half a cosine: to + (from − to)(1 + cos πp)/2. */
+export const halfCosine = (from: number, to: number, progress: number): number =>
+  to + ((from - to) * (1 + Math.cos(Math.PI * progress))) / 2;
 
 /**
  * How many of `counted` elements are pruned at a density: floor(counted · (1 − density)), as in FGGP; a millionth of a

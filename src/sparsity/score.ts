@@ -7,12 +7,14 @@
  * With pool = all the first step does nothing, with pool = n the second.
  */
 import { type Random, random, uniform } from '../base/random.js';
-import { type Scored, smallest } from './select.js';
+import { type Order, type Scored, smallest } from './select.js';
 import type { Prunable } from './types.js';
 
 interface Score {
   readsGradient: boolean;
-  /** The values whose magnitudes are the scores, in the layer's layout: a live view where no arithmetic is needed. */
+  /** Default magnitude. */
+  order?: Order;
+  /** The values whose magnitudes (or which themselves) are the scores, in the layer's layout: a live view where no arithmetic is needed. */
   of(layer: Prunable, draw: Random): Float32Array;
 }
 
@@ -21,6 +23,11 @@ export const scores = {
   gradient: { readsGradient: true, of: ({ gradient }) => gradient },
   'magnitude-times-gradient': {
     readsGradient: true,
+    of: ({ weight, gradient }) => weight.map((w, i) => w * gradient[i]),
+  },
+  'weight-times-gradient': {
+    readsGradient: true,
+    order: 'value',
     of: ({ weight, gradient }) => weight.map((w, i) => w * gradient[i]),
   },
   random: { readsGradient: false, of: ({ weight }, draw) => weight.map(() => uniform(draw)) },
@@ -52,7 +59,9 @@ export function choose(
       values: scores[name].of(layer, random(seed, 'score', iteration, layer.name)),
       among: among[l],
     }));
+  const least = (name: ScoreName, among: readonly Scored['among'][], count: number) =>
+    smallest(rank(name, among), count, (scores[name] as Score).order);
   const kept = layers.map((layer) => layer.mask);
-  const candidates = criterion.first ? smallest(rank(criterion.first, kept), pool) : kept;
-  return smallest(rank(criterion.score, candidates), drop);
+  const candidates = criterion.first ? least(criterion.first, kept, pool) : kept;
+  return least(criterion.score, candidates, drop);
 }

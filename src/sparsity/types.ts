@@ -3,19 +3,20 @@
  *
  * A method is planned once, before training: `plan` checks everything that can be checked and works out every cut in
  * numbers. From then on the masks, kept by the trainer, are the only state: `update` is a function of the plan, the
- * layers and the iteration. The plan is plain data and goes into the run folder, because a resumed run cannot work it
+ * layers and the iteration; and, for the few methods that need it, of arrays that are kept for it (`Surroundings.memory`). The plan is plain data and goes into the run folder, because a resumed run cannot work it
  * out again (the zeros of the starting model are no longer to be told from the pruned ones).
  *
  * The trainer, with iterations counted from 1:
  * ```
  * plan = method.plan(context, options)        // throws before anything is done
- * method.start(plan, layers)                  // not when resuming
+ * await method.start(plan, layers, around)    // not when resuming
  * for t = 1 … iterations
  *   forward, backward                         // raw gradient wherever method.needsGradient(plan, t)
- *   method.update(plan, layers, t)            // sees the weights and gradient of this very mini-batch
- *   optimiser step, then applyMasks(layers)   // or the same inside the engine
+ *   method.update(plan, layers, t, around)    // sees the weights and gradient of this very mini-batch
+ *   optimiser step, then applyMasks(layers)   // or the same inside the engine; left out if the report says `skip`
  * ```
  */
+import type { TrainState } from '../train/index.js';
 
 /** 1 = kept, 0 = pruned. */
 export type Mask = Uint8Array | Float32Array;
@@ -46,6 +47,12 @@ export interface Prunable {
   last: boolean;
 }
 
+/** The run around the layers, for methods that look further than those. */
+export interface Surroundings extends TrainState {
+  /** Arrays that a method keeps from one iteration to another; saved and restored with the run. */
+  memory: Map<string, Float32Array>;
+}
+
 /** What a method may know before training starts. */
 export interface Context {
   layers: readonly Prunable[];
@@ -64,7 +71,7 @@ export interface Plan {
   /** Counted elements that will be zero at the end. */
   pruned: number;
   layers: readonly PlannedLayer[];
-  /** Iterations at which masks change, ascending. From the last one on the target is met and masks are frozen. */
+  /** Iterations at which masks change, ascending, 0 before the first. From the last one on masks are frozen. */
   updates: readonly number[];
 }
 
@@ -95,9 +102,13 @@ export interface UpdateReport extends Census {
   iteration: number;
   /** The density that the schedule asked for, over the plan's denominator. */
   scheduled: number;
+  /** Weights that were kept and no longer are, and the other way round. */
   dropped: number;
+  grown?: number;
   /** True from the update that reaches the target. */
   final: boolean;
+  /** The step of this iteration is left out. */
+  skip?: boolean;
 }
 
 /** A pruning method. `options` are checked by `plan`; `defaults` names those there are. */
@@ -109,9 +120,16 @@ export interface Method {
   /** Works the whole run out. Throws a UserError if it cannot succeed. */
   plan(context: Context, options: Readonly<Record<string, unknown>>): Plan;
   /** Sets the masks that training begins with, and zeroes what they prune. */
-  start(plan: Plan, layers: readonly Prunable[]): UpdateReport;
+  start(plan: Plan, layers: readonly Prunable[], around: Surroundings): UpdateReport | Promise<UpdateReport>;
   /** Whether `update` will read the gradient (of kept weights) at this iteration. */
   needsGradient(plan: Plan, iteration: number): boolean;
   /** Updates the masks if this iteration is one of the plan's updates, and zeroes what it prunes. */
-  update(plan: Plan, layers: readonly Prunable[], iteration: number): UpdateReport | undefined;
+  update(
+    plan: Plan,
+    layers: readonly Prunable[],
+    iteration: number,
+    around: Surroundings,
+  ): UpdateReport | undefined;
+  /** Where the learning-rate schedule takes an iteration, from 0, to be; for methods that train more than once in a run. */
+  clock?(plan: Plan, iteration: number): { iteration: number; iterations: number };
 }

@@ -1,0 +1,35 @@
+/**
+ * Weights exchanged within a layer, one for one: some of those kept go, and as many of those pruned come back.
+ *
+ * Any weight that is pruned by then may come back, those of this very update too; a weight that goes and comes back has
+ * not been away and keeps its value and its momentum. Any other starts at 0 with none, as masked weights and their momenta
+ * are 0 already. Mocanu et al. (SET), 2018; Evci et al. (RigL), 2020; Liu et al. (GraNet), 2021.
+ */
+import { random, uniform } from '../base/random.js';
+import { clear, countNonZero } from './masks.js';
+import { choose, type ScoreName } from './score.js';
+import { largest } from './select.js';
+import type { Prunable } from './types.js';
+
+export interface Exchange {
+  /** Of the kept weights; the number is rounded up, as in GraNet. */
+  fraction: number;
+  /** Those least by this go. */
+  score: ScoreName;
+  /** What brings pruned ones back: the largest gradient, or chance. */
+  growth: 'gradient' | 'random';
+  seed: number;
+  iteration: number;
+}
+
+/** Exchanges weights in the mask of a layer. */
+export function exchange(layer: Prunable, { fraction, score, growth, seed, iteration }: Exchange): void {
+  const { name, mask, gradient } = layer;
+  const count = Math.ceil(fraction * countNonZero(mask) - 1e-9);
+  const [going] = choose([layer], { score }, { drop: count, pool: 0, seed, iteration });
+  clear(layer, going);
+  const draw = random(seed, 'growth', iteration, name);
+  const values = growth === 'gradient' ? gradient : gradient.map(() => uniform(draw));
+  const [coming] = largest([{ name, values, among: Uint8Array.from(mask, (m) => (m === 0 ? 1 : 0)) }], count);
+  for (let i = 0; i < mask.length; i++) if (coming[i] !== 0) mask[i] = 1;
+}

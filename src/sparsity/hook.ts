@@ -1,0 +1,109 @@
+/** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
+import { fail } from '../base/errors.js';
+import type { Parameter } from '../engine/index.js';
+import { attr, type Graph, type Node } from '../onnx/index.js';
+import type { Hook, TrainState } from '../train/index.js';
+import type { Method, Plan, Prunable, Surroundings } from './types.js';
+
+/**
+ * The hook of a method; `onPlan` is told the plan once it stands, fresh or restored. A run is resumed only with the method
+ * and the options that it was begun with; else the hook throws a UserError.
+ */
+export function pruningHook(
+  method: Method,
+  options: Readonly<Record<string, unknown>>,
+  onPlan: (plan: Plan) => void = () => {},
+): Hook {
+  let plan: Plan;
+  let layers: Prunable[];
+  let around: Surroundings;
+  const enter = (state: TrainState, memory: Surroundings['memory']) => {
+    const { network, training, iterations, seed } = state;
+    layers = prunables(state);
+    around = { network, training, iterations, seed, firstBatch: () => state.firstBatch(), memory };
+  };
+  return {
+    async start(state) {
+      enter(state, new Map());
+      plan = method.plan({ layers, iterations: state.iterations, seed: state.seed }, options);
+      onPlan(plan);
+      return method.start(plan, layers, around);
+    },
+    afterGradients: (_, iteration) => method.update(plan, layers, iteration, around),
+    clock: method.clock && ((iteration) => method.clock!(plan, iteration)),
+    save: () => plan,
+    arrays: () => around.memory,
+    restore(saved, state, arrays) {
+      enter(state, new Map(arrays));
+      plan = saved as Plan;
+      refuseOther(plan, method, options);
+      onPlan(plan);
+    },
+  };
+}
+
+/** Throws a UserError that names the first thing in which a resumed run is not what it was. */
+function refuseOther(plan: Plan, method: Method, options: Readonly<Record<string, unknown>>): void {
+  if (plan.method !== method.name)
+    fail(
+      `The run was begun with the pruning method ${plan.method}, not ${method.name}; resume it with that.`,
+    );
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const now: Record<string, unknown> = { ...method.defaults, ...Object.fromEntries(given) };
+  const then = plan.options as Record<string, unknown>;
+  for (const name of new Set([...Object.keys(then), ...Object.keys(now)])) {
+    const [was, is] = [then[name], now[name]].map((value) => JSON.stringify(value));
+    if (was !== is)
+      fail(
+        `The run was begun with the option ${name} of ${method.name} at ${was}, not ${is}; resume it with the same options.`,
+      );
+  }
+}
+
+/** The trained weights that count, in the order of the graph. */
+export function prunables({ network, training }: Pick<TrainState, 'network' | 'training'>): Prunable[] {
+  const { graph, parameters } = network;
+  const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
+  const counted = [...parameters.values()].filter(
+    ({ name, prunable }) => prunable && training.slots.has(name),
+  );
+  const order = new Map(graph.nodes.map((node, i) => [node.name, i]));
+  counted.sort((a, b) => order.get(a.node)! - order.get(b.node)!);
+  const first = counted.find(({ op }) => op === 'Conv');
+  const last = counted[counted.length - 1];
+  return counted.map((parameter) => {
+    const { name, op, shape, weight } = parameter;
+    const { gradient, state, mask } = training.slots.get(name)!;
+    const node = nodes.get(parameter.node)!;
+    return {
+      name,
+      op,
+      shape,
+      outputAxis: outputAxis(node, shape),
+      weight,
+      gradient,
+      momentum: state,
+      mask,
+      biases: biasesOf(graph, node, parameters),
+      first: parameter === first,
+      last: parameter === last,
+    };
+  });
+}
+
+/** The axis of a weight that counts its layer's outputs. */
+function outputAxis(node: Node, shape: readonly number[]): number {
+  if (node.op === 'ConvTranspose') return 1;
+  if (node.op === 'Gemm') return attr.int(node, 'transB', 0) ? 0 : 1;
+  return node.op === 'MatMul' ? shape.length - 1 : 0;
+}
+
+/** Elements of the bias beside a layer's weight: an input of the layer itself, or what an Add puts to a MatMul. */
+function biasesOf(graph: Graph, node: Node, parameters: ReadonlyMap<string, Parameter>): number {
+  const add = node.op === 'MatMul' && graph.nodes.find((other) => adds(other, node.outputs[0]));
+  const names = add ? add.inputs : node.inputs.slice(2, 3);
+  const bias = names.map((name) => parameters.get(name)).find((parameter) => parameter !== undefined);
+  return bias && graph.initializers.has(bias.name) ? bias.weight.length : 0;
+}
+
+const adds = ({ op, inputs }: Node, value: string): boolean => op === 'Add' && inputs.includes(value);

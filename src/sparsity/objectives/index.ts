@@ -1,0 +1,20 @@
+/**
+ * What is differentiated for a score before training. The three methods that prune there score a weight by the same
+ * product, weight times gradient; they differ in what the gradient is of.
+ *
+ *   loss             of the first batch                                       SNIP
+ *   synaptic-flow    the output for an input of ones, all parameters made positive   SynFlow
+ *   gradient-norm    ½‖g‖², g the loss's gradient: its gradient is Hg         GraSP
+ */
+import type { Objective } from '../probe.js';
+import { gradientNorm } from './gradient-norm.js';
+import { loss } from './loss.js';
+import { synapticFlow } from './synaptic-flow.js';
+
+export const objectives = {
+  loss,
+  'synaptic-flow': synapticFlow,
+  'gradient-norm': gradientNorm,
+} satisfies Record<string, Objective>;
+
+export type ObjectiveName = keyof typeof objectives;

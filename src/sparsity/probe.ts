@@ -1,0 +1,50 @@
+/**
+ * A copy of the network, rewritten at will, that gives gradients by the prunable weights and leaves the network that is
+ * trained as it is: its weights, its running statistics, its optimiser.
+ */
+import type { Batch } from '../data/index.js';
+import { loadNetwork, type TrainingOptions } from '../engine/index.js';
+import type { Graph } from '../onnx/index.js';
+import type { Prunable, Surroundings } from './types.js';
+
+/** What a score differentiates before training: opened once, asked once a round. */
+export type Objective = (layers: readonly Prunable[], around: Surroundings) => Promise<OpenObjective>;
+
+export interface OpenObjective {
+  /** The gradient by each layer's weights, as the layers are now. */
+  gradients(): Promise<Float32Array[]>;
+  close(): void;
+}
+
+export interface Probe {
+  /** The gradient of the graph's loss by each layer's weights, were they these. */
+  gradients(weights: readonly Float32Array[]): Promise<Float32Array[]>;
+  close(): void;
+}
+
+/** Loads a graph that has the layers' weights under their names. */
+export function openProbe(
+  graph: Graph,
+  layers: readonly Prunable[],
+  { network: { machine, inputs }, seed }: Surroundings,
+  { images, labels, count }: Pick<Batch, 'images' | 'labels' | 'count'>,
+  loss: TrainingOptions['loss'] = 'cross-entropy',
+): Probe {
+  const inputShapes = Object.fromEntries([...inputs].map(([name, shape]) => [name, [1, ...shape]]));
+  const names = new Set(layers.map(({ name }) => name));
+  const network = loadNetwork(graph, { machine, inputShapes });
+  const training = network.training({
+    ...{ batch: count, optimizer: 'sgd', loss, seed },
+    trained: ({ name }) => names.has(name),
+  });
+  return {
+    async gradients(weights) {
+      layers.forEach(({ name }, l) => {
+        network.parameters.get(name)!.weight.set(weights[l]);
+      });
+      await training.gradients(images, labels, count, 0);
+      return layers.map(({ name }) => training.slots.get(name)!.gradient.slice());
+    },
+    close: network.close,
+  };
+}
