@@ -40,6 +40,12 @@ const whole = (about: string, least: number, argument = 'N'): Setting<number> =>
 const fraction = (about: string): Setting<number> =>
   number(about, (x) => x > 0 && x < 1, 'must be a number between 0 and 1', 'FRACTION');
 
+const belowOne = [
+  (x: number) => x >= 0 && x < 1,
+  'must be a number of at least 0 and below 1',
+  'FRACTION',
+] as const;
+
 const text = (about: string, argument: string): Setting<string> => ({
   schema: z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' }),
   parse: (given) => given,
@@ -121,7 +127,12 @@ export const trainingSettings = {
 export const pruningSettings = {
   method: text('how the weights to prune are chosen', 'NAME'),
   sparsity: fraction('part of the prunable weights to remove'),
-  score: text('what decides: magnitude, gradient, magnitude-times-gradient, random', 'SCORE'),
+  score: text(
+    'what decides: magnitude, gradient, magnitude-times-gradient, weight-times-gradient, random',
+    'SCORE',
+  ),
+  objective: choice('whose gradient decides before training', ['loss', 'synaptic-flow', 'gradient-norm']),
+  rounds: whole('prunes in so many rounds before training; 0: during it', 0),
   first: text('what first narrows the candidates down, as score', 'SCORE'),
   selectRatio: number(
     'part of the remaining weights that are candidates',
@@ -129,16 +140,37 @@ export const pruningSettings = {
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
+  selectAnneal: flag('lets that part fall to a hundredth of itself'),
+  averageWeight: number('moving average of the weights', ...belowOne),
+  averageGradient: number('moving average of the gradients', ...belowOne),
   scope: choice('ranks all layers together or each by itself', ['global', 'layer']),
   allocation: choice('of the kept weights among layers, by scope layer', ['uniform', 'erk']),
-  pruningSchedule: choice('how sparsity rises', ['cubic', 'exponential', 'one-shot']),
+  pruningSchedule: choice('how sparsity rises', ['cubic', 'exponential', 'one-shot', 'constant']),
   endRatio: number(
     'part of the run after which masks stay',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  interval: whole('steps between updates of the masks; 0: about 50 updates', 0),
+  interval: whole('steps between updates of the masks; 0: as many as give the number of updates', 0),
+  updates: whole('updates of the masks, about, where no interval is given', 1),
+  growth: choice('what brings pruned weights back', ['gradient', 'random']),
+  growthRatio: number(
+    'part of the weights that is exchanged at an update',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  growthDecay: choice('whether that part falls', ['constant', 'cosine']),
+  growthFloor: number('what it falls to', ...belowOne),
+  growthEnd: number(
+    'part of the run after which no weights are exchanged',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  skipSteps: flag('leaves the optimiser step out at updates'),
+  rewind: number('part of a training whose weights the next ones take up', ...belowOne),
   startDensity: number(
     'begins with random masks of this density',
     (x) => x > 0 && x <= 1,

@@ -106,7 +106,7 @@ test('options that make no sense, one sentence each', () => {
   refuses(/start at density 0.05 is already sparser/, gmp, { sparsity: 0.9, startDensity: 0.05 });
   assert.throws(() => findMethod('magic'), {
     name: 'UserError',
-    message: 'There is no pruning method magic; there are fggp, gmp.',
+    message: /^There is no pruning method magic; there are fggp, gmp, /,
   });
 });
 

@@ -10,12 +10,28 @@
  * about 50 updates. A 50 % sparse start is `startDensity: 0.5` (ERK; the count is exact where the released code draws
  * each weight by itself). Two choices are ours: the last update is at T_end itself, so that the target is met exactly;
  * and biases do not count in the denominator, so that sparsities compare with other methods' (`countBiases: true` is
- * the released code). The ablation "magnitude first" is `first: 'magnitude', score: 'gradient'`.
+ * the released code).
+ *
+ * What the paper compares is settings:
+ *   magnitude first     first: 'magnitude', score: 'gradient'
+ *   gradient only       score: 'gradient', selectRatio: 1 (and first as it is)
+ *   magnitude only      selectRatio: 1
+ *   annealed ratio      selectAnneal: true (γ falls to a hundredth along half a cosine, as GraNet's rate does from 0.5 to
+ *                       0.005; candidates are never fewer than what must go)
+ * and the released code's moving averages are `averageWeight: 0.5` and `averageGradient: 0.5`.
  */
 import { gradual } from '../gradual.js';
 
 export const fggp = gradual({
   name: 'fggp',
   summary: 'Fixed-rate gradient-first gradual pruning (Zhu et al., 2025)',
-  defaults: { first: 'gradient', selectRatio: 0.5, score: 'magnitude', spareFirst: true },
+  defaults: {
+    first: 'gradient',
+    selectRatio: 0.5,
+    selectAnneal: false,
+    score: 'magnitude',
+    averageWeight: 0,
+    averageGradient: 0,
+    spareFirst: true,
+  },
 });

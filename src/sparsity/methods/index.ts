@@ -3,8 +3,22 @@ import { fail } from '../../base/errors.js';
 import type { Method } from '../types.js';
 import { fggp } from './fggp.js';
 import { gmp } from './gmp.js';
+import { granet } from './granet.js';
+import { grasp } from './grasp.js';
+import { iterativeMagnitude } from './iterative-magnitude.js';
+import { lottery } from './lottery.js';
+import { magnitude } from './magnitude.js';
+import { random } from './random.js';
+import { rigl } from './rigl.js';
+import { set } from './set.js';
+import { snip } from './snip.js';
+import { synflow } from './synflow.js';
 
-export const methods: readonly Method[] = [fggp, gmp];
+export const methods: readonly Method[] = [
+  ...[fggp, gmp, granet, rigl, set],
+  ...[magnitude, iterativeMagnitude, lottery],
+  ...[random, snip, grasp, synflow],
+];
 
 /** The method of that name. Throws a UserError that lists those there are. */
 export const findMethod = (name: string): Method =>

@@ -1,0 +1,20 @@
+/**
+ * GraSP: gradient signal preservation.
+ * Wang, Zhang, Grosse: "Picking winning tickets before training by preserving gradient flow", ICLR 2020, arXiv 2002.07376.
+ *
+ * Before training, the weights of largest −w ⊙ Hg go, all layers ranked together: those without which the norm of the
+ * gradient falls least, or rises most. That is the order of smallest w ⊙ Hg, by value; `objectives/gradient-norm.ts` says
+ * how Hg is had.
+ */
+import { gradual } from '../gradual.js';
+
+export const grasp = gradual({
+  name: 'grasp',
+  summary: 'Gradient signal preservation before training (Wang et al., 2020)',
+  defaults: {
+    score: 'weight-times-gradient',
+    objective: 'gradient-norm',
+    schedule: 'one-shot',
+    rounds: 1,
+  },
+});
