@@ -9,10 +9,15 @@
  *   afterGradients        weights and gradients of this very mini-batch
  *   optimiser step        the engine makes masked weights and what it remembers of them exactly 0; unless a hook's
  *                         report says to skip it
+ *   afterUpdate
+ *   after the epoch's last step: endEpoch, then evaluation
  * ```
  */
 import type { Batch } from '../data/batches.js';
+import type { Split } from '../data/dataset.js';
 import type { Network, Training } from '../engine/types.js';
+import type { Evaluation } from './evaluate.js';
+import type { TrainData } from './options.js';
 
 /** The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. */
 export interface TrainState {
@@ -23,6 +28,15 @@ export interface TrainState {
   readonly seed: number;
   /** The images and labels that the run's first step trains on. */
   firstBatch(): Promise<Batch>;
+}
+
+/** The same with what concerns epochs. */
+export interface EpochState extends TrainState {
+  /** Optimiser steps of an epoch. */
+  readonly steps: number;
+  readonly data: TrainData;
+  /** Accuracy and loss of the network as it is, in inference form: running statistics are read and stay. */
+  evaluate(split: Split): Promise<Evaluation>;
 }
 
 /** What the trainer needs to know of masks that have changed; a method's own report adds to it. Survives JSON. */
@@ -41,12 +55,19 @@ type Report = MaskReport | undefined;
 
 export interface Hook {
   /** Before the first step of a fresh run; sets the first masks and zeroes at once what they prune. */
-  start?(state: TrainState): Report | Promise<Report>;
+  start?(state: EpochState): Report | Promise<Report>;
   /**
    * Between the backward pass and the optimiser step of iteration t, counted from 1. Whoever changes a mask zeroes the
    * weights, and all that the optimiser remembers of them, at once.
    */
   afterGradients?(state: TrainState, iteration: number): Report | Promise<Report>;
+  /** After every optimiser step. */
+  afterUpdate?(state: TrainState, iteration: number): void | Promise<void>;
+  /**
+   * After the last step of an epoch, counted from 0, and before the network is measured. Called again, on the same state,
+   * where a run was stopped in between.
+   */
+  endEpoch?(state: EpochState, epoch: number): Report | Promise<Report>;
   /**
    * Where the learning-rate schedule takes an iteration, counted from 0, to be, and how long it takes the run for: for
    * hooks that train more than once in a run. Only the first hook that has one is asked.

@@ -7,11 +7,12 @@ export {
   evaluate,
   openEvaluator,
 } from './evaluate.js';
-export type { Hook, MaskReport, TrainState } from './hooks.js';
+export type { EpochState, Hook, MaskReport, TrainState } from './hooks.js';
 export { type Scale, scaleOf, trainingGraph, weightsOf, withWeights } from './logits.js';
 export { trainNetwork } from './loop.js';
 export { type Optimizer, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
 export type {
+  Apart,
   CheckpointOptions,
   TrainData,
   TrainOptions,

@@ -72,7 +72,7 @@ async function trainEpoch(run: Run): Promise<boolean> {
 }
 
 async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
-  const { options, optimizer, training, state } = run;
+  const { options, training, state } = run;
   const iteration = iterationsDone(run) + 1;
   const { loss, correct } = await training.gradients(images, labels, count, iteration);
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
@@ -83,12 +83,29 @@ async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
     noteMasks(run, report);
   }
   const learningRate = learningRateOf(run, iteration - 1);
-  if (!skip) await training.update(updateOptions(optimizer, learningRate, iteration));
+  if (!skip) await update(run, learningRate, iteration);
+  for (const hook of options.hooks ?? []) await hook.afterUpdate?.(run, iteration);
   state.step++;
   state.sums.loss += loss * count;
   state.sums.correct += correct;
   state.sums.count += count;
   options.onStep?.(progress(run, learningRate));
+}
+
+async function update(run: Run, learningRate: number, iteration: number): Promise<void> {
+  const { options, optimizer, apart, training } = run;
+  const gradientScale = options.clip && Math.min(1, options.clip / ((await training.gradientNorm()) + 1e-6));
+  const scaled = gradientScale ? { gradientScale } : {};
+  await training.update(
+    { ...updateOptions(optimizer, learningRate, iteration), ...scaled },
+    apart && optimizer.kind,
+  );
+  if (!apart) return;
+  const rate = learningRateOf(run, iteration - 1, apart.schedule);
+  await training.update(
+    { ...updateOptions(apart.optimizer, rate, iteration), ...scaled },
+    apart.optimizer.kind,
+  );
 }
 
 function progress(run: Run, learningRate: number): TrainProgress {
@@ -142,17 +159,14 @@ async function endEpoch(run: Run): Promise<boolean> {
 }
 
 async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'test'> | undefined> {
-  const { data, signal } = run.options;
+  const { data, signal, hooks } = run.options;
   const measured: Pick<EpochMetrics, 'validation' | 'test'> = {};
   try {
+    for (const hook of hooks ?? []) noteMasks(run, await hook.endEpoch?.(run, run.state.epoch));
     for (const part of ['validation', 'test'] as const) {
       const split = data[part];
       if (!split) continue;
-      const { count, ...figures } = await run.evaluator.evaluate(split, {
-        normalize: data,
-        augment: data.augment?.test,
-        signal,
-      });
+      const { count, ...figures } = await run.evaluate(split);
       if (!Number.isFinite(figures.loss)) failDiverged(run, `the ${part} loss`);
       measured[part] = figures;
     }

@@ -1,11 +1,11 @@
 /** What a training run is given, what it tells while it runs, and what it gives back. */
 import type { Augmentation } from '../data/augment.js';
 import type { Normalization, Split } from '../data/dataset.js';
-import type { Network } from '../engine/types.js';
+import type { Network, Parameter } from '../engine/types.js';
 import type { Hook, MaskReport } from './hooks.js';
 import type { OptimizerSettings } from './optimizer.js';
 import type { ScheduleSettings } from './schedule.js';
-import { flag, fraction, resolve, whole } from './settings.js';
+import { atLeastZero, flag, fraction, resolve, whole } from './settings.js';
 import type { Best, EpochMetrics } from './state.js';
 
 /** What to train on; a `Dataset` is one, and so is `{ ...dataset, ...splitValidation(dataset.train, 0.1, seed) }`. */
@@ -26,6 +26,14 @@ export interface TrainOptions {
   seed: number;
   optimizer: OptimizerSettings;
   schedule: ScheduleSettings;
+  /** Which parameters are trained; default all learnt ones. */
+  trained?: (parameter: Parameter) => boolean;
+  /** Parameters that are trained in a way of their own. */
+  apart?: Apart;
+  /** Gradients are the mean over so many passes with fresh random numbers; default 1. */
+  samples?: number;
+  /** The norm that all gradients together are scaled down to where it is larger; default 0: they are left as they are. */
+  clip?: number;
   /** Default 0. */
   labelSmoothing?: number;
   /** Leave out an epoch's last batch when it is not full; default false. */
@@ -44,6 +52,13 @@ export interface TrainOptions {
   onStep?: (progress: TrainProgress) => void;
   onMasks?: (report: MaskReport) => void;
   onEpoch?: (metrics: EpochMetrics) => void;
+}
+
+/** An optimiser, of another kind than that of the other parameters, and a learning rate for some parameters. */
+export interface Apart {
+  holds: (parameter: Parameter) => boolean;
+  optimizer: OptimizerSettings;
+  schedule: ScheduleSettings;
 }
 
 export interface CheckpointOptions {
@@ -98,6 +113,8 @@ const rules = {
   epochs: whole(1),
   batch: whole(1),
   seed: whole(0),
+  samples: whole(1, 1),
+  clip: atLeastZero(0),
   labelSmoothing: fraction(0),
   dropLast: flag(false),
   evaluationBatch: whole(0, 0),

@@ -1,21 +1,22 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
 import { fail } from '../base/errors.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
+import type { Parameter } from '../engine/types.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { type Evaluator, openEvaluator } from './evaluate.js';
-import type { MaskReport, TrainState } from './hooks.js';
+import type { EpochState, MaskReport } from './hooks.js';
 import { scaleOf } from './logits.js';
 import { type Optimizer, resolveOptimizer } from './optimizer.js';
 import { type Plain, resolvePlain, type TrainOptions } from './options.js';
 import { learningRateAt, resolveSchedule, type Schedule } from './schedule.js';
 import { captureArrays, checkSettings, hookArrays, noSums, type RunState, restoreArrays } from './state.js';
 
-export interface Run extends TrainState {
+export interface Run extends EpochState {
   readonly options: TrainOptions & Plain;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
-  /** In an epoch. */
-  readonly steps: number;
+  /** As `optimizer` and `schedule`, for the parameters that are trained apart. */
+  readonly apart?: { optimizer: Optimizer; schedule: Schedule };
   readonly evaluator: Evaluator;
   readonly state: RunState;
   bestWeights?: Map<string, Float32Array>;
@@ -44,11 +45,18 @@ export async function openRun(given: TrainOptions): Promise<Run> {
   const steps = batchCount(data.train, options);
   if (steps === 0)
     fail(`The ${data.train.length} images do not fill one batch of ${batch}; take a smaller batch.`);
-  const state = await openState(options, settingsOf(options, optimizer, schedule));
+  const apart = resolveApart(options, optimizer);
+  const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
 
   const opened: { close(): void }[] = [];
   try {
-    const training = network.training({ batch, optimizer: optimizer.kind, labelSmoothing, memory, seed });
+    const { trained, samples } = options;
+    const kindOf = (parameter: Parameter) =>
+      options.apart?.holds(parameter) ? apart!.optimizer.kind : optimizer.kind;
+    const training = network.training({
+      ...{ batch, labelSmoothing, memory, seed, trained, samples },
+      optimizer: apart ? kindOf : optimizer.kind,
+    });
     opened.push(training);
     const together = Math.max(16, Math.min(256, training.microBatch));
     const evaluator = openEvaluator(network, options.evaluationBatch || together);
@@ -56,13 +64,19 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     for (const split of splitsOf(options)) if (split) evaluator.check(split);
     const now = performance.now();
     const run: Run = {
-      ...{ options, network, training, evaluator, seed, optimizer, schedule, steps },
+      ...{ options, network, training, evaluator, seed, data, optimizer, schedule, apart, steps },
       iterations: epochs * steps,
       state: state.state,
       firstBatch: async () => {
         for await (const item of trainingBatches(options, 0, 0)) return item;
         return fail('There are no images to train on.');
       },
+      evaluate: (split) =>
+        evaluator.evaluate(split, {
+          normalize: data,
+          augment: data.augment?.test,
+          signal: options.signal,
+        }),
       clock: { start: now, done: 0, saved: now, counted: now },
     };
     if (state.saved) run.bestWeights = restoreArrays(network, training, state.saved);
@@ -78,11 +92,22 @@ export async function openRun(given: TrainOptions): Promise<Run> {
 const splitsOf = ({ data }: TrainOptions) => [data.train, data.validation, data.test];
 
 /** What a resumed run must share with the one that was killed. */
-function settingsOf(options: Run['options'], optimizer: Optimizer, schedule: Schedule): RunState['settings'] {
-  const { epochs, batch, seed, labelSmoothing, dropLast, data } = options;
+function settingsOf(
+  options: Run['options'],
+  trainers: Pick<Run, 'optimizer' | 'schedule' | 'apart'>,
+): RunState['settings'] {
+  const { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, data } = options;
   const images = splitsOf(options).map((split) => split?.length ?? 0);
   const augment = options.augment ?? data.augment?.train ?? {};
-  return { epochs, batch, seed, labelSmoothing, dropLast, optimizer, schedule, augment, images };
+  return { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, ...trainers, augment, images };
+}
+
+function resolveApart({ apart, epochs }: TrainOptions, { kind }: Optimizer): Run['apart'] {
+  if (!apart) return undefined;
+  const optimizer = resolveOptimizer(apart.optimizer);
+  if (optimizer.kind === kind)
+    fail(`The masks are trained by ${kind}, so the weights need another optimiser; choose sgd.`);
+  return { optimizer, schedule: resolveSchedule(apart.schedule, epochs) };
 }
 
 async function openState({ checkpoint }: TrainOptions, settings: RunState['settings']) {
@@ -108,18 +133,21 @@ export function trainingBatches(
   return batches(data.train, settings);
 }
 
-/** Keeps a mask report and passes it on. */
+/** Keeps a mask report and passes it on; one of an iteration that has its report already takes its place. */
 export function noteMasks({ state, options }: Run, report: MaskReport | undefined): void {
   if (!report) return;
+  const known = state.masks.at(-1)?.iteration === report.iteration;
+  if (known) state.masks.pop();
   state.masks.push(report);
-  options.onMasks?.(report);
+  if (!known) options.onMasks?.(report);
 }
 
 /** Optimiser steps completed, by whatever process. */
 export const iterationsDone = ({ state, steps }: Run): number => state.epoch * steps + state.step;
 
 /** Of the iteration counted from 0. */
-export function learningRateOf({ schedule, iterations, steps, options }: Run, iteration: number): number {
+export function learningRateOf(run: Run, iteration: number, schedule = run.schedule): number {
+  const { iterations, steps, options } = run;
   const clock = options.hooks?.find((hook) => hook.clock);
   const moment = clock?.clock?.(iteration) ?? { iteration, iterations };
   return learningRateAt(schedule, { ...moment, iterationsPerEpoch: steps });

@@ -110,3 +110,13 @@ test('settings that make no sense are refused by name', () => {
   refused({ kind: 'multi-step', learningRate: 0.1, milestones: [5, 3] }, /milestones .* ascending/);
   refused({ kind: 'constant', learningRate: 0.1, warmup: 11 }, /warm-up of 11 epochs/);
 });
+
+test('fine-tuning goes at a rate of its own, and the schedule is about the epochs before', () => {
+  const fine = resolveSchedule({ kind: 'cosine', learningRate: 1, fineTune: 2, fineTuneRate: 0.3 }, 10);
+  const plain = resolveSchedule({ kind: 'cosine', learningRate: 1 }, 8);
+  for (let t = 0; t < 100; t++) {
+    const rate = learningRateAt(fine, { iteration: t, iterations: 100, iterationsPerEpoch: 10 });
+    const before = learningRateAt(plain, { iteration: t, iterations: 80, iterationsPerEpoch: 10 });
+    assert.equal(rate, t < 80 ? before : 0.3);
+  }
+});

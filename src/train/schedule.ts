@@ -7,7 +7,8 @@
  *   cosine      η / 2 · (1 + cos(π t / T))                  Loshchilov, Hutter: "SGDR", 2017
  *
  * A linear warm-up over the first W iterations takes η (t + 1) / W; after it the cosine runs over the T − W that remain,
- * while steps and milestones keep counting from the beginning. `perEpoch` holds the cosine still within an epoch.
+ * while steps and milestones keep counting from the beginning. `perEpoch` holds the cosine still within an epoch. The last
+ * `fineTune` epochs go at a constant rate of their own; all of the above is then about those before.
  */
 import { fail } from '../base/errors.js';
 import { aboveZero, atLeastZero, flag, type Rule, resolve, rulesOf } from './settings.js';
@@ -26,10 +27,14 @@ export interface ScheduleSettings {
   factor?: number;
   /** cosine: change only from epoch to epoch; default false. */
   perEpoch?: boolean;
+  /** Epochs at the end; default 0. */
+  fineTune?: number;
+  /** The learning rate there; default 0.001. */
+  fineTuneRate?: number;
 }
 
 /** Settings with the defaults filled in. */
-export type Schedule = ScheduleSettings & { warmup: number };
+export type Schedule = ScheduleSettings & { warmup: number; fineTune: number; fineTuneRate: number };
 
 /** Where in the run. */
 export interface Moment {
@@ -39,7 +44,12 @@ export interface Moment {
   iterationsPerEpoch: number;
 }
 
-const common = { learningRate: aboveZero(), warmup: atLeastZero(0) };
+const common = {
+  learningRate: aboveZero(),
+  warmup: atLeastZero(0),
+  fineTune: atLeastZero(0),
+  fineTuneRate: atLeastZero(0.001),
+};
 const factor = aboveZero(0.1);
 const milestones: Rule = {
   ok: (value) =>
@@ -58,15 +68,20 @@ const kinds: Record<ScheduleSettings['kind'], Record<string, Rule>> = {
 export function resolveSchedule({ kind, ...settings }: ScheduleSettings, epochs: number): Schedule {
   const rules = rulesOf('learning-rate schedule', kinds, kind);
   const schedule = { kind, ...resolve(`learning-rate schedule ${kind}`, rules, settings) } as Schedule;
-  if (schedule.warmup > epochs)
-    fail(`A warm-up of ${schedule.warmup} epochs is longer than the run of ${epochs}; shorten it.`);
+  const { warmup, fineTune } = schedule;
+  if (warmup > epochs - fineTune)
+    fail(
+      `A warm-up of ${warmup} epochs${fineTune ? ` and a fine-tuning of ${fineTune}` : ''} is longer than the run of ${epochs}; shorten it.`,
+    );
   return schedule;
 }
 
 /** The learning rate of an iteration. */
 export function learningRateAt(schedule: Schedule, moment: Moment): number {
-  const { learningRate, warmup } = schedule;
+  const { learningRate, warmup, fineTune, fineTuneRate } = schedule;
   const { iteration, iterationsPerEpoch } = moment;
+  const iterations = moment.iterations - Math.round(fineTune * iterationsPerEpoch);
+  if (iteration >= iterations && fineTune > 0) return fineTuneRate;
   const warm = Math.round(warmup * iterationsPerEpoch);
   if (iteration < warm) return learningRate * ((iteration + 1) / warm);
   const epoch = iteration / iterationsPerEpoch;
@@ -79,7 +94,7 @@ export function learningRateAt(schedule: Schedule, moment: Moment): number {
       return learningRate * schedule.factor! ** schedule.milestones!.filter((m) => m <= epoch).length;
     case 'cosine': {
       const t = schedule.perEpoch ? Math.floor(epoch) * iterationsPerEpoch : iteration;
-      const progress = Math.max(0, t - warm) / (moment.iterations - warm);
+      const progress = Math.max(0, t - warm) / (iterations - warm);
       return (learningRate / 2) * (1 + Math.cos(Math.PI * progress));
     }
     default:
