@@ -33,7 +33,7 @@ export function countNonZero(values: Mask): number {
 }
 
 /** Counts what is kept. */
-export function census(layers: readonly Prunable[]): Census {
+export function census(layers: readonly Pick<Prunable, 'name' | 'mask' | 'biases'>[]): Census {
   const rows = layers.map(({ name, mask }) => {
     const kept = countNonZero(mask);
     return { name, size: mask.length, kept, density: kept / mask.length };

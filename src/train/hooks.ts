@@ -62,7 +62,7 @@ export interface Hook {
    */
   afterGradients?(state: TrainState, iteration: number): Report | Promise<Report>;
   /** After every optimiser step. */
-  afterUpdate?(state: TrainState, iteration: number): void | Promise<void>;
+  afterUpdate?(state: EpochState, iteration: number): void | Promise<void>;
   /**
    * After the last step of an epoch, counted from 0, and before the network is measured. Called again, on the same state,
    * where a run was stopped in between.

@@ -6,11 +6,12 @@
  * |---|---|---|---|
  * | ConcreteMask | w, probabilities s, temperature multiplier T, mask | w·σ((logit s + noise)·T), noise ~ Logistic(0, 1) | w·mask |
  * | ThresholdMask | w, threshold t (a scalar) | sign(w)·relu(abs(w) − σ(t)) | the same |
- * | ScoreMask | w, scores, mask | w·mask; the scores get ∂L/∂(w·mask)·w (straight through) | w·mask |
+ * | ScoreMask | w, scores, mask | w·mask; the scores get ∂L/∂(w·mask)·w·sign(scores) (straight through) | w·mask |
  *
  * ConcreteMask: ProbMask (Zhou et al. 2021), the binary concrete relaxation of Maddison et al. 2017. With u0, u1 uniform,
  * −log(log(u0)/log(u1)) is the difference of two Gumbel variables. ThresholdMask: STR (Kusupati et al. 2020), g = sigmoid.
- * ScoreMask: edge-popup (Ramanujan et al. 2020).
+ * With m = σ(·) its slope is ∂m/∂s = T·m(1 − m)·(1/(s + ε) + 1/(1 − s + ε)), which is 0 and not NaN where m is 0 or 1.
+ * ScoreMask: edge-popup (Ramanujan et al. 2020), whose mask is that of the largest |score|: hence the sign.
  */
 import { random } from '../../base/random.js';
 import type { Build } from '../core.js';
@@ -32,6 +33,14 @@ export function concrete(first: number): Expression {
   return call('sigmoid', call('mul', call('add', logit, noise), T));
 }
 
+/** ∂m/∂s over operands s, T, m from `first` on. */
+export function slope(first: number): Expression {
+  const [s, T, m] = [0, 1, 2].map((i) => input(first + i));
+  const inverse = (x: Expression) => call('div', 1, call('add', x, EPSILON));
+  const spread = call('add', inverse(s), inverse(call('sub', 1, s)));
+  return call('mul', call('mul', call('mul', m, call('sub', 1, m)), spread), T);
+}
+
 function concreteMask(site: Site, [w, s, T, mask]: readonly string[], b: Build): string[] {
   if (!b.training) return [pointwise(b, call('mul', input(0), input(1)), [w, mask])];
   const { shape } = required(site, 0);
@@ -39,7 +48,16 @@ function concreteMask(site: Site, [w, s, T, mask]: readonly string[], b: Build):
     const stream = random(0, 'concrete', label, site.node.name).key[0] | 0;
     return b.emit('uniform', [], { shape, laned: false, stream })[0];
   };
-  return [pointwise(b, call('mul', input(0), concrete(1)), [w, s, T, draw('u0'), draw('u1')])];
+  const through = (t: Build, dy: string): string[] => [
+    pointwise(t, call('mul', input(0), slope(1)), [dy, s, T, soft]),
+  ];
+  const [soft]: string[] = b.emit(
+    'elementwise',
+    [s, T, draw('u0'), draw('u1')],
+    { expression: concrete(0) },
+    through,
+  );
+  return [pointwise(b, call('mul', input(0), input(1)), [w, soft])];
 }
 
 function thresholdMask(_: Site, [w, t]: readonly string[], b: Build): string[] {
@@ -49,10 +67,11 @@ function thresholdMask(_: Site, [w, t]: readonly string[], b: Build): string[] {
 
 function scoreMask(_: Site, [w, scores, mask]: readonly string[], b: Build): string[] {
   const product = call('mul', input(0), input(1));
+  const signed = call('mul', product, call('sign', input(2)));
   const through = (t: Build, dy: string) => [
     pointwise(t, product, [dy, mask]),
     undefined,
-    pointwise(t, product, [dy, w]),
+    pointwise(t, signed, [dy, w, scores]),
   ];
   return b.emit('elementwise', [w, mask, scores], { expression: product }, through);
 }

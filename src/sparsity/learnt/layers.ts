@@ -1,0 +1,70 @@
+/** Masked weights as the hooks of learnt masks see them, counted and reported. */
+import type { Network } from '../../engine/types.js';
+import type { Graph } from '../../onnx/index.js';
+import type { TrainState } from '../../train/index.js';
+import { census } from '../masks.js';
+import type { Census } from '../types.js';
+import { maskOf, scoresOf, thresholded } from './rewrite.js';
+
+/** Live views, row-major. */
+export interface MaskedLayer {
+  name: string;
+  weight: Float32Array;
+  scores: Float32Array;
+  /** 1 kept, 0 pruned: what evaluation and the export go by. */
+  mask: Float32Array;
+  biases: number;
+}
+
+/** The masked weights in the order of the graph; where a threshold decides, the mask is a copy. */
+export function maskedLayers({ network }: Pick<TrainState, 'network'>): MaskedLayer[] {
+  const { graph, parameters, state } = network;
+  return graph.nodes.flatMap(({ domain, op, inputs: [name], outputs: [masked] }) => {
+    if (domain !== 'espalier') return [];
+    const { weight } = parameters.get(name)!;
+    const scores = parameters.get(scoresOf(name))!.weight;
+    const mask =
+      op === 'ThresholdMask'
+        ? thresholded(weight, scores[0]).map((x) => (x ? 1 : 0))
+        : state.get(maskOf(name))!;
+    return [{ name, weight, scores, mask, biases: biasesOf(graph, masked, network) }];
+  });
+}
+
+/** Elements of the bias beside the weight. */
+function biasesOf(graph: Graph, weight: string, { parameters }: Network): number {
+  const user = graph.nodes.find(({ inputs }) => inputs[1] === weight);
+  return parameters.get(user?.inputs[2] ?? '')?.weight.length ?? 0;
+}
+
+/** What a change of the masks looks like in the metrics. */
+export interface LearntReport extends Census {
+  iteration: number;
+  /** The density that was asked for, where one is. */
+  scheduled?: number;
+  final: boolean;
+  /** Of probabilities: their sum, the number of weights kept on average; and how many lie in each twentieth of [0, 1]. */
+  expected?: number;
+  probabilities?: number[];
+  /** Of learnt thresholds: each layer's. */
+  thresholds?: number[];
+}
+
+export const report = (
+  layers: readonly MaskedLayer[],
+  rest: Omit<LearntReport, keyof Census>,
+): LearntReport => ({ ...rest, ...census(layers) });
+
+const BINS = 20;
+
+/** The sum of all probabilities and their histogram. */
+export function distribution(layers: readonly MaskedLayer[]): { expected: number; probabilities: number[] } {
+  const probabilities = new Array<number>(BINS).fill(0);
+  let expected = 0;
+  for (const { scores } of layers)
+    for (let i = 0; i < scores.length; i++) {
+      expected += scores[i];
+      probabilities[Math.min(BINS - 1, Math.floor(scores[i] * BINS))]++;
+    }
+  return { expected, probabilities };
+}

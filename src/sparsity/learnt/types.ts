@@ -1,0 +1,36 @@
+/** Methods that learn their masks: what they make of a model before training, and what they ask of the trainer. */
+import type { Graph } from '../../onnx/index.js';
+import type { Hook, TrainOptions } from '../../train/index.js';
+
+/** What such a method may know before training starts. */
+export interface LearntContext {
+  /** Of the whole run, as the other settings are. */
+  epochs: number;
+  seed: number;
+  /** Of the weights. */
+  optimizer: TrainOptions['optimizer'];
+  schedule: TrainOptions['schedule'];
+  /** Where the model leaves them open. */
+  inputShapes: Record<string, number[]>;
+}
+
+/** A run of such a method; `bakeMasks` makes a model of the trained graph. */
+export interface LearntRun {
+  /** The model with its masks, ready to be loaded. */
+  graph: Graph;
+  /** What the trainer is told besides its own settings, or instead of them. */
+  training: Pick<TrainOptions, 'schedule'> & Pick<TrainOptions, 'trained' | 'apart' | 'samples' | 'clip'>;
+  hook: Hook;
+}
+
+export interface LearntMethod {
+  name: string;
+  /** One line: what it is and whose. */
+  summary: string;
+  /** Its options, but for the target and those that depend on the run. */
+  defaults: Readonly<Record<string, unknown>>;
+  /** Where sparsity is an outcome and cannot be asked for: what to set instead, as a clause. */
+  untargeted?: string;
+  /** @throws UserError when an option makes no sense, or nothing can be pruned. */
+  prepare(graph: Graph, options: Readonly<Record<string, unknown>>, context: LearntContext): LearntRun;
+}

@@ -1,0 +1,75 @@
+/**
+ * Edge-popup: what is hidden in a randomly weighted neural network.
+ * Ramanujan, Wortsman, Kembhavi, Farhadi, Rastegari, CVPR 2020, arXiv 1911.13299.
+ *
+ * Random weights stay as they are. Each has a score; a layer passes on the weights whose scores are largest in magnitude,
+ * the same fraction in every layer, and the gradient goes through that choice as if it were not there. Only the scores are
+ * trained, by the run's optimiser; biases and BatchNorm's scales stay at their first values.
+ */
+import { random } from '../../base/random.js';
+import { initialize } from '../../nn/index.js';
+import type { EpochState, Hook } from '../../train/index.js';
+import { flag } from '../../train/settings.js';
+import { allocate } from '../allocation.js';
+import { keepTop } from '../learnt/choose.js';
+import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
+import { type MaskedLayer, maskedLayers, report } from '../learnt/layers.js';
+import { defaultsOf, frozenKind, resolveOptions, sparsity } from '../learnt/options.js';
+import { insertMasks, maskable, scoresOf } from '../learnt/rewrite.js';
+import type { LearntMethod } from '../learnt/types.js';
+import { prunedAt } from '../schedule.js';
+
+interface Options {
+  sparsity: number;
+  frozenWeights: FrozenOptions['frozenWeights'];
+  scaleFan: boolean;
+}
+
+const rules = { sparsity, frozenWeights: frozenKind, scaleFan: flag(true) };
+
+/** PyTorch's default for a layer: ±1/√fan_in. */
+const firstScores = initialize.kaimingUniform({ a: Math.sqrt(5) });
+
+export const edgePopup: LearntMethod = {
+  name: 'edge-popup',
+  summary: 'Supermasks of random weights by straight-through scores (Ramanujan et al., 2020)',
+  defaults: defaultsOf(rules),
+  prepare(graph, given, { seed, schedule, inputShapes }) {
+    const options = resolveOptions<Options>('edge-popup', rules, given);
+    const names = maskable(graph, inputShapes);
+    const density = 1 - options.sparsity;
+    const frozen = drawWeights(graph, names, { ...options, density, seed });
+    return {
+      graph: insertMasks(frozen, names, 'ScoreMask', (name, { shape }) =>
+        firstScores(shape, random(seed, 'scores', name)),
+      ),
+      training: { schedule, trained: ({ name }) => name.startsWith(scoresOf('')) },
+      hook: hookOf(density),
+    };
+  },
+};
+
+function hookOf(density: number): Hook {
+  let layers: MaskedLayer[];
+  let kept: number[];
+  const enter = (state: Pick<EpochState, 'network'>) => {
+    layers = maskedLayers(state);
+    const shares = layers.map(({ mask: { length } }) => ({ shape: [length], available: length }));
+    const size = shares.reduce((sum, { available }) => sum + available, 0);
+    kept = allocate('uniform', shares, size - prunedAt(size, density)).kept;
+  };
+  const pop = () => {
+    for (const [l, layer] of layers.entries()) keepTop([layer], kept[l], true);
+  };
+  const reported = (iteration: number) => report(layers, { iteration, scheduled: density, final: true });
+  return {
+    start(state) {
+      enter(state);
+      pop();
+      return reported(0);
+    },
+    restore: (_, state) => enter(state),
+    afterUpdate: pop,
+    endEpoch: ({ steps }, epoch) => reported((epoch + 1) * steps),
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * ProbMask: effective sparsification with a global sparsity constraint.
+ * Zhou, Zhang, Xu, Zhang, CVPR 2021, arXiv 2105.01571.
+ *
+ *   min over w, s of E[ L(w ⊙ m) ],  m_i ~ Bernoulli(s_i),  s in C = { 0 ≤ s ≤ 1, Σ s ≤ K }
+ *
+ * Every weight has a probability to be kept, 1 at first. A step draws soft masks by the binary concrete relaxation, `samples`
+ * times; Adam moves the probabilities and SGD the weights, by gradients clipped together; then the probabilities are
+ * projected onto the budget K, which falls from all weights to those to keep. The colder, the harder the masks. In the end
+ * the mask is fixed and the weights are fine-tuned: the last `fineTune` epochs of the run, a sixteenth (20 of 320).
+ *
+ * All weights are masked, first and last layer too, and count in the denominator. Ours, where the released code differs:
+ * the projection is exact (`projection: 'halving'` is the code's); the final mask is that of the K highest probabilities, so
+ * that sparsity is met exactly and no layer is emptied (`finalMask: 'draw'` draws `draws` masks and takes the best on the
+ * validation split, or with `chooseOn: 'train'` as the code does); measuring leaves BatchNorm's statistics alone; the
+ * fine-tuning has the batch of the rest. `anneal: false` leaves the temperature at 1.
+ *
+ * With `start: 'frozen'` it finds a supermask: random weights stay as they are, BatchNorm's scales too, and only the
+ * probabilities are trained, from the density on (the paper's settings for this are not known; these are ours).
+ */
+import { fail } from '../../base/errors.js';
+import type { Parameter } from '../../engine/types.js';
+import { type Graph, sizeOf } from '../../onnx/index.js';
+import type { EpochState, Hook } from '../../train/index.js';
+import { aboveZero, flag, number, whole } from '../../train/settings.js';
+import { drawMasks, keepTop } from '../learnt/choose.js';
+import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
+import { distribution, type MaskedLayer, maskedLayers, report } from '../learnt/layers.js';
+import { defaultsOf, frozenKind, oneOf, resolveOptions, sparsity } from '../learnt/options.js';
+import { project, projectByHalving } from '../learnt/projection.js';
+import { insertMasks, maskable, scoresOf, TEMPERATURE } from '../learnt/rewrite.js';
+import { keepRate, temperature } from '../learnt/schedules.js';
+import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
+import { prunedAt } from '../schedule.js';
+
+interface Options {
+  sparsity: number;
+  start: 'dense' | 'frozen';
+  frozenWeights: FrozenOptions['frozenWeights'];
+  scaleFan: boolean;
+  samples: number;
+  clip: number;
+  /** The highest learning rate of the probabilities. */
+  scoreRate: number;
+  /** Of every weight before the first step. */
+  probability: number;
+  anneal: boolean;
+  projection: 'exact' | 'halving';
+  finalMask: 'top' | 'draw';
+  draws: number;
+  chooseOn: 'validation' | 'train';
+  /** Epochs, and their learning rate. */
+  fineTune: number;
+  fineTuneRate: number;
+  allowEmpty: boolean;
+}
+
+const rules = {
+  sparsity,
+  start: oneOf(['dense', 'frozen'], 'dense'),
+  frozenWeights: frozenKind,
+  scaleFan: flag(true),
+  samples: whole(1, 2),
+  clip: aboveZero(3),
+  scoreRate: aboveZero(6e-3),
+  probability: number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1'),
+  anneal: flag(true),
+  projection: oneOf(['exact', 'halving'], 'exact'),
+  finalMask: oneOf(['top', 'draw'], 'top'),
+  draws: whole(1, 10),
+  chooseOn: oneOf(['validation', 'train'], 'validation'),
+  fineTune: whole(0),
+  fineTuneRate: aboveZero(0.001),
+  allowEmpty: flag(false),
+};
+
+/** At this multiplier a probability of 0 or 1 gives that mask whatever the noise, which is below 21: the logit is ±46. */
+const FIXED = 1000;
+
+const isScore = ({ name }: Parameter): boolean => name.startsWith(scoresOf(''));
+
+export const probmask: LearntMethod = {
+  name: 'probmask',
+  summary: 'Probabilities of being kept under a global budget (Zhou et al., 2021)',
+  defaults: defaultsOf(rules),
+  prepare,
+};
+
+function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context: LearntContext): LearntRun {
+  const { epochs, seed, schedule } = context;
+  const frozen = given.start === 'frozen';
+  const options = resolveOptions<Options>('probmask', rules, {
+    ...given,
+    probability: given.probability ?? (frozen ? 1 - Number(given.sparsity) : 1),
+    fineTune: given.fineTune ?? (frozen ? 0 : Math.round(epochs / 16)),
+  });
+  const { samples, clip, fineTune, fineTuneRate } = options;
+  if (fineTune >= epochs)
+    fail(`A run of ${epochs} epochs has none left before a fine-tuning of ${fineTune}; train for longer.`);
+  const names = maskable(graph, context.inputShapes);
+  const density = 1 - options.sparsity;
+  const start = frozen ? drawWeights(graph, names, { ...options, density, seed }) : graph;
+  const masked = insertMasks(start, names, 'ConcreteMask', (_, { shape }) =>
+    new Float32Array(sizeOf(shape)).fill(options.probability),
+  );
+  const perEpoch = schedule.kind === 'cosine' ? { perEpoch: true } : {};
+  return {
+    graph: masked,
+    training: {
+      schedule: { ...schedule, ...perEpoch, fineTune, fineTuneRate },
+      trained: frozen ? isScore : undefined,
+      apart: {
+        holds: isScore,
+        optimizer: { kind: 'adam' },
+        schedule: {
+          ...{ kind: 'cosine', learningRate: options.scoreRate, perEpoch: true },
+          ...{ fineTune, fineTuneRate: 0 },
+        },
+      },
+      samples,
+      clip,
+    },
+    hook: hookOf(options, epochs - fineTune, seed),
+  };
+}
+
+/** `epochs`: those before the fine-tuning. */
+function hookOf(options: Options, epochs: number, seed: number): Hook {
+  const density = 1 - options.sparsity;
+  const projected = options.projection === 'exact' ? project : projectByHalving;
+  const temperatureAt = (epoch: number) => (options.anneal ? temperature(epoch, epochs) : 1);
+  let layers: MaskedLayer[];
+  let size: number;
+  const enter = (state: Pick<EpochState, 'network'>) => {
+    layers = maskedLayers(state);
+    size = layers.reduce((sum, { mask }) => sum + mask.length, 0);
+  };
+  const kept = (rate: number) => size - prunedAt(size, rate);
+
+  async function choose(state: EpochState, epoch: number): Promise<void> {
+    const rate = keepRate(epoch, epochs, density);
+    if (options.finalMask === 'top') keepTop(layers, kept(rate), options.allowEmpty);
+    else if (epoch < epochs - 1) drawMasks(layers, seed, epoch, 0);
+    else await chooseDraw(state, options, (draw) => drawMasks(layers, seed, epoch, draw));
+  }
+
+  return {
+    start(state) {
+      enter(state);
+      if (!options.allowEmpty && kept(density) < layers.length)
+        fail(
+          `A sparsity of ${options.sparsity} leaves ${kept(density)} of ${size} weights for ${layers.length} layers: ask for less, or set allowEmpty.`,
+        );
+      if (options.finalMask === 'draw' && options.chooseOn === 'validation' && !state.data.validation)
+        fail(
+          'Drawn masks are chosen on a validation split, but there is none: set one aside, such as --validation 0.1, or choose on the training images with chooseOn train.',
+        );
+      temperatureOf(state)[0] = temperatureAt(0);
+      return undefined;
+    },
+    restore: (_, state) => enter(state as EpochState),
+    afterUpdate({ steps }, iteration) {
+      const epoch = Math.floor((iteration - 1) / steps);
+      if (epoch >= epochs) return;
+      projected(
+        layers.map(({ scores }) => scores),
+        keepRate(epoch, epochs, density) * size,
+      );
+    },
+    async endEpoch(state, epoch) {
+      const T = temperatureOf(state);
+      if (epoch >= epochs || T[0] === FIXED) return undefined;
+      const final = epoch === epochs - 1;
+      await choose(state, epoch);
+      const probabilities = distribution(layers);
+      T[0] = final ? FIXED : temperatureAt(epoch + 1);
+      if (final) fix(state, layers);
+      const scheduled = keepRate(epoch, epochs, density);
+      return report(layers, { iteration: (epoch + 1) * state.steps, scheduled, final, ...probabilities });
+    },
+  };
+}
+
+const temperatureOf = ({ network }: Pick<EpochState, 'network'>): Float32Array =>
+  network.state.get(TEMPERATURE)!;
+
+/** Draws masks and leaves the one with the highest accuracy; of equal ones the first. */
+async function chooseDraw(
+  { data, evaluate }: EpochState,
+  { draws, chooseOn }: Options,
+  draw: (number: number) => void,
+): Promise<void> {
+  const split = chooseOn === 'validation' ? data.validation! : data.train;
+  let best = { accuracy: -1, draw: 0 };
+  for (let d = 0; d < draws; d++) {
+    draw(d);
+    const { accuracy } = await evaluate(split);
+    if (accuracy > best.accuracy) best = { accuracy, draw: d };
+  }
+  draw(best.draw);
+}
+
+/** From now on probabilities are 0 or 1, and pruned weights, where weights are trained, are 0 and stay so. */
+function fix({ training }: EpochState, layers: readonly MaskedLayer[]): void {
+  for (const { name, weight, scores, mask } of layers) {
+    scores.set(mask);
+    const slot = training.slots.get(name);
+    if (!slot) continue;
+    slot.mask.set(mask);
+    for (const values of [weight, ...slot.state])
+      for (let i = 0; i < mask.length; i++) if (mask[i] === 0) values[i] = 0;
+  }
+}
