@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadNetwork, openMachine } from '../engine/index.js';
+import { floatTensor, type Graph, newSource } from '../onnx/index.js';
+import { prunables } from './hook.js';
+
+test('the bias that an Add puts to a MatMul counts as its bias', async () => {
+  const node = (op: string, inputs: string[], output: string) => ({
+    ...{ name: output, op, domain: '', inputs, outputs: [output], attributes: {} },
+  });
+  const filled = (shape: number[]) =>
+    floatTensor(
+      shape,
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i + 1),
+    );
+  const graph: Graph = {
+    name: 'matmul',
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 3] }],
+    nodes: [
+      node('MatMul', ['x', 'a'], 'xa'),
+      node('Add', ['b', 'xa'], 'h'),
+      node('Relu', ['h'], 'r'),
+      node('MatMul', ['r', 'c'], 'y'),
+    ],
+    initializers: new Map([
+      ['a', filled([4, 5])],
+      ['b', filled([5])],
+      ['c', filled([5, 3])],
+    ]),
+    declared: new Map(),
+    source: newSource(17),
+  };
+  const machine = await openMachine({ threads: 1 });
+  const network = loadNetwork(graph, { machine });
+  const training = network.training({ batch: 2, optimizer: 'sgd' });
+  assert.deepEqual(
+    prunables({ network, training }).map(({ name, biases, outputAxis }) => ({ name, biases, outputAxis })),
+    [
+      { name: 'a', biases: 5, outputAxis: 1 },
+      { name: 'c', biases: 0, outputAxis: 1 },
+    ],
+  );
+  await machine.close();
+});
