@@ -10,7 +10,8 @@ import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { nearest } from '../nn/index.js';
-import { methods } from '../sparsity/index.js';
+import { methods as masking } from '../sparsity/index.js';
+import { learntMethods } from '../sparsity/learnt/index.js';
 import {
   type OptimizerSettings,
   resolveOptimizer,
@@ -59,7 +60,7 @@ type Complete<T, Names extends keyof T> = T & Required<Pick<T, Names>>;
 type Needed = 'model' | 'data' | 'epochs' | 'batch' | 'lr' | 'schedule' | 'optimizer' | 'augment' | 'seed';
 
 export type TrainRecipe = Complete<Given<'train'>, Needed> & { command: 'train'; version: string };
-export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method' | 'sparsity'> & {
+export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method'> & {
   command: 'prune';
   version: string;
 };
@@ -115,6 +116,7 @@ function inOrder(command: RunCommand, recipe: Readonly<Record<string, unknown>>)
 /** What a method does unless told otherwise, under the names of the settings. */
 function methodDefaults({ method: name, sparsity }: Given<'prune'>): object {
   if (!name) return misuse('The method is missing: give --method, such as --method fggp.');
+  const methods = [...masking, ...learntMethods];
   const method = methods.find((known) => known.name === name);
   if (!method) {
     const known = methods.map((other) => other.name);
@@ -122,7 +124,10 @@ function methodDefaults({ method: name, sparsity }: Given<'prune'>): object {
       `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
     );
   }
-  if (sparsity === undefined)
+  const untargeted = 'untargeted' in method && method.untargeted;
+  if (untargeted && sparsity !== undefined)
+    return misuse(`${name} learns its sparsity and takes no target: leave --sparsity out; ${untargeted}.`);
+  if (!untargeted && sparsity === undefined)
     return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...own } = method.defaults;
   return { ...own, pruningSchedule: schedule };

@@ -9,7 +9,7 @@ import { writeAtomically } from '../base/files.js';
 import { batchCount, splitValidation } from '../data/index.js';
 import { type Machine, type Network, openMachine } from '../engine/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
-import { findMethod, type Plan, pruningHook } from '../sparsity/index.js';
+import type { Plan } from '../sparsity/index.js';
 import {
   type EpochMetrics,
   type Evaluation,
@@ -39,8 +39,8 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
+import { type Pruning, pruningOf } from './pruning.js';
 import { isPath, type PruneRecipe, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
-import { pruningSettings } from './settings.js';
 import type { MetricsLine, Summary } from './summary.js';
 import { loadTask, openTask, type Task } from './task.js';
 
@@ -131,14 +131,15 @@ async function perform(work: Work): Promise<RunResult> {
   if (recipe.command === 'train' && measure(task.graph, task.inputShapes).sparsity > 0.01)
     options.onNote?.('The model has zero weights, which train will fill: prune keeps them.');
   const before = isPath(recipe.model) ? await evaluateGraph(task, machine, options) : undefined;
-  const network = loadTask(task, trainingGraph(task.graph), machine);
   let plan: Plan | undefined;
+  const pruning = pruningOf(recipe, task, trainerSettings(recipe), (made) => {
+    plan = made;
+  });
+  const network = loadTask(task, trainingGraph(pruning.graph), machine);
   try {
-    const result = await trainInFolder(work, network, (made) => {
-      plan = made;
-    });
+    const result = await trainInFolder(work, network, pruning);
     if (!result.finished) return { folder };
-    const graph = withWeights(task.graph, weightsOf(network));
+    const graph = pruning.finish(withWeights(pruning.graph, weightsOf(network)));
     network.close();
     if (plan) assertPruned(graph, task, plan);
     options.onNote?.('Exporting and checking the model …');
@@ -181,7 +182,7 @@ async function evaluateGraph(
 async function trainInFolder(
   { recipe, folder, task, resume, options }: Work,
   network: Network,
-  onPlan: (plan: Plan) => void,
+  pruning: Pruning,
 ): Promise<TrainResult> {
   const saved = resume ? await readCheckpoint<RunState>(folder.checkpoint) : undefined;
   const training = trainOptions(recipe, task);
@@ -193,11 +194,9 @@ async function trainInFolder(
   };
   const result = await trainNetwork({
     ...training,
+    ...pruning.training,
     network,
-    hooks:
-      recipe.command === 'prune'
-        ? [pruningHook(findMethod(recipe.method), methodOptions(recipe), onPlan)]
-        : [],
+    hooks: pruning.hooks,
     checkpoint: { path: folder.checkpoint, resume: saved !== undefined },
     signal: options.signal,
     onStart(start) {
@@ -251,16 +250,6 @@ function trainOptions(recipe: Recipe, { dataset }: Task): Omit<TrainOptions, 'ne
     labelSmoothing,
     augment: recipe.augment ? undefined : dataset.augment.test,
   };
-}
-
-/** What a recipe says to its method, by the method's own names. */
-function methodOptions(recipe: PruneRecipe): Record<string, unknown> {
-  const own = Object.keys(pruningSettings).filter((name) => !['method', 'pruningSchedule'].includes(name));
-  const given = recipe as unknown as Record<string, unknown>;
-  return Object.fromEntries([
-    ...own.map((name) => [name, given[name]]),
-    ['schedule', recipe.pruningSchedule],
-  ]);
 }
 
 interface Finished extends Work {

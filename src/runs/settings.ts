@@ -40,6 +40,8 @@ const whole = (about: string, least: number, argument = 'N'): Setting<number> =>
 const fraction = (about: string): Setting<number> =>
   number(about, (x) => x > 0 && x < 1, 'must be a number between 0 and 1', 'FRACTION');
 
+const aboveZero = [(x: number) => x > 0, 'must be a number above 0'] as const;
+
 const belowOne = [
   (x: number) => x >= 0 && x < 1,
   'must be a number of at least 0 and below 1',
@@ -184,6 +186,24 @@ export const pruningSettings = {
   countBiases: flag('counts biases, which are never pruned, in the sparsity'),
   keepZeros: flag('takes weights that are zero before the start for pruned'),
   allowEmpty: flag('lets a layer lose all its weights'),
+  start: choice('learnt masks: trains the weights too, or leaves random ones as they are', [
+    'dense',
+    'frozen',
+  ]),
+  frozenWeights: choice('those random weights', ['signed-constant', 'kaiming-normal', 'as-is']),
+  scaleFan: flag('scales them for the inputs that are kept'),
+  samples: whole('probmask: passes with fresh masks in a step', 1),
+  clip: number('probmask: most that the norm of all gradients may be', ...aboveZero),
+  scoreRate: number('probmask: highest learning rate of the probabilities', ...aboveZero),
+  probability: number('probmask: of every weight to begin with', ...aboveZero),
+  anneal: flag('probmask: hardens the masks as it goes'),
+  projection: choice('probmask: onto the budget', ['exact', 'halving']),
+  finalMask: choice('probmask: the highest probabilities, or drawn by them', ['top', 'draw']),
+  draws: whole('probmask: masks to choose from where they are drawn', 1),
+  chooseOn: choice('probmask: images that choose among them', ['validation', 'train']),
+  fineTune: whole('probmask: epochs at the end with the mask fixed; default a sixteenth', 0, 'EPOCHS'),
+  fineTuneRate: number('probmask: learning rate there', ...aboveZero),
+  threshold: number('str: s to begin with, of thresholds σ(s)', () => true, 'must be a number'),
 } satisfies Settings;
 
 /** How latency is measured. */

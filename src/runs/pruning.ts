@@ -1,0 +1,55 @@
+/**
+ * The two ways in which a method prunes a run: by masks that it sets between steps, or by masks that are learnt in a graph
+ * rewritten for that. What the run needs of either is the same.
+ */
+import type { Graph } from '../onnx/index.js';
+import { findMethod, type Plan, pruningHook } from '../sparsity/index.js';
+import { bakeMasks, learntMethods } from '../sparsity/learnt/index.js';
+import type { Hook, TrainOptions } from '../train/index.js';
+import type { PruneRecipe, Recipe } from './recipe.js';
+import { pruningSettings } from './settings.js';
+import type { Task } from './task.js';
+
+export interface Pruning {
+  /** What is trained. */
+  graph: Graph;
+  /** What the trainer is told instead of the recipe's own settings. */
+  training: Partial<TrainOptions>;
+  hooks: Hook[];
+  /** The model that the trained graph stands for. */
+  finish(trained: Graph): Graph;
+}
+
+/**
+ * How a recipe prunes a task's model, not at all for one that only trains; `onPlan` is told the plan of a method that has
+ * one.
+ * @throws UserError when an option makes no sense.
+ */
+export function pruningOf(
+  recipe: Recipe,
+  { graph, inputShapes }: Task,
+  { optimizer, schedule }: Pick<TrainOptions, 'optimizer' | 'schedule'>,
+  onPlan: (plan: Plan) => void,
+): Pruning {
+  const plain = { graph, training: {}, finish: (trained: Graph) => trained };
+  if (recipe.command === 'train') return { ...plain, hooks: [] };
+  const learnt = learntMethods.find(({ name }) => name === recipe.method);
+  if (!learnt) {
+    const hook = pruningHook(findMethod(recipe.method), methodOptions(recipe), onPlan);
+    return { ...plain, hooks: [hook] };
+  }
+  const { epochs, seed } = recipe;
+  const context = { epochs, seed, optimizer, schedule, inputShapes };
+  const { hook, ...run } = learnt.prepare(graph, methodOptions(recipe), context);
+  return { ...run, hooks: [hook], finish: bakeMasks };
+}
+
+/** What a recipe says to its method, by the method's own names. */
+function methodOptions(recipe: PruneRecipe): Record<string, unknown> {
+  const own = Object.keys(pruningSettings).filter((name) => !['method', 'pruningSchedule'].includes(name));
+  const given = recipe as unknown as Record<string, unknown>;
+  return Object.fromEntries([
+    ...own.map((name) => [name, given[name]]),
+    ['schedule', recipe.pruningSchedule],
+  ]);
+}
