@@ -16,8 +16,8 @@
 import type { Batch } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import type { Network, Training } from '../engine/types.js';
+import type { TrainData } from './data.js';
 import type { Evaluation } from './evaluate.js';
-import type { TrainData } from './options.js';
 
 /** The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. */
 export interface TrainState {

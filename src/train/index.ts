@@ -1,5 +1,6 @@
 /** Training: the public surface of this room. */
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+export type { TrainData } from './data.js';
 export {
   type EvaluateOptions,
   type Evaluation,
@@ -14,7 +15,6 @@ export { type Optimizer, type OptimizerSettings, resolveOptimizer } from './opti
 export type {
   Apart,
   CheckpointOptions,
-  TrainData,
   TrainOptions,
   TrainProgress,
   TrainResult,

@@ -8,7 +8,7 @@ import type { Network, Parameter, Training, UpdateOptions } from '../engine/type
 import type { Graph } from '../onnx/model.js';
 import { newSource } from '../onnx/source.js';
 import { floatTensor } from '../onnx/tensor.js';
-import type { TrainData } from './options.js';
+import type { TrainData } from './data.js';
 
 const CLASSES = 3;
 const PIXELS = 4;

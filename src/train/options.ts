@@ -1,20 +1,12 @@
 /** What a training run is given, what it tells while it runs, and what it gives back. */
 import type { Augmentation } from '../data/augment.js';
-import type { Normalization, Split } from '../data/dataset.js';
 import type { Network, Parameter } from '../engine/types.js';
+import type { TrainData } from './data.js';
 import type { Hook, MaskReport } from './hooks.js';
 import type { OptimizerSettings } from './optimizer.js';
 import type { ScheduleSettings } from './schedule.js';
 import { atLeastZero, flag, fraction, resolve, whole } from './settings.js';
 import type { Best, EpochMetrics } from './state.js';
-
-/** What to train on; a `Dataset` is one, and so is `{ ...dataset, ...splitValidation(dataset.train, 0.1, seed) }`. */
-export interface TrainData extends Normalization {
-  readonly train: Split;
-  readonly validation?: Split;
-  readonly test?: Split;
-  readonly augment?: { readonly train: Augmentation; readonly test: Augmentation };
-}
 
 export interface TrainOptions {
   /** Loaded from a graph whose output is logits, see `trainingGraph`; its weights are trained in place. */
