@@ -68,7 +68,7 @@ function evaluate({ ones, inside, insideSum, rest }: Coordinates, v: number): { 
       const x = z[i] - v;
       if (x <= 0) continue;
       if (x < 1) slope++;
-      sum += x >= 1 ? 1 : x;
+      sum += Math.min(1, x);
     }
   return { sum, slope };
 }
