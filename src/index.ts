@@ -102,6 +102,16 @@ export {
   type UpdateReport,
 } from './sparsity/index.js';
 export {
+  bakeMasks,
+  edgePopup,
+  type LearntContext,
+  type LearntMethod,
+  type LearntRun,
+  learntMethods,
+  probmask,
+  str,
+} from './sparsity/learnt/index.js';
+export {
   type Best,
   type CheckpointOptions,
   type EpochMetrics,

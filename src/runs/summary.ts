@@ -77,5 +77,10 @@ export type MetricsLine =
       /** The density the schedule asked for. */
       scheduled?: number;
       final: boolean;
+      /** Learnt probabilities: their sum, and how many lie in each twentieth of [0, 1]. */
+      expected?: number;
+      probabilities?: number[];
+      /** Learnt thresholds: each layer's. */
+      thresholds?: number[];
       layers?: { name: string; size: number; kept: number; density: number }[];
     };
