@@ -16,14 +16,14 @@
  *       channels (per group), tiles (of MR, per group), outputs (per group), groups, window (K), mr
  *       x channel stride, x block stride, x group stride   lines
  *       y channel stride, y block stride, y group stride   lines
- *       blocks, blocks per item, tiles per item, low, high (floats: clamp of the result), accumulate (y += …)
+ *       blocks, blocks per item, tiles per item
  * table: [classes] then per class [taps, first tap, pixels of `blocks per item` blocks, first pixel], indices in words.
  */
 enum {
   CONV_X, CONV_Y, CONV_W, CONV_BIAS, CONV_TABLE,
   CONV_CHANNELS, CONV_TILES, CONV_OUTPUTS, CONV_GROUPS, CONV_WINDOW, CONV_MR_ARG,
   CONV_XC, CONV_XB, CONV_XG, CONV_YC, CONV_YB, CONV_YG,
-  CONV_BLOCKS, CONV_BLOCKS_PER_ITEM, CONV_TILES_PER_ITEM, CONV_LOW, CONV_HIGH, CONV_ACCUMULATE
+  CONV_BLOCKS, CONV_BLOCKS_PER_ITEM, CONV_TILES_PER_ITEM
 };
 
 #define CONV_CHUNK_TAPS 640   /* channels × taps taken at once: 8 × 640 floats of weights fill 20 KB of L1 */
@@ -35,10 +35,8 @@ typedef struct {
   int window;
   int64_t xc, yc;        /* floats */
   int outputs;           /* of this tile, ≤ MR */
-  int first, last;       /* chunk of channels */
-  int accumulate;
+  int first;             /* whether this is the first chunk of channels */
   const float *bias;
-  float low, high;
 } conv_tile;
 
 /* NP pixels × MR channels, parts PART … PART+NV−1 of each line. */
@@ -52,12 +50,11 @@ INLINE void conv_micro(const conv_tile *t, const float *x, float *y, const float
     px[p] = x + (int64_t)pixels[2 * p] * LANES + part * VL;
     py[p] = y + (int64_t)pixels[2 * p + 1] * LANES + part * VL;
   }
-  int resume = !t->first || t->accumulate;
 #pragma GCC unroll 8
   for (int m = 0; m < MR; m++)
 #pragma GCC unroll 8
     for (int v = 0; v < NP * NV; v++)
-      acc[m][v] = !resume ? splat(t->bias && m < t->outputs ? t->bias[m] : 0)
+      acc[m][v] = t->first ? splat(t->bias && m < t->outputs ? t->bias[m] : 0)
                   : m < t->outputs ? load(py[v / NV] + m * t->yc + v % NV * VL) : splat(0);
   for (int c = t->from; c < t->to; c++) {
     int64_t channel = c * t->xc;
@@ -73,14 +70,6 @@ INLINE void conv_micro(const conv_tile *t, const float *x, float *y, const float
 #pragma GCC unroll 8
         for (int v = 0; v < NP * NV; v++) acc[m][v] += in[v] * wk[m];
     }
-  }
-  if (t->last) {
-    vec low = splat(t->low), high = splat(t->high);
-    if (t->low > -3e38f || t->high < 3e38f)
-#pragma GCC unroll 8
-      for (int m = 0; m < MR; m++)
-#pragma GCC unroll 8
-        for (int v = 0; v < NP * NV; v++) acc[m][v] = vmin(vmax(acc[m][v], low), high);
   }
 #pragma GCC unroll 8
   for (int m = 0; m < MR; m++)
@@ -170,8 +159,7 @@ static void conv(const int32_t *a, char *base, int item, int thread) {
   const float *bias = a[CONV_BIAS] < 0 ? 0 : at(base, a[CONV_BIAS]) + (int64_t)group * outputs;
   conv_run_fn *do_run = conv_run(mr);
 
-  conv_tile t = {.window = window, .xc = (int64_t)a[CONV_XC] * LANES, .yc = (int64_t)a[CONV_YC] * LANES,
-                 .accumulate = a[CONV_ACCUMULATE], .low = as_float(a[CONV_LOW]), .high = as_float(a[CONV_HIGH])};
+  conv_tile t = {.window = window, .xc = (int64_t)a[CONV_XC] * LANES, .yc = (int64_t)a[CONV_YC] * LANES};
   for (int k = 0; k < table[0]; k++) {
     const int32_t *entry = table + 1 + 4 * k;
     const int32_t *pixels = table + entry[3];
@@ -184,7 +172,6 @@ static void conv(const int32_t *a, char *base, int item, int thread) {
       t.from = from;
       t.to = min_int(channels, from + chunk);
       t.first = from == 0;
-      t.last = t.to == channels;
       for (int p = 0; p < count; p += stretch)
         for (int tile = run * per; tile < tile_to; tile++) {
           t.outputs = min_int(mr, outputs - tile * mr);
@@ -224,12 +211,12 @@ static void conv_pack(const int32_t *a, char *base, int item, int thread) {
  *
  * args: x, dy, dw, table, scratch (lines), scratch lines per thread,
  *       channels, outputs (per group), groups, window, x channel/block/group stride, dy channel/block/group stride,
- *       blocks, blocks per table, channels per item, channel items, accumulate (dw += …)
+ *       blocks, blocks per table, channels per item, channel items
  * The table is conv's (forward geometry). Item: one tile of 8 outputs and one run of channels of one group.
  */
 enum {
   CW_X, CW_DY, CW_DW, CW_TABLE, CW_SCRATCH, CW_SCRATCH_LINES, CW_CHANNELS, CW_OUTPUTS, CW_GROUPS, CW_WINDOW,
-  CW_XC, CW_XB, CW_XG, CW_YC, CW_YB, CW_YG, CW_BLOCKS, CW_BLOCKS_PER_TABLE, CW_RUN, CW_RUNS, CW_ACCUMULATE
+  CW_XC, CW_XB, CW_XG, CW_YC, CW_YB, CW_YG, CW_BLOCKS, CW_BLOCKS_PER_TABLE, CW_RUN, CW_RUNS
 };
 #if VL == 16
 #define CW_MO 8
@@ -345,7 +332,6 @@ static void conv_weight(const int32_t *a, char *base, int item, int thread) {
     for (int i = 0; i < pairs; i++) {
       vec total = load(sums + o * so + (int64_t)i * LANES);
       for (int part = VL; part < LANES; part += VL) total += load(sums + o * so + (int64_t)i * LANES + part);
-      float *to = dw + (int64_t)o * channels * window + i;
-      *to = (a[CW_ACCUMULATE] ? *to : 0) + lane_sum(total);
+      dw[(int64_t)o * channels * window + i] = lane_sum(total);
     }
 }

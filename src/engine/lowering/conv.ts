@@ -126,9 +126,6 @@ function gather(
     l.blocks,
     blocks,
     per,
-    { float: -Infinity },
-    { float: Infinity },
-    0,
   ]);
 }
 
@@ -178,7 +175,6 @@ export function lowerConvWeight(
     blocks,
     run,
     runs,
-    0,
   ]);
 }
 
