@@ -1,18 +1,16 @@
 /** From a core graph to a program in a machine's memory. */
 import type { CoreNode, Type } from '../graph/core.js';
 import type { Tape } from '../graph/tape.js';
-import { floats } from '../onnx/tensor.js';
+import { floats, sizeOf } from '../onnx/tensor.js';
+import { LINE } from './driver.js';
 import { assemble } from './lowering/assemble.js';
 import { fuse } from './lowering/fuse.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
-import { type Buffer, type Place, wholePlace } from './lowering/place.js';
+import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
 import { planMemory } from './lowering/plan.js';
 import type { Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
-
-const LINE = 64;
-const LANES = 16;
 
 export interface CompileOptions {
   machine: Machine;
@@ -141,7 +139,7 @@ export function compile(o: CompileOptions): Program | undefined {
 }
 
 const inputPlace = (type: Type): Place => {
-  const size = type.shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(type.shape);
   return wholePlace({ laned: type.laned, size, given: true }, type.shape);
 };
 
@@ -188,7 +186,7 @@ function writeLanes(memory: Float32Array, size: number, data: ArrayLike<number>,
 }
 
 function readPlace(memory: Float32Array, p: Place, count: number): Float32Array {
-  const size = p.shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(p.shape);
   const offsets = new Int32Array(size);
   const index = p.shape.map(() => 0);
   for (let i = 0, at = p.offset; i < size; i++) {

@@ -9,12 +9,11 @@ import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { compile, type Program } from './compile.js';
 import { writeInput } from './input.js';
-import { type Place, wholePlace } from './lowering/place.js';
+import { LANES, type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
 import type { Parameter, Training, TrainingOptions } from './types.js';
 import { type Updater, updater } from './update.js';
 
-const LANES = 16;
 /** Share of the machine's memory that activations may take. */
 const MEMORY_SHARE = 0.7;
 const WASM_MEMORY = 3.5e9;

@@ -20,8 +20,6 @@ const WEIGHT_PIXELS = 8192;
 /** Scratch of conv_weight, lines for one run of channels. */
 const WEIGHT_RUN_LINES = 4096;
 
-const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
-
 /** y = conv(x, w) + bias. */
 export function lowerConv(
   l: Lowering,
@@ -30,7 +28,7 @@ export function lowerConv(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], y.shape[i + 2]));
-  const blocks = blocksPerItem(l, product(y.shape.slice(2)) * y.shape[0]);
+  const blocks = blocksPerItem(l, sizeOf(y.shape.slice(2)) * y.shape[0]);
   const classes = repeated(classesOf(axes, window.kernel, x.strides.slice(2), y.strides.slice(2)), [
     [blocks, blockStride(x), blockStride(y)],
     [x.shape[0], x.strides[0], y.strides[0]],
@@ -52,7 +50,7 @@ export function lowerConvInput(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => transposedAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
-  const blocks = blocksPerItem(l, product(x.shape.slice(2)) * x.shape[0]);
+  const blocks = blocksPerItem(l, sizeOf(x.shape.slice(2)) * x.shape[0]);
   const classes = repeated(classesOf(axes, window.kernel, dy.strides.slice(2), x.strides.slice(2)), [
     [blocks, blockStride(dy), blockStride(x)],
     [dy.shape[0], dy.strides[0], x.strides[0]],
@@ -86,7 +84,7 @@ function gather(
 ): void {
   const mr = tileHeight(l, r.outputs);
   const tiles = Math.ceil(r.outputs / mr);
-  const window = product(w.shape.slice(2));
+  const window = sizeOf(w.shape.slice(2));
   const [os, cs] = r.transposed ? [w.strides[1], w.strides[0]] : [w.strides[0], w.strides[1]];
   const gs = r.transposed ? r.channels * w.strides[0] : r.outputs * w.strides[0];
   const packed: Buffer = { laned: false, size: r.groups * tiles * r.channels * window * mr };
@@ -137,12 +135,12 @@ export function lowerConvWeight(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
-  const blocks = Math.min(l.blocks, Math.ceil(WEIGHT_PIXELS / (product(dy.shape.slice(2)) * x.shape[0])));
+  const blocks = Math.min(l.blocks, Math.ceil(WEIGHT_PIXELS / (sizeOf(dy.shape.slice(2)) * x.shape[0])));
   const classes = repeated(classesOf(axes, window.kernel, x.strides.slice(2), dy.strides.slice(2)), [
     [blocks, blockStride(x), blockStride(dy)],
     [x.shape[0], x.strides[0], dy.strides[0]],
   ]);
-  const taps = product(window.kernel);
+  const taps = sizeOf(window.kernel);
   const channels = dw.shape[1];
   const outputs = dw.shape[0] / groups;
   const high = l.machine.lanesPerVector === 16 ? 8 : 4;

@@ -7,6 +7,7 @@
  */
 import type { CoreNode, Type } from '../../graph/core.js';
 import { type Expression, type FunctionName, input, substitute } from '../../graph/expression.js';
+import { sizeOf } from '../../onnx/tensor.js';
 import { compileExpressions } from './instructions.js';
 
 export interface Formula {
@@ -138,10 +139,10 @@ function dissolves(
   const [output] = node.outputs;
   const mine = users.get(output) ?? [];
   if (mine.length === 0 || !mine.every(isMappable)) return false;
-  const size = count(type(output).shape);
+  const size = sizeOf(type(output).shape);
   const same = mine.every((user) => {
     const space = type(user.op === 'reduce' ? user.inputs[0] : user.outputs[0]);
-    return count(space.shape) === size && space.laned === type(output).laned;
+    return sizeOf(space.shape) === size && space.laned === type(output).laned;
   });
   if (!same) return false;
   return (
@@ -152,8 +153,6 @@ function dissolves(
 
 const isCostly = (e: Expression): boolean =>
   typeof e === 'object' && 'f' in e && (costly.has(e.f) || e.of.some(isCostly));
-
-const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 /** Joins neighbouring reductions of the same space, axes and lanes into one pass. */
 function share(units: readonly Unit[], type: (name: string) => Type): Unit[] {

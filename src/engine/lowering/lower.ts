@@ -9,11 +9,9 @@ import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
 import { dense, viewed } from './dense.js';
 import type { Pass, Unit } from './fuse.js';
 import { lowerCopy, lowerFill, lowerMap } from './map.js';
-import { broadcasted, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
+import { broadcasted, LANES, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
 import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
-
-const LANES = 16;
 
 export interface Values {
   type(name: string): Type;

@@ -86,8 +86,8 @@ export function lowerMap(
   const elements = last?.size ?? 1;
   const innerLines = laned ? elements : Math.ceil(elements / 16);
   const sizes = places.map((a, i) => (i === ROWS + INNER - 1 ? innerLines : (a?.size ?? 1)));
-  const rows = sizes.slice(0, ROWS).reduce((a, b) => a * b, 1);
-  const lines = sizes.slice(ROWS).reduce((a, b) => a * b, 1);
+  const rows = sizeOf(sizes.slice(0, ROWS));
+  const lines = sizeOf(sizes.slice(ROWS));
   const per = Math.max(1, Math.min(Math.floor(ITEM_LINES / lines), Math.ceil(rows / 8)));
   const strides = (k: number) => places.map((a) => a?.strides[k] ?? 0);
   const words: Word[] = [

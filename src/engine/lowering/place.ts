@@ -5,6 +5,10 @@
  * Units are lines (of sixteen lanes) in laned buffers, floats in plain ones. A laned buffer holds `size` lines for each
  * block of sixteen samples, block after block.
  */
+import { sizeOf } from '../../onnx/tensor.js';
+
+/** Samples side by side in a line. */
+export const LANES = 16;
 
 export interface Buffer {
   laned: boolean;
@@ -25,8 +29,6 @@ export interface Place {
   strides: readonly number[];
 }
 
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
-
 /** Row-major strides. */
 export function rowMajor(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
@@ -44,7 +46,7 @@ export function rowMajor(shape: readonly number[]): number[] {
  */
 export function freshPlace(shape: readonly number[], laned: boolean): Place {
   const strides = rowMajor(shape);
-  let size = product(shape);
+  let size = sizeOf(shape);
   if (laned && shape.length >= 3 && shape[1] > 1 && strides[1] % 64 === 0) {
     strides[1] += 1;
     strides[0] = strides[1] * shape[1];

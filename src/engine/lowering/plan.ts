@@ -1,8 +1,7 @@
 /** The memory plan: buffers whose lifetimes do not overlap share memory; and which steps need a barrier between them. */
+import { LINE } from '../driver.js';
 import type { Buffer } from './place.js';
 import type { Step } from './steps.js';
-
-const LINE = 64;
 
 export interface Plan {
   /** Lines from the start of the program's memory, by buffer. */
