@@ -1,0 +1,53 @@
+/**
+ * What can be removed from a network whole: *units*, each some positions on axes of many values that go together or not at
+ * all, gathered into *groups*. A channel of a convolution in a chain is a unit of its group: one position of the
+ * convolution's weights and bias, of the BatchNorm behind it, and of the input axis of whatever reads it. Where branches
+ * meet in a sum, positions of both are one unit; behind a Flatten a unit is h·w positions.
+ */
+
+/**
+ * How an axis of a parameter takes part. `out`: its positions are what the parameter produces (filters of a convolution);
+ * `in`: what it consumes; `along`: it holds a number for each (scale, bias, running mean, slope of a PRelu).
+ */
+export type Role = 'out' | 'in' | 'along';
+
+/** An axis of an initialiser in a group. */
+export interface Member {
+  /** Name of the initialiser. */
+  tensor: string;
+  axis: number;
+  role: Role;
+  /** Of every unit, in order: its positions on the axis. Equally many for each. */
+  positions: readonly (readonly number[])[];
+}
+
+/** Units that lie on exactly the same axes, and may each be removed or kept. */
+export interface Group {
+  /** The first initialiser that produces it, such as `layer1.0.conv1.weight`; with `#2`, … where one makes several groups. */
+  name: string;
+  /** How many units it has. */
+  size: number;
+  members: readonly Member[];
+}
+
+/** An axis of a weight that stays whole, and why, as a clause for people: "its positions are an output of the model". */
+export interface Frozen {
+  tensor: string;
+  axis: number;
+  role: Role;
+  reason: string;
+}
+
+/** What of a graph can be removed, and what cannot. */
+export interface Channels {
+  groups: readonly Group[];
+  frozen: readonly Frozen[];
+}
+
+/** Of every group that is touched, by its name: whether each unit is kept. Groups that are absent are kept whole. */
+export type Selection = ReadonlyMap<string, readonly boolean[]>;
+
+/** Shapes of inputs whose dimensions the file leaves open, by input name; the first dimension is the batch. */
+export interface ChannelOptions {
+  inputShapes?: Record<string, readonly number[]>;
+}
