@@ -23,8 +23,10 @@ export interface Definition<N extends Name> {
   summary: string;
   /** Settings under headings, for the help; those left out come under 'Options'. */
   groups?: Readonly<Record<string, Settings>>;
-  /** The flag --out is understood. */
-  out?: boolean;
+  /** What the flag --out, where it is understood, is about. */
+  out?: string;
+  /** The flag --recipe is understood; default true. */
+  recipes?: boolean;
   examples: readonly string[];
   /** `given`: flags over recipe, checked. */
   run(input: { given: Given<N>; argument: string[]; out?: string }, face: Face): Promise<void>;
@@ -36,10 +38,10 @@ export function define<N extends Name>(
   signal: AbortSignal,
   definition: Definition<N>,
 ): void {
-  const { name, argument, about, summary, groups = {}, out, examples, run } = definition;
+  const { name, argument, about, summary, groups = {}, out, recipes = true, examples, run } = definition;
   const command = program.command(name).summary(summary).description(`${summary}.`);
   command.argument(argument, about);
-  if (out) command.addOption(new Option('--out <RUN>', 'folder of the run, which must be new or empty'));
+  if (out) command.addOption(new Option('--out <DIR>', out));
   const settings: Settings = settingsOf[name];
   const heading = (key: string) => Object.keys(groups).find((title) => key in groups[title]);
   for (const [key, setting] of Object.entries(settings)) {
@@ -50,8 +52,8 @@ export function define<N extends Name>(
     command.addOption(option.helpGroup(heading(key) ?? 'Options:'));
     if (!parse) command.addOption(new Option(flag.replace('--', '--no-')).hideHelp());
   }
+  if (recipes) command.option('--recipe <FILE>', 'settings from YAML, JSON or a module; flags win over them');
   command
-    .option('--recipe <FILE>', 'settings from YAML, JSON or a module; flags win over them')
     .option('--json', 'the result as one JSON object on standard output')
     .option('--quiet', 'no progress');
   command.addHelpText(

@@ -5,6 +5,7 @@ import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
 import { addInspect } from './commands/inspect.js';
 import { addPrune, addResume, addTrain } from './commands/run.js';
+import { addStudy } from './commands/study.js';
 import { version } from './version.js';
 
 const ABOUT = `Train and prune neural networks: an .onnx goes in, a smaller one comes out.
@@ -30,7 +31,7 @@ export function program(signal: AbortSignal): Command {
       'after',
       '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed, 2 called wrongly.',
     );
-  for (const add of [addInspect, addTrain, addPrune, addEval, addBench, addData, addResume])
+  for (const add of [addInspect, addTrain, addPrune, addEval, addBench, addData, addResume, addStudy])
     add(root, signal);
   return root;
 }

@@ -8,7 +8,8 @@ import { parseHTML } from 'linkedom';
 const WIDTH = 620;
 const COLOURS = ['#3987c9', '#e8743b', '#2fa572', '#a463d9'];
 
-const draw = (options: Plot.PlotOptions): string => {
+/** A plot as SVG. */
+export const draw = (options: Plot.PlotOptions): string => {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   return Plot.plot({ document: document as unknown as Document, width: WIDTH, grid: true, ...options })
     .outerHTML;

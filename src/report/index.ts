@@ -2,6 +2,7 @@
 import type { RunFolder } from '../runs/index.js';
 
 export { rows } from './figures.js';
+export { studyNotes, studyTable, writeStudy } from './study/index.js';
 export * from './words.js';
 
 /**

@@ -5,7 +5,7 @@ import { reason, writeAtomically } from '../base/files.js';
 import { byReason, type MetricsLine, type RunFolder, type Summary } from '../runs/index.js';
 import { drawBars, drawCurves, type Point } from './charts.js';
 import { rows } from './figures.js';
-import { STYLE } from './style.js';
+import { chart, html, page } from './page.js';
 import { count, duration, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
@@ -33,18 +33,9 @@ export function renderReport(summary: Summary, metrics: readonly MetricsLine[], 
   const masks = metrics.filter((line): line is Masks => line.kind === 'masks');
   const { method } = summary;
   const title = `${nameOf(summary.model)}${method ? ` pruned by ${method}` : ''} on ${summary.data}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${html(title)} – espalier</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${html(title)}</h1>
+  return page(
+    title,
+    `<h1>${html(title)}</h1>
 <p class="lead">${lead(summary)}</p>
 <section><h2>Before and after</h2>${figures(summary)}${notes(summary)}</section>
 <section class="charts">
@@ -55,19 +46,11 @@ ${summary.sparsity.after > 0 ? chart('Density per layer', drawBars(densityBars(s
 </section>
 <section><h2>What counts</h2>${layerTable(summary)}</section>
 <section><h2>What is not pruned, and why</h2>${unprunedTable(summary)}</section>
-<section><h2>Recipe</h2><pre>${html(JSON.stringify(recipe, null, 2))}</pre></section>
-</main>
-</body>
-</html>
-`;
+<section><h2>Recipe</h2><pre>${html(JSON.stringify(recipe, null, 2))}</pre></section>`,
+  );
 }
 
 const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/');
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const html = (text: string): string => text.replace(/[&<>"]/g, (char) => ENTITIES[char]);
-
-const chart = (title: string, drawing: string): string => `<figure><h2>${title}</h2>${drawing}</figure>`;
 
 function lead({ accuracy, sparsity, epochs, seed, seconds, engine }: Summary): string {
   const pruned = sparsity.after > 0 ? ` with ${percent(sparsity.after)} of its prunable weights at zero` : '';

@@ -9,5 +9,6 @@ export * from './measure.js';
 export * from './recipe.js';
 export * from './run.js';
 export * from './settings.js';
+export * from './study/index.js';
 export type * from './summary.js';
 export * from './task.js';

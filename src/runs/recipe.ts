@@ -26,6 +26,7 @@ import {
   modelSettings,
   pruningSettings,
   type Settings,
+  studySettings,
   trainingSettings,
   type Values,
 } from './settings.js';
@@ -48,6 +49,7 @@ export const settingsOf = {
   bench: { ...benchSettings, ...modelSettings, ...machineSettings },
   data: { ...importSettings, ...machineSettings },
   resume: machineSettings,
+  study: { ...studySettings, threads: machineSettings.threads },
 } satisfies Record<string, Settings>;
 
 export type RunCommand = 'train' | 'prune';
@@ -124,10 +126,7 @@ function methodDefaults({ method: name, sparsity }: Given<'prune'>): object {
       `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
     );
   }
-  const untargeted = 'untargeted' in method && method.untargeted;
-  if (untargeted && sparsity !== undefined)
-    return misuse(`${name} learns its sparsity and takes no target: leave --sparsity out; ${untargeted}.`);
-  if (!untargeted && sparsity === undefined)
+  if (sparsity === undefined && !('targetOptional' in method))
     return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...own } = method.defaults;
   return { ...own, pruningSchedule: schedule };

@@ -217,6 +217,12 @@ export const importSettings = {
   from: text('the folder or archive that was downloaded', 'DIR'),
 } satisfies Settings;
 
+/** How a study is carried out. */
+export const studySettings = {
+  jobs: whole('runs at a time, each in a process of its own; default 1', 1),
+  table: flag('runs nothing: says what is there'),
+} satisfies Settings;
+
 /** Where and how it is computed. */
 export const machineSettings = {
   seed: whole('of everything random', 0),

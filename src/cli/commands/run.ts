@@ -29,7 +29,7 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     about: 'an .onnx file or the name of a network of the zoo',
     summary: 'train a network',
     groups,
-    out: true,
+    out: 'folder of the run, which must be new or empty',
     examples: [
       'train resnet8 --data digits --epochs 5 --out runs/a',
       'train resnet20 --data cifar10 --epochs 10 --lr 0.1 --out runs/b',
@@ -48,7 +48,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
     about: 'an .onnx file or the name of a network of the zoo',
     summary: 'train a network while removing its weights',
     groups: { 'Pruning:': pruningSettings, ...groups },
-    out: true,
+    out: 'folder of the run, which must be new or empty',
     examples: [
       'prune runs/a/model.onnx --method fggp --sparsity 0.95 --data digits --epochs 10 --out runs/e',
       'prune runs/b/model.onnx --method gmp --sparsity 0.9 --data cifar10 --out runs/f',

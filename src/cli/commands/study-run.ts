@@ -1,0 +1,41 @@
+/**
+ * One run of a study, in a process of its own: sent an order, it carries the run out and tells how it goes. It ends with
+ * the process that started it, at once, which leaves a folder that can be resumed.
+ */
+import { UserError } from '../../base/errors.js';
+import { writeReport } from '../../report/index.js';
+import { type Order, resumeRun, startRun, type Word } from '../../runs/index.js';
+
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
+process.on('disconnect', () => process.exit(1));
+process.once('message', async (order: Order) => {
+  tell(await carryOut(order));
+});
+
+function tell(word: Word): void {
+  if (word.kind === 'epoch') process.send?.(word);
+  else process.send?.(word, () => process.exit(0));
+}
+
+async function carryOut({ recipe, path, resume, threads }: Order): Promise<Word> {
+  const watch = {
+    signal: stop.signal,
+    onEpoch: (metrics: object) => tell({ kind: 'epoch', metrics } as Word),
+  };
+  try {
+    const { folder, summary } = resume
+      ? await resumeRun(path, { ...watch, threads })
+      : await startRun({ ...recipe, threads }, path, watch);
+    if (!summary) return { kind: 'failed', sentence: 'The run was stopped.' };
+    await writeReport(folder);
+    return { kind: 'finished' };
+  } catch (error) {
+    const { name, message } = error as Error;
+    const [line] = message.split('\n');
+    return {
+      kind: 'failed',
+      sentence: error instanceof UserError ? message : `This is a defect of espalier: ${name}: ${line}.`,
+    };
+  }
+}

@@ -1,0 +1,28 @@
+/** A page of a report: complete in itself, without scripts, loading nothing. */
+import { STYLE } from './style.js';
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+/** Text as HTML. */
+export const html = (text: string): string => text.replace(/[&<>"]/g, (char) => ENTITIES[char]);
+
+/** A page with a title, which is plain text, and a body of HTML. */
+export const page = (title: string, body: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${html(title)} – espalier</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+</body>
+</html>
+`;
+
+export const chart = (title: string, drawing: string): string =>
+  `<figure><h2>${title}</h2>${drawing}</figure>`;

@@ -1,0 +1,192 @@
+/**
+ * Studies: the same run many times over, with settings that vary and several seeds, so that methods can be compared.
+ *
+ * A study is a file of YAML: settings that all runs share, axes along which they vary, seeds. Every combination is a *cell*,
+ * every cell and seed an ordinary run in a folder of its own, STUDY/<setting>/<sparsity>/seed-<n>. What there is to do
+ * follows from the file and the folders alone.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fail, UserError } from '../../base/errors.js';
+import { openRun, readJson, runFolder } from '../folder.js';
+import { misuse, type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
+
+/** Something that varies: its values by name, each with the settings that it stands for. */
+export interface Axis {
+  name: string;
+  values: readonly { label: string; settings: object }[];
+}
+
+export interface Study {
+  title: string;
+  /** What all runs share, as given. */
+  recipe: object;
+  axes: readonly Axis[];
+  seeds: readonly number[];
+  /** The value that others are compared with, seed by seed. */
+  baseline?: string;
+}
+
+/** One combination of values. */
+export interface Cell {
+  /** Axis → label. */
+  at: Record<string, string>;
+  /** What is said beyond the shared recipe. */
+  settings: object;
+}
+
+export interface StudyRun {
+  cell: Cell;
+  seed: number;
+  recipe: Recipe;
+  /** Folder of the run. */
+  path: string;
+}
+
+/** What names a folder on every system. */
+const LABEL = /^(?!\.)[\w.+-]+$/;
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const schema = z.strictObject({
+  title: z.string({ error: 'must be a text' }),
+  recipe: z.record(z.string(), z.unknown(), { error: 'must hold the settings that all runs share' }),
+  vary: z.record(
+    z.string(),
+    z.union([z.array(scalar).min(1), z.record(z.string(), z.record(z.string(), z.unknown()))], {
+      error: 'must be a list of values, or names with their settings in braces',
+    }),
+    { error: 'must hold what varies, such as sparsity: [0.9, 0.95]' },
+  ),
+  seeds: z
+    .array(z.number().int().min(0), { error: 'must be a list of whole numbers, such as [1, 2, 3]' })
+    .min(1, { error: 'must name one seed at least' }),
+  baseline: z.string({ error: 'must be the name of a value that varies' }).optional(),
+});
+
+/**
+ * Reads a study.
+ * @throws UserError when it cannot be read, or says something that makes no sense.
+ */
+export async function readStudy(path: string): Promise<Study> {
+  const given = await readRecipe(path);
+  const result = schema.safeParse(given);
+  if (!result.success) return refuse(path, result.error.issues[0]);
+  const { title, recipe, vary, seeds, baseline } = result.data;
+  const axes = Object.entries(vary).map(([name, values]) => axisOf(path, name, values));
+  for (const name of ['seed', 'threads'])
+    if (name in recipe || name in vary)
+      misuse(`The study ${path} fixes ${name}; that is not for its recipe: ${instead[name]}.`);
+  if (new Set(seeds).size < seeds.length) misuse(`The study ${path} names a seed twice.`);
+  const study = { title, recipe, axes, seeds, baseline };
+  if (baseline !== undefined) baselineAxis(study);
+  return study;
+}
+
+const instead: Record<string, string> = { seed: 'list seeds', threads: 'give --threads' };
+
+function refuse(path: string, issue: z.core.$ZodIssue): never {
+  if (issue.code === 'unrecognized_keys')
+    return misuse(
+      `The study ${path} has no place for ${JSON.stringify(issue.keys[0])}; it holds title, recipe, vary, seeds and baseline.`,
+    );
+  const place = issue.path.map(String).join('.');
+  const message = issue.message.startsWith('must') ? issue.message : 'is not what is expected there';
+  return misuse(`In the study ${path}, ${place} ${message}.`);
+}
+
+type Scalar = z.infer<typeof scalar>;
+
+function axisOf(path: string, name: string, values: Scalar[] | Record<string, object>): Axis {
+  const named: Axis['values'] = Array.isArray(values)
+    ? values.map((value) => ({ label: String(value), settings: { [name]: value } }))
+    : Object.entries(values).map(([label, settings]) => ({ label, settings }));
+  const labels = named.map(({ label }) => label);
+  const bad = labels.find((label) => !LABEL.test(label));
+  if (bad !== undefined)
+    misuse(
+      `In the study ${path}, ${JSON.stringify(bad)} in ${name} cannot name a folder: use letters, digits, '.', '_', '+' and '-', or give the value a name.`,
+    );
+  if (new Set(labels).size < labels.length)
+    misuse(`In the study ${path}, a value of ${name} is there twice.`);
+  return { name, values: named };
+}
+
+/** The axis that the baseline is a value of. @throws UserError when there is none. */
+export function baselineAxis({ axes, baseline }: Study): string {
+  const axis = axes.find(({ values }) => values.some(({ label }) => label === baseline));
+  const labels = axes.flatMap(({ values }) => values.map(({ label }) => label));
+  return axis?.name ?? misuse(`The baseline ${baseline} is none of the values ${labels.join(', ')}.`);
+}
+
+/** All combinations, the last axis fastest. */
+export function cellsOf({ axes }: Study): Cell[] {
+  return axes.reduce<Cell[]>(
+    (cells, { name, values }) =>
+      cells.flatMap(({ at, settings }) =>
+        values.map((value) => ({
+          at: { ...at, [name]: value.label },
+          settings: { ...settings, ...value.settings },
+        })),
+      ),
+    [{ at: {}, settings: {} }],
+  );
+}
+
+/** How a cell is called: 'fggp 0.95'. */
+export const nameOfCell = ({ at }: Pick<Cell, 'at'>): string => Object.values(at).join(' ');
+
+/**
+ * All runs, seed by seed, so that a study that is stopped early is still paired.
+ * @throws UsageError when a cell's settings make no sense.
+ */
+export function runsOf(study: Study, out: string, version: string): StudyRun[] {
+  const cells = cellsOf(study);
+  return study.seeds.flatMap((seed) =>
+    cells.map((cell) => ({
+      cell,
+      seed,
+      recipe: recipeOf(study, cell, seed, version),
+      path: join(out, ...Object.values(cell.at), `seed-${seed}`),
+    })),
+  );
+}
+
+function recipeOf({ recipe }: Study, cell: Cell, seed: number, version: string): Recipe {
+  const given: Record<string, unknown> = { ...recipe, ...cell.settings, seed };
+  const command = given.command ?? ('method' in given ? 'prune' : 'train');
+  if (command !== 'train' && command !== 'prune')
+    return misuse(`A study trains or prunes, but the command of its recipe is ${JSON.stringify(command)}.`);
+  try {
+    return resolveRecipe(command as RunCommand, given, version);
+  } catch (error) {
+    if (error instanceof UserError) return misuse(`In the cell ${nameOfCell(cell)}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** What a folder has of a run. */
+export type Found = 'nothing' | 'begun' | 'finished';
+
+/**
+ * Looks at what there is of a run.
+ * @throws UserError when the folder holds a run of another recipe.
+ */
+export async function findRun({ path, recipe, cell, seed }: StudyRun): Promise<Found> {
+  if (!(await readJson(runFolder(path).recipe))) return 'nothing';
+  const { recipe: kept, summary } = await openRun(path);
+  const other = differing(recipe, kept);
+  if (other)
+    return fail(
+      `${path} holds a run with ${other} of another value than the study says for ${nameOfCell(cell)}, seed ${seed}: take the study as it was, or another folder.`,
+    );
+  return summary ? 'finished' : 'begun';
+}
+
+/** The first setting in which two recipes differ, threads aside; settings that the older did not know have their defaults. */
+function differing(recipe: Recipe, kept: Recipe): string | undefined {
+  const resolved = resolveRecipe(kept.command, kept, kept.version);
+  const [a, b] = [recipe, resolved] as unknown as Record<string, unknown>[];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((name) => !['version', 'threads'].includes(name))
+    .find((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+}
