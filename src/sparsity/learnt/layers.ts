@@ -1,8 +1,10 @@
 /** Masked weights as the hooks of learnt masks see them, counted and reported. */
+import { fail } from '../../base/errors.js';
 import type { Network } from '../../engine/types.js';
 import type { Graph } from '../../onnx/index.js';
 import type { TrainState } from '../../train/index.js';
 import { census } from '../masks.js';
+import { prunedAt } from '../schedule.js';
 import type { Census } from '../types.js';
 import { maskOf, scoresOf, thresholded } from './rewrite.js';
 
@@ -35,6 +37,16 @@ export function maskedLayers({ network }: Pick<TrainState, 'network'>): MaskedLa
 function biasesOf(graph: Graph, weight: string, { parameters }: Network): number {
   const user = graph.nodes.find(({ inputs }) => inputs[1] === weight);
   return parameters.get(user?.inputs[2] ?? '')?.weight.length ?? 0;
+}
+
+/** Throws a UserError where a sparsity leaves fewer weights than there are layers, and no layer may lose all. */
+export function refuseTooFew(layers: readonly MaskedLayer[], sparsity: number, allowEmpty: boolean): void {
+  const size = layers.reduce((sum, { weight }) => sum + weight.length, 0);
+  const kept = size - prunedAt(size, 1 - sparsity);
+  if (!allowEmpty && kept < layers.length)
+    fail(
+      `A sparsity of ${sparsity} leaves ${kept} of ${size} weights for ${layers.length} layers: ask for less, or let layers lose all their weights (--allow-empty).`,
+    );
 }
 
 /** What a change of the masks looks like in the metrics. */

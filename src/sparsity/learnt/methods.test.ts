@@ -28,11 +28,10 @@ const sumOfScores = ({ parameters }: Network) =>
 
 test('every method, one epoch', async () => {
   for (const method of learntMethods) {
-    const options = method.untargeted ? {} : { sparsity: 0.9 };
-    const { finished, masks, baked, model } = await learnDigits(method, options);
+    const { finished, masks, baked, model } = await learnDigits(method, { sparsity: 0.9 });
     assert.ok(finished && masks.at(-1)!.final, method.name);
     assert.equal(zeros(baked), size(model) - (masks.at(-1) as LearntReport).kept);
-    if (!method.untargeted) assert.equal(zeros(baked), Math.floor(0.9 * size(model) + 1e-6));
+    assert.equal(zeros(baked), Math.floor(0.9 * size(model) + 1e-6));
   }
 });
 
@@ -136,6 +135,66 @@ test('STR: more removed with a higher threshold, and what remains is shrunk', as
     [-8, -3].map((threshold) => learnDigits(str, { threshold }, { epochs: 2 })),
   );
   assert.ok(zeros(high.baked) > 2 * zeros(low.baked) + 100);
+});
+
+test('STR with a target: on schedule at every update, thresholds of the layers apart, exact from the last on', async () => {
+  const target = 0.97;
+  let last: Float32Array[] | undefined;
+  const watch = (network: Network): Hook => ({
+    afterUpdate({ iterations, training }, iteration) {
+      if (iteration < Math.floor(0.8 * iterations)) return;
+      const names = maskable(network.graph);
+      const masks = names.map((name) => training.slots.get(name)!.mask.slice());
+      if (last) assert.deepEqual(masks, last);
+      last = masks;
+      names.forEach((name, l) => {
+        const { weight } = network.parameters.get(name)!;
+        const [momentum] = training.slots.get(name)!.state;
+        masks[l].forEach((m, i) => {
+          assert.ok(m === 1 ? weight[i] !== 0 : weight[i] === 0 && momentum[i] === 0);
+        });
+      });
+    },
+  });
+  const { masks, baked, model, trained, epochs } = await learnDigits(
+    str,
+    { sparsity: target },
+    { epochs: 12, watch },
+  );
+  const n = size(model);
+  for (const { kept, scheduled } of masks as LearntReport[])
+    assert.ok(Math.abs(kept - scheduled! * n) <= 1, `${kept} of ${scheduled! * n}`);
+  assert.equal(zeros(baked), Math.floor(target * n + 1e-6));
+  assert.ok(masks.at(-1)!.final && masks.filter(({ final }) => final).length === 1);
+  const { thresholds, layers } = masks.at(-1) as LearntReport;
+  assert.ok(new Set(thresholds).size === layers.length);
+  assert.ok(layers.every(({ kept }) => kept > 0));
+  for (const name of maskable(model)) assert.deepEqual(values(trained, name), values(baked, name));
+  assert.ok(epochs[11].test!.accuracy > 0.8, `${epochs[11].test!.accuracy}`);
+});
+
+test('STR with a target goes on bit-identical after a stop', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+  const whole = await learnDigits(str, { sparsity: 0.9 }, { epochs: 2 });
+  for (const stopAfter of [7, 17, undefined]) {
+    const stop = new AbortController();
+    const resumed = await learnDigits(
+      str,
+      { sparsity: 0.9 },
+      {
+        epochs: 2,
+        checkpoint: { path: join(folder, 'run'), resume: true },
+        signal: stop.signal,
+        onStep: ({ epoch, step, steps }) => {
+          if ((epoch - 1) * steps + step === stopAfter) stop.abort();
+        },
+      },
+    );
+    if (stopAfter !== undefined) continue;
+    assert.deepEqual(resumed.trained.initializers, whole.trained.initializers);
+    assert.deepEqual(resumed.masks, whole.masks);
+  }
+  await rm(folder, { recursive: true });
 });
 
 test('STR begins where decay alone takes the paper’s −3200 to −5', () => {

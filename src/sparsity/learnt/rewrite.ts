@@ -96,8 +96,11 @@ const baked: Record<MaskOperator, (w: Float32Array, ...others: Float32Array[]) =
   ScoreMask: (w, _scores, mask) => keep(w, mask),
 };
 
+/** σ(t). */
+export const thresholdAt = (t: number): number => 1 / (1 + Math.exp(-t));
+
 /** sign(w)·relu(|w| − σ(t)). */
 export function thresholded(w: Float32Array, t: number): Float32Array {
-  const threshold = 1 / (1 + Math.exp(-t));
+  const threshold = thresholdAt(t);
   return w.map((x) => Math.sign(x) * Math.max(0, Math.abs(x) - threshold) || 0);
 }

@@ -29,8 +29,8 @@ export interface LearntMethod {
   summary: string;
   /** Its options, but for the target and those that depend on the run. */
   defaults: Readonly<Record<string, unknown>>;
-  /** Where sparsity is an outcome and cannot be asked for: what to set instead, as a clause. */
-  untargeted?: string;
+  /** Without a target sparsity is an outcome. */
+  targetOptional?: true;
   /** @throws UserError when an option makes no sense, or nothing can be pruned. */
   prepare(graph: Graph, options: Readonly<Record<string, unknown>>, context: LearntContext): LearntRun;
 }

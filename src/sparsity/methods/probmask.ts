@@ -25,7 +25,7 @@ import type { EpochState, Hook } from '../../train/index.js';
 import { aboveZero, flag, number, whole } from '../../train/settings.js';
 import { drawMasks, keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
-import { distribution, type MaskedLayer, maskedLayers, report } from '../learnt/layers.js';
+import { distribution, type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
 import { defaultsOf, frozenKind, oneOf, resolveOptions, sparsity } from '../learnt/options.js';
 import { project, projectByHalving } from '../learnt/projection.js';
 import { insertMasks, maskable, scoresOf, TEMPERATURE } from '../learnt/rewrite.js';
@@ -147,10 +147,7 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
   return {
     start(state) {
       enter(state);
-      if (!options.allowEmpty && kept(density) < layers.length)
-        fail(
-          `A sparsity of ${options.sparsity} leaves ${kept(density)} of ${size} weights for ${layers.length} layers: ask for less, or set allowEmpty.`,
-        );
+      refuseTooFew(layers, options.sparsity, options.allowEmpty);
       if (options.finalMask === 'draw' && options.chooseOn === 'validation' && !state.data.validation)
         fail(
           'Drawn masks are chosen on a validation split, but there is none: set one aside, such as --validation 0.1, or choose on the training images with chooseOn train.',

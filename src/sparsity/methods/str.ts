@@ -10,40 +10,78 @@
  *
  * The paper's −3200 suits 100 epochs of ImageNet only: there decay alone takes it to −5, where thresholds begin to be felt,
  * after 56 % of the learning. Unless told otherwise a run begins where that is so with its own optimiser and schedule.
+ *
+ * With a `sparsity` it is met exactly, and how is ours. Gradient and decay go on to say how thresholds differ between
+ * layers; the level of all together follows a cubic schedule: about `updates` times until `endRatio` of the run all s are
+ * moved by one amount, so that as many weights stay above their thresholds as the schedule says. For small thresholds that
+ * multiplies all by one factor; exactly, as σ(s)/(1 − σ(s)) = eˢ, it multiplies their odds, so the amount is found by
+ * selection among the odds of |w| beside those of the threshold. At the last of these updates the weights are replaced by
+ * w', the mask is fixed, and the rest of the run trains what is kept without thresholds.
  */
-import type { Hook } from '../../train/index.js';
+import type { Graph } from '../../onnx/index.js';
+import type { Hook, TrainState } from '../../train/index.js';
 import { learningRateAt, type Optimizer, resolveOptimizer, resolveSchedule } from '../../train/index.js';
-import { number } from '../../train/settings.js';
-import { type MaskedLayer, maskedLayers, report } from '../learnt/layers.js';
-import { resolveOptions } from '../learnt/options.js';
-import { insertMasks, maskable } from '../learnt/rewrite.js';
-import type { LearntContext, LearntMethod } from '../learnt/types.js';
+import { flag, number, whole } from '../../train/settings.js';
+import { keepTop } from '../learnt/choose.js';
+import { type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
+import { resolveOptions, sparsity } from '../learnt/options.js';
+import { insertMasks, maskable, thresholdAt } from '../learnt/rewrite.js';
+import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
+import { defaultInterval, densityAt, prunedAt, pruningEnd, updateIterations } from '../schedule.js';
 
 /** Where σ(s) is of the size of a weight, and the part of the learning after which the paper's thresholds are there. */
 const FELT = -5;
 const FELT_AFTER = 0.56;
+/** Where it is far below. */
+const UNFELT = -10;
+/** Where it is 0. */
+const OFF = -1e4;
 
-const rules = { threshold: number(() => true, 'be a number, such as -8', FELT) };
+const threshold = (fallback: number) => number(() => true, 'be a number, such as -8', fallback);
+
+interface Steering {
+  sparsity: number;
+  threshold: number;
+  endRatio: number;
+  updates: number;
+  allowEmpty: boolean;
+}
+
+const steering = {
+  sparsity,
+  threshold: threshold(UNFELT),
+  endRatio: number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1', 0.8),
+  updates: whole(1, 100),
+  allowEmpty: flag(false),
+};
 
 export const str: LearntMethod = {
   name: 'str',
   summary: 'Soft thresholds learnt per layer (Kusupati et al., 2020)',
   defaults: {},
-  untargeted: 'more weight decay or a higher threshold removes more',
+  targetOptional: true,
   prepare(graph, given, context) {
-    const { threshold } = resolveOptions<{ threshold: number }>('str', rules, given);
-    const names = maskable(graph, context.inputShapes);
-    return {
-      graph: insertMasks(graph, names, 'ThresholdMask', () => Float32Array.of(threshold)),
-      training: { schedule: context.schedule },
-      hook: hookOf(given.threshold === undefined ? context : undefined),
-    };
+    if (given.sparsity === undefined) {
+      const { threshold: first } = resolveOptions<{ threshold: number }>('str', free, given);
+      return runOf(graph, context, first, freeHook(given.threshold === undefined ? context : undefined));
+    }
+    const options = resolveOptions<Steering>('str', steering, given);
+    return runOf(graph, context, options.threshold, steeredHook(options));
   },
 };
 
+const free = { threshold: threshold(FELT) };
+
+function runOf(graph: Graph, { schedule, inputShapes }: LearntContext, first: number, hook: Hook): LearntRun {
+  const names = maskable(graph, inputShapes);
+  const masked = insertMasks(graph, names, 'ThresholdMask', () => Float32Array.of(first));
+  return { graph: masked, training: { schedule }, hook };
+}
+
+const thresholds = (layers: readonly MaskedLayer[]) => layers.map(({ scores }) => scores[0]);
+
 /** `chosen`: how the thresholds to begin with follow from the run, where they are not given. */
-function hookOf(chosen: LearntContext | undefined): Hook {
-  const thresholds = (layers: readonly MaskedLayer[]) => layers.map(({ scores }) => scores[0]);
+function freeHook(chosen: LearntContext | undefined): Hook {
   return {
     start(state) {
       if (!chosen) return undefined;
@@ -58,6 +96,88 @@ function hookOf(chosen: LearntContext | undefined): Hook {
       return report(layers, { iteration, final, thresholds: thresholds(layers) });
     },
   };
+}
+
+/** A function of the iteration and the layers alone, so there is nothing to remember. */
+function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steering): Hook {
+  const span = { from: 1, to: 1 - target };
+  const endOf = (iterations: number) => Math.max(1, pruningEnd(iterations, endRatio));
+  return {
+    start(state) {
+      refuseTooFew(maskedLayers(state), target, allowEmpty);
+      return undefined;
+    },
+    afterGradients(state, iteration) {
+      const end = endOf(state.iterations);
+      if (!updateIterations(end, defaultInterval(end, updates)).includes(iteration)) return undefined;
+      const layers = maskedLayers(state);
+      const size = layers.reduce((sum, { weight }) => sum + weight.length, 0);
+      const scheduled = densityAt('cubic', span, iteration, end);
+      const marks = steer(layers, size - prunedAt(size, scheduled), allowEmpty);
+      const final = iteration === end;
+      const learnt = thresholds(layers);
+      if (final) fix(state, layers, marks);
+      const masked = layers.map((layer, l) => ({ ...layer, mask: marks[l] }));
+      return report(masked, { iteration, scheduled, final, thresholds: learnt });
+    },
+    afterUpdate(state, iteration) {
+      if (iteration < endOf(state.iterations)) return;
+      for (const { scores } of maskedLayers(state)) scores[0] = OFF;
+    },
+  };
+}
+
+/** Moves all s by one amount, so that `kept` weights are above their thresholds, and says which. */
+function steer(layers: readonly MaskedLayer[], kept: number, allowEmpty: boolean): Float32Array[] {
+  const highest = Math.max(...thresholds(layers));
+  const ranked = layers.map((layer) => ({
+    ...layer,
+    scores: oddsRatios(layer, highest),
+    mask: new Float32Array(layer.weight.length),
+  }));
+  keepTop(ranked, kept, allowEmpty);
+  const gone = Math.max(...ranked.map((layer) => most(layer, 0)));
+  layers.forEach(({ scores }, l) => {
+    // A layer whose weights are all among the lowest keeps its highest: its threshold is just below that.
+    const bound = allowEmpty ? gone : Math.min(gone, 0.9 * most(ranked[l], 1));
+    scores[0] += Math.log(Math.max(bound, TINY)) - highest;
+  });
+  return ranked.map(({ mask }) => mask);
+}
+
+const TINY = 1e-30;
+const HUGE = 1e30;
+
+/** The odds of each |w| beside those of the layer's threshold, were that σ(0) in the layer where s is highest. */
+function oddsRatios({ weight, scores: [s] }: MaskedLayer, highest: number): Float32Array {
+  const factor = Math.exp(highest - s);
+  return weight.map((w) => {
+    const x = Math.abs(w);
+    return x < 1 ? Math.min(HUGE, (factor * x) / (1 - x)) : HUGE;
+  });
+}
+
+/** The highest score of those in the mask (1) or not in it (0). */
+function most({ scores, mask }: MaskedLayer, within: number): number {
+  let highest = 0;
+  for (let i = 0; i < scores.length; i++) if (mask[i] === within && scores[i] > highest) highest = scores[i];
+  return highest;
+}
+
+/** The thresholds are made into the weights: from now on masks decide. */
+function fix({ training }: TrainState, layers: readonly MaskedLayer[], marks: readonly Float32Array[]): void {
+  layers.forEach(({ name, weight, scores }, l) => {
+    const { mask, state } = training.slots.get(name)!;
+    mask.set(marks[l]);
+    const level = thresholdAt(scores[0]);
+    for (let i = 0; i < weight.length; i++) {
+      const size = Math.abs(weight[i]);
+      // Rounding may put a weight that just stays on its threshold.
+      weight[i] = mask[i] && Math.sign(weight[i]) * Math.max(size - level, size / 1024);
+      if (mask[i] === 0) for (const values of state) values[i] = 0;
+    }
+    scores[0] = OFF;
+  });
 }
 
 /** FELT · e^x, where x is what weight decay takes off ln |s| until then: λ Σ η, over 1 − µ with momentum. */
