@@ -49,7 +49,7 @@ export const settingsOf = {
   bench: { ...benchSettings, ...modelSettings, ...machineSettings },
   data: { ...importSettings, ...machineSettings },
   resume: machineSettings,
-  study: { ...studySettings, threads: machineSettings.threads },
+  study: studySettings,
 } satisfies Record<string, Settings>;
 
 export type RunCommand = 'train' | 'prune';

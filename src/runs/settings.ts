@@ -220,6 +220,7 @@ export const importSettings = {
 /** How a study is carried out. */
 export const studySettings = {
   jobs: whole('runs at a time, each in a process of its own; default 1', 1),
+  threads: whole('of each run; default the cores shared out among the jobs', 1),
   table: flag('runs nothing: says what is there'),
 } satisfies Settings;
 

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { duration, percent, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
+  claimStudy,
   misuse,
   nameOfCell,
   readLines,
@@ -41,7 +42,10 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       const study = await readStudy(path);
       const runs = runsOf(study, out, version);
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
-      if (!given.table) await watched(runs, { jobs, threads }, face);
+      if (!given.table) {
+        const release = await claimStudy(out);
+        await watched(runs, { jobs, threads }, face).finally(release);
+      }
       await show(study, runs, out, face);
       if (face.signal.aborted) throw new Stopped('Stopped; the same command goes on.');
     },

@@ -1,4 +1,5 @@
 /** Studies: the public surface. */
+export { claimStudy } from './claim.js';
 export { carryOut, type JobOptions, type Order, type StudyEvent, type Word } from './jobs.js';
 export * from './statistics.js';
 export * from './study.js';

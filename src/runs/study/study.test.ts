@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { recordFailure } from './failures.js';
+import { findRun, readStudy, runsOf, type StudyRun } from './study.js';
+import { readLines, summarizeStudy } from './table.js';
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-study-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const text = `
+title: Gradual or at once
+recipe: { model: resnet8, data: digits, epochs: 2 }
+vary:
+  setting: { gmp: { method: gmp }, once: { method: magnitude } }
+  sparsity: [0.5, 0.75]
+seeds: [3, 1]
+baseline: gmp
+`;
+
+async function study(yaml = text) {
+  const path = join(root, 'study.yaml');
+  writeFileSync(path, yaml);
+  return readStudy(path);
+}
+
+/** A finished run, as far as a table reads it. */
+function finish({ path, recipe, seed }: StudyRun, accuracies: number[], kept = 10): void {
+  mkdirSync(path, { recursive: true });
+  const put = (name: string, value: string) => writeFileSync(join(path, name), value);
+  put('recipe.json', JSON.stringify({ ...recipe, threads: 7 }));
+  const epochs = accuracies.map((accuracy, e) => ({ kind: 'epoch', epoch: e + 1, test: { accuracy } }));
+  put('metrics.jsonl', [{ kind: 'masks' }, ...epochs].map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const change = (value: number) => ({ after: value });
+  const prunable = { layers: [{ name: 'w', kept }] };
+  const figures = { sparsity: change(0.5), macs: change(100), effectiveMacs: change(50), seconds: seed };
+  put('summary.json', JSON.stringify({ prunable, ...figures }));
+}
+
+test('every combination with every seed, seed by seed, each in a folder of its own', async () => {
+  const runs = runsOf(await study(), root, '1.0.0');
+  assert.deepEqual(
+    runs.map(({ path }) => path.slice(root.length + 1)),
+    [3, 1].flatMap((seed) =>
+      ['gmp/0.5', 'gmp/0.75', 'once/0.5', 'once/0.75'].map((cell) => join(cell, `seed-${seed}`)),
+    ),
+  );
+  const { recipe, seed } = runs[3];
+  assert.deepEqual(
+    [seed, recipe.seed, recipe.command, 'method' in recipe && recipe.method, recipe.epochs],
+    [3, 3, 'prune', 'magnitude', 2],
+  );
+});
+
+test('means, deviations and differences by seed', async () => {
+  const given = await study();
+  const runs = runsOf(given, join(root, 'table'), '1.0.0');
+  const at = (cell: string, seed: number) =>
+    runs.find(({ path }) => path.endsWith(join(cell, `seed-${seed}`)))!;
+  finish(at('gmp/0.5', 3), [0.1, 0.5]);
+  finish(at('gmp/0.5', 1), [0.2, 0.7], 0);
+  finish(at('once/0.5', 3), [0.9, 0.4]);
+  finish(at('once/0.5', 1), [0.9, 0.5]);
+  finish(at('once/0.75', 1), [0.9, 0.3]);
+  await recordFailure(at('gmp/0.75', 3), 'It would not.');
+
+  const lines = await readLines(runs);
+  const result = summarizeStudy(given, lines);
+  assert.deepEqual([result.planned, result.finished, lines.length], [8, 5, 6]);
+  const rounded = (x?: number) => x && Math.round(x * 1e9) / 1e9;
+  const cells = result.cells.map(({ at, accuracy, difference, emptied, seconds }) => ({
+    at: Object.values(at).join(' '),
+    ...{ n: accuracy.n, mean: rounded(accuracy.mean), deviation: rounded(accuracy.deviation) },
+    to: difference && [difference.n, rounded(difference.mean), rounded(difference.interval?.[1])],
+    ...{ emptied, seconds },
+  }));
+  const half = 0.141421356;
+  assert.deepEqual(cells, [
+    { at: 'gmp 0.5', n: 2, mean: 0.6, deviation: half, to: undefined, emptied: 1, seconds: 2 },
+    {
+      ...{ at: 'once 0.5', n: 2, mean: 0.45, deviation: rounded(half / 2) },
+      to: [2, -0.15, rounded(-0.15 + 12.706204736 * 0.05)],
+      ...{ emptied: 0, seconds: 2 },
+    },
+    { at: 'once 0.75', n: 1, mean: 0.3, deviation: undefined, to: undefined, emptied: 0, seconds: 1 },
+  ]);
+  assert.deepEqual(
+    result.failures.map(({ at, seed, failed }) => [at, seed, failed]),
+    [[{ setting: 'gmp', sparsity: '0.75' }, 3, 'It would not.']],
+  );
+});
+
+test('a folder with another run is refused, threads and version aside', async () => {
+  const [run] = runsOf(await study(), join(root, 'other'), '1.0.0');
+  assert.equal(await findRun(run), 'nothing');
+  finish(run, [0.5]);
+  assert.equal(await findRun({ ...run, recipe: { ...run.recipe, version: '9' } }), 'finished');
+  await assert.rejects(findRun({ ...run, recipe: { ...run.recipe, lr: 3 } }), {
+    name: 'UserError',
+    message: /holds a run with lr of another value than the study says for gmp 0\.5, seed 3/,
+  });
+});
+
+test('a study that makes no sense is refused in a sentence', async () => {
+  const with_ = (from: string, to: string) => text.replace(from, to);
+  const cases: [string, RegExp][] = [
+    ['{', /is not valid YAML/],
+    ['title: x', /study\.yaml, recipe must hold the settings/],
+    [with_('seeds: [3, 1]', 'seeds: 3'), /seeds must be a list of whole numbers/],
+    [with_('[3, 1]', '[3, 3]'), /names a seed twice/],
+    [with_('[3, 1]', '[]'), /seeds must name one seed at least/],
+    [with_('seeds', 'seed'), /seeds must be a list/],
+    [with_('title', 'name: 1\ntitle'), /no place for "name"; it holds title, recipe/],
+    [with_('[0.5, 0.75]', '0.5'), /vary\.sparsity must be a list of values, or names/],
+    [with_('[0.5, 0.75]', '[0.5, 0.5]'), /a value of sparsity is there twice/],
+    [with_('once:', "'a/b':"), /"a\/b" in setting cannot name a folder/],
+    [with_('once:', "'..':"), /"\.\." in setting cannot name a folder/],
+    [with_('baseline: gmp', 'baseline: g'), /baseline g is none of the values gmp, once, 0\.5, 0\.75/],
+    [with_('epochs: 2', 'epochs: 2, seed: 4'), /fixes seed.*list seeds/],
+    [with_('epochs: 2', 'epocs: 2'), /In the cell gmp 0\.5: prune has no setting "epocs"/],
+    [with_('epochs: 2', 'command: eval'), /trains or prunes.*"eval"/],
+  ];
+  for (const [yaml, message] of cases)
+    await assert.rejects(
+      study(yaml).then((given) => runsOf(given, root, '')),
+      (error: Error) => {
+        assert.match(error.name, /^(UsageError|UserError)$/, String(error.stack));
+        assert.match(error.message, message);
+        assert.match(error.message, /^[^\n]+\.$/);
+        return true;
+      },
+    );
+});
