@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildNetwork } from '../nn/index.js';
-import { floats } from '../onnx/index.js';
+import { floats, floatTensor } from '../onnx/index.js';
 import { spread } from './bench.js';
+import { histograms } from './histogram.js';
 import { byReason, measure } from './measure.js';
 
 test('zeros of a prunable weight count, and take their MACs with them', () => {
@@ -20,6 +21,8 @@ test('zeros of a prunable weight count, and take their MACs with them', () => {
     initializers: new Map(graph.initializers).set(name, { ...tensor, data: half }),
   });
   assert.equal(pruned.sparsity, 1152 / dense.prunable);
+  assert.equal(pruned.sparsityWithBiases, 1152 / (dense.prunable + 10));
+  assert.equal(pruned.effectiveSparsity, pruned.sparsity, 'every second weight leaves no unit dead');
   assert.equal(dense.effectiveMacs - pruned.effectiveMacs, 1152 * 32 * 32);
   assert.equal(dense.nonzero - pruned.nonzero, 1152);
 });
@@ -35,6 +38,22 @@ test('every number of a model is prunable or has a reason not to be', () => {
   const gathered = byReason(unpruned);
   assert.equal(gathered.flatMap(({ names }) => names).length, unpruned.length);
   assert.ok(gathered.length <= 4);
+});
+
+test('histograms share their bins and leave out zeros', () => {
+  const state = (...values: number[]) => ({
+    ...buildNetwork('resnet8', { shape: [3, 8, 8], classes: 2, seed: 0 }),
+    initializers: new Map([['w', floatTensor([values.length], values)]]),
+  });
+  const [before, after] = histograms([state(1, -1, 1, -1), state(0, 0, 99, -1e-3)], ['w']);
+  assert.equal(before.limit, after.limit);
+  const filled = ({ counts }: typeof before) => counts.flatMap((n, bin) => (n ? [[bin, n]] : []));
+  assert.deepEqual(filled(after), [
+    [29, 1],
+    [40, 1],
+  ]);
+  assert.equal(before.counts.length, 60);
+  assert.deepEqual(histograms([state(0)], ['w'])[0].counts, new Array(60).fill(0));
 });
 
 test('median and interval of times', () => {

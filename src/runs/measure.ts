@@ -2,6 +2,7 @@
 import { inferTypes } from '../graph/facts/infer.js';
 import { summarize } from '../graph/facts/summary.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
+import { liveLayers } from './live.js';
 
 export interface MeasuredLayer {
   /** ONNX initialiser name. */
@@ -11,6 +12,9 @@ export interface MeasuredLayer {
   size: number;
   kept: number;
   density: number;
+  /** Output channels, and how many of them are dead: not reached by the input, or reaching no output. */
+  units?: number;
+  dead?: number;
 }
 
 export interface Measure {
@@ -20,10 +24,19 @@ export interface Measure {
   macs: number;
   /** Those whose weight is not zero. */
   effectiveMacs: number;
+  /** Those of them that lie between channels that are alive. */
+  liveMacs: number;
   /** Elements that pruning may set to zero. */
   prunable: number;
   /** Fraction of them that are zero. */
   sparsity: number;
+  /** The same with the biases beside them, none taken for pruned, in the denominator. */
+  sparsityWithBiases: number;
+  /** The same with the weights of dead units counted as zero. */
+  effectiveSparsity: number;
+  /** Output channels of the prunable layers, and those that are dead. */
+  units: number;
+  deadUnits: number;
   layers: MeasuredLayer[];
   /** All other numbers of the model, and why pruning leaves them alone. */
   unpruned: { name: string; size: number; reason: string }[];
@@ -32,6 +45,8 @@ export interface Measure {
 /** @throws UserError when the shape of an input is open, or a node's inputs do not fit. */
 export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}): Measure {
   const summary = summarize(graph, { inputShapes });
+  const inferred = inferTypes(graph, { inputShapes });
+  const alive = liveLayers(graph, inferred);
   const learnt = new Set(summary.layers.flatMap(({ weights }) => weights));
   const ops = new Map(
     summary.layers.flatMap(({ prunable, op }) => prunable.map((name) => [name, op] as const)),
@@ -40,24 +55,50 @@ export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}
     const tensor = graph.initializers.get(name);
     if (!tensor) return [];
     const [size, kept] = [sizeOf(tensor.shape), sizeOf(tensor.shape) - zeros(graph, name)];
-    return [{ name, op, shape: tensor.shape, size, kept, density: size ? kept / size : 1 }];
+    const { units, dead, live = kept } = alive.get(name) ?? {};
+    const density = size ? kept / size : 1;
+    return [{ name, op, shape: tensor.shape, size, kept, density, units, dead: dead?.length, live }];
   });
-  const densities = new Map(layers.map(({ name, density }) => [name, density]));
-  const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
+  const byName = new Map(layers.map((layer) => [layer.name, layer]));
   const prunable = total(layers.map(({ size }) => size));
   const kept = total(layers.map((layer) => layer.kept));
+  const fraction = (zero: number, of: number) => (of ? zero / of : 0);
+  const macs = (what: 'kept' | 'live') =>
+    Math.round(
+      total(
+        summary.layers.map((layer) => {
+          const weight = byName.get(layer.prunable[0]);
+          return weight?.size ? (layer.macs * weight[what]) / weight.size : layer.macs;
+        }),
+      ),
+    );
   return {
     params: summary.params,
     nonzero: summary.params - total([...learnt].map((name) => zeros(graph, name))),
     macs: summary.macs,
-    effectiveMacs: Math.round(
-      total(summary.layers.map((layer) => layer.macs * (densities.get(layer.prunable[0]) ?? 1))),
-    ),
+    effectiveMacs: macs('kept'),
+    liveMacs: macs('live'),
     prunable,
-    sparsity: prunable ? (prunable - kept) / prunable : 0,
-    layers,
-    unpruned: unprunedOf(graph, learnt, new Set(densities.keys()), inferTypes(graph, { inputShapes }).types),
+    sparsity: fraction(prunable - kept, prunable),
+    sparsityWithBiases: fraction(prunable - kept, prunable + biases(graph, byName)),
+    effectiveSparsity: fraction(prunable - total(layers.map(({ live }) => live)), prunable),
+    units: total(layers.map(({ units = 0 }) => units)),
+    deadUnits: total(layers.map(({ dead = 0 }) => dead)),
+    layers: layers.map(({ live, ...layer }) => layer),
+    unpruned: unprunedOf(graph, learnt, new Set(byName.keys()), inferred.types),
   };
+}
+
+const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+/** Elements of the biases beside prunable weights: an input of the layer itself, or what an Add puts to a MatMul. */
+function biases(graph: Graph, prunable: ReadonlyMap<string, unknown>): number {
+  const names = graph.nodes.flatMap(({ op, inputs, outputs: [result] }) => {
+    if (!prunable.has(inputs[1])) return [];
+    if (op !== 'MatMul') return inputs.slice(2, 3);
+    return graph.nodes.find((node) => node.op === 'Add' && node.inputs.includes(result))?.inputs ?? [];
+  });
+  return total([...new Set(names)].map((name) => sizeOf(graph.initializers.get(name)?.shape ?? [0])));
 }
 
 /** Zeros of an initialiser; what a node makes is taken for full. */

@@ -38,6 +38,7 @@ import {
   sweepRun,
   writeJson,
 } from './folder.js';
+import { histograms } from './histogram.js';
 import { measure } from './measure.js';
 import { type Pruning, pruningOf } from './pruning.js';
 import { isPath, type PruneRecipe, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
@@ -271,6 +272,10 @@ async function sumUp({
 }: Finished): Promise<Summary> {
   const final = await readModel(folder.model);
   const [was, is] = [task.graph, final].map((graph) => measure(graph, task.inputShapes));
+  const [weightsBefore, weightsAfter] = histograms(
+    [task.graph, final],
+    is.layers.map(({ name }) => name),
+  );
   const bytesBefore = await bytesOfModel(task.graph);
   const last = result.epochs[result.epochs.length - 1];
   const measured = last.test ?? last.validation ?? last;
@@ -288,13 +293,19 @@ async function sumUp({
     prunable: {
       count: is.prunable,
       layers: is.layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),
+      emptied: is.layers.filter(({ kept }) => kept === 0).map(({ name }) => name),
     },
     unpruned: is.unpruned,
     sparsity: { before: was.sparsity, after: is.sparsity, target },
+    sparsityWithBiases: { before: was.sparsityWithBiases, after: is.sparsityWithBiases },
+    effectiveSparsity: { before: was.effectiveSparsity, after: is.effectiveSparsity },
+    deadUnits: { before: was.deadUnits, after: is.deadUnits, of: is.units },
     params: { before: was.params, after: is.params },
     nonzero: { before: was.nonzero, after: is.nonzero },
     macs: { before: was.macs, after: is.macs },
     effectiveMacs: { before: was.effectiveMacs, after: is.effectiveMacs },
+    liveMacs: { before: was.liveMacs, after: is.liveMacs },
+    weights: { before: weightsBefore, after: weightsAfter },
     bytes: {
       raw: { before: bytesBefore.raw, after: exported.bytes.raw },
       gzip: { before: bytesBefore.gzip, after: exported.bytes.gzip },

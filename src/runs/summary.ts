@@ -17,8 +17,17 @@ export interface LayerSummary {
   size: number;
   kept: number;
   density: number;
+  /** Output channels, and how many of them are dead: not reached by the input, or reaching no output. */
+  units?: number;
+  dead?: number;
   /** Why it was not pruned, although it counts. */
   spared?: string;
+}
+
+/** Counts in bins of equal width from −limit to limit; the outermost hold what lies beyond. */
+export interface Histogram {
+  limit: number;
+  counts: number[];
 }
 
 export interface Summary {
@@ -30,12 +39,18 @@ export interface Summary {
   seed: number;
   epochs: number;
   engine: string;
-  /** Weights that count in the denominator of sparsity, and what they are. */
-  prunable: { count: number; layers: LayerSummary[] };
+  /** Weights that count in the denominator of sparsity, and what they are; `emptied`: layers without any left. */
+  prunable: { count: number; layers: LayerSummary[]; emptied: string[] };
   /** Learnt tensors that no method prunes, and why. */
   unpruned: { name: string; size: number; reason: string }[];
   /** Fraction of the prunable weights that are zero. */
   sparsity: Change;
+  /** The same with the biases beside them, which are never pruned, in the denominator. */
+  sparsityWithBiases: Change;
+  /** The same with the weights of dead units counted as zero. */
+  effectiveSparsity: Change;
+  /** Output channels of the prunable layers that are dead, of so many. */
+  deadUnits: Change & { of: number };
   /** Learnt numbers, zeros included. */
   params: Change;
   /** Learnt numbers that are not zero. */
@@ -44,6 +59,10 @@ export interface Summary {
   macs: Change;
   /** Those with a weight that is not zero. */
   effectiveMacs: Change;
+  /** Those of them that lie between channels that are alive. */
+  liveMacs: Change;
+  /** How the prunable weights that are not zero are distributed. */
+  weights: { before: Histogram; after: Histogram };
   bytes: { raw: Change; gzip: Change };
   /** On the test split, of the last epoch: fractions and nats. */
   accuracy: Change;

@@ -61,8 +61,18 @@ function totals(model: Inspection): string {
       ['outputs', shapes(model.outputs)],
       ['opset', String(model.opset)],
       ['parameters', `${count(model.params)}, of them not zero ${count(model.nonzero)}`],
-      ['MACs', `${large(model.macs)}, of them not by zero ${large(model.effectiveMacs)}`],
-      ['prunable', `${count(model.prunable)} weights, ${percent(model.sparsity)} of them zero`],
+      [
+        'MACs',
+        `${large(model.macs)}, of them not by zero ${large(model.effectiveMacs)}, and between live units ${large(model.liveMacs)}`,
+      ],
+      [
+        'prunable',
+        `${count(model.prunable)} weights, ${percent(model.sparsity)} of them zero (${percent(model.sparsityWithBiases)} with the biases counted)`,
+      ],
+      [
+        'dead units',
+        `${count(model.deadUnits)} of ${count(model.units)}; without them ${percent(model.effectiveSparsity)} of the weights are zero`,
+      ],
       ['bytes', `${bytes(model.bytes.raw)}, gzip ${bytes(model.bytes.gzip)}`],
     ],
   );
