@@ -2,8 +2,9 @@
 import { totalmem } from 'node:os';
 import { fail } from '../base/errors.js';
 import { differentiate } from '../graph/differentiate.js';
-import type { Expanded } from '../graph/expand.js';
+import { type Expanded, expandBefore } from '../graph/expand.js';
 import { call, input } from '../graph/expression.js';
+import { inferenceForm } from '../graph/inference.js';
 import type { Tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
@@ -49,7 +50,12 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const image = graph.inputs[0].name;
   const logits = model.values.get(graph.outputs[0].name)!;
   const labels = tape.declare('labels#', { dtype: 'float32', shape: [1], laned: true });
-  const { loss, correct, seed, backwardFrom } = lossOf(tape, logits, labels, o);
+  const teacher = o.teacher && teacherLogits(tape, o.teacher.graph, image, logits);
+  const { loss, correct, seed, backwardFrom } = lossOf(
+    tape,
+    teacher ? [logits, labels, teacher] : [logits, labels],
+    o,
+  );
   const names = trained.map((p) => p.name);
   const destined = destinations(tape, differentiate(tape, new Map([[logits, seed]]), names), update);
   const memory =
@@ -117,7 +123,36 @@ interface Loss {
   backwardFrom: number;
 }
 
-function lossOf(tape: Tape, logits: string, labels: string, o: TrainingOptions): Loss {
+/**
+ * Has the teacher answer in the same program, before the student, so that its activations are gone when the student's,
+ * which the backward pass needs, are made.
+ */
+function teacherLogits(tape: Tape, graph: Graph, image: string, logits: string): string {
+  const { inputs, outputs } = graph;
+  if (inputs.length !== 1 || outputs.length !== 1)
+    fail(
+      `The teacher needs one input and one output; this one has ${inputs.length} and ${outputs.length}: take a classifier.`,
+    );
+  const { shape } = tape.type(image);
+  const declared = inputs[0].shape?.slice(1) ?? [];
+  if (declared.some((dim, i) => typeof dim === 'number' && dim !== shape[i + 1]))
+    fail(
+      `The teacher wants inputs of [${declared.join(', ')}] but the model to train [${shape.slice(1).join(', ')}]; take a teacher for the same images.`,
+    );
+  const taught = expandBefore(tape, inferenceForm(graph), new Map([[inputs[0].name, image]])).get(
+    outputs[0].name,
+  )!;
+  const [theirs, ours] = [taught, logits].map((name) => sizeOf(tape.type(name).shape));
+  if (theirs !== ours)
+    fail(
+      `The teacher tells ${theirs} classes apart but the model to train ${ours}; take a teacher of the same classes.`,
+    );
+  return taught;
+}
+
+/** `operands`: logits, labels and where there is a teacher its logits. */
+function lossOf(tape: Tape, operands: readonly string[], o: TrainingOptions): Loss {
+  const [logits] = operands;
   const backwardFrom = tape.nodes.length;
   if (o.loss === 'sum') {
     const axes = tape.type(logits).shape.map((_, i) => i);
@@ -125,8 +160,9 @@ function lossOf(tape: Tape, logits: string, labels: string, o: TrainingOptions):
     const [seed] = tape.emit('elementwise', [logits], { expression: call('equal', input(0), input(0)) });
     return { loss, seed, backwardFrom };
   }
-  const [loss, correct, seed] = tape.emit('crossEntropy', [logits, labels], {
+  const [loss, correct, seed] = tape.emit('crossEntropy', operands, {
     smoothing: o.labelSmoothing ?? 0,
+    teacher: o.teacher,
   });
   return { loss, correct, seed, backwardFrom };
 }

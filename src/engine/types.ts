@@ -65,6 +65,8 @@ export interface TrainingOptions {
   /** What is minimised: softmax cross-entropy with the labels, or the sum of all outputs (SynFlow). Default cross-entropy. */
   loss?: 'cross-entropy' | 'sum';
   labelSmoothing?: number;
+  /** Another model whose outputs are learnt as well as the labels. */
+  teacher?: Teacher;
   /** Gradients are the mean over so many passes with fresh random numbers (ProbMask). Default 1. */
   samples?: number;
   /** Parameters that are trained; default all learnt ones. */
@@ -73,6 +75,22 @@ export interface TrainingOptions {
   memory?: number;
   /** Seed of the random numbers inside the graph (Dropout). */
   seed?: number;
+}
+
+/**
+ * A model that is imitated (Hinton, Vinyals, Dean: "Distilling the knowledge in a neural network", 2015):
+ *
+ *   loss = (1 − weight)·cross-entropy with the labels + weight·T²·KL(softmax(teacher/T) ‖ softmax(student/T))
+ *
+ * At weight 1 labels do not count, and may be −1.
+ */
+export interface Teacher {
+  /** Takes the same input and gives logits of the same classes; used in inference form, and never changed. */
+  graph: Graph;
+  /** T, above 0. */
+  temperature: number;
+  /** From 0 to 1. */
+  weight: number;
 }
 
 /** Hyper-parameters of one update. Momentum for sgd; betas, epsilon and the 1-based step for adam and adamw. */

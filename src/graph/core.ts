@@ -55,7 +55,7 @@ export interface Window {
  * | gather | x, indices (laned or not) along axis 0: x [V, D], indices [n] → [n, D] |
  * | scatterSum | dy [n, D], indices → [V, D] summed over samples |
  * | uniform | → uniform numbers in [0,1) from the program's seed; laned or not |
- * | crossEntropy | logits [K], labels [1] → loss [1] (mean over valid samples), correct [1] (count), dlogits [K] |
+ * | crossEntropy | logits [K], labels [1], optional teacher's logits [K] → loss [1] (mean over valid samples), correct [1] (count), dlogits [K] |
  */
 export interface CoreOptions {
   elementwise: { expression: Expression };
@@ -80,7 +80,8 @@ export interface CoreOptions {
   gather: Record<string, never>;
   scatterSum: { rows: number };
   uniform: { shape: readonly number[]; laned: boolean; stream: number };
-  crossEntropy: { smoothing: number };
+  /** `teacher` weighs the third input in: (1 − weight)·cross-entropy + weight·T²·KL(teacher/T ‖ logits/T). */
+  crossEntropy: { smoothing: number; teacher?: { temperature: number; weight: number } };
 }
 
 export type CoreName = keyof CoreOptions;

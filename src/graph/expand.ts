@@ -47,10 +47,36 @@ export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded
     const type: Type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
     values.set(name, t.declare(name, kept ? type : { ...type, constant: tensor }));
   }
+  expandNodes(graph, t, values);
+  return { tape: t, values, ...roles };
+}
+
+/**
+ * Writes a second model in front of the one on a tape: in inference form, its weights constants, its inputs values that
+ * are there already.
+ * @returns the core values of its own.
+ * @throws UserError as `expandModel` does.
+ */
+export function expandBefore(
+  t: Tape,
+  graph: Graph,
+  inputs: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const values = new Map(inputs);
+  for (const [name, tensor] of graph.initializers) values.set(name, t.constant(tensor));
+  const { training, nodes } = t;
+  const start = nodes.length;
+  t.training = false;
+  expandNodes(graph, t, values);
+  t.training = training;
+  nodes.unshift(...nodes.splice(start));
+  return values;
+}
+
+function expandNodes(graph: Graph, t: Tape, values: Map<string, string>): void {
   const dtypes = new Map<string, DType>(graph.inputs.map(({ name, dtype }) => [name, dtype]));
   for (const [name, { dtype }] of graph.initializers) dtypes.set(name, dtype);
   for (const node of graph.nodes) expandNode(node, graph, t, values, dtypes);
-  return { tape: t, values, ...roles };
 }
 
 /** `dtypes`: what ONNX says each value is; a core value may stand for several of different types. */

@@ -26,6 +26,8 @@ export interface TrainState {
   /** Optimiser steps of the whole run. */
   readonly iterations: number;
   readonly seed: number;
+  /** Of the optimiser step of an iteration, counted from 1. */
+  learningRate(iteration: number): number;
   /** The images and labels that the run's first step trains on. */
   firstBatch(): Promise<Batch>;
 }

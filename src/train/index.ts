@@ -1,4 +1,5 @@
 /** Training: the public surface of this room. */
+export type { Teacher } from '../engine/types.js';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 export type { TrainData } from './data.js';
 export {

@@ -1,6 +1,6 @@
 /** What a training run is given, what it tells while it runs, and what it gives back. */
 import type { Augmentation } from '../data/augment.js';
-import type { Network, Parameter } from '../engine/types.js';
+import type { Network, Parameter, Teacher } from '../engine/types.js';
 import type { TrainData } from './data.js';
 import type { Hook, MaskReport } from './hooks.js';
 import type { OptimizerSettings } from './optimizer.js';
@@ -28,6 +28,11 @@ export interface TrainOptions {
   clip?: number;
   /** Default 0. */
   labelSmoothing?: number;
+  /**
+   * A model to learn from besides the labels, such as the network before it was pruned; it may end in a Softmax. At weight
+   * 1 images may be without labels: −1.
+   */
+  teacher?: Teacher;
   /** Leave out an epoch's last batch when it is not full; default false. */
   dropLast?: boolean;
   /** Instead of the data set's own augmentation for training. */

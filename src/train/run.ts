@@ -3,6 +3,7 @@ import { fail } from '../base/errors.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
 import type { Parameter } from '../engine/types.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { checkTeacher, fingerprint } from './distil.js';
 import { type Evaluator, openEvaluator } from './evaluate.js';
 import type { EpochState, MaskReport } from './hooks.js';
 import { scaleOf } from './logits.js';
@@ -45,6 +46,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
   const steps = batchCount(data.train, options);
   if (steps === 0)
     fail(`The ${data.train.length} images do not fill one batch of ${batch}; take a smaller batch.`);
+  const teacher = checkTeacher(options.teacher, data.train);
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
 
@@ -54,7 +56,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     const kindOf = (parameter: Parameter) =>
       options.apart?.holds(parameter) ? apart!.optimizer.kind : optimizer.kind;
     const training = network.training({
-      ...{ batch, labelSmoothing, memory, seed, trained, samples },
+      ...{ batch, labelSmoothing, memory, seed, trained, samples, teacher },
       optimizer: apart ? kindOf : optimizer.kind,
     });
     opened.push(training);
@@ -67,6 +69,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
       ...{ options, network, training, evaluator, seed, data, optimizer, schedule, apart, steps },
       iterations: epochs * steps,
       state: state.state,
+      learningRate: (iteration) => learningRateOf(run, iteration - 1),
       firstBatch: async () => {
         for await (const item of trainingBatches(options, 0, 0)) return item;
         return fail('There are no images to train on.');
@@ -96,10 +99,11 @@ function settingsOf(
   options: Run['options'],
   trainers: Pick<Run, 'optimizer' | 'schedule' | 'apart'>,
 ): RunState['settings'] {
-  const { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, data } = options;
+  const { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, data, teacher } = options;
   const images = splitsOf(options).map((split) => split?.length ?? 0);
   const augment = options.augment ?? data.augment?.train ?? {};
-  return { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, ...trainers, augment, images };
+  const plain = { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, augment, images };
+  return { ...plain, ...trainers, teacher: teacher && fingerprint(teacher) };
 }
 
 function resolveApart({ apart, epochs }: TrainOptions, { kind }: Optimizer): Run['apart'] {

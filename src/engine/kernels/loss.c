@@ -5,9 +5,44 @@
  *
  * n is the number at line `whole` (the samples of the whole batch where it is split); lanes beyond the valid samples
  * give no loss and no gradient. The first of equal largest logits is the answer.
+ *
+ * With a teacher (Hinton, Vinyals, Dean 2015), q = softmax(teacher/T) and s = softmax(z/T):
+ *
+ *     L' = (1−α)·L + α·T²·(1/n) Σ_samples Σ_k q_k·(log q_k − log s_k),   ∂L'/∂z_k = (1−α)·∂L/∂z_k + α·T·(s_k − q_k)/n
+ *
  * args: logits, labels (one line a block), loss, correct, dlogits, valid, whole (lines), classes,
- *       logit stride, logit block stride, dlogit stride, dlogit block stride (lines), blocks, smoothing. One item.
+ *       logit stride, logit block stride, dlogit stride, dlogit block stride (lines), blocks, smoothing,
+ *       teacher's logits (line; 0: none), their stride, block stride (lines), T, α. One item.
  */
+
+/* The largest of a sample's logits, and Σ exp((z − largest)·cool). */
+INLINE vec partition(const float *z, int64_t stride, int classes, float cool, vec *largest) {
+  vec top = load(z), sum = splat(0);
+  for (int k = 1; k < classes; k++) top = vmax(load(z + k * stride), top);
+  for (int k = 0; k < classes; k++) sum += vexp((load(z + k * stride) - top) * cool);
+  *largest = top;
+  return sum;
+}
+
+/* Makes the slopes d those of L', for live lanes; returns T²·Σ_k q_k·(log q_k − log s_k). */
+INLINE vec distil(const int32_t *a, char *base, int from, const float *z, float *d, ivec live, float n) {
+  int classes = a[7], block = from / LANES;
+  const float *t = at(base, a[14]) + (int64_t)block * a[16] * LANES + from % LANES;
+  int64_t zs = (int64_t)a[8] * LANES, ds = (int64_t)a[10] * LANES, ts = (int64_t)a[15] * LANES;
+  float warm = as_float(a[17]), cool = 1 / warm, weight = as_float(a[18]);
+  vec top, teacher_top, gap = splat(0);
+  vec log_sum = vlog(partition(z, zs, classes, cool, &top));
+  vec teacher_sum = vlog(partition(t, ts, classes, cool, &teacher_top));
+  for (int k = 0; k < classes; k++) {
+    vec log_s = (load(z + k * zs) - top) * cool - log_sum;
+    vec log_q = (load(t + k * ts) - teacher_top) * cool - teacher_sum, q = vexp(log_q);
+    gap += q * (log_q - log_s);
+    vec slope = (vexp(log_s) - q) * (weight * warm / n);
+    store(d + k * ds, load(d + k * ds) * (1 - weight) + choose(live, slope, splat(0)));
+  }
+  return gap * (warm * warm);
+}
+
 static void cross_entropy(const int32_t *a, char *base, int item, int thread) {
   (void)item, (void)thread;
   int classes = a[7], valid = (int)*at(base, a[5]);
@@ -39,6 +74,10 @@ static void cross_entropy(const int32_t *a, char *base, int item, int thread) {
       for (int k = 0; k < classes; k++) {
         vec p = load(d + k * ds + l) / sum - choose(answer == splat(k), splat(1 - smooth), splat(0)) - smooth / classes;
         store(d + k * ds + l, choose(live, p * (1 / n), splat(0)));
+      }
+      if (a[14]) {
+        float weight = as_float(a[18]);
+        each = each * (1 - weight) + distil(a, base, b * LANES + l, z + l, d + l, live, n) * weight;
       }
       for (int i = 0; i < VL; i++)
         if (live[i]) loss += each[i], correct += best[i] == answer[i];

@@ -11,7 +11,7 @@ import type { Pass, Unit } from './fuse.js';
 import { lowerCopy, lowerFill, lowerMap } from './map.js';
 import { broadcasted, LANES, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
-import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
+import { blockStride, fresh, type Lowering, lineOf, type Word } from './steps.js';
 
 export interface Values {
   type(name: string): Type;
@@ -279,7 +279,8 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
       elements,
     ]);
   },
-  crossEntropy(l, node, v, [logits, labels]) {
+  crossEntropy(l, node, v, [logits, labels, teacher]) {
+    const { smoothing, teacher: distilled } = node.options;
     const z = viewed(l, logits, [sizeOf(logits.shape)]);
     const [loss, correct, dz] = node.outputs.map((name) => target(v, name));
     const d = reshaped(dz, [sizeOf(dz.shape)])!;
@@ -297,10 +298,19 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
       d.strides[0],
       blockStride(d),
       l.blocks,
-      { float: node.options.smoothing },
+      { float: smoothing },
+      ...(distilled ? teacherWords(l, teacher, distilled) : [0, 0, 0, 0, 0]),
     ]);
   },
 };
+
+/** What cross-entropy is told of the teacher: where its logits are, and how they count. */
+function teacherWords(l: Lowering, logits: Place, { temperature, weight }: Teaching): Word[] {
+  const t = viewed(l, spreadOverLanes(l, logits), [sizeOf(logits.shape)]);
+  return [lineOf(t), t.strides[0], blockStride(t), { float: temperature }, { float: weight }];
+}
+
+type Teaching = NonNullable<CoreOptions['crossEntropy']['teacher']>;
 
 /** Convolutions read their image from lanes: an image that is the same for all samples is spread over them. */
 const laned = (l: Lowering, [x, ...rest]: Place[]): Place[] => [spreadOverLanes(l, x), ...rest];

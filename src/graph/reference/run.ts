@@ -414,20 +414,25 @@ const rules: { [Name in CoreName]: (call: Call<Name>) => Value[] } = {
       }),
     ];
   },
-  crossEntropy({ inputs: [logits, labels], outputs, options: { smoothing }, count }) {
+  crossEntropy({ inputs: [logits, labels, teacher], outputs, options, count }) {
+    const { smoothing, teacher: { temperature, weight } = { temperature: 1, weight: 0 } } = options;
     const size = sizeOf(logits.shape);
     let loss = 0;
     let correct = 0;
     const slope = filled(outputs[2], count, (out, s) => {
       const x = at(logits, s);
       const label = at(labels, s)[0];
-      const top = x.reduce((a, b) => Math.max(a, b));
-      const log = Math.log(x.reduce((sum, v) => sum + Math.exp(v - top), 0));
-      if (x.indexOf(top) === label) correct++;
-      x.forEach((v, k) => {
+      if (x.indexOf(x.reduce((a, b) => Math.max(a, b))) === label) correct++;
+      const log = logSoftmax(x, 1);
+      const soft = logSoftmax(x, temperature);
+      const wanted = teacher ? logSoftmax(at(teacher, s), temperature) : soft;
+      x.forEach((_, k) => {
         const target = (k === label ? 1 - smoothing : 0) + smoothing / size;
-        loss -= (target * (v - top - log)) / count;
-        out[k] = (Math.exp(v - top - log) - target) / count;
+        const q = Math.exp(wanted[k]);
+        const gap = -(1 - weight) * target * log[k] + weight * temperature ** 2 * q * (wanted[k] - soft[k]);
+        loss += gap / count;
+        const pull = weight * temperature * (Math.exp(soft[k]) - q);
+        out[k] = ((1 - weight) * (Math.exp(log[k]) - target) + pull) / count;
       });
     });
     const scalar = (value: number): Value => ({
@@ -438,3 +443,10 @@ const rules: { [Name in CoreName]: (call: Call<Name>) => Value[] } = {
     return [scalar(loss), scalar(correct), slope];
   },
 };
+
+/** log softmax(x / T). */
+function logSoftmax(x: Float64Array, temperature: number): Float64Array {
+  const top = x.reduce((a, b) => Math.max(a, b));
+  const sum = x.reduce((total, v) => total + Math.exp((v - top) / temperature), 0);
+  return x.map((v) => (v - top) / temperature - Math.log(sum));
+}
