@@ -67,7 +67,8 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     parameters,
     inputs,
     state: new Map([...inferring.state].map((name) => [name, held.get(name)!.data])),
-    inference: (o) => track(inference(graph, inferring, machine, places, o)),
+    inference: (o) =>
+      track(inference(graph, o.form === 'training' ? expand(true) : inferring, machine, places, o)),
     training: (o) => track(training({ graph, model: expand(true), machine, places, parameters }, o)),
     snapshot() {
       const initializers = new Map(graph.initializers);

@@ -24,7 +24,7 @@ export interface Network {
   readonly state: ReadonlyMap<string, Float32Array>;
   /** Shape of one sample of each input, without the batch. */
   readonly inputs: ReadonlyMap<string, readonly number[]>;
-  /** Compiles the forward pass in inference form. */
+  /** Compiles the forward pass. */
   inference(options: InferenceOptions): Inference;
   /** Compiles forward, loss, backward and update. */
   training(options: TrainingOptions): Training;
@@ -37,8 +37,13 @@ export interface Network {
 export interface InferenceOptions {
   /** The most samples a run takes. */
   batch: number;
-  /** Names of the outputs to compute; default all. */
+  /** Names of the outputs to compute, which may be any values of the model; default its outputs. */
   outputs?: readonly string[];
+  /**
+   * In training form BatchNorm normalises by the samples of a run, from which it updates its running statistics, and Dropout
+   * drops. Default 'inference'.
+   */
+  form?: 'inference' | 'training';
 }
 
 export interface Inference {

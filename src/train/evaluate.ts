@@ -97,12 +97,17 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
   return { check, evaluate: run, close: () => inference.close() };
 }
 
-function checkSplit(split: Split, shape: readonly number[], classes: number): void {
+/** @throws UserError when there are no images, or images of another shape than a network's input. */
+export function checkImages(split: Split, shape: readonly number[]): void {
   if (split.length === 0) fail('There are no images in this part of the data set; give it some.');
   if (shape.length !== 3 || shape.some((size, axis) => size !== split.shape[axis]))
     fail(
       `The model wants images of [${shape.join(', ')}] but the data have [${split.shape.join(', ')}]; give the data another size or take another model.`,
     );
+}
+
+function checkSplit(split: Split, shape: readonly number[], classes: number): void {
+  checkImages(split, shape);
   const highest = split.labels.reduce((most, label) => Math.max(most, label), 0);
   if (highest >= classes)
     fail(

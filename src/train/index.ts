@@ -21,6 +21,7 @@ export type {
   TrainResult,
   TrainStart,
 } from './options.js';
+export { type Recalibrated, type RecalibrateOptions, recalibrate } from './recalibrate.js';
 export {
   learningRateAt,
   type Moment,

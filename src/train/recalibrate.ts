@@ -1,0 +1,116 @@
+/**
+ * BatchNorm's running statistics, measured anew. What is pruned or rewired before a BatchNorm changes what arrives there, and
+ * with statistics of before a network may answer like one that was never trained.
+ *
+ * The images pass in training form, batch after batch, every layer normalising by the batch itself; mean and variance are
+ * the averages over all batches, each as heavy as it has images ("precise BN": Wu, Johnson, "Rethinking 'Batch' in
+ * BatchNorm", 2021; "adaptive BN": Li et al., "EagleEye", ECCV 2020). As in PyTorch variances are the unbiased ones.
+ */
+import { fail } from '../base/errors.js';
+import { permutation, random } from '../base/random.js';
+import type { Augmentation } from '../data/augment.js';
+import { batches } from '../data/batches.js';
+import { subset } from '../data/dataset.js';
+import { loadNetwork, type Machine, type Network } from '../engine/index.js';
+import { inferenceForm } from '../graph/inference.js';
+import { float } from '../onnx/attributes.js';
+import type { Graph, Node } from '../onnx/model.js';
+import type { TrainData } from './data.js';
+import { checkImages } from './evaluate.js';
+import { withWeights } from './logits.js';
+import { overlap } from './overlap.js';
+
+export interface RecalibrateOptions {
+  machine: Machine;
+  /** Images to look at; default 4096, at most all there are. */
+  samples?: number;
+  /** Images in a batch; default 128. */
+  batch?: number;
+  /** Which images, and in which order; default 0. */
+  seed?: number;
+  /** What is done to them; default as in evaluation, nothing random. */
+  augment?: Augmentation;
+  /** Shapes of inputs whose dimensions the file leaves open, batch first. */
+  inputShapes?: Record<string, readonly number[]>;
+  signal?: AbortSignal;
+  onProgress?: (done: number, count: number) => void;
+}
+
+export interface Recalibrated {
+  /** In inference form; weights are what they were. */
+  graph: Graph;
+  /** How many BatchNormalizations have new statistics. */
+  layers: number;
+  /** Images that were looked at. */
+  samples: number;
+  /** Where there is nothing to do: why, in a sentence. */
+  note?: string;
+}
+
+/**
+ * Measures the running statistics of every BatchNormalization on images of the training split.
+ * @throws UserError when the data do not fit the model; the signal's reason when it stops.
+ */
+export async function recalibrate(
+  graph: Graph,
+  data: Pick<TrainData, 'train' | 'augment' | 'mean' | 'std' | 'scale'>,
+  options: RecalibrateOptions,
+): Promise<Recalibrated> {
+  const norms = graph.nodes.filter((node) => hasStatistics(graph, node));
+  if (norms.length === 0) {
+    const note = 'The model has no BatchNormalization, so there are no statistics to measure.';
+    return { graph, layers: 0, samples: 0, note };
+  }
+  const { machine, inputShapes, samples = 4096, seed = 0 } = options;
+  const network = loadNetwork(measuringForm(graph), { machine, inputShapes });
+  try {
+    const order = permutation(random(seed, 'recalibrate'), data.train.length).slice(0, samples);
+    const statistics = await averages(network, norms, { ...data, train: subset(data.train, order) }, options);
+    return { graph: withWeights(graph, statistics), layers: norms.length, samples: order.length };
+  } finally {
+    network.close();
+  }
+}
+
+const hasStatistics = ({ initializers }: Graph, { op, domain, inputs }: Node): boolean =>
+  op === 'BatchNormalization' && domain === '' && inputs.slice(3, 5).every((name) => initializers.has(name));
+
+/** Running statistics become those of the last batch, and nothing drops. */
+function measuringForm(graph: Graph): Graph {
+  const nodes = inferenceForm(graph).nodes.map((node): Node => {
+    if (node.domain !== '') return node;
+    if (node.op === 'BatchNormalization')
+      return { ...node, attributes: { ...node.attributes, momentum: float(0) } };
+    if (node.op === 'Dropout' && node.outputs.length === 1)
+      return { ...node, op: 'Identity', inputs: node.inputs.slice(0, 1), attributes: {} };
+    return node;
+  });
+  return { ...graph, nodes };
+}
+
+async function averages(
+  network: Network,
+  norms: readonly Node[],
+  { train, augment, ...normalize }: Pick<TrainData, 'train' | 'augment' | 'mean' | 'std' | 'scale'>,
+  { batch = 128, signal, onProgress, ...options }: RecalibrateOptions,
+): Promise<Map<string, Float32Array>> {
+  if (network.inputs.size !== 1)
+    fail(`The model has ${network.inputs.size} inputs, but its statistics are measured on images alone.`);
+  const [[input, shape]] = network.inputs;
+  checkImages(train, shape);
+  const names = new Set(norms.flatMap(({ inputs }) => inputs.slice(3, 5)));
+  const sums = new Map([...names].map((name) => [name, new Float64Array(network.state.get(name)!.length)]));
+  const program = network.inference({ batch: Math.min(batch, train.length), form: 'training' });
+  const how = { batch, normalize, augment: options.augment ?? augment?.test, seed: options.seed };
+  let done = 0;
+  await overlap(batches(train, how), async ({ images, count }) => {
+    signal?.throwIfAborted();
+    await program.run({ [input]: images }, count);
+    for (const [name, sum] of sums)
+      for (const [c, x] of network.state.get(name)!.entries()) sum[c] += x * count;
+    done += count;
+    onProgress?.(done, train.length);
+    return true;
+  });
+  return new Map([...sums].map(([name, sum]) => [name, Float32Array.from(sum, (x) => x / train.length)]));
+}
