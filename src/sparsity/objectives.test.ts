@@ -8,8 +8,8 @@ import type { Graph } from '../onnx/index.js';
 import { weightsOf } from '../train/index.js';
 import { alone } from './fixture.js';
 import { prunables } from './hook.js';
+import { flowGraph } from './objectives/flow-graph.js';
 import { objectives } from './objectives/index.js';
-import { flowGraph } from './objectives/synaptic-flow.js';
 import { referenceGradients } from './reference.test.fixture.js';
 import type { Prunable, Surroundings } from './types.js';
 
@@ -100,7 +100,7 @@ test('gradient norm: Hg of the loss at the temperature, as float64 has it', asyn
 test('synaptic flow: as float64 has it, at any scale, and conserved from layer to layer', async () => {
   for (const name of ['resnet8', 'conv2']) {
     const opened = open(model(name, 0.25));
-    const graph = flowGraph(opened.around, 1);
+    const graph = flowGraph(opened.around);
     const weights = new Map(opened.layers.map((l) => [l.name, Float64Array.from(l.weight, Math.abs)]));
     const wanted = referenceGradients(graph, weights, [new Float32Array(64).fill(1)]);
     const ours = await ask('synaptic-flow', opened);
@@ -111,6 +111,27 @@ test('synaptic flow: as float64 has it, at any scale, and conserved from layer t
     );
     for (const flow of flows) assert.ok(Math.abs(flow / flows[0] - 1) < 1e-4);
   }
+});
+
+test('synaptic flow of a deep network beyond float32: but for one factor as float64 has it, skips included', async () => {
+  const opened = open(model('resnet20', 0.25));
+  for (const { weight } of opened.layers) for (let i = 0; i < weight.length; i++) weight[i] *= 512;
+  const weights = new Map(opened.layers.map((l) => [l.name, Float64Array.from(l.weight, Math.abs)]));
+  const ones = [new Float32Array(64).fill(1)];
+  const wanted = [...referenceGradients(flowGraph(opened.around), weights, ones).values()];
+  assert.ok(wanted[0].some((x) => x > 1e38));
+  const ours = await ask('synaptic-flow', opened);
+  const factor = wanted[0][0] / ours[0][0];
+  assert.ok(
+    distance(
+      ours,
+      wanted.map((part) => part.map((x) => x / factor)),
+    ) < 1e-5,
+  );
+  for (const [l, part] of ours.entries())
+    part.forEach((x, i) => {
+      assert.ok(Math.abs((x * factor) / wanted[l][i] - 1) < 1e-4 || wanted[l][i] === 0);
+    });
 });
 
 test('synaptic flow of a network whose flow is beyond float32', async () => {

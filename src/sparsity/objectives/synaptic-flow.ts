@@ -4,120 +4,91 @@
  * synaptic flow", 2020, arXiv 2006.05467.
  *
  * R grows as a product over the layers and leaves the range of float32 in deep networks, where the source computes in
- * float64. But a network of non-negative parameters with ReLU and pooling is positively homogeneous in its input and its
- * additive constants together: were they multiplied by s, and the output by s too, every activation would be multiplied by
- * s, every gradient on the way back by s, and every score by s². So where a gradient is not finite the copy is computed
- * at a smaller s, a power of two, which changes no digit of a score that is in range.
+ * float64: 10^79 in a ResNet-56. But a network of non-negative parameters with ReLU and pooling is positively homogeneous. So
+ * every value v can be computed as v · 2^−k, with a level k of its own, if what is added to it is brought to its level: a
+ * layer's output is divided by what the layer gains. On the way back ∂R/∂v is then multiplied by 2^(k − K), K the level of
+ * the output, and the gradient by every weight by 2^−K: the same for all, so that scores compare as they did. Powers of two
+ * change no digit. Levels are measured by a forward pass wherever a gradient has left the range, at first or as pruning
+ * lets the flow dwindle.
  */
 
 import { fail } from '../../base/errors.js';
-import { inferTypes } from '../../graph/facts/infer.js';
-import { attr, floats, floatTensor, type Graph, type Node, type Tensor } from '../../onnx/index.js';
-import { type Objective, openProbe, type Probe } from '../probe.js';
-import type { Prunable, Surroundings } from '../types.js';
+import { loadNetwork } from '../../engine/index.js';
+import type { Graph } from '../../onnx/index.js';
+import { type Objective, openProbe } from '../probe.js';
+import { atLevels, type Flow, flowGraph, isLayer, type Levels, shapesOf } from './flow-graph.js';
 
-/** Exponents of the scales to try, to the base 2. */
-const EXPONENTS = [0, -24, -48, -72, -96];
+/** Forward passes that may go into the levels: each reaches some 25 layers further. */
+const PASSES = 100;
+/** As an exponent to the base 2: where the largest gradient of a layer is left as it is. */
+const RANGE = 60;
 
 export const synapticFlow: Objective = async (layers, around) => {
-  let probe: Probe | undefined;
-  let tried = 0;
+  const open = (graph: Graph) => openProbe(graph, layers, around, onesFor(around), 'sum');
+  let probe = open(flowGraph(around));
   return {
-    close: () => probe?.close(),
+    close: () => probe.close(),
     async gradients() {
       const magnitudes = layers.map(({ weight }) => weight.map(Math.abs));
-      for (; tried < EXPONENTS.length; tried++) {
-        probe ??= openFlow(layers, around, 2 ** EXPONENTS[tried]);
-        const gradients = await probe.gradients(magnitudes);
-        if (gradients.every((part) => part.every(Number.isFinite))) return gradients;
-        probe.close();
-        probe = undefined;
-      }
-      return fail(
-        'The synaptic flow of the model is beyond the range of numbers: prune it by another method, or start from smaller weights.',
-      );
+      const gradients = await probe.gradients(magnitudes);
+      if (gradients.every((part) => inRange(largest(part), RANGE))) return gradients;
+      const graph = atLevels(flowGraph(around), await measureLevels(around)) ?? beyond();
+      probe.close();
+      probe = open(graph);
+      const levelled = await probe.gradients(magnitudes);
+      return levelled.every((part) => part.every(Number.isFinite)) ? levelled : beyond();
     },
   };
 };
 
-function openFlow(layers: readonly Prunable[], around: Surroundings, scale: number): Probe {
-  const [[, shape]] = around.network.inputs;
-  const images = new Float32Array(shape.reduce((size, d) => size * d, 1)).fill(scale);
-  const batch = { images, labels: new Int32Array(1), count: 1 };
-  return openProbe(flowGraph(around, scale), layers, around, batch, 'sum');
-}
-
-/** The copy: magnitudes, BatchNorm as Mul and Add, no Dropout; additive constants and the output times `scale`. */
-export function flowGraph({ network }: Pick<Surroundings, 'network'>, scale: number): Graph {
-  const graph = network.snapshot();
-  const inputShapes = Object.fromEntries([...network.inputs].map(([name, shape]) => [name, [1, ...shape]]));
-  const { types } = inferTypes(graph, { inputShapes });
-  const initializers = new Map(graph.initializers);
-  const set = (name: string, values: Float32Array, shape: readonly number[] = [values.length]) => {
-    initializers.set(name, floatTensor(shape, values));
-    return name;
-  };
-  const learnt = [...network.parameters.keys(), ...network.state.keys()];
-  for (const name of learnt) {
-    const tensor = graph.initializers.get(name)!;
-    const factor = isAdded(graph, name) ? scale : 1;
-    set(
-      name,
-      floats(tensor).map((x) => factor * Math.abs(x)),
-      tensor.shape,
-    );
-  }
-  const settled = graph.nodes.flatMap((node): Node[] => {
-    if (node.op === 'Dropout')
-      return [{ ...node, op: 'Identity', inputs: [node.inputs[0]], outputs: [node.outputs[0]] }];
-    if (node.op !== 'BatchNormalization') return [node];
-    const rank = types.get(node.inputs[0])!.shape.length;
-    const { slope, shift } = lineOf(node, graph.initializers);
-    const across = [slope.length, ...new Array<number>(rank - 2).fill(1)];
-    const names = [`${node.name}/slope`, `${node.name}/shift`];
-    set(names[0], slope, across);
-    set(
-      names[1],
-      shift.map((x) => scale * x),
-      across,
-    );
-    const [x, between, y] = [node.inputs[0], `${node.name}/scaled`, node.outputs[0]];
-    return [
-      { name: names[0], op: 'Mul', domain: '', inputs: [x, names[0]], outputs: [between], attributes: {} },
-      { name: names[1], op: 'Add', domain: '', inputs: [between, names[1]], outputs: [y], attributes: {} },
-    ];
-  });
-  const [output] = graph.outputs;
-  const [end, factor] = [`${output.name}/flow`, `${output.name}/scale`];
-  set(factor, Float32Array.of(scale), []);
-  const last = {
-    name: end,
-    op: 'Mul',
-    domain: '',
-    inputs: [output.name, factor],
-    outputs: [end],
-    attributes: {},
-  };
-  return { ...graph, nodes: [...settled, last], outputs: [{ ...output, name: end }], initializers };
-}
-
-/** Whether an initialiser is the bias of a layer, or added by an Add. */
-const isAdded = ({ nodes }: Graph, name: string): boolean =>
-  nodes.some(
-    ({ op, inputs }) =>
-      (op === 'Add' && inputs.includes(name)) ||
-      (/^(Conv|ConvTranspose|Gemm)$/.test(op) && inputs[2] === name),
+const beyond = (): never =>
+  fail(
+    'The synaptic flow of the model is beyond the range of numbers: prune it by another method, or start from smaller weights.',
   );
 
-/** BatchNorm in inference form, of magnitudes: slope = |γ| / √(|variance| + ε), shift = |β| − |mean| · slope. */
-function lineOf(
-  node: Node,
-  initializers: ReadonlyMap<string, Tensor>,
-): Record<'slope' | 'shift', Float32Array> {
-  const [gamma, beta, mean, variance] = node.inputs
-    .slice(1, 5)
-    .map((name) => floats(initializers.get(name)!).map(Math.abs));
-  const epsilon = attr.float(node, 'epsilon', 1e-5);
-  const slope = gamma.map((g, c) => g / Math.sqrt(variance[c] + epsilon));
-  return { slope, shift: beta.map((b, c) => b - mean[c] * slope[c]) };
+const largest = (values: Float32Array): number =>
+  values.reduce((most, x) => (Number.isNaN(x) ? Number.NaN : Math.max(most, Math.abs(x))), 0);
+
+const inRange = (x: number, exponent: number): boolean => x >= 2 ** -exponent && x <= 2 ** exponent;
+
+function onesFor({ network }: Flow) {
+  const [[, shape]] = network.inputs;
+  const images = new Float32Array(shape.reduce((size, d) => size * d, 1)).fill(1);
+  return { images, labels: new Int32Array(1), count: 1 };
+}
+
+/** Levels at which every layer's largest output is near 1, where anything reaches it. */
+async function measureLevels(around: Flow): Promise<Levels> {
+  let levels: Levels = new Map();
+  for (let pass = 0; pass < PASSES; pass++) {
+    const measured = await measure(around, levels);
+    if ([...measured].every(([name, level]) => level === levels.get(name))) return levels;
+    levels = measured;
+  }
+  return beyond();
+}
+
+/** The levels that a forward pass at some levels shows to be better; those beyond its reach go on from the last that is not. */
+async function measure(around: Flow, levels: Levels): Promise<Levels> {
+  const graph = flowGraph(around);
+  const names = graph.nodes.filter(isLayer).map(({ outputs }) => outputs[0]);
+  const outputs = names.map((name) => ({ ...graph.outputs[0], name, shape: undefined }));
+  const levelled = { ...(atLevels(graph, levels) ?? beyond()), outputs };
+  const network = loadNetwork(levelled, { machine: around.network.machine, inputShapes: shapesOf(around) });
+  try {
+    const ones = { [graph.inputs[0].name]: onesFor(around).images };
+    const values = await network.inference({ batch: 1 }).run(ones, 1);
+    let last = 0;
+    return new Map(
+      names.map((name) => {
+        const most = largest(values[name]);
+        const was = levels.get(name) ?? 0;
+        if (inRange(most, 8)) last = was;
+        else if (most > 0 && most < Infinity) last = was + Math.round(Math.log2(most));
+        return [name, last];
+      }),
+    );
+  } finally {
+    network.close();
+  }
 }
