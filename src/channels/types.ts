@@ -42,12 +42,25 @@ export interface Frozen {
 export interface Channels {
   groups: readonly Group[];
   frozen: readonly Frozen[];
+  /**
+   * Names of groups that together make up an axis: of every list, one unit at least must stay. Absent: one unit of every
+   * group must.
+   */
+  floors?: readonly (readonly string[])[];
+  /** What they were found with, so that they are found again. */
+  options?: ChannelOptions;
 }
 
 /** Of every group that is touched, by its name: whether each unit is kept. Groups that are absent are kept whole. */
 export type Selection = ReadonlyMap<string, readonly boolean[]>;
 
-/** Shapes of inputs whose dimensions the file leaves open, by input name; the first dimension is the batch. */
 export interface ChannelOptions {
+  /** Shapes of inputs whose dimensions the file leaves open, by input name; the first dimension is the batch. */
   inputShapes?: Record<string, readonly number[]>;
+  /** Remove whole heads of attention rather than the same dimensions of all heads. Default false. */
+  heads?: boolean;
+  /** Weights whose outputs stay, by name: what they produce is not removed, what they read may be. */
+  ignore?: readonly string[];
+  /** Weights that stay as they are, inputs too. */
+  freeze?: readonly string[];
 }

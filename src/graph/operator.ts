@@ -2,7 +2,7 @@
  * What is known about an ONNX operator: one object per operator, all facts together, one file per family in `ops/`.
  */
 import { fail } from '../base/errors.js';
-import type { Node, Tensor } from '../onnx/model.js';
+import type { Attribute, Node, Tensor } from '../onnx/model.js';
 import { ints } from '../onnx/tensor.js';
 import type { Build, Type } from './core.js';
 
@@ -13,6 +13,19 @@ export interface Site {
   opset: number;
   /** Types of the inputs; undefined where an optional one is absent. */
   inputs: readonly (Type | undefined)[];
+}
+
+/** Of a value whose channels are being removed: the positions that stay, for every axis. */
+export type Kept = readonly (readonly number[])[];
+
+/** What a node must say once channels are removed from its operands and results. */
+export interface Resized {
+  /** Attributes to set; undefined for one to drop. */
+  attributes?: Record<string, Attribute | undefined>;
+  /** New contents of settings, by input. Entries that grow with the batch are those of a batch of one. */
+  settings?: Record<number, readonly number[] | undefined>;
+  /** Elements to choose from the node's result where its settings cannot say which stay. */
+  picks?: readonly { axis: number; indices: readonly number[] }[];
 }
 
 export interface Operator {
@@ -33,6 +46,13 @@ export interface Operator {
   prunable?: readonly number[];
   /** Which inputs a run changes without a gradient when they are initialisers: BatchNorm's running statistics. */
   state?: readonly number[];
+  /** Which inputs say how rather than what: shapes, axes, bounds, scales. They are never sliced as data is. */
+  settings?: readonly number[];
+  /**
+   * What the node says once only `kept` positions are left of its operands (undefined where absent) and results; absent
+   * for operators that go by the shapes of their operands. `site` is the node as it was.
+   */
+  resize?(site: Site, inputs: readonly (Kept | undefined)[], outputs: readonly Kept[]): Resized;
   /**
    * Emits core operators for the node and returns the names of its outputs, in order. `inputs` are the names of the
    * node's inputs in the core graph ('' where absent). Absent for operators that only exist on constants.

@@ -1,0 +1,6 @@
+/** The public surface of the `channels` room: structured pruning. */
+export { emptied, floorsHold, floorsOf } from './floors.js';
+export { findChannels } from './groups.js';
+export { maskChannels } from './mask.js';
+export * from './types.js';
+export { withWeights } from './weights.js';

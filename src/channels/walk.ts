@@ -1,0 +1,173 @@
+/**
+ * A graph expanded into core operators so that every position can be followed: like `expandModel`, but nothing that could be
+ * sliced is folded away, and nothing is refused.
+ *
+ * Weights (initialisers of more than one number) are data, so the core graph says how they are used; what an operator only
+ * reads as a setting (a shape, scales of a Resize) is constant for it, and shape arithmetic still folds away. Where an
+ * operator is not known or not possible for the engine, its outputs are *opaque*: values of a known or an unknown type whose
+ * positions cannot be followed.
+ */
+import { UserError } from '../base/errors.js';
+import type { Type } from '../graph/core.js';
+import { sampleShape } from '../graph/expand.js';
+import { describe, type Operator, type Site } from '../graph/operator.js';
+import { findOperator } from '../graph/ops/index.js';
+import { originIn } from '../graph/origin.js';
+import { type Tape, tape } from '../graph/tape.js';
+import type { DType, Graph, Node, Tensor } from '../onnx/model.js';
+import { isFloat, sizeOf } from '../onnx/tensor.js';
+
+/** A node of the graph and what became of it. */
+export interface Step {
+  node: Node;
+  /** Absent where an input has no known type, or the operator is not known. */
+  site?: Site;
+  operator?: Operator;
+  /** Core values of the inputs; '' where absent, undefined where not known. */
+  inputs: readonly (string | undefined)[];
+  outputs: readonly (string | undefined)[];
+  /** Its part of the tape, from and to. */
+  from: number;
+  to: number;
+  /** Its outputs are known without the model's inputs or weights. */
+  folded: boolean;
+  /** Why its positions cannot be followed, as a clause. */
+  opaque?: string;
+}
+
+export interface Walk {
+  graph: Graph;
+  tape: Tape;
+  /** Core value of every ONNX value whose type is known. */
+  values: Map<string, string>;
+  steps: Step[];
+}
+
+/** @throws UserError where the shape of an input is open beyond the batch. */
+export function walk(graph: Graph, inputShapes?: Record<string, readonly number[]>): Walk {
+  const t = tape();
+  const values = new Map<string, string>();
+  const dtypes = new Map<string, DType>();
+  for (const value of graph.inputs) {
+    const shape = sampleShape(value, inputShapes?.[value.name]);
+    values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
+    dtypes.set(value.name, value.dtype);
+  }
+  const quantized = quantizedWeights(graph);
+  for (const [name, tensor] of graph.initializers) {
+    const data = sizeOf(tensor.shape) > 1 && (isFloat(tensor.dtype) || quantized.has(name));
+    const type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
+    values.set(name, t.declare(name, data ? type : { ...type, constant: tensor }));
+    dtypes.set(name, tensor.dtype);
+  }
+  const w: Walk = { graph, tape: t, values, steps: [] };
+  for (const node of graph.nodes) w.steps.push(step(node, w, dtypes));
+  return w;
+}
+
+/** Integer initialisers that stand for weights: what DequantizeLinear reads, through whatever forms of it. */
+function quantizedWeights(graph: Graph): Set<string> {
+  const origin = originIn(graph);
+  const found = graph.nodes
+    .filter(({ op }) => op === 'DequantizeLinear')
+    .flatMap(({ inputs }) => inputs.map((name) => origin(name)));
+  return new Set(found.filter((name) => name !== undefined));
+}
+
+function step(node: Node, w: Walk, dtypes: Map<string, DType>): Step {
+  const { graph, tape: t, values } = w;
+  const from = t.nodes.length;
+  const operator = findOperator(node);
+  const cores = node.inputs.map((name) => (name === '' ? '' : values.get(name)));
+  const made = (rest: Pick<Step, 'outputs' | 'folded'> & Partial<Step>): Step => ({
+    node,
+    operator,
+    inputs: cores,
+    from,
+    to: t.nodes.length,
+    ...rest,
+  });
+  const known = operator && cores.every((core) => core !== undefined);
+  if (!known) {
+    const opaque = operator
+      ? `${describe(node)} uses it together with a value of unknown shape`
+      : `it is used by ${describe(node)}, an operator that espalier does not know`;
+    return made({ outputs: opaqueOutputs(node, w, dtypes), folded: false, opaque });
+  }
+  const inputs = cores.map((core, i) => used(core!, operator.settings?.includes(i) ?? false, w));
+  const site: Site = {
+    node,
+    opset: graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1,
+    inputs: node.inputs.map((name, i) =>
+      name === '' ? undefined : { ...t.type(inputs[i]), dtype: dtypes.get(name)! },
+    ),
+  };
+  try {
+    const types = typesOf(site, operator);
+    const folded = types.every(({ constant }) => constant);
+    const outputs = folded
+      ? types.map(({ constant }) => t.constant(constant!))
+      : operator.expand
+        ? operator.expand(site, inputs, t)
+        : types.map((type, i) => t.declare(`${node.outputs[i]}#opaque`, { ...type, laned: true }));
+    node.outputs.forEach((name, i) => {
+      if (name === '') return;
+      values.set(name, outputs[i]);
+      dtypes.set(name, types[i].dtype);
+    });
+    const opaque =
+      folded || operator.expand
+        ? undefined
+        : `it is used by ${describe(node)}, whose positions cannot be followed`;
+    return { ...made({ outputs, folded, opaque }), site, inputs };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const opaque = `it is used by ${describe(node)}, whose positions cannot be followed`;
+    t.nodes.length = from;
+    return made({ outputs: opaqueOutputs(node, w, dtypes, site, operator), folded: false, opaque });
+  }
+}
+
+/** An input as one node uses it: settings are constant, and constants are a value of their own for every use. */
+function used(core: string, setting: boolean, { graph, tape: t }: Walk): string {
+  if (core === '') return core;
+  const constant: Tensor | undefined =
+    t.type(core).constant ?? (setting ? graph.initializers.get(core) : undefined);
+  return constant ? t.constant(constant) : core;
+}
+
+function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
+  const constant = site.inputs.every((type) => !type || type.constant);
+  if (!constant || !operator.evaluate) return operator.infer(site);
+  return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
+}
+
+/** Outputs that cannot be followed: of the type that the operator infers, else that the file declares, else unknown. */
+function opaqueOutputs(
+  node: Node,
+  { graph, tape: t, values }: Walk,
+  dtypes: Map<string, DType>,
+  site?: Site,
+  operator?: Operator,
+): (string | undefined)[] {
+  const inferred = site && operator ? tolerant(() => operator.infer(site)) : undefined;
+  return node.outputs.map((name, i) => {
+    const declared = graph.declared.get(name) ?? graph.outputs.find((value) => value.name === name);
+    const shape = inferred?.[i]?.shape ?? (declared?.shape && tolerant(() => sampleShape(declared)));
+    if (name === '' || !shape) return undefined;
+    const dtype = inferred?.[i]?.dtype ?? declared!.dtype;
+    dtypes.set(name, dtype);
+    const core = t.declare(`${name}#opaque`, { dtype, shape, laned: true });
+    values.set(name, core);
+    return core;
+  });
+}
+
+function tolerant<T>(compute: () => T): T | undefined {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Files keep weights in three places: initialisers, Constant nodes, and (networks that were published without their weights)
+ * ConstantOfShape nodes. To prune them they must be tensors that can be sliced, so the latter two are made the first.
+ */
+import { operatorFor } from '../graph/ops/index.js';
+import type { Graph, Node, Tensor } from '../onnx/model.js';
+import { isFloat, sizeOf } from '../onnx/tensor.js';
+
+/** The graph with weights that nodes make up as initialisers under the same names; the same graph where there are none. */
+export function withWeights(graph: Graph): Graph {
+  const initializers = new Map(graph.initializers);
+  const nodes: Node[] = [];
+  const small = new Map<string, Tensor>();
+  for (const node of graph.nodes) {
+    const tensor =
+      node.domain === '' ? madeUp(node, (name) => initializers.get(name) ?? small.get(name)) : undefined;
+    if (!tensor) nodes.push(node);
+    else if (sizeOf(tensor.shape) > 1 && (isFloat(tensor.dtype) || node.op === 'Constant')) {
+      initializers.set(node.outputs[0], tensor);
+    } else {
+      nodes.push(node);
+      small.set(node.outputs[0], tensor);
+    }
+  }
+  return nodes.length === graph.nodes.length ? graph : { ...graph, nodes, initializers };
+}
+
+function madeUp(node: Node, known: (name: string) => Tensor | undefined): Tensor | undefined {
+  const site = (constant?: Tensor) => ({
+    node,
+    opset: 1,
+    inputs: constant ? [{ ...constant, laned: false, constant }] : [],
+  });
+  if (node.op === 'Constant') {
+    if (!Object.keys(node.attributes).some((name) => /^value(_float|_int)?s?$/.test(name))) return undefined;
+    return operatorFor(node).infer(site())[0].constant;
+  }
+  const shape = node.op === 'ConstantOfShape' ? known(node.inputs[0]) : undefined;
+  return shape && operatorFor(node).evaluate!(site(shape))[0];
+}
