@@ -136,6 +136,7 @@ test('train, prune, inspect, eval and bench', async () => {
   assert.deepEqual(readdirSync(at('pruned')).sort(), [
     'checkpoint',
     'metrics.jsonl',
+    'model.netron.json',
     'model.onnx',
     'recipe.json',
     'report.html',

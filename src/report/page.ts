@@ -24,5 +24,11 @@ ${body}
 </html>
 `;
 
-export const chart = (title: string, drawing: string): string =>
-  `<figure><h2>${title}</h2>${drawing}</figure>`;
+/** A drawing under its title, which whoever cannot see it is told too; `note`: what to know to read it, as HTML. */
+export function chart(title: string, drawing: string, note = ''): string {
+  const named = drawing.replace(
+    /<svg (?=[^>]*class="plot-\w+")/,
+    `<svg role="img" aria-label="${html(title)}" `,
+  );
+  return `<figure><h2>${html(title)}</h2>${named}${note && `<figcaption>${note}</figcaption>`}</figure>`;
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MetricsLine, Summary } from '../runs/index.js';
-import { drawBars, drawCurves } from './charts.js';
+import { drawBars, drawCurves, drawDistributions, drawOrdered, drawPairs } from './charts.js';
 import { renderReport } from './report.js';
 import { bytes, count, duration, large, percent } from './words.js';
 
@@ -26,15 +26,24 @@ const summary: Summary = {
         density: 1,
         spared: 'first convolution',
       },
-      { name: 'second', op: 'Gemm', shape: [10, 10], size: 100, kept: 1, density: 0.01 },
+      { name: 'second', op: 'Gemm', shape: [10, 10], size: 100, kept: 1, density: 0.01, units: 10, dead: 9 },
     ],
+    emptied: ['third'],
   },
   unpruned: [{ name: 'bias', size: 10, reason: 'bias: one number per output' }],
   sparsity: { before: 0, after: 0.9, target: 0.9 },
+  sparsityWithBiases: { before: 0, after: 0.825 },
+  effectiveSparsity: { before: 0, after: 0.91 },
+  deadUnits: { before: 0, after: 9, of: 20 },
   params: { before: 120, after: 120 },
   nonzero: { before: 120, after: 21 },
   macs: { before: 1000, after: 1000 },
   effectiveMacs: { before: 1000, after: 100 },
+  liveMacs: { before: 1000, after: 90 },
+  weights: {
+    before: { limit: 1, counts: [5, 50, 50, 5] },
+    after: { limit: 1, counts: [5, 1, 0, 5] },
+  },
   bytes: { raw: { before: 500, after: 500 }, gzip: { before: 450, after: 90 } },
   accuracy: { before: 0.9, after: 0.875 },
   loss: { before: 0.3, after: 0.4 },
@@ -65,10 +74,23 @@ const metrics: MetricsLine[] = [
   },
 ];
 
-test('a report is one page with figures, reasons and four charts, and loads nothing', () => {
+/** What is said of the drawings to those who cannot see them. */
+const titles = (page: string) =>
+  [...page.matchAll(/<svg role="img" aria-label="([^"]*)"[^>]*class="plot-\w+"/g)].map(([, title]) => title);
+
+test('a report is one page with figures, reasons and five charts, and loads nothing', () => {
   const page = renderReport(summary, metrics, { seed: 0 });
-  assert.equal(page.match(/<svg[^>]*class="plot-\w+"/g)?.length, 4);
-  for (const text of ['87.50 %', 'first convolution', 'bias: one number per output', '3 sub-normal weights'])
+  assert.deepEqual(titles(page), [
+    'Loss',
+    'Accuracy',
+    'Sparsity, asked for and achieved',
+    'Weights that are not zero',
+    'Density per layer',
+  ]);
+  for (const text of [
+    ...['87.50 %', 'first convolution', 'bias: one number per output', '3 sub-normal weights', '82.50 %'],
+    ...['is left: third.', '9 of 20 units are dead', '<td>9 of 10</td>', 'before (110)', 'after (11)'],
+  ])
     assert.ok(page.includes(text), text);
   assert.ok(page.includes('b/&lt;model&gt;.onnx pruned by fggp on digits'));
   assert.doesNotMatch(page, /<model>|<script|<link|src=|https?:\/\/(?!www\.w3\.org)/);
@@ -83,17 +105,45 @@ test('a run that prunes nothing, of one epoch, has no charts of sparsity and no 
     sparsity: { before: 0, after: 0 },
   };
   const page = renderReport(dense, metrics.slice(3), {});
-  assert.equal(page.match(/<svg[^>]*class="plot-\w+"/g)?.length, 2);
+  assert.deepEqual(titles(page), ['Loss', 'Accuracy', 'Weights that are not zero']);
   assert.doesNotMatch(page, /<h2>Sparsity|NaN|undefined/);
   assert.equal(warn.mock.callCount(), 0);
 });
 
-test('curves and bars have a mark for every number', () => {
+test('learnt masks show their probabilities and thresholds over time', () => {
+  const learnt = [12, 24, 36].map(
+    (iteration, i): MetricsLine => ({
+      ...{ kind: 'masks', iteration, sparsity: 0.3 * i, final: i === 2, expected: 10 },
+      probabilities: Array.from({ length: 20 }, (_, bin) => (bin === 19 - i ? 90 : 1)),
+      thresholds: [-5 - i, -6],
+    }),
+  );
+  const page = renderReport(summary, [...metrics, ...learnt], {});
+  assert.ok(titles(page).includes('Probabilities of being kept'));
+  assert.ok(titles(page).includes('Thresholds per layer'));
+  assert.ok(page.includes('iteration 36: 82.57 % (90)'));
+  assert.doesNotMatch(page, /NaN|undefined/);
+});
+
+test('a mark for every number', () => {
   const points = [1, 2, 3].flatMap((x) => ['a', 'b'].map((series) => ({ x, y: x, series })));
   const curves = drawCurves({ points, x: 'epoch', y: 'loss' });
   assert.equal(curves.match(/<circle/g)?.length, 6);
-  const bars = drawBars([{ name: 'w', value: 0.25, group: 'g' }], ['g', 'h'], 'density');
+  const ordered = drawOrdered({ points, x: 'iteration', y: 'threshold' });
+  assert.equal(ordered.match(/<circle/g)?.length, 6);
+  const bars = drawBars([{ name: 'w', value: 0.25, group: 'g' }], 'density');
   assert.match(bars, /25\.0 %/);
+  const distribution = { name: 'a', low: -1, high: 1, counts: [1, 2, 1] };
+  const shares = drawDistributions([distribution, { ...distribution, name: 'b' }], 'weight');
+  assert.equal(shares.match(/<rect [^>]*x="/g)?.length, 6);
+  const pairs = drawPairs([{ name: 'w', before: 4, after: 3 }], 'channels', String);
+  assert.match(pairs, />3 of 4</);
+});
+
+test('losses that differ by orders of magnitude stand on a logarithmic scale with whole powers of ten', () => {
+  const points = [0.2, 700].map((y, x) => ({ x, y, series: 'test' }));
+  const ticks = drawCurves({ points, x: 'epoch', y: 'loss' });
+  for (const label of ['>0.1<', '>1000<']) assert.ok(ticks.includes(label), label);
 });
 
 test('numbers as people read them', () => {

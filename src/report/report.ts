@@ -3,7 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
 import { byReason, type MetricsLine, type RunFolder, type Summary } from '../runs/index.js';
-import { drawBars, drawCurves, type Point } from './charts.js';
+import {
+  type Distribution,
+  drawBars,
+  drawCurves,
+  drawDistributions,
+  drawOrdered,
+  drawOverTime,
+  ORDER,
+  type Point,
+} from './charts.js';
 import { rows } from './figures.js';
 import { chart, html, page } from './page.js';
 import { count, duration, percent } from './words.js';
@@ -39,10 +48,7 @@ export function renderReport(summary: Summary, metrics: readonly MetricsLine[], 
 <p class="lead">${lead(summary)}</p>
 <section><h2>Before and after</h2>${figures(summary)}${notes(summary)}</section>
 <section class="charts">
-${chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' }))}
-${chart('Accuracy', drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }))}
-${masks.length > 1 ? chart('Sparsity', drawCurves(sparsityCurves(masks))) : ''}
-${summary.sparsity.after > 0 ? chart('Density per layer', drawBars(densityBars(summary), ['prunable', 'spared'], 'weights kept, %')) : ''}
+${charts(summary, epochs, masks).join('\n')}
 </section>
 <section><h2>What counts</h2>${layerTable(summary)}</section>
 <section><h2>What is not pruned, and why</h2>${unprunedTable(summary)}</section>
@@ -55,6 +61,63 @@ const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/
 function lead({ accuracy, sparsity, epochs, seed, seconds, engine }: Summary): string {
   const pruned = sparsity.after > 0 ? ` with ${percent(sparsity.after)} of its prunable weights at zero` : '';
   return `${percent(accuracy.after)} of the test images right after ${epochs} epochs${pruned}; seed ${seed}, ${duration(seconds)} on ${html(engine)}.`;
+}
+
+function charts(summary: Summary, epochs: readonly Epoch[], masks: readonly Masks[]): string[] {
+  const pruned = summary.sparsity.after > 0;
+  return [
+    chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' })),
+    chart(
+      'Accuracy',
+      drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }),
+    ),
+    masks.length > 1 ? chart('Sparsity, asked for and achieved', drawCurves(sparsityCurves(masks))) : '',
+    ...learntCharts(summary, masks),
+    chart(
+      'Weights that are not zero',
+      drawDistributions(weightDistributions(summary), 'weight'),
+      'Of the prunable weights; the outermost bars hold what lies beyond.',
+    ),
+    pruned ? chart('Density per layer', drawBars(densityBars(summary), 'weights kept, %')) : '',
+  ].filter(Boolean);
+}
+
+/** What learnt masks tell of themselves. */
+function learntCharts({ prunable }: Summary, masks: readonly Masks[]): string[] {
+  const moments = masks.flatMap(({ iteration, probabilities }) =>
+    probabilities ? [{ x: iteration, counts: probabilities }] : [],
+  );
+  const thresholds = masks.flatMap(({ iteration, thresholds: learnt = [] }) =>
+    learnt.map((s, l) => ({
+      x: iteration,
+      y: 1 / (1 + Math.exp(-s)),
+      series: prunable.layers[l]?.name ?? String(l),
+    })),
+  );
+  return [
+    moments.length > 1
+      ? chart(
+          'Probabilities of being kept',
+          drawOverTime(moments, { x: 'iteration', y: 'probability' }),
+          'The fuller the colour, the more weights have that probability.',
+        )
+      : '',
+    thresholds.length
+      ? chart(
+          'Thresholds per layer',
+          drawOrdered({ points: thresholds, x: 'iteration', y: 'magnitude below which weights are 0' }),
+          ORDER,
+        )
+      : '',
+  ];
+}
+
+function weightDistributions({ weights }: Summary): Distribution[] {
+  return (['before', 'after'] as const).map((when) => {
+    const { limit, counts } = weights[when];
+    const all = counts.reduce((sum, n) => sum + n, 0);
+    return { name: `${when} (${count(all)})`, low: -limit, high: limit, counts };
+  });
 }
 
 function epochPoints(epochs: readonly Epoch[], what: 'loss' | 'accuracy'): Point[] {
@@ -92,11 +155,17 @@ function figures(summary: Summary): string {
   return `<table><thead><tr><th></th><th>before</th><th>after</th><th>target</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
 }
 
-function notes({ export: { flushed, check }, sparsity, best }: Summary): string {
+function notes({ export: { flushed, check }, prunable, deadUnits, sparsity, best }: Summary): string {
   const lines = [
     check.by
       ? `Checked: ${html(check.by)} loads model.onnx and agrees with the engine on ${check.samples} images to ${check.error.toExponential(1)} of the largest answer.`
       : 'Not checked in onnxruntime, which is not installed here.',
+    prunable.emptied.length
+      ? `Emptied layers, none of whose weights is left: ${prunable.emptied.map(html).join(', ')}.`
+      : '',
+    deadUnits.after
+      ? `${count(deadUnits.after)} of ${count(deadUnits.of)} units are dead: the input does not reach them, or they reach no output. They could be cut out whole.`
+      : '',
     flushed ? `${count(flushed)} sub-normal weights were made 0.` : '',
     sparsity.after > 0
       ? 'Zeros make the gzipped file smaller, and a runtime that skips them faster; a dense runtime takes as long as before.'
@@ -111,13 +180,13 @@ function notes({ export: { flushed, check }, sparsity, best }: Summary): string 
     .join('');
 }
 
-function layerTable({ prunable }: Summary): string {
+function layerTable({ prunable, sparsityWithBiases }: Summary): string {
   const body = prunable.layers.map(
-    ({ name, op, shape, size, kept, density, spared }) =>
-      `<tr><th>${html(name)}</th><td>${html(op)}</td><td>${shape.join('×')}</td><td>${count(size)}</td><td>${count(kept)}</td><td>${percent(density)}</td><td class="text">${html(spared ?? '')}</td></tr>`,
+    ({ name, op, shape, size, kept, density, units, dead, spared }) =>
+      `<tr><th>${html(name)}</th><td>${html(op)}</td><td>${shape.join('×')}</td><td>${count(size)}</td><td>${count(kept)}</td><td>${percent(density)}</td><td>${dead ? `${count(dead)} of ${count(units ?? 0)}` : ''}</td><td class="text">${html(spared ?? '')}</td></tr>`,
   );
-  return `<p>Sparsity is counted over these ${count(prunable.count)} weights.</p>
-<table><thead><tr><th>weight</th><th>operator</th><th>shape</th><th>elements</th><th>kept</th><th>density</th><th class="text">spared because</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+  return `<p>Sparsity is counted over these ${count(prunable.count)} weights. With the biases beside them in the denominator, which are never pruned, it is ${percent(sparsityWithBiases.after)}.</p>
+<table><thead><tr><th>weight</th><th>operator</th><th>shape</th><th>elements</th><th>kept</th><th>density</th><th>dead units</th><th class="text">spared because</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
 }
 
 function unprunedTable({ unpruned }: Summary): string {

@@ -6,8 +6,9 @@ main { max-width: 1320px; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 .lead { color: var(--soft); margin: .25rem 0 0; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); gap: 0 2rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 0 2rem; }
 figure { margin: 0; min-width: 0; }
+figcaption { color: var(--soft); font-size: .85rem; max-width: 38rem; }
 svg { max-width: 100%; height: auto; }
 section { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }

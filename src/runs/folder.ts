@@ -20,6 +20,8 @@ export interface RunFolder {
   readonly start: string;
   readonly checkpoint: string;
   readonly model: string;
+  /** What Netron shows beside the model. */
+  readonly netron: string;
   readonly summary: string;
   readonly report: string;
 }
@@ -34,6 +36,7 @@ export function runFolder(path: string): RunFolder {
     start: at('checkpoint', 'start.onnx'),
     checkpoint: at('checkpoint', 'state.bin'),
     model: at('model.onnx'),
+    netron: at('model.netron.json'),
     summary: at('summary.json'),
     report: at('report.html'),
   };

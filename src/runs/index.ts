@@ -6,6 +6,7 @@ export * from './export.js';
 export * from './folder.js';
 export * from './inspect.js';
 export * from './measure.js';
+export * from './netron.js';
 export * from './recipe.js';
 export * from './run.js';
 export * from './settings.js';

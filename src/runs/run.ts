@@ -40,6 +40,7 @@ import {
 } from './folder.js';
 import { histograms } from './histogram.js';
 import { measure } from './measure.js';
+import { netronAttachment } from './netron.js';
 import { type Pruning, pruningOf } from './pruning.js';
 import { isPath, type PruneRecipe, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
 import type { MetricsLine, Summary } from './summary.js';
@@ -146,11 +147,18 @@ async function perform(work: Work): Promise<RunResult> {
     options.onNote?.('Exporting and checking the model …');
     const exported = await exportModel(folder.model, graph, { machine, ...task });
     const summary = await sumUp({ ...work, result, before, plan, exported });
+    if (recipe.command === 'prune') await writeAttachment(folder, summary);
     await writeJson(folder.summary, summary);
     return { folder, summary };
   } finally {
     network.close();
   }
+}
+
+/** Densities for Netron, beside the model. */
+async function writeAttachment({ model, netron }: RunFolder, { prunable }: Summary): Promise<void> {
+  const density = Object.fromEntries(prunable.layers.map((layer) => [layer.name, layer.density]));
+  await writeJson(netron, netronAttachment(await readModel(model), { density }));
 }
 
 /** A weight that was pruned and is not zero would be a defect of ours. */
