@@ -1,0 +1,193 @@
+/**
+ * BatchNormalization put back into models whose own was folded away when they were exported, without changing what they
+ * compute. From what a layer's output is on calibration images, mean μ and variance v of each channel, comes
+ *
+ *     γ = √(v + ε),  β = μ,  running mean μ,  running variance v:      γ·(x − μ)/√(v + ε) + β = x
+ *
+ * after which γ says how much a channel varies, and may be driven to zero like any other scale. A channel that is constant
+ * (v = 0, a dead one) has γ = √ε, the least there is; and its slope in training stays near 1, since both roots hold ε.
+ */
+import { fail } from '../base/errors.js';
+import { permutation, random } from '../base/random.js';
+import type { Augmentation } from '../data/augment.js';
+import { batches } from '../data/batches.js';
+import { subset } from '../data/dataset.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import { float } from '../onnx/attributes.js';
+import type { Graph, Node } from '../onnx/model.js';
+import { floatTensor, sizeOf } from '../onnx/tensor.js';
+import type { TrainData } from '../train/index.js';
+import { type Layer, layersOf, namer, readersOf } from './layers.js';
+import type { ChannelOptions } from './types.js';
+
+/** Of every channel of a value, over images and pixels. */
+export interface Statistics {
+  mean: Float32Array;
+  variance: Float32Array;
+}
+
+export interface MeasureOptions extends ChannelOptions {
+  machine: Machine;
+  /** Images to look at; default 512, at most all there are. */
+  samples?: number;
+  /** Images in a run; default 32. */
+  batch?: number;
+  /** Which images; default 0. */
+  seed?: number;
+  /** What is done to them; default as in evaluation, nothing random. */
+  augment?: Augmentation;
+  signal?: AbortSignal;
+}
+
+/** Images with what normalises them. */
+export type Calibration = Pick<TrainData, 'train' | 'augment' | 'mean' | 'std' | 'scale'>;
+
+/**
+ * Layers that a BatchNormalization can be put behind: those that have none and behind which is another layer. What only
+ * leads to the outputs keeps its channels anyway.
+ */
+export function unnormalized(graph: Graph, options: ChannelOptions = {}): Layer[] {
+  const readers = readersOf(graph);
+  const layers = layersOf(graph, options);
+  const leading = leadToLayers(graph, new Set(layers.map(({ node }) => node)));
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  return layers.filter(({ output }) => {
+    const next = readers.get(output) ?? [];
+    return (
+      leading.has(output) && !outputs.has(output) && next.every((node) => !/Normalization$/.test(node.op))
+    );
+  });
+}
+
+/** Values that some of `layers` depends on. */
+function leadToLayers({ nodes }: Graph, layers: ReadonlySet<Node>): Set<string> {
+  const leading = new Set<string>();
+  for (const node of [...nodes].reverse())
+    if (layers.has(node) || node.outputs.some((name) => leading.has(name)))
+      for (const name of node.inputs) leading.add(name);
+  return leading;
+}
+
+/**
+ * Mean and variance of the outputs of all layers without a BatchNormalization, by value name, on images of the training split.
+ * @throws UserError when the model has several inputs, or the images do not fit; the signal's reason when it stops.
+ */
+export async function measureStatistics(
+  graph: Graph,
+  { train, augment, ...normalize }: Calibration,
+  { machine, samples = 512, batch = 32, seed = 0, signal, ...options }: MeasureOptions,
+): Promise<Map<string, Statistics>> {
+  const layers = unnormalized(graph, options);
+  if (layers.length === 0) return new Map();
+  if (graph.inputs.length !== 1)
+    fail(`The model has ${graph.inputs.length} inputs, but its layers are measured on images alone.`);
+  const [{ name: input }] = graph.inputs;
+  const watched = watch(graph, layers);
+  const network = loadNetwork(watched.graph, { machine, inputShapes: options.inputShapes });
+  try {
+    const order = permutation(random(seed, 'calibrate'), train.length).slice(0, samples);
+    if (order.length === 0) fail('There are no images to measure the model on; give it some.');
+    const outputs = watched.probes.flatMap(({ mean, variance }) => (variance ? [mean, variance] : [mean]));
+    const size = sizeOf(network.inputs.get(input)!);
+    if (size !== sizeOf(train.shape))
+      fail(
+        `The model wants images of [${network.inputs.get(input)!.join(', ')}] but the data have [${train.shape.join(', ')}]; give the data another size.`,
+      );
+    const program = network.inference({
+      batch: Math.min(batch, order.length),
+      outputs: [...new Set(outputs)],
+    });
+    const sums = layers.map(({ channels }) => [new Float64Array(channels), new Float64Array(channels)]);
+    const how = { batch, normalize, augment: options.augment ?? augment?.test };
+    for await (const { images, count } of batches(subset(train, order), how)) {
+      signal?.throwIfAborted();
+      const found = await program.run({ [input]: images }, count);
+      for (const [l, { mean, variance }] of watched.probes.entries())
+        tally(sums[l], found[mean], variance === undefined ? undefined : found[variance]);
+    }
+    return new Map(layers.map(({ output }, l) => [output, statisticsOf(sums[l], order.length)]));
+  } finally {
+    network.close();
+  }
+}
+
+/** Names of a value's mean and variance in one image; without space there is nothing to vary over. */
+interface Probe {
+  mean: string;
+  variance?: string;
+}
+
+/** The graph with nodes that compute those, so that the engine sums over pixels. */
+function watch(graph: Graph, layers: readonly Layer[]): { graph: Graph; probes: Probe[] } {
+  const unique = namer(graph);
+  const nodes: Node[] = [];
+  const node = (op: string, inputs: string[]): string => {
+    const name = unique(`espalier/watch/${inputs[0]}`);
+    nodes.push({ name, op, domain: '', inputs, outputs: [name], attributes: {} });
+    return name;
+  };
+  const probes = layers.map(({ output, spatial }): Probe => {
+    if (spatial === 0) return { mean: output };
+    const mean = node('GlobalAveragePool', [output]);
+    const centred = node('Sub', [output, mean]);
+    return { mean, variance: node('GlobalAveragePool', [node('Mul', [centred, centred])]) };
+  });
+  return { graph: { ...graph, nodes: [...graph.nodes, ...nodes] }, probes };
+}
+
+/** Adds Σ mean and Σ (variance + mean²) over the images. */
+function tally([sum, squares]: Float64Array[], means: Float32Array, variances?: Float32Array): void {
+  for (const [i, mean] of means.entries()) {
+    sum[i % sum.length] += mean;
+    squares[i % sum.length] += (variances?.[i] ?? 0) + mean * mean;
+  }
+}
+
+const statisticsOf = ([sum, squares]: Float64Array[], count: number): Statistics => ({
+  mean: Float32Array.from(sum, (s) => s / count),
+  variance: Float32Array.from(squares, (s, c) => Math.max(0, s / count - (sum[c] / count) ** 2)),
+});
+
+/**
+ * A BatchNormalization behind every layer there are statistics of, by the value it makes; the model computes what it did.
+ * @throws UserError when statistics are not those of a layer, or of another number of channels.
+ */
+export function unfoldBatchNorm(
+  graph: Graph,
+  statistics: ReadonlyMap<string, Statistics>,
+  { epsilon = 1e-5, ...options }: ChannelOptions & { epsilon?: number } = {},
+): Graph {
+  const layers = new Map(layersOf(graph, options).map((layer) => [layer.output, layer]));
+  const initializers = new Map(graph.initializers);
+  const unique = namer(graph);
+  const changed = new Map<Node, Node[]>();
+  for (const [value, { mean, variance }] of statistics) {
+    const layer = layers.get(value);
+    if (layer?.channels !== mean.length)
+      fail(`There is no layer ${value} with ${mean.length} channels; measure the model that is unfolded.`);
+    const stem = unique(`${layer.node.name}.norm`);
+    const parameter = (kind: string, values: Float32Array) => {
+      const name = unique(`${stem}.${kind}`);
+      initializers.set(name, floatTensor([values.length], values));
+      return name;
+    };
+    const raw = unique(`${value}.raw`);
+    const last = layer.bias ?? layer.node;
+    const norm: Node = {
+      ...{ name: stem, op: 'BatchNormalization', domain: '', outputs: [value] },
+      inputs: [
+        raw,
+        parameter(
+          'weight',
+          variance.map((v) => Math.sqrt(v + epsilon)),
+        ),
+        parameter('bias', mean),
+        parameter('running_mean', mean.slice()),
+        parameter('running_var', variance),
+      ],
+      attributes: { epsilon: float(epsilon) },
+    };
+    changed.set(last, [{ ...last, outputs: [raw] }, norm]);
+  }
+  return { ...graph, nodes: graph.nodes.flatMap((node) => changed.get(node) ?? [node]), initializers };
+}
