@@ -9,6 +9,7 @@ import type { Tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { compile, type Program } from './compile.js';
+import { openDirections } from './directions.js';
 import { writeInput } from './input.js';
 import { LANES, type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
@@ -57,12 +58,21 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     o,
   );
   const names = trained.map((p) => p.name);
-  const destined = destinations(tape, differentiate(tape, new Map([[logits, seed]]), names), update);
+  const gradients = differentiate(tape, new Map([[logits, seed]]), names);
+  const directions = o.curvature ? openDirections(machine, tape, trained) : undefined;
+  const destined = destinations(tape, directions?.changes(gradients, labels) ?? gradients, update);
   const memory =
     o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
   const outputs = correct === undefined ? [loss] : [loss, correct];
-  const options = { machine, tape, outputs, inputs: [image, labels], places, destined, backwardFrom, memory };
-  const program = largest(o.batch, (batch) => compile({ ...options, batch }), memory, update.close);
+  const options = {
+    ...{ machine, tape, outputs, inputs: [image, labels], destined, backwardFrom, memory },
+    places: new Map([...places, ...(directions?.places ?? [])]),
+  };
+  const free = () => {
+    update.close();
+    directions?.close();
+  };
+  const program = largest(o.batch, (batch) => compile({ ...options, batch }), memory, free);
   const part = program.batch;
   const samples = o.samples ?? 1;
   const sums = part < o.batch || samples > 1 ? update.sums() : undefined;
@@ -90,6 +100,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     microBatch: part,
     peakBytes: program.peakBytes,
     slots: update.slots,
+    directions: directions?.views,
     async gradients(images, answers, count, step) {
       const total = { loss: 0, correct: 0 };
       let passes = 0;
@@ -110,7 +121,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     close() {
       program.close();
       sums?.close();
-      update.close();
+      free();
     },
   };
 }

@@ -74,6 +74,11 @@ export interface TrainingOptions {
   teacher?: Teacher;
   /** Gradients are the mean over so many passes with fresh random numbers (ProbMask). Default 1. */
   samples?: number;
+  /**
+   * Instead of its gradient g by the trained parameters, how g changes along {@link Training.directions}: Hv, H the Hessian.
+   * Where the batch is split, the sum of what the parts give, each with its own mean loss.
+   */
+  curvature?: boolean;
   /** Parameters that are trained; default all learnt ones. */
   trained?: (parameter: Parameter) => boolean;
   /** Most bytes of activations; default what the machine has. */
@@ -119,6 +124,8 @@ export interface Training {
   readonly peakBytes: number;
   /** Live views of each trained parameter's gradient, optimiser state (momentum; or first and second moment) and mask (1 kept, 0 pruned). */
   readonly slots: ReadonlyMap<string, { gradient: Float32Array; state: Float32Array[]; mask: Float32Array }>;
+  /** Live views of the direction v of each trained parameter, zero at first; with `curvature`. */
+  readonly directions?: ReadonlyMap<string, Float32Array>;
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
    * `step` numbers the draw of random numbers. Images are dense [count, …sample], labels class indices.

@@ -154,7 +154,7 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
 };
 
 /** An element-wise node over just the operands its expression reads; undefined when the expression is 0. */
-function elementwise(t: Build, expression: Expression, names: readonly string[]): string | undefined {
+export function elementwise(t: Build, expression: Expression, names: readonly string[]): string | undefined {
   if (expression === 0) return undefined;
   if (typeof expression === 'object' && 'input' in expression) return names[expression.input];
   const used = [...operandsOf(expression)].sort((a, b) => a - b);

@@ -94,7 +94,7 @@ test('gradient norm: Hg of the loss at the temperature, as float64 has it', asyn
   const [above, below] = [at(step), at(-step)];
   const wanted = [...above].map(([name, a]) => a.map((x, i) => (x - below.get(name)![i]) / (2 * step)));
   const ours = await ask('gradient-norm', opened);
-  assert.ok(distance(ours, wanted) < 0.01, `${distance(ours, wanted)}`);
+  assert.ok(distance(ours, wanted) < 1e-5, `${distance(ours, wanted)}`);
 });
 
 test('synaptic flow: as float64 has it, at any scale, and conserved from layer to layer', async () => {

@@ -17,8 +17,11 @@ export interface OpenObjective {
 }
 
 export interface Probe {
-  /** The gradient of the graph's loss by each layer's weights, were they these. */
-  gradients(weights: readonly Float32Array[]): Promise<Float32Array[]>;
+  /**
+   * The gradient of the graph's loss by each layer's weights, were they these; of a probe for curvature, how it changes
+   * along directions.
+   */
+  gradients(weights: readonly Float32Array[], directions?: readonly Float32Array[]): Promise<Float32Array[]>;
   close(): void;
 }
 
@@ -28,19 +31,20 @@ export function openProbe(
   layers: readonly Prunable[],
   { network: { machine, inputs }, seed }: Surroundings,
   { images, labels, count }: Pick<Batch, 'images' | 'labels' | 'count'>,
-  loss: TrainingOptions['loss'] = 'cross-entropy',
+  options: Pick<TrainingOptions, 'loss' | 'curvature'> = {},
 ): Probe {
   const inputShapes = Object.fromEntries([...inputs].map(([name, shape]) => [name, [1, ...shape]]));
   const names = new Set(layers.map(({ name }) => name));
   const network = loadNetwork(graph, { machine, inputShapes });
   const training = network.training({
-    ...{ batch: count, optimizer: 'sgd', loss, seed },
+    ...{ batch: count, optimizer: 'sgd', seed, ...options },
     trained: ({ name }) => names.has(name),
   });
   return {
-    async gradients(weights) {
+    async gradients(weights, directions) {
       layers.forEach(({ name }, l) => {
         network.parameters.get(name)!.weight.set(weights[l]);
+        if (directions) training.directions!.get(name)!.set(directions[l]);
       });
       await training.gradients(images, labels, count, 0);
       return layers.map(({ name }) => training.slots.get(name)!.gradient.slice());
