@@ -75,6 +75,8 @@ export {
   inspectModel,
   type Measure,
   measure,
+  type NetronAttachment,
+  netronAttachment,
   type Recipe,
   type RunFolder,
   type RunOptions,

@@ -52,13 +52,18 @@ function scaleFor(values: readonly number[]): Plot.ScaleOptions {
 export function drawCurves({ points, x, y, percent, steps = [] }: Curves): string {
   const names = [...new Set(points.map(({ series }) => series))];
   const part = (wanted: boolean) => points.filter(({ series }) => steps.includes(series) === wanted);
-  const one = new Set(points.map((point) => point.x)).size === 1;
+  const places = [...new Set(points.map((point) => point.x))];
   const line = { x: 'x', y: 'y', z: 'series', stroke: 'series', strokeWidth: 1.8 } as const;
   return draw({
     height: 250,
     marginLeft: 52,
     marginRight: 20,
-    x: { label: x, tickFormat: 'd', interval: one ? 1 : undefined },
+    x: {
+      label: x,
+      tickFormat: 'd',
+      ...(places.length <= 12 ? { ticks: places } : {}),
+      ...(places.length === 1 ? { interval: 1 } : {}),
+    },
     y: { label: y, percent, ...scaleFor(points.map((point) => point.y)) },
     color: { domain: names, range: COLOURS, legend: names.length > 1 },
     marks: [
@@ -92,7 +97,7 @@ export function drawBars(bars: Bar[], label: string): string {
       Plot.text(bars, {
         x: 'value',
         y: 'name',
-        text: ({ value }: Bar) => `${(100 * value).toFixed(1)} %`,
+        text: ({ value }: Bar) => inPercent(value, value < 0.01 ? 2 : 1),
         textAnchor: 'start',
         dx: 4,
       }),

@@ -10,6 +10,7 @@ export function rows(summary: Summary): { what: string; before: string; after: s
     after: say(after),
     target: target === undefined ? '' : say(target),
   });
+  const emptied = summary.prunable.emptied.length;
   return [
     row('accuracy (test)', summary.accuracy, percent),
     row('loss (test)', summary.loss, (x) => x.toFixed(4)),
@@ -17,6 +18,7 @@ export function rows(summary: Summary): { what: string; before: string; after: s
     row('sparsity, biases counted', summary.sparsityWithBiases, percent),
     row('sparsity, dead units left out', summary.effectiveSparsity, percent),
     row(`dead units of ${count(summary.deadUnits.of)}`, summary.deadUnits, count),
+    ...(emptied ? [row('layers emptied', { after: emptied }, count)] : []),
     row('parameters', summary.params, count),
     row('parameters, not zero', summary.nonzero, count),
     row('MACs', summary.macs, large),

@@ -89,7 +89,14 @@ test('a report is one page with figures, reasons and five charts, and loads noth
   ]);
   for (const text of [
     ...['87.50 %', 'first convolution', 'bias: one number per output', '3 sub-normal weights', '82.50 %'],
-    ...['is left: third.', '9 of 20 units are dead', '<td>9 of 10</td>', 'before (110)', 'after (11)'],
+    ...[
+      'is left: third.',
+      '<th>layers emptied</th><td>–</td><td>1</td>',
+      '9 of 20 units are dead',
+      '<td>9 of 10</td>',
+      'before (110)',
+      'after (11)',
+    ],
   ])
     assert.ok(page.includes(text), text);
   assert.ok(page.includes('b/&lt;model&gt;.onnx pruned by fggp on digits'));
@@ -138,6 +145,12 @@ test('a mark for every number', () => {
   assert.equal(shares.match(/<rect [^>]*x="/g)?.length, 6);
   const pairs = drawPairs([{ name: 'w', before: 4, after: 3 }], 'channels', String);
   assert.match(pairs, />3 of 4</);
+});
+
+test('a short run has a tick for each of its epochs and none between', () => {
+  const points = [1, 2, 3, 4].map((x) => ({ x, y: x, series: 'a' }));
+  const labels = drawCurves({ points, x: 'epoch', y: 'loss' }).match(/x-axis tick label.*?<\/g>/s)?.[0];
+  assert.deepEqual(labels?.match(/>\d+</g), ['>1<', '>2<', '>3<', '>4<']);
 });
 
 test('losses that differ by orders of magnitude stand on a logarithmic scale with whole powers of ten', () => {

@@ -164,7 +164,7 @@ function notes({ export: { flushed, check }, prunable, deadUnits, sparsity, best
       ? `Emptied layers, none of whose weights is left: ${prunable.emptied.map(html).join(', ')}.`
       : '',
     deadUnits.after
-      ? `${count(deadUnits.after)} of ${count(deadUnits.of)} units are dead: the input does not reach them, or they reach no output. They could be cut out whole.`
+      ? `${count(deadUnits.after)} of ${count(deadUnits.of)} units are dead: the input does not reach them, or they reach no output.`
       : '',
     flushed ? `${count(flushed)} sub-normal weights were made 0.` : '',
     sparsity.after > 0

@@ -71,7 +71,7 @@ function totals(model: Inspection): string {
       ],
       [
         'dead units',
-        `${count(model.deadUnits)} of ${count(model.units)}; without them ${percent(model.effectiveSparsity)} of the weights are zero`,
+        `${count(model.deadUnits)} of ${count(model.units)}${model.deadUnits ? `; their weights counted, ${percent(model.effectiveSparsity)} are zero` : ''}`,
       ],
       ['bytes', `${bytes(model.bytes.raw)}, gzip ${bytes(model.bytes.gzip)}`],
     ],
