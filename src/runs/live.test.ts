@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { random, uniform } from '../base/random.js';
+import { findChannels, maskChannels } from '../channels/index.js';
 import { sampleShape } from '../graph/expand.js';
 import { inferTypes } from '../graph/facts/infer.js';
 import { builder, buildNetwork, type NetworkOptions } from '../nn/index.js';
@@ -83,6 +84,36 @@ test('a BatchNorm scale of 0 cuts its channel off', () => {
   const scale = floats(graph.initializers.get('layer2.0.bn1.weight')!).map((x, c) => (c < 4 ? 0 : x));
   const initializers = new Map(graph.initializers).set('layer2.0.bn1.weight', floatTensor([32], scale));
   assert.deepEqual(deadOf({ ...graph, initializers }), { 'layer2.0.conv1.weight': 4 });
+});
+
+test('channels that are masked by their dependency groups are the dead ones', () => {
+  for (const name of ['resnet20', 'vgg16', 'mobilenetv2', 'resnet50']) {
+    const draw = random(1, name);
+    const graph = zoo(name, { width: 0.25 });
+    const channels = findChannels(graph);
+    const kept = channels.groups.map(
+      (group) =>
+        [
+          group.name,
+          Array.from({ length: group.size }, (_, unit) => unit === 0 || uniform(draw) < 0.6),
+        ] as const,
+    );
+    const expected = new Map<string, number[]>();
+    for (const [g, [, units]] of kept.entries())
+      for (const { tensor, role, positions } of channels.groups[g].members)
+        if (role === 'out')
+          expected.set(tensor, [
+            ...(expected.get(tensor) ?? []),
+            ...positions.filter((_, u) => !units[u]).flat(),
+          ]);
+    const masked = maskChannels(graph, channels, new Map(kept));
+    for (const [weight, { dead }] of liveLayers(masked, inferTypes(masked)))
+      assert.deepEqual(
+        dead,
+        (expected.get(weight) ?? []).sort((a, b) => a - b),
+        `${name} ${weight}`,
+      );
+  }
 });
 
 type Results = Map<string, Float32Array>;
