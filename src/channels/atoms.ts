@@ -48,7 +48,8 @@ export function atoms(): Atoms {
       return Int32Array.from({ length: count }, (_, i) => first + i);
     },
     tie(a, b) {
-      if (a !== b) a.forEach((atom, i) => join(atom, b[i]));
+      if (a === b) return;
+      for (let i = 0; i < a.length; i++) join(a[i], b[i]);
     },
     freeze(label, reason) {
       for (const atom of label) {

@@ -2,5 +2,6 @@
 export { emptied, floorsHold, floorsOf } from './floors.js';
 export { findChannels } from './groups.js';
 export { maskChannels } from './mask.js';
+export { shrink } from './shrink.js';
 export * from './types.js';
 export { withWeights } from './weights.js';

@@ -136,7 +136,8 @@ function used(core: string, setting: boolean, { graph, tape: t }: Walk): string 
   return constant ? t.constant(constant) : core;
 }
 
-function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
+/** Types of a node's outputs, with their contents where all inputs are constant. */
+export function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
   const constant = site.inputs.every((type) => !type || type.constant);
   if (!constant || !operator.evaluate) return operator.infer(site);
   return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));

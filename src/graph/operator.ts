@@ -23,7 +23,7 @@ export interface Resized {
   /** Attributes to set; undefined for one to drop. */
   attributes?: Record<string, Attribute | undefined>;
   /** New contents of settings, by input. Entries that grow with the batch are those of a batch of one. */
-  settings?: Record<number, readonly number[] | undefined>;
+  settings?: Record<number, { shape: readonly number[]; values: readonly number[] }>;
   /** Elements to choose from the node's result where its settings cannot say which stay. */
   picks?: readonly { axis: number; indices: readonly number[] }[];
 }
@@ -59,6 +59,9 @@ export interface Operator {
    */
   expand?(site: Site, inputs: readonly string[], build: Build): string[];
 }
+
+/** A list of integers or scales as the new contents of a setting. */
+export const listed = (values: readonly number[]) => ({ shape: [values.length], values });
 
 /** "Conv 'layer1/conv'" */
 export const describe = (node: Node): string =>

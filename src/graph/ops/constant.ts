@@ -7,7 +7,8 @@ import { constantInts, constantOf, describe, type Operator, required, type Site 
 import { checkConstant } from './define.js';
 
 /** An operator whose result is known as soon as the types of its inputs are. */
-const known = (compute: (site: Site) => Tensor): Operator => ({
+const known = (compute: (site: Site) => Tensor, settings?: readonly number[]): Operator => ({
+  settings,
   infer(site) {
     const constant = compute(site);
     return [{ dtype: constant.dtype, shape: constant.shape, constant }];
@@ -43,6 +44,7 @@ const filling = (site: Site): Tensor =>
 
 /** The contents are left to `evaluate`: networks without weights fill whole layers this way. */
 const constantOfShape: Operator = {
+  settings: [0],
   infer: (site) => [{ dtype: filling(site).dtype, shape: constantInts(site, 0, 'shape')! }],
   evaluate(site) {
     const { dtype, data: value } = filling(site);
@@ -73,5 +75,5 @@ export const constantOperators: Record<string, Operator> = {
   ConstantOfShape: constantOfShape,
   Shape: known(shapeOf),
   Size: known((site) => intTensor([], [sizeOf(required(site, 0).shape)])),
-  Range: known(steps),
+  Range: known(steps, [0, 1, 2]),
 };

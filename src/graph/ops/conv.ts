@@ -1,15 +1,19 @@
 /** Conv and ConvTranspose. */
 import { fail } from '../../base/errors.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Window } from '../core.js';
 import { call, input } from '../expression.js';
-import { describe, type Operator, required, type Site } from '../operator.js';
+import { describe, type Operator, type Resized, required, type Site } from '../operator.js';
 import { define } from './define.js';
 import { along, pointwise } from './emit.js';
 import { padsOf, shared, windowOf } from './geometry.js';
 
 const groupsOf = (site: Site): number => attr.int(site.node, 'group', 1);
+
+/** How many groups there are once channels are removed. */
+const regrouped = (site: Site, groups: number): Resized =>
+  groupsOf(site) === groups ? {} : { attributes: { group: int(groups) } };
 
 /** Shapes of image and weights. @throws UserError where they do not fit, or the weights come from data. */
 function operands(
@@ -29,6 +33,7 @@ function operands(
 const conv: Operator = define({
   learnt: [1, 2],
   prunable: [1],
+  resize: (site, [x, w]) => regrouped(site, x![1].length / w![1].length),
   macs: (site, [y]) => sizeOf(y.shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, inputs, b) {
     const groups = groupsOf(site);
@@ -78,6 +83,7 @@ function transposed(
 const convTranspose: Operator = define({
   learnt: [1, 2],
   prunable: [1],
+  resize: (site, [, w], [y]) => regrouped(site, y[1].length / w![1].length),
   macs: (site) => sizeOf(required(site, 0).shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, [x, w, bias], b) {
     const shapes = operands(site, (shape) => shape[0]);

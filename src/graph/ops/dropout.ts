@@ -18,6 +18,7 @@ const streamOf = (name: string): number => random(0, 'dropout', name).key[0] | 0
 
 export const dropoutOperators: Record<string, Operator> = {
   Dropout: define({
+    settings: [1, 2],
     dtypes: (site): DType[] => [required(site, 0).dtype, 'bool'],
     expand(site, [x], b) {
       const { shape, laned } = required(site, 0);

@@ -23,7 +23,7 @@ export const truncated = (a: Expression): Expression => mul(call('sign', a), cal
 /** A formula over all inputs of the node. */
 const formula = (
   f: (site: Site) => Expression,
-  facts: Pick<Operator, 'learnt' | 'learnable'> & { dtypes?: (site: Site) => DType[] } = {},
+  facts: Pick<Operator, 'learnt' | 'learnable' | 'settings'> & { dtypes?: (site: Site) => DType[] } = {},
 ): Operator =>
   define({
     ...facts,
@@ -132,7 +132,7 @@ export const elementwiseOperators: Record<string, Operator> = {
   Round: unary(() => call('round', x)),
   Sin: unary(() => call('sin', x)),
   Cos: unary(() => call('cos', x)),
-  Clip: formula(clip),
+  Clip: formula(clip, { settings: [1, 2] }),
 
   Add: affine(add(x, y)),
   Mul: affine(mul(x, y)),

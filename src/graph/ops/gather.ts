@@ -3,7 +3,16 @@ import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import { floats, ints, sizeOf } from '../../onnx/tensor.js';
 import { call, input } from '../expression.js';
-import { axisOf, constantOf, describe, type Operator, required } from '../operator.js';
+import {
+  axisOf,
+  constantOf,
+  describe,
+  type Kept,
+  type Operator,
+  type Resized,
+  required,
+  type Site,
+} from '../operator.js';
 import { define } from './define.js';
 import { add } from './elementwise.js';
 import { constant, pick, pointwise, range, reshape } from './emit.js';
@@ -13,8 +22,26 @@ const x = input(0);
 /** Negative indices count from the end. */
 const wrapped = (size: number) => call('choose', call('greater', 0, x), add(x, size), x);
 
+/** Indices where they are known; their axes stand in the result from `axis` on. */
+function remapped(site: Site, table: Kept, y: Kept): Resized {
+  const places = required(site, 1);
+  if (!places.constant) return {};
+  const { shape } = required(site, 0);
+  const axis = axisOf(site, attr.int(site.node, 'axis', 0), shape.length);
+  const list = ints(places.constant);
+  const kept = y.slice(axis, axis + places.shape.length);
+  let flat = [0];
+  for (const [i, positions] of kept.entries()) {
+    flat = flat.flatMap((at) => positions.map((p) => at * places.shape[i] + p));
+  }
+  const values = flat.map((at) => table[axis].indexOf((list[at] + shape[axis]) % shape[axis]));
+  return { settings: { 1: { shape: kept.map(({ length }) => length), values } } };
+}
+
 const gather: Operator = define({
   learnt: [0],
+  settings: [1],
+  resize: (site, [table], [y]) => remapped(site, table!, y),
   expand(site, [table, indices], b) {
     const { shape } = required(site, 0);
     const places = required(site, 1);
@@ -43,6 +70,7 @@ const gather: Operator = define({
 
 /** `on` where the axis' position equals the index, `off` elsewhere; `values` is [off, on]. */
 const oneHot: Operator = define({
+  settings: [1, 2],
   dtypes: (site) => [required(site, 2).dtype],
   expand(site, [indices], b) {
     const { shape } = required(site, 0);

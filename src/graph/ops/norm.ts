@@ -1,6 +1,6 @@
 /** Normalisations: BatchNorm in training and inference, and those that look at one sample only. */
 import { fail } from '../../base/errors.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
@@ -136,7 +136,14 @@ const meanVariance: Expand = (site, [value], b) => {
 export const normOperators: Record<string, Operator> = {
   BatchNormalization: batchNorm,
   InstanceNormalization: define({ learnt: [1, 2], expand: instanceNorm }),
-  GroupNormalization: define({ learnt: [1, 2], expand: groupNorm }),
+  GroupNormalization: define({
+    learnt: [1, 2],
+    expand: groupNorm,
+    resize({ node, inputs: [whole] }, _, [y]) {
+      const size = whole!.shape[1] / attr.int(node, 'num_groups');
+      return { attributes: { num_groups: int(y[1].length / size) } };
+    },
+  }),
   LayerNormalization: define({
     learnt: [1, 2],
     dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),

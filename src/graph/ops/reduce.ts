@@ -29,6 +29,7 @@ const without = (b: Build, value: string, axes: readonly number[]): string =>
 
 const reduction = (f: (b: Build, value: string, axes: number[], site: Site) => string): Operator =>
   define({
+    settings: [1],
     expand(site, [value], b) {
       const axes = axesOf(site);
       const result = f(b, value, axes, site);

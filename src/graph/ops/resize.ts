@@ -4,18 +4,21 @@
  * point that falls between two elements would be rounded to the other one.
  */
 import { fail } from '../../base/errors.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr, floatList } from '../../onnx/attributes.js';
 import { floats } from '../../onnx/tensor.js';
 import {
   axisOf,
   constantInts,
   constantOf,
   describe,
+  type Kept,
+  listed,
   type Operator,
+  type Resized,
   required,
   type Site,
 } from '../operator.js';
-import { define, type Expand } from './define.js';
+import { type Definition, define, type Expand } from './define.js';
 import { positions, type Row, range } from './emit.js';
 
 const f32 = Math.fround;
@@ -155,7 +158,8 @@ function ratio(site: Site, ratios: readonly number[]): number | undefined {
   return policy === 'not_smaller' ? Math.max(...ratios) : undefined;
 }
 
-const resize: Expand = (site, [x], b) => {
+/** Of every axis that changes, the weights of each output place. */
+function rowsOf(site: Site): (Row[] | undefined)[] {
   const { node, opset } = site;
   const late = node.op === 'Resize' && opset >= 11;
   const transform = late ? attr.string(node, 'coordinate_transformation_mode', 'half_pixel') : 'asymmetric';
@@ -173,19 +177,56 @@ const resize: Expand = (site, [x], b) => {
       `${describe(node)} smooths while it shrinks (antialias=1), which espalier does not do; export the model without antialias.`,
     );
   }
-  return [
-    axes.reduce((y, a, axis) => {
-      if (a.from === a.to && a.scale === 1 && !crops) return y;
-      const rows = range(a.to).map((q): Row => {
-        const at = point(q, a);
-        return crops && (at < 0 || at > a.from - 1) ? [] : around(at, a);
-      });
-      return positions(b, y, axis, rows);
-    }, x),
-  ];
+  return axes.map((a) => {
+    if (a.from === a.to && a.scale === 1 && !crops) return undefined;
+    return range(a.to).map((q): Row => {
+      const at = point(q, a);
+      return crops && (at < 0 || at > a.from - 1) ? [] : around(at, a);
+    });
+  });
+}
+
+const expand: Expand = (site, [x], b) => [
+  rowsOf(site).reduce((y, rows, axis) => (rows ? positions(b, y, axis, rows) : y), x),
+];
+
+/** Axes that lose positions keep their size, or, where they were resized by repetition, choose what to repeat. */
+function resized(site: Site, x: Kept, y: Kept): Resized {
+  const { node, opset } = site;
+  const { shape } = required(site, 0);
+  const late = node.op === 'Resize' && opset >= 11;
+  const named = late ? attr.ints(node, 'axes', undefined) : undefined;
+  const axes = named?.map((axis) => axisOf(site, axis, shape.length)) ?? range(shape.length);
+  const rows = rowsOf(site);
+  const less = (axis: number) => x[axis].length < shape[axis];
+  const picks = range(shape.length).flatMap((axis) => {
+    const table = rows[axis];
+    if (!less(axis) || !table) return [];
+    return [{ axis, indices: y[axis].map((q) => x[axis].indexOf(table[q][0][0])) }];
+  });
+  const at = late ? 2 : 1;
+  const given = site.inputs[at]?.constant;
+  const scales = attr.floats(node, 'scales', undefined) ?? (given ? [...floats(given)] : []);
+  const kept = axes.map((axis, i) => (less(axis) ? 1 : scales[i]));
+  const sizes = late ? constantInts(site, 3, 'sizes') : undefined;
+  if (sizes?.length) {
+    return {
+      picks,
+      settings: { 3: listed(axes.map((axis, i) => (less(axis) ? x[axis].length : sizes[i]))) },
+    };
+  }
+  return node.attributes.scales
+    ? { picks, attributes: { scales: floatList(kept) } }
+    : { picks, settings: { [at]: listed(kept) } };
+}
+
+const facts: Definition = {
+  expand,
+  settings: [1, 2, 3],
+  resize: (site, [x], [y]) => resized(site, x!, y),
 };
 
 export const resizeOperators: Record<string, Operator> = {
-  Resize: define({ expand: resize }),
-  Upsample: define({ expand: resize }),
+  Resize: define(facts),
+  Upsample: define(facts),
 };

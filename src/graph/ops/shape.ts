@@ -1,6 +1,6 @@
 /** Operators that move elements without computing: views, slices, joins, padding, repetition. */
 import { fail } from '../../base/errors.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr, intList } from '../../onnx/attributes.js';
 import type { DType } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
@@ -10,7 +10,10 @@ import {
   constantInts,
   constantOf,
   describe,
+  type Kept,
+  listed,
   type Operator,
+  type Resized,
   required,
   type Site,
 } from '../operator.js';
@@ -26,9 +29,22 @@ const listOf = (site: Site, name: string, index: number): number[] | undefined =
 
 const shapeOf = (site: Site): readonly number[] => required(site, 0).shape;
 
+/** The same list with other numbers. */
+const restated = (site: Site, name: string, index: number, values: readonly number[]): Resized =>
+  site.node.attributes[name]
+    ? { attributes: { [name]: intList([...values]) } }
+    : { settings: { [index]: listed(values) } };
+
 /** An operator that only gives its input another shape. */
-const view = (to: (site: Site, shape: readonly number[]) => number[]): Operator =>
-  define({ expand: (site, [x], b) => [reshape(b, x, to(site, shapeOf(site)))] });
+const view = (
+  to: (site: Site, shape: readonly number[]) => number[],
+  resize?: (site: Site, x: Kept, y: Kept) => Resized,
+): Operator =>
+  define({
+    settings: [1],
+    resize: resize && ((site, [x], [y]) => resize(site, x!, y)),
+    expand: (site, [x], b) => [reshape(b, x, to(site, shapeOf(site)))],
+  });
 
 /** 0 copies a dimension (unless allowzero), one −1 takes what is left. */
 function reshaped(site: Site, from: readonly number[]): number[] {
@@ -45,6 +61,15 @@ function reshaped(site: Site, from: readonly number[]): number[] {
   return shape;
 }
 
+/** Open entries stay open. */
+function reshapedLess(site: Site, x: Kept, y: Kept): Resized {
+  const copies = attr.int(site.node, 'allowzero', 0) === 0;
+  const shape = listOf(site, 'shape', 1)!.map((dim, i) =>
+    dim === -1 || (dim === 0 && copies && x[i]?.length === y[i].length) ? dim : y[i].length,
+  );
+  return restated(site, 'shape', 1, shape);
+}
+
 function flattened(site: Site, shape: readonly number[]): number[] {
   const axis = attr.int(site.node, 'axis', 1);
   const at = axis === shape.length ? axis : axisOf(site, axis, shape.length);
@@ -54,6 +79,13 @@ function flattened(site: Site, shape: readonly number[]): number[] {
 function squeezed(site: Site, shape: readonly number[]): number[] {
   const axes = listOf(site, 'axes', 1)?.map((axis) => axisOf(site, axis, shape.length));
   return shape.filter((dim, i) => (axes ? !axes.includes(i) : dim !== 1));
+}
+
+/** Axes of size 1 are named, so that those which come down to 1 are not dropped as well. */
+function squeezedLess(site: Site): Resized {
+  if (listOf(site, 'axes', 1)) return {};
+  const axes = shapeOf(site).flatMap((dim, i) => (dim === 1 ? [i] : []));
+  return site.opset < 13 ? { attributes: { axes: intList(axes) } } : { settings: { 1: listed(axes) } };
 }
 
 function unsqueezed(site: Site, shape: readonly number[]): number[] {
@@ -106,16 +138,33 @@ const split: Expand = (site, [x], b) => {
   });
 };
 
+function splitLess(site: Site, outputs: readonly Kept[]): Resized {
+  const axis = axisOf(site, attr.int(site.node, 'axis', 0), shapeOf(site).length);
+  const sizes = outputs.map((y) => y[axis].length);
+  if (listOf(site, 'split', 1)) return restated(site, 'split', 1, sizes);
+  if (site.opset < 13) return { attributes: { split: intList(sizes) } };
+  return { attributes: { num_outputs: undefined }, settings: { 1: listed(sizes) } };
+}
+
+interface Bounds {
+  from: number[];
+  sizes: number[];
+  steps: number[];
+  /** Axes in the order in which the node lists them. */
+  axes: number[];
+}
+
 /** Attributes up to opset 9, inputs from 10 on; bounds are clamped to the axis as in NumPy. */
-const slice: Expand = (site, [x], b) => {
+function boundsOf(site: Site): Bounds {
   const shape = shapeOf(site);
   const starts = listOf(site, 'starts', 1)!;
   const ends = listOf(site, 'ends', 2)!;
-  const axes = listOf(site, 'axes', 3) ?? range(starts.length);
+  const axes = (listOf(site, 'axes', 3) ?? range(starts.length)).map((axis) =>
+    axisOf(site, axis, shape.length),
+  );
   const by = constantInts(site, 4, 'steps') ?? starts.map(() => 1);
   const [from, sizes, steps] = [shape.map(() => 0), [...shape], shape.map(() => 1)];
-  axes.forEach((named, i) => {
-    const axis = axisOf(site, named, shape.length);
+  axes.forEach((axis, i) => {
     const [size, step] = [shape[axis], by[i]];
     if (step === 0) fail(`${describe(site.node)} slices in steps of 0; the model is damaged.`);
     const [least, most] = step > 0 ? [0, size] : [-1, size - 1];
@@ -124,8 +173,41 @@ const slice: Expand = (site, [x], b) => {
     steps[axis] = step;
     sizes[axis] = Math.max(0, Math.ceil((place(ends[i]) - from[axis]) / step));
   });
+  return { from, sizes, steps, axes };
+}
+
+const slice: Expand = (site, [x], b) => {
+  const { from, sizes, steps } = boundsOf(site);
   return [emit.slice(b, x, from, sizes, steps)];
 };
+
+/** Beyond the end of any axis, and still an int32. */
+const beyond = 2 ** 31 - 1;
+
+/** What was next to each other still is; what was taken in steps is chosen one by one. */
+function slicedLess(site: Site, x: Kept, y: Kept): Resized {
+  const { from, steps, axes } = boundsOf(site);
+  const shape = shapeOf(site);
+  const [starts, ends, by] = ['starts', 'ends', 'steps'].map(
+    (name, i) => listOf(site, name, [1, 2, 4][i]) ?? [],
+  );
+  const picks: { axis: number; indices: readonly number[] }[] = [];
+  axes.forEach((axis, i) => {
+    if (x[axis].length === shape[axis]) return;
+    const indices = y[axis].map((q) => x[axis].indexOf(from[axis] + q * steps[axis]));
+    const near = steps[axis] === 1;
+    if (!near) picks.push({ axis, indices });
+    starts[i] = near ? indices[0] : 0;
+    ends[i] = near ? indices[0] + indices.length : beyond;
+    if (by.length > 0) by[i] = 1;
+  });
+  const [a, b, c] = [restated(site, 'starts', 1, starts), restated(site, 'ends', 2, ends), listed(by)];
+  return {
+    picks,
+    attributes: { ...a.attributes, ...b.attributes },
+    settings: by.length > 0 ? { ...a.settings, ...b.settings, 4: c } : { ...a.settings, ...b.settings },
+  };
+}
 
 /** What a padding mode finds at place i beyond an axis of n elements. */
 const outside: Record<string, (i: number, n: number) => number> = {
@@ -174,6 +256,34 @@ const pad: Expand = (site, [x], b) => {
   return [padded(b, x, before, after, value)];
 };
 
+/** Padding of an axis is what stays of it; places that another mode than 'constant' copies are chosen. */
+function paddedLess(site: Site, x: Kept, y: Kept): Resized {
+  const shape = shapeOf(site);
+  const pads = [...listOf(site, 'pads', 1)!];
+  const axes =
+    constantInts(site, 3, 'axes')?.map((axis) => axisOf(site, axis, shape.length)) ?? range(shape.length);
+  const mode = attr.string(site.node, 'mode', 'constant');
+  const picks: { axis: number; indices: readonly number[] }[] = [];
+  for (const [i, axis] of axes.entries()) {
+    const [size, before, after] = [shape[axis], pads[i], pads[i + axes.length]];
+    const end = size + before + after;
+    const among = (list: readonly number[], from: number, to: number) =>
+      list.filter((p) => p >= from && p < to).length;
+    if (x[axis].length === size && y[axis].length === end) continue;
+    if (mode !== 'constant') {
+      picks.push({ axis, indices: y[axis].map((q) => x[axis].indexOf(outside[mode](q - before, size))) });
+    }
+    const keeps = mode === 'constant';
+    pads[i] = !keeps ? 0 : before > 0 ? among(y[axis], 0, before) : -among(x[axis], 0, -before);
+    pads[i + axes.length] = !keeps
+      ? 0
+      : after > 0
+        ? among(y[axis], end - after, end)
+        : -among(x[axis], size + after, size);
+  }
+  return { ...restated(site, 'pads', 1, pads), picks };
+}
+
 function padded(
   b: Build,
   x: string,
@@ -200,6 +310,12 @@ const expand: Expand = (site, [x], b) => {
     );
   return [emit.expand(b, x, result)];
 };
+
+function expandedLess(site: Site, y: Kept): Resized {
+  const asked = constantInts(site, 1, 'shape')!;
+  const lead = y.length - asked.length;
+  return { settings: { 1: listed(asked.map((dim, i) => (dim === 1 ? 1 : y[i + lead].length))) } };
+}
 
 /** [d…] → [1, d, …] → [r, d, …] → [r·d …] */
 const tile: Expand = (site, [x], b) => {
@@ -255,22 +371,35 @@ const triangle: Expand = (site, [x], b) => {
 
 const identity: Expand = (_, [x]) => [x];
 
+const tiledLess = (x: Kept, y: Kept): Resized => ({
+  settings: { 1: listed(x.map(({ length }, i) => y[i].length / length)) },
+});
+
 const likeInput = (site: Site): DType[] => site.node.outputs.map(() => required(site, 0).dtype);
 
 export const shapeOperators: Record<string, Operator> = {
-  Reshape: view(reshaped),
+  Reshape: view(reshaped, reshapedLess),
   Flatten: view(flattened),
-  Squeeze: view(squeezed),
+  Squeeze: view(squeezed, squeezedLess),
   Unsqueeze: view(unsqueezed),
   Identity: define({ expand: identity }),
   Transpose: define({ expand: transpose }),
   Concat: define({ expand: concat }),
-  Split: define({ expand: split, dtypes: likeInput }),
-  Slice: define({ expand: slice }),
-  Pad: define({ expand: pad }),
-  Expand: define({ expand }),
-  Tile: define({ expand: tile }),
+  Split: define({
+    expand: split,
+    dtypes: likeInput,
+    settings: [1],
+    resize: (site, _, outputs) => splitLess(site, outputs),
+  }),
+  Slice: define({
+    expand: slice,
+    settings: [1, 2, 3, 4],
+    resize: (site, [x], [y]) => slicedLess(site, x!, y),
+  }),
+  Pad: define({ expand: pad, settings: [1, 2, 3], resize: (site, [x], [y]) => paddedLess(site, x!, y) }),
+  Expand: define({ expand, settings: [1], resize: (site, _, [y]) => expandedLess(site, y) }),
+  Tile: define({ expand: tile, settings: [1], resize: (_, [x], [y]) => tiledLess(x!, y) }),
   DepthToSpace: define({ expand: depthToSpace }),
   SpaceToDepth: define({ expand: spaceToDepth }),
-  Trilu: define({ expand: triangle }),
+  Trilu: define({ expand: triangle, settings: [1] }),
 };

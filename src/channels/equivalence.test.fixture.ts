@@ -1,0 +1,151 @@
+/** For tests: a selection at random, and whether masking and shrinking compute the same. */
+import assert from 'node:assert/strict';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { integer, normal, permutation, random, uniform } from '../base/random.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import { sampleShape } from '../graph/expand.js';
+import type { Graph, Tensor } from '../onnx/model.js';
+import { serializeModel } from '../onnx/serialize.js';
+import { emptyData, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
+import { emptied, type Channels, maskChannels, type Selection, shrink } from './index.js';
+
+/** Keeps about `share` of every group, a multiple of `roundTo` where there are as many, and at least one unit. */
+export function halved(channels: Channels, seed: number, share = 0.5, roundTo = 1): Map<string, boolean[]> {
+  return new Map(
+    channels.groups.map(({ name, size }) => {
+      const wanted = Math.max(1, Math.round(size * share));
+      const count = size < roundTo ? size : Math.max(roundTo, Math.floor(wanted / roundTo) * roundTo);
+      const kept = new Array<boolean>(size).fill(false);
+      for (const i of permutation(random(seed, name), size).subarray(0, count)) kept[i] = true;
+      return [name, kept];
+    }),
+  );
+}
+
+/** Every unit stays or goes by a coin, whole groups too where that is possible. */
+export function tossed(channels: Channels, seed: number): Map<string, boolean[]> {
+  const r = random(seed, 'toss');
+  const selection = new Map(
+    channels.groups.map(({ name, size }) => {
+      const share = [0, 0.3, 0.7, 1][integer(r, 4)];
+      return [name, Array.from({ length: size }, () => uniform(r) < share)];
+    }),
+  );
+  for (let empty = emptied(channels, selection); empty.length > 0; empty = emptied(channels, selection)) {
+    selection.get(empty[0][integer(r, empty[0].length)])![0] = true;
+  }
+  return selection;
+}
+
+/** Weights of a model whose file has none: all of them drawn anew, variances positive. */
+export function drawn(graph: Graph, seed = 1): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const [name, tensor] of graph.initializers) {
+    const size = sizeOf(tensor.shape);
+    if (!isFloat(tensor.dtype) || size < 2) continue;
+    const r = random(seed, name);
+    const scale = tensor.shape.length > 1 ? Math.sqrt(2 / (size / tensor.shape[0])) : 0.3;
+    const data = Float32Array.from({ length: size }, () => scale * normal(r) + (tensor.shape.length > 1 ? 0 : 0.5));
+    initializers.set(name, floatTensor(tensor.shape, tensor.shape.length > 1 ? data : data.map(Math.abs)));
+  }
+  return { ...graph, initializers };
+}
+
+export interface Setting {
+  inputShapes?: Record<string, readonly number[]>;
+  seed?: number;
+  batch?: number;
+  machine?: Machine;
+  tolerance?: number;
+}
+
+/** Numbers for the inputs: words below 90, masks of ones, pixels in [−1, 1). */
+export function inputsOf(graph: Graph, { inputShapes, seed = 3, batch = 1 }: Setting): Record<string, Tensor> {
+  return Object.fromEntries(
+    graph.inputs.map((value) => {
+      const shape = sampleShape(value, inputShapes?.[value.name]);
+      const open = typeof value.shape?.[0] !== 'number';
+      if (open && shape.length > 0) shape[0] = batch;
+      const r = random(seed, value.name);
+      const data = emptyData(value.dtype, sizeOf(shape));
+      const one = (): number => {
+        if (isFloat(value.dtype)) return 2 * uniform(r) - 1;
+        return value.name.includes('mask') ? 1 : value.name.includes('type') ? 0 : integer(r, 90);
+      };
+      const big = data instanceof BigInt64Array;
+      for (let i = 0; i < data.length; i++) {
+        (data as (number | bigint)[] & typeof data)[i] = big ? BigInt(one()) : one();
+      }
+      return [value.name, { dtype: value.dtype, shape, data }];
+    }),
+  );
+}
+
+/** What onnxruntime computes, by output. */
+export async function ran(graph: Graph, inputs: Record<string, Tensor>): Promise<Map<string, Float64Array>> {
+  const session = await InferenceSession.create(serializeModel(graph), { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  const feeds = Object.entries(inputs).map(([name, { dtype, data, shape }]) => [
+    name,
+    new OrtTensor(dtype as 'float32', data as Float32Array, shape),
+  ]);
+  const results = await session.run(Object.fromEntries(feeds));
+  await session.release();
+  return new Map(
+    graph.outputs.map(({ name }) => [
+      name,
+      Float64Array.from(results[name].data as ArrayLike<number | bigint>, Number),
+    ]),
+  );
+}
+
+function engineRan(graph: Graph, machine: Machine, inputs: Record<string, Tensor>, setting: Setting) {
+  const network = loadNetwork(graph, { machine, inputShapes: setting.inputShapes });
+  const batch = setting.batch ?? 1;
+  const values = Object.fromEntries(
+    Object.entries(inputs).map(([name, { data }]) => [name, Float32Array.from(data as ArrayLike<number | bigint>, Number)]),
+  );
+  return network
+    .inference({ batch })
+    .run(values, batch)
+    .finally(() => network.close());
+}
+
+/** The largest difference over the largest number, over all outputs; NaN only where both have it. */
+export function difference(a: ReadonlyMap<string, ArrayLike<number>>, b: ReadonlyMap<string, ArrayLike<number>>): number {
+  let worst = 0;
+  for (const [name, left] of a) {
+    const right = b.get(name)!;
+    assert.equal(left.length, right.length, `size of ${name}`);
+    let [scale, far] = [0, 0];
+    for (let i = 0; i < left.length; i++) {
+      if (Object.is(left[i], right[i])) continue;
+      scale = Math.max(scale, Math.abs(left[i]));
+      far = Math.max(far, Math.abs(left[i] - right[i]));
+      if (Number.isNaN(left[i]) || Number.isNaN(right[i])) return Number.POSITIVE_INFINITY;
+    }
+    for (let i = 0; i < left.length; i++) scale = Math.max(scale, Math.abs(left[i]));
+    worst = Math.max(worst, far === 0 ? 0 : far / scale);
+  }
+  return worst;
+}
+
+/** Asserts that masked ≡ shrunk in onnxruntime, and on a machine where one is given; gives the shrunk graph. */
+export async function sameComputed(
+  graph: Graph,
+  channels: Channels,
+  selection: Selection,
+  setting: Setting = {},
+): Promise<Graph> {
+  const [masked, smaller] = [maskChannels(graph, channels, selection), shrink(graph, channels, selection)];
+  const inputs = inputsOf(graph, setting);
+  const { tolerance = 1e-5, machine } = setting;
+  const expected = await ran(masked, inputs);
+  const found = difference(expected, await ran(smaller, inputs));
+  assert.ok(found <= tolerance, `onnxruntime: masked and shrunk differ by ${found}`);
+  if (machine) {
+    const [a, b] = [await engineRan(masked, machine, inputs, setting), await engineRan(smaller, machine, inputs, setting)];
+    const far = difference(new Map(Object.entries(a)), new Map(Object.entries(b)));
+    assert.ok(far <= tolerance, `engine: masked and shrunk differ by ${far}`);
+  }
+  return smaller;
+}
