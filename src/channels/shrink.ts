@@ -147,7 +147,7 @@ function rewritten(step: Step, index: number, plan: Plan): Node[] {
     const wanted = wantedInput(step, i, plan, resized);
     if (!wanted) continue;
     while (inputs.length <= i) inputs.push('');
-    inputs[i] = supply(step.node, i, inputs[i], wanted, plan, extra);
+    inputs[i] = remade(step, i, wanted, plan, extra) ?? supply(step.node, i, inputs[i], wanted, plan, extra);
   }
   const attributes: Record<string, Attribute> = {};
   for (const [name, value] of Object.entries({ ...step.node.attributes, ...resized.attributes })) {
@@ -182,19 +182,28 @@ function wantedInput(step: Step, i: number, plan: Plan, resized: Resized): Conte
   const set = resized.settings?.[i];
   if (!before && !set) return undefined;
   const after = plan.twice && name ? typeIn(plan.twice, name)?.constant : undefined;
-  if (set) {
-    const dtype = before?.dtype ?? 'int64';
-    const grown = set.values.map((value, k) => {
-      const [one, two] = [Number(before?.data[k] ?? 1), Number(after?.data[k] ?? before?.data[k] ?? 1)];
-      return one === two || one <= 0 ? value : (value * two) / one;
-    });
-    return [filled(dtype, set.shape, set.values), filled(dtype, set.shape, grown)];
-  }
+  if (set) return contentsOf(set, before, after);
   const setting = step.operator?.settings?.includes(i) && step.site;
   const now = setting ? before! : sliced(before!, plan.kept(core!));
   if (setting) return [now, after ?? now];
   return [now, after === undefined || equal(before, after) ? now : undefined];
 }
+
+/** A setting's new contents; entries that grew with the batch grow as they did. */
+function contentsOf(
+  { shape, values }: Settings[number],
+  before: Tensor | undefined,
+  after: Tensor | undefined,
+): Contents {
+  const dtype = before?.dtype ?? 'int64';
+  const grown = values.map((value, k) => {
+    const [one, two] = [Number(before?.data[k] ?? 1), Number(after?.data[k] ?? before?.data[k] ?? 1)];
+    return one === two || one <= 0 ? value : (value * two) / one;
+  });
+  return [filled(dtype, shape, values), filled(dtype, shape, grown)];
+}
+
+type Settings = NonNullable<Resized['settings']>;
 
 function filled(dtype: Tensor['dtype'], shape: readonly number[], values: readonly number[]): Tensor {
   const data = emptyData(dtype, values.length);
@@ -203,6 +212,27 @@ function filled(dtype: Tensor['dtype'], shape: readonly number[], values: readon
     (data as (number | bigint)[] & typeof data)[i] = big ? BigInt(value) : value;
   });
   return { dtype, shape: [...shape], data };
+}
+
+/** A constant that grows with the batch (zeros for a token of every sample) is made again, smaller. */
+function remade(step: Step, i: number, [one, two]: Contents, plan: Plan, extra: Node[]): string | undefined {
+  const name = step.node.inputs[i];
+  if (two || equal(plan.constants[0].get(name), one)) return undefined;
+  const index = plan.walk.steps.findIndex(({ node }) => node.outputs.includes(name));
+  const maker = plan.walk.steps[index];
+  if (!maker?.operator?.resize) return undefined;
+  const whole = maker.inputs.map((core) => (core ? plan.kept(core) : undefined));
+  const { settings = {} } = maker.operator.resize(maker.site!, whole, [plan.kept(step.inputs[i]!)]);
+  const inputs = [...maker.node.inputs];
+  for (const [k, set] of Object.entries(settings)) {
+    const at = Number(k);
+    const after = plan.twice!.steps[index].site!.inputs[at]?.constant;
+    const contents = contentsOf(set, maker.site!.inputs[at]?.constant, after);
+    inputs[at] = supply(maker.node, at, inputs[at], contents, plan, extra);
+  }
+  const output = unique(`${name}.kept`, plan);
+  extra.push({ ...maker.node, name: output, inputs, outputs: [output] });
+  return output;
 }
 
 /** The value that gives a node the wanted contents: what it reads already, a constant, or a mixture of both. */

@@ -54,8 +54,10 @@ export function walk(graph: Graph, inputShapes?: Record<string, readonly number[
     dtypes.set(value.name, value.dtype);
   }
   const quantized = quantizedWeights(graph);
+  const settings = settingSources(graph);
   for (const [name, tensor] of graph.initializers) {
-    const data = sizeOf(tensor.shape) > 1 && (isFloat(tensor.dtype) || quantized.has(name));
+    const data =
+      sizeOf(tensor.shape) > 1 && (isFloat(tensor.dtype) || quantized.has(name)) && !settings.has(name);
     const type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
     values.set(name, t.declare(name, data ? type : { ...type, constant: tensor }));
     dtypes.set(name, tensor.dtype);
@@ -72,6 +74,33 @@ function quantizedWeights(graph: Graph): Set<string> {
     .filter(({ op }) => op === 'DequantizeLinear')
     .flatMap(({ inputs }) => inputs.map((name) => origin(name)));
   return new Set(found.filter((name) => name !== undefined));
+}
+
+/** What settings are computed from, other than shapes: numbers of shape arithmetic, floats among them. */
+function settingSources(graph: Graph): Set<string> {
+  const ofShapes = (node: Node) => node.op === 'Shape' || node.op === 'Size';
+  const data = new Set(graph.inputs.map(({ name }) => name));
+  const makers = new Map<string, Node>();
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) makers.set(name, node);
+    if (!ofShapes(node) && node.inputs.some((name) => data.has(name))) {
+      for (const name of node.outputs) data.add(name);
+    }
+  }
+  const found = new Set<string>();
+  const visit = (name: string): void => {
+    if (name === '' || data.has(name) || found.has(name)) return;
+    found.add(name);
+    const maker = makers.get(name);
+    if (maker && !ofShapes(maker)) maker.inputs.forEach(visit);
+  };
+  for (const node of graph.nodes) {
+    for (const i of findOperator(node)?.settings ?? []) {
+      const name = node.inputs[i] ?? '';
+      if (makers.has(name)) visit(name);
+    }
+  }
+  return found;
 }
 
 function step(node: Node, w: Walk, dtypes: Map<string, DType>): Step {

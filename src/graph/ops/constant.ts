@@ -3,7 +3,15 @@ import { fail } from '../../base/errors.js';
 import { attr, hasAttribute } from '../../onnx/attributes.js';
 import type { Node, Tensor } from '../../onnx/model.js';
 import { emptyData, floatTensor, intTensor, sizeOf } from '../../onnx/tensor.js';
-import { constantInts, constantOf, describe, type Operator, required, type Site } from '../operator.js';
+import {
+  constantInts,
+  constantOf,
+  describe,
+  listed,
+  type Operator,
+  required,
+  type Site,
+} from '../operator.js';
 import { checkConstant } from './define.js';
 
 /** An operator whose result is known as soon as the types of its inputs are. */
@@ -45,6 +53,7 @@ const filling = (site: Site): Tensor =>
 /** The contents are left to `evaluate`: networks without weights fill whole layers this way. */
 const constantOfShape: Operator = {
   settings: [0],
+  resize: (_, __, [y]) => ({ settings: { 0: listed(y.map(({ length }) => length)) } }),
   infer: (site) => [{ dtype: filling(site).dtype, shape: constantInts(site, 0, 'shape')! }],
   evaluate(site) {
     const { dtype, data: value } = filling(site);

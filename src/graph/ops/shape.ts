@@ -201,7 +201,12 @@ function slicedLess(site: Site, x: Kept, y: Kept): Resized {
     ends[i] = near ? indices[0] + indices.length : beyond;
     if (by.length > 0) by[i] = 1;
   });
-  const [a, b, c] = [restated(site, 'starts', 1, starts), restated(site, 'ends', 2, ends), listed(by)];
+  const within = (list: readonly number[]) => list.map((n) => Math.max(-beyond, Math.min(beyond, n)));
+  const [a, b, c] = [
+    restated(site, 'starts', 1, within(starts)),
+    restated(site, 'ends', 2, within(ends)),
+    listed(by),
+  ];
   return {
     picks,
     attributes: { ...a.attributes, ...b.attributes },
