@@ -33,25 +33,21 @@ export interface TrainedNetwork {
 
 /**
  * Compiles the training step; see {@link Training}.
- * @throws UserError for a model of several inputs or outputs, and where memory does not suffice.
+ * @throws UserError where the output to train is not said, a teacher does not fit, or memory does not suffice.
  */
 export function training(network: TrainedNetwork, o: TrainingOptions): Training {
   const { graph, model, machine, places, parameters } = network;
-  if (graph.inputs.length !== 1 || graph.outputs.length !== 1) {
-    fail(
-      `Training needs a model with one input and one output; this one has ${graph.inputs.length} and ${graph.outputs.length}.`,
-    );
-  }
+  const output = trainedOutput(graph, o.output);
   const trained = [...parameters.values()]
     .filter(o.trained ?? (() => true))
     .map((p) => ({ ...p, line: places.get(p.name)!.buffer.fixed! }));
   const { optimizer } = o;
   const update = updater(machine, trained, typeof optimizer === 'string' ? () => optimizer : optimizer);
   const { tape } = model;
-  const image = graph.inputs[0].name;
-  const logits = model.values.get(graph.outputs[0].name)!;
+  const given = graph.inputs.map(({ name }) => name);
+  const logits = model.values.get(output)!;
   const labels = tape.declare('labels#', { dtype: 'float32', shape: [1], laned: true });
-  const teacher = o.teacher && teacherLogits(tape, o.teacher.graph, image, logits);
+  const teacher = o.teacher && teacherLogits(tape, o.teacher.graph, given, logits);
   const { loss, correct, seed, backwardFrom } = lossOf(
     tape,
     teacher ? [logits, labels, teacher] : [logits, labels],
@@ -65,7 +61,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
   const outputs = correct === undefined ? [loss] : [loss, correct];
   const options = {
-    ...{ machine, tape, outputs, inputs: [image, labels], destined, backwardFrom, memory },
+    ...{ machine, tape, outputs, inputs: [...given, labels], destined, backwardFrom, memory },
     places: new Map([...places, ...(directions?.places ?? [])]),
   };
   const free = () => {
@@ -76,18 +72,20 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const part = program.batch;
   const samples = o.samples ?? 1;
   const sums = part < o.batch || samples > 1 ? update.sums() : undefined;
-  const size = sizeOf(tape.type(image).shape);
 
   const pass = async (
-    images: Float32Array,
+    images: Readonly<Record<string, Float32Array>>,
     answers: Int32Array,
     from: number,
     count: number,
     number: number,
   ) => {
     const n = Math.min(part, count - from);
-    const own = n === count ? images : images.subarray(from * size, (from + n) * size);
-    writeInput(program, image, own, n, size, part);
+    for (const name of given) {
+      const size = sizeOf(tape.type(name).shape);
+      const own = n === count ? images[name] : images[name]?.subarray(from * size, (from + n) * size);
+      writeInput(program, name, own, n, size, part);
+    }
     program.write(labels, answers.subarray(from, from + n), n);
     await program.run(n, { whole: count, seed: o.seed ?? 0, step: number });
     return {
@@ -101,7 +99,8 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     peakBytes: program.peakBytes,
     slots: update.slots,
     directions: directions?.views,
-    async gradients(images, answers, count, step) {
+    async gradients(values, answers, count, step) {
+      const images = values instanceof Float32Array ? { [given[0]]: values } : values;
       const total = { loss: 0, correct: 0 };
       let passes = 0;
       for (let sample = 0; sample < samples; sample++) {
@@ -134,12 +133,27 @@ interface Loss {
   backwardFrom: number;
 }
 
+/** @throws UserError where the output to train is not there, or not said among several. */
+function trainedOutput({ outputs }: Graph, wanted?: string): string {
+  const names = outputs.map(({ name }) => name);
+  if (wanted !== undefined && !names.includes(wanted))
+    fail(`The model has no output '${wanted}' to train; it has ${names.join(', ')}.`);
+  if (wanted === undefined && names.length !== 1)
+    fail(
+      `Training needs one output, but this model has ${names.length} (${names.join(', ')}); say which one.`,
+    );
+  return wanted ?? names[0];
+}
+
 /**
  * Has the teacher answer in the same program, before the student, so that its activations are gone when the student's,
  * which the backward pass needs, are made.
  */
-function teacherLogits(tape: Tape, graph: Graph, image: string, logits: string): string {
+function teacherLogits(tape: Tape, graph: Graph, given: readonly string[], logits: string): string {
   const { inputs, outputs } = graph;
+  const [image, ...others] = given;
+  if (others.length > 0)
+    fail(`A model with ${given.length} inputs cannot learn from a teacher; take one with one.`);
   if (inputs.length !== 1 || outputs.length !== 1)
     fail(
       `The teacher needs one input and one output; this one has ${inputs.length} and ${outputs.length}: take a classifier.`,

@@ -70,6 +70,8 @@ export interface TrainingOptions {
   /** What is minimised: softmax cross-entropy with the labels, or the sum of all outputs (SynFlow). Default cross-entropy. */
   loss?: 'cross-entropy' | 'sum';
   labelSmoothing?: number;
+  /** The output that is trained, logits for the cross-entropy; needed where the model has several. */
+  output?: string;
   /** Another model whose outputs are learnt as well as the labels. */
   teacher?: Teacher;
   /** Gradients are the mean over so many passes with fresh random numbers (ProbMask). Default 1. */
@@ -128,11 +130,12 @@ export interface Training {
   readonly directions?: ReadonlyMap<string, Float32Array>;
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
-   * `step` numbers the draw of random numbers. Images are dense [count, …sample], labels class indices.
+   * `step` numbers the draw of random numbers. Images are dense [count, …sample], by input name where the model has several
+   * inputs; labels are class indices.
    * @returns mean loss, and how many samples were classified rightly.
    */
   gradients(
-    images: Float32Array,
+    images: Float32Array | Readonly<Record<string, Float32Array>>,
     labels: Int32Array,
     count: number,
     step: number,
