@@ -63,8 +63,6 @@ async function prune(method: Method, options: object, { path, stopAfter, watch, 
 }
 
 const short: Record<string, object> = {
-  rigl: { interval: 4 },
-  set: { interval: 4 },
   granet: { interval: 4 },
   lottery: { updates: 2 },
   synflow: { rounds: 20 },
@@ -120,10 +118,17 @@ test('weights exchanged: counts of layers stay, new weights begin at 0, and RigL
 
 test('a lottery ticket takes up the weights of the first training, as far as they are kept', async () => {
   const seen = new Map<number, Float32Array>();
+  const statistics = new Map<number, Float32Array[]>();
   const watch: Hook = {
     afterGradients(state, iteration) {
       seen.set(iteration, prunables(state)[1].weight.slice());
       return undefined;
+    },
+    afterUpdate({ network }, iteration) {
+      statistics.set(
+        iteration,
+        [...network.state.values()].map((values) => values.slice()),
+      );
     },
   };
   const lottery = findMethod('lottery');
@@ -132,6 +137,7 @@ test('a lottery ticket takes up the weights of the first training, as far as the
   const { to } = (plan as Plan & { rewinding: { to: number } }).rewinding;
   for (const update of plan.updates) {
     const ticket = seen.get(update)!;
+    assert.deepEqual(statistics.get(update), statistics.get(to));
     assert.deepEqual(
       ticket,
       seen.get(to + 1)!.map((w, i) => (ticket[i] === 0 ? 0 : w)),

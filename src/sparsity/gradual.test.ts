@@ -149,7 +149,7 @@ test('an update that would empty a layer says so and changes nothing; unless it 
   assert.throws(() => gmp.update(plan, layers, 1, alone()), {
     name: 'UserError',
     message:
-      'The update at iteration 1 would leave no weight in fc: lower the sparsity, spare this layer, or set allowEmpty.',
+      'The update at iteration 1 would leave no weight in fc: lower the sparsity, spare this layer, or let layers lose all their weights (--allow-empty).',
   });
   assert.deepEqual(masks(layers), before);
   const allowed = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot', allowEmpty: true }, small());

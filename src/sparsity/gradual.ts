@@ -22,21 +22,24 @@ import type { Method, Prunable, Surroundings, UpdateReport } from './types.js';
 export function gradual(setting: {
   name: string;
   summary: string;
+  /** Of the iterations between exchanges where none is asked for; a tenth of the span where that is shorter. */
+  usualInterval?: number;
   defaults: Partial<GradualDefaults>;
 }): Method {
-  const { name, summary } = setting;
+  const { name, summary, usualInterval } = setting;
   const defaults = { ...gradualDefaults, ...setting.defaults };
   return {
     name,
     summary,
     defaults: { ...defaults },
-    plan: (context, options) => planGradual(name, resolveOptions(name, defaults, options), context),
+    plan: (context, options) =>
+      planGradual({ method: name, usualInterval }, resolveOptions(name, defaults, options), context),
     start,
     needsGradient: ({ options, updates }: GradualPlan, iteration) =>
       Boolean(options.averageGradient) ||
       (updates.includes(iteration) && (readsGradient(options) || options.growth === 'gradient')),
     update,
-    clock: defaults.rewind === undefined ? undefined : clock,
+    ...(defaults.rewind === undefined ? {} : { afterUpdate: keepAt, clock }),
   };
 }
 
@@ -58,6 +61,7 @@ async function start(
   });
   applyMasks(layers);
   dropped += await pruneFirst(plan, layers, around);
+  keepAt(plan, 0, around);
   const final = options.rounds > 0 || options.schedule === 'constant';
   const scheduled = final ? 1 - options.sparsity : plan.start ? options.startDensity : 1;
   return { iteration: 0, scheduled, dropped, final, ...census(layers) };
@@ -127,7 +131,6 @@ function update(
   around: Surroundings,
 ): UpdateReport | undefined {
   const { options, rewinding } = plan;
-  if (iteration === (rewinding && rewinding.to + 1)) keepTraining(around);
   const seen = averaged(options, layers, around.memory);
   const step = plan.steps.find((candidate) => candidate.iteration === iteration);
   if (!step) return undefined;
@@ -166,6 +169,11 @@ function changes(before: readonly ArrayLike<number>[], layers: readonly Prunable
     }
   });
   return grown > 0 ? { dropped, grown } : { dropped };
+}
+
+/** Keeps what later trainings take up. */
+function keepAt({ rewinding }: GradualPlan, iteration: number, around: Surroundings): void {
+  if (iteration === rewinding?.to) keepTraining(around);
 }
 
 const clock = ({ rewinding, updates }: GradualPlan, iteration: number) =>

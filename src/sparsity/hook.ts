@@ -30,6 +30,7 @@ export function pruningHook(
       return method.start(plan, layers, around);
     },
     afterGradients: (_, iteration) => method.update(plan, layers, iteration, around),
+    afterUpdate: (_, iteration) => method.afterUpdate?.(plan, iteration, around),
     clock: method.clock && ((iteration) => method.clock!(plan, iteration)),
     save: () => plan,
     arrays: () => around.memory,

@@ -55,7 +55,7 @@ export function refuseEmptied(layers: readonly { name: string; kept: number }[],
   const emptied = layers.filter(({ kept }) => kept === 0).map(({ name }) => name);
   if (emptied.length > 0)
     fail(
-      `${when} would leave no weight in ${emptied.join(', ')}: lower the sparsity, spare ${emptied.length > 1 ? 'these layers' : 'this layer'}, or set allowEmpty.`,
+      `${when} would leave no weight in ${emptied.join(', ')}: lower the sparsity, spare ${emptied.length > 1 ? 'these layers' : 'this layer'}, or let layers lose all their weights (--allow-empty).`,
     );
 }
 

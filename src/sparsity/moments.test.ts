@@ -30,6 +30,25 @@ test("RigL's rate: (α/2)(1 + cos(πt/T_end)) every 100 iterations until 75 % of
     assert.ok(Math.abs(exchange! - 0.15 * (1 + Math.cos((Math.PI * iteration) / 750))) < 1e-12);
 });
 
+test('exchanges at the usual interval, or ten in a run too short for that', () => {
+  const growth = {
+    growth: 'random',
+    growthRatio: 0.1,
+    schedule: 'constant',
+    growthEnd: 1,
+    usualInterval: 100,
+  };
+  for (const [total, first, count] of [
+    [2000, 100, 20],
+    [200, 20, 10],
+    [7, 1, 7],
+  ]) {
+    const { moments } = plan(growth, total);
+    assert.deepEqual([moments[0].iteration, moments.length], [first, count]);
+  }
+  assert.throws(() => plan({ ...growth, interval: 300 }, 200), /would never prune/);
+});
+
 test("GraNet's rate: from 0.5 to 0.005 over the run, and exchanges go on when pruning has ended", () => {
   const growth = { growth: 'gradient', growthRatio: 0.5, growthDecay: 'cosine', growthFloor: 0.005 };
   const { moments } = plan({ ...growth, growthEnd: 1, interval: 30 }, 120);

@@ -28,7 +28,7 @@ export interface Rewinding {
   length: number;
 }
 
-type Named = GradualOptions & { method: string };
+type Named = GradualOptions & { method: string; usualInterval?: number };
 
 /** All updates of a run of so many iterations. Throws a UserError if there is no room for them. */
 export function planMoments(o: Named, total: number): { moments: Moment[]; rewinding?: Rewinding } {
@@ -65,7 +65,11 @@ function addExchanges(o: Named, pruning: readonly Moment[], total: number): Mome
   const { growthRatio = 0, growthDecay, growthFloor = 0, growthEnd = 1 } = o;
   const end = pruningEnd(total, growthEnd);
   if (pruning.length === 0) checkRoom(o, end, `${growthEnd} of the run's ${total}`);
-  const interval = o.interval || defaultInterval(pruning.at(-1)?.iteration ?? end, o.updates);
+  const usual =
+    pruning.length === 0 && o.usualInterval
+      ? Math.min(o.usualInterval, defaultInterval(end, 10))
+      : defaultInterval(pruning.at(-1)?.iteration ?? end, o.updates);
+  const interval = o.interval || usual;
   const at = new Map(pruning.map((moment) => [moment.iteration, moment]));
   for (let t = interval; t <= end; t += interval) if (!at.has(t)) at.set(t, { iteration: t, progress: 1 });
   const inOrder = [...at.values()].sort((a, b) => a.iteration - b.iteration);

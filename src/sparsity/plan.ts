@@ -45,9 +45,13 @@ export interface Step extends Moment {
 }
 
 /** Plans a gradual run. Throws a UserError if the target, the start or a step is out of reach. */
-export function planGradual(method: string, options: GradualOptions, context: Context): GradualPlan {
+export function planGradual(
+  { method, usualInterval }: { method: string; usualInterval?: number },
+  options: GradualOptions,
+  context: Context,
+): GradualPlan {
   const startDensity = options.schedule === 'constant' ? 1 - options.sparsity : options.startDensity;
-  const { moments, rewinding } = planMoments({ ...options, method }, context.iterations);
+  const { moments, rewinding } = planMoments({ ...options, method, usualInterval }, context.iterations);
   const layers = planLayers(method, options, context.layers);
   const counted = sum(context.layers.map((l) => l.weight.length + (options.countBiases ? l.biases : 0)));
   const pruned = prunedAt(counted, 1 - options.sparsity);
@@ -119,7 +123,7 @@ function checkTarget(
   const zeros = sum(layers.map((layer) => layer.size - layer.present));
   if (zeros > pruned)
     fail(
-      `The model is already at sparsity ${places(zeros / counted, 4, Math.ceil)}, above the target of ${sparsity}: ask for more, or set keepZeros to false to let its zeros train.`,
+      `The model is already at sparsity ${places(zeros / counted, 4, Math.ceil)}, above the target of ${sparsity}: ask for more, or let its zeros train (--no-keep-zeros).`,
     );
   const free = layers.filter((layer) => !layer.spared);
   if (!allowEmpty) refuseZeros(layers);
@@ -138,7 +142,7 @@ function refuseZeros(layers: readonly PlannedLayer[]): void {
   const zero = layers.find((layer) => layer.present === 0);
   if (zero)
     fail(
-      `Every weight of ${zero.name} is zero, so it counts as pruned and could never train: set keepZeros to false to let zeros train, or allowEmpty if it is meant.`,
+      `Every weight of ${zero.name} is zero, so it counts as pruned and could never train: let zeros train (--no-keep-zeros), or say that it is meant (--allow-empty).`,
     );
 }
 

@@ -14,6 +14,7 @@
  *   forward, backward                         // raw gradient wherever method.needsGradient(plan, t)
  *   method.update(plan, layers, t, around)    // sees the weights and gradient of this very mini-batch
  *   optimiser step, then applyMasks(layers)   // or the same inside the engine; left out if the report says `skip`
+ *   method.afterUpdate?.(plan, t, around)
  * ```
  */
 import type { TrainState } from '../train/index.js';
@@ -131,6 +132,8 @@ export interface Method {
     iteration: number,
     around: Surroundings,
   ): UpdateReport | undefined;
+  /** After every optimiser step, for methods that remember what it made. */
+  afterUpdate?(plan: Plan, iteration: number, around: Surroundings): void;
   /** Where the learning-rate schedule takes an iteration, from 0, to be; for methods that train more than once in a run. */
   clock?(plan: Plan, iteration: number): { iteration: number; iterations: number };
 }

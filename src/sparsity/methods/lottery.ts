@@ -7,7 +7,7 @@
  * time; all that is left is set back to what it was after the first `rewind` of the first training (0: to where it began),
  * the optimiser forgets, and it is trained again, from that point of the learning-rate schedule on. All trainings lie in
  * one run: with 5 updates there are 6 of them, so each has about a sixth of the epochs. The papers prune 20 % each time,
- * more often the sparser the ticket; here `updates` says how often. Running statistics are set back too, a batch late.
+ * more often the sparser the ticket; here `updates` says how often. Running statistics are set back too.
  */
 import { gradual } from '../gradual.js';
 

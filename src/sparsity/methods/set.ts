@@ -5,16 +5,17 @@
  *
  * Training starts at the target, with random masks of ERK densities. At every update each layer gives up the tenth of its
  * weights that is smallest and gets as many back at random places, where they start at 0. A tenth is the rate of RigL's
- * repository (the paper's own is 0.3); the interval of 100 iterations stands in for its epoch, and the last is the run's.
+ * repository (the paper's own is 0.3); the interval of 100 iterations, a tenth of a run shorter than ten of
+ * these, stands in for its epoch, and the last is the run's.
  */
 import { gradual } from '../gradual.js';
 
 export const set = gradual({
   name: 'set',
   summary: 'Sparse evolutionary training: random regrowth (Mocanu et al., 2018)',
+  usualInterval: 100,
   defaults: {
     schedule: 'constant',
-    interval: 100,
     growth: 'random',
     growthRatio: 0.1,
     growthDecay: 'constant',
