@@ -1,7 +1,62 @@
 /** The public surface of the `channels` room: structured pruning. */
+export { type AllocationOptions, sensitivityOrder } from './allocation.js';
+export type { Criterion } from './criteria.js';
+export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js';
 export { emptied, floorsHold, floorsOf } from './floors.js';
 export { findChannels } from './groups.js';
+export {
+  type Importance,
+  type ImportanceName,
+  type ImportanceOptions,
+  type ImportanceSetting,
+  importanceOf,
+  importances,
+  type Judgement,
+  judge,
+  type Normalization,
+  type Reduction,
+} from './importance.js';
 export { maskChannels } from './mask.js';
+export {
+  type Comparison,
+  compareSelections,
+  type Masks,
+  readMasks,
+  selectionFrom,
+  writeMasks,
+} from './mask-file.js';
+export {
+  countsAfter,
+  type Limits,
+  type OrderOptions,
+  onnxruntimeRounding,
+  removalOrder,
+  type Scope,
+  type Step,
+  selectionAfter,
+} from './order.js';
+export type { Part } from './parts.js';
+export { addSaliency } from './saliency.js';
+export { type Candidate, type Found, type SearchOptions, searchDensities } from './search.js';
+export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';
+export {
+  type Sensitivity,
+  type SensitivityOptions,
+  type SensitivityRow,
+  sensitivityOf,
+} from './sensitivity.js';
 export { shrink } from './shrink.js';
+export {
+  type Cost,
+  costs,
+  type Measurable,
+  quantity,
+  type Reached,
+  reachTarget,
+  type Target,
+  type TargetOptions,
+} from './target.js';
+export { type EnergyOptions, keepEnergy } from './threshold.js';
 export * from './types.js';
+export { selectByVote, vote } from './vote.js';
 export { withWeights } from './weights.js';

@@ -1,0 +1,62 @@
+/**
+ * Densities for every group from its sensitivity: those that meet a target at the least predicted loss.
+ *
+ * Predicted is that losses add up, and that a group's loss runs along the lower convex hull of what was measured, from 0 when
+ * it is whole to the largest loss of all when nothing is left. Every step of an order then costs what the hull rises over it, and
+ * saves its group's price; taken by loss per saving, steps are the best at every size (the hull makes greedy optimal).
+ */
+import type { Importance } from './importance.js';
+import { type Limits, removalOrder, type Step } from './order.js';
+import type { Sensitivity } from './sensitivity.js';
+import type { Channels } from './types.js';
+
+export interface AllocationOptions extends Limits {
+  /** What removing a unit of each group saves, see {@link pricesOf}; by default all save alike. */
+  prices?: ReadonlyMap<string, number>;
+}
+
+type Point = readonly [gone: number, loss: number];
+
+/**
+ * The removal order that takes groups by what their thinning costs, and units within a group by importance. Groups that were
+ * not scanned stay whole.
+ */
+export function sensitivityOrder(
+  channels: Channels,
+  importance: Importance,
+  { whole, rows }: Sensitivity,
+  options: AllocationOptions = {},
+): Step[] {
+  const worst = Math.max(0, ...rows.map(({ value }) => whole - value));
+  const scanned = new Map<string, Point[]>();
+  for (const { group, density, value } of rows)
+    scanned.set(group, [...(scanned.get(group) ?? []), [1 - density, Math.max(0, whole - value)]]);
+  const hulls = new Map(
+    [...scanned].map(([group, points]) => [group, lowerHull([[0, 0], ...points, [1, worst]])]),
+  );
+  const loss = (group: string, from: number, to: number) =>
+    along(hulls.get(group)!, to) - along(hulls.get(group)!, from);
+  const judged = new Map([...importance].filter(([group]) => hulls.has(group)));
+  return removalOrder(channels, judged, { ...options, loss, scope: 'global' });
+}
+
+/** The corners of the lower convex hull of points from left to right (Andrew's monotone chain, 1979). */
+function lowerHull(points: readonly Point[]): Point[] {
+  const hull: Point[] = [];
+  for (const point of [...points].sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    while (hull.length > 1 && !turnsUp(hull.at(-2)!, hull.at(-1)!, point)) hull.pop();
+    if (hull.at(-1)?.[0] !== point[0]) hull.push(point);
+  }
+  return hull;
+}
+
+const turnsUp = (a: Point, b: Point, c: Point): boolean =>
+  (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0]);
+
+/** Interpolates between corners. */
+function along(corners: readonly Point[], x: number): number {
+  const right = corners.findIndex((corner) => corner[0] >= x);
+  if (right <= 0) return corners.at(right)![1];
+  const [[x0, y0], [x1, y1]] = [corners[right - 1], corners[right]];
+  return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
+}

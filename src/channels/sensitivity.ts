@@ -1,0 +1,69 @@
+/**
+ * How accuracy falls when one group of channels is thinned out at a time: by dependency group, because layers that share
+ * channels can only lose them together. Nothing is shrunk: units are masked.
+ */
+import type { Graph } from '../onnx/model.js';
+import type { Importance } from './importance.js';
+import { maskChannels } from './mask.js';
+import type { Limits } from './order.js';
+import { selectDensities } from './select.js';
+import type { Channels } from './types.js';
+
+export interface SensitivityOptions {
+  importance: Importance;
+  /** Fractions of units to keep; default 0.1, 0.2, …, 0.9. */
+  densities?: readonly number[];
+  /** Accuracy, or anything else of which more is better, of the masked network. */
+  evaluate: (graph: Graph) => number | Promise<number>;
+  limits?: Limits;
+  onProgress?: (done: number, all: number) => void;
+  signal?: AbortSignal;
+}
+
+/** One group at one density, all others whole. */
+export interface SensitivityRow {
+  group: string;
+  units: number;
+  kept: number;
+  /** kept / units. */
+  density: number;
+  value: number;
+}
+
+export interface Sensitivity {
+  /** The value of the whole network. */
+  whole: number;
+  /** By group, from dense to thin; a count of units once. */
+  rows: SensitivityRow[];
+}
+
+/** @throws UserError where a density is no fraction, the signal's reason when it stops. */
+export async function sensitivityOf(
+  graph: Graph,
+  channels: Channels,
+  { importance, densities = tenths, evaluate, limits, onProgress, signal }: SensitivityOptions,
+): Promise<Sensitivity> {
+  const cuts = channels.groups.flatMap(({ name: group, size: units }) => {
+    const counts = new Set<number>();
+    return [...densities]
+      .sort((a, b) => b - a)
+      .flatMap((density) => {
+        const selection = selectDensities(channels, importance, new Map([[group, density]]), limits);
+        const kept = selection.get(group)?.filter((is) => is).length ?? units;
+        if (kept === units || counts.has(kept)) return [];
+        counts.add(kept);
+        return [{ group, units, kept, selection }];
+      });
+  });
+  const whole = await evaluate(graph);
+  const rows: SensitivityRow[] = [];
+  for (const { selection, ...cut } of cuts) {
+    signal?.throwIfAborted();
+    const value = await evaluate(maskChannels(graph, channels, selection));
+    rows.push({ ...cut, density: cut.kept / cut.units, value });
+    onProgress?.(rows.length, cuts.length);
+  }
+  return { whole, rows };
+}
+
+const tenths = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
