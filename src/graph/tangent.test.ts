@@ -140,6 +140,10 @@ test('the slope of cross-entropy', () => {
   matches({ logits: laned(1, 4), label: still(2) }, (t) => [
     t.emit('crossEntropy', ['logits', 'label'], { smoothing: 0.1 })[2],
   ]);
+  const teacher = { temperature: 3, weight: 0.7 };
+  matches({ logits: laned(1, 4), label: still(2), theirs: still(1, 0, 2, -1) }, (t) => [
+    t.emit('crossEntropy', ['logits', 'label', 'theirs'], { smoothing: 0.1, teacher })[2],
+  ]);
 });
 
 test('what does not move has no tangent', () => {

@@ -215,10 +215,17 @@ const rules: { [Name in CoreName]?: Rule<Name> } = {
     const [x] = node.inputs;
     const axes = t.type(x).shape.map((_, i) => i);
     const over = (how: 'sum' | 'max', value: string) => t.emit('reduce', [value], { how, axes })[0];
-    const powers = formula(t, call('exp', sub(a, b)), [x, over('max', x)]);
-    const softmax = formula(t, call('div', a, b), [powers, over('sum', powers)]);
-    const mean = over('sum', formula(t, mul(a, b), [softmax, logits!]));
-    const slope = call('div', mul(a, sub(b, c)), d);
-    return [undefined, undefined, formula(t, slope, [softmax, logits!, mean, count])];
+    /** Of softmax(x/T)·T, by the number of samples. */
+    const tangent = (T: number) => {
+      const powers = formula(t, call('exp', call('div', sub(a, b), T)), [x, over('max', x)]);
+      const softmax = formula(t, call('div', a, b), [powers, over('sum', powers)]);
+      const mean = over('sum', formula(t, mul(a, b), [softmax, logits!]));
+      return formula(t, call('div', mul(a, sub(b, c)), d), [softmax, logits!, mean, count]);
+    };
+    const { teacher } = node.options;
+    if (!teacher) return [undefined, undefined, tangent(1)];
+    const { temperature, weight } = teacher;
+    const both = add(mul(a, 1 - weight), mul(b, weight));
+    return [undefined, undefined, formula(t, both, [tangent(1), tangent(temperature)])];
   },
 };
