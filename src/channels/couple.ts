@@ -104,6 +104,7 @@ export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {
     context.where = describe(step.node);
     follow(step, walk, context, given);
     if (step.opaque === undefined) continue;
+    guessRoles(step, context);
     for (const core of [...step.inputs, ...step.outputs]) freezeAll(core || undefined, step.opaque);
     for (const name of inner(step)) freezeAll(walk.values.get(name), step.opaque);
   }
@@ -132,6 +133,16 @@ export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {
 const alone = (where: string): string =>
   where === '' ? 'it has one position only' : `a position of it is used by itself around ${where}`;
 
+/** Of weights that cannot be followed: filters first, as convolutions have it; columns last in a product. */
+function guessRoles({ node, inputs }: Step, c: Context): void {
+  const [out, within] = node.op === 'MatMul' ? [1, 0] : [0, 1];
+  for (const core of inputs) {
+    if (!core || c.shape(core).length < 2) continue;
+    c.role(core, out, 'out');
+    c.role(core, within, 'in');
+  }
+}
+
 /** Values of the enclosing graph that a node's subgraphs use. */
 const inner = ({ node }: Step): string[] =>
   Object.values(node.attributes).flatMap((a) =>
@@ -152,6 +163,10 @@ function follow(step: Step, { tape: t }: Walk, context: Context, given: Set<stri
       });
     }
     rules[node.op](node, context);
+  }
+  const first = step.to > step.from ? t.nodes[step.from] : undefined;
+  for (const axis of first ? (step.operator?.rigid?.(step.site!) ?? []) : []) {
+    context.atoms.freeze(context.labels(first!.outputs[0])[axis], reasonFor.fixed(context.where));
   }
 }
 
@@ -186,6 +201,7 @@ const reasonFor = {
   slid: (where: string) => `its positions are neighbours that ${where} slides over`,
   reduced: (where: string) => `its positions are summed, averaged or compared by ${where}`,
   mixed: (where: string) => `its positions are mixed by ${where}`,
+  fixed: (where: string) => `their number is fixed by ${where}`,
   looked: (where: string) => `its positions are looked up by ${where}`,
 };
 

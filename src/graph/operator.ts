@@ -48,6 +48,8 @@ export interface Operator {
   state?: readonly number[];
   /** Which inputs say how rather than what: shapes, axes, bounds, scales. They are never sliced as data is. */
   settings?: readonly number[];
+  /** Axes of the first core value of its expansion whose size the operator fixes, such as DepthToSpace's block. */
+  rigid?(site: Site): readonly number[];
   /**
    * What the node says once only `kept` positions are left of its operands (undefined where absent) and results; absent
    * for operators that go by the shapes of their operands. `site` is the node as it was.

@@ -404,7 +404,10 @@ export const shapeOperators: Record<string, Operator> = {
   Pad: define({ expand: pad, settings: [1, 2, 3], resize: (site, [x], [y]) => paddedLess(site, x!, y) }),
   Expand: define({ expand, settings: [1], resize: (site, _, [y]) => expandedLess(site, y) }),
   Tile: define({ expand: tile, settings: [1], resize: (_, [x], [y]) => tiledLess(x!, y) }),
-  DepthToSpace: define({ expand: depthToSpace }),
-  SpaceToDepth: define({ expand: spaceToDepth }),
+  DepthToSpace: define({
+    expand: depthToSpace,
+    rigid: ({ node }) => (attr.string(node, 'mode', 'DCR') === 'CRD' ? [2, 3] : [1, 2]),
+  }),
+  SpaceToDepth: define({ expand: spaceToDepth, rigid: () => [3, 5] }),
   Trilu: define({ expand: triangle, settings: [1] }),
 };

@@ -1,0 +1,256 @@
+/** For tests: the groups of every shape of trouble, and what stays there for another reason than being an input or an output. */
+export const expected: Record<string, { groups: string[]; frozen: string[] }> = {
+  chain: {
+    groups: ['8: a.0 out, a.b.0 along, b.1 in', '6: b.0 out, b.b.0 along, head.1 in'],
+    frozen: [],
+  },
+  'residual sum': {
+    groups: [
+      '8: a.0 out, a.b.0 along, b.1 in, c.0 out, c.b.0 along, head.1 in',
+      '6: b.0 out, b.b.0 along, c.1 in',
+    ],
+    frozen: [],
+  },
+  'residual sum, broadcast from one channel': {
+    groups: ['8: a.0 out, a.b.0 along, head.1 in'],
+    frozen: ['b.0 out: it has one position only'],
+  },
+  'shortcut by slicing and padding (option A)': {
+    groups: [
+      '4: a.0 out, a.b.0 along, b.0 out, b.1 in, b.b.0 along, bn.scale.0 along, bn.bias.0 along, bn.mean.0 along, bn.var.0 along, head.1 in',
+      '4: b.0 out, b.b.0 along, bn.scale.0 along, bn.bias.0 along, bn.mean.0 along, bn.var.0 along, head.1 in',
+    ],
+    frozen: [],
+  },
+  concatenation: {
+    groups: [
+      '4: a.0 out, a.b.0 along, bn.scale.0 along, bn.bias.0 along, bn.mean.0 along, bn.var.0 along, head.1 in',
+      '6: b.0 out, b.b.0 along, bn.scale.0 along, bn.bias.0 along, bn.mean.0 along, bn.var.0 along, head.1 in',
+    ],
+    frozen: [],
+  },
+  'concatenation of a value with itself': {
+    groups: ['4: a.0 out, a.b.0 along, head.1 in ×2'],
+    frozen: [],
+  },
+  'cascaded concatenations': {
+    groups: [
+      '4: a.0 out, a.b.0 along, b.1 in, c.1 in, head.1 in',
+      '3: b.0 out, b.b.0 along, c.1 in, head.1 in',
+      '5: c.0 out, c.b.0 along, head.1 in',
+    ],
+    frozen: [],
+  },
+  'split in halves': {
+    groups: ['4: a.0 out ×2, a.b.0 along ×2, head.1 in'],
+    frozen: [],
+  },
+  'split in unequal parts': {
+    groups: [
+      '5: a.0 out, a.b.0 along, b.1 in',
+      '3: a.0 out, a.b.0 along, head.1 in',
+      '4: b.0 out, b.b.0 along, head.1 in',
+    ],
+    frozen: [],
+  },
+  'slices next to each other': {
+    groups: [
+      '3: a.0 out, a.b.0 along, b.1 in',
+      '5: a.0 out, a.b.0 along, c.1 in',
+      '4: b.0 out, b.b.0 along, head.1 in',
+    ],
+    frozen: [],
+  },
+  'slices in steps, forwards and backwards': {
+    groups: ['4: a.0 out ×2, a.b.0 along ×2, head.1 in'],
+    frozen: [],
+  },
+  'channel shuffle': {
+    groups: ['4: a.0 out ×2, a.b.0 along ×2, b.1 in ×2', '4: b.0 out, b.b.0 along, head.1 in'],
+    frozen: [],
+  },
+  'channel shuffle with the batch folded in': {
+    groups: ['4: a.0 out ×2, a.b.0 along ×2, b.1 in, head.1 in', '4: b.0 out, b.b.0 along, head.1 in'],
+    frozen: [],
+  },
+  'pixel shuffle': {
+    groups: ['3: a.0 out ×4, a.b.0 along ×4, b.1 in'],
+    frozen: [],
+  },
+  'depth to space and back': {
+    groups: ['3: a.0 out ×4, a.b.0 along ×4, b.1 in ×4'],
+    frozen: [],
+  },
+  'flatten after a convolution': {
+    groups: ['4: a.0 out, a.b.0 along, fc.1 in ×64'],
+    frozen: [],
+  },
+  'reshape to a shape that is computed': {
+    groups: ['4: a.0 out, a.b.0 along, fc.0 in ×64'],
+    frozen: [],
+  },
+  'squeeze and excitation': {
+    groups: [
+      '8: a.0 out, a.b.0 along, down.1 in, up.0 out, up.b.0 along, head.1 in',
+      '4: down.0 out, down.b.0 along, up.1 in',
+    ],
+    frozen: [],
+  },
+  'depth-wise convolution': {
+    groups: ['8: a.0 out, a.b.0 along, dw.0 out, dw.b.0 along, head.1 in'],
+    frozen: [],
+  },
+  'depth-wise convolution with multiplier 2': {
+    groups: ['4: a.0 out, a.b.0 along, dw.0 out ×2, dw.b.0 along ×2, head.1 in ×2'],
+    frozen: [],
+  },
+  'grouped convolution: whole groups': {
+    groups: ['4: a.0 out ×2, a.b.0 along ×2, g.0 out ×2, g.b.0 along ×2, head.1 in ×2'],
+    frozen: ["g.1 in: its positions are regrouped with other axes by Conv 'Conv2'"],
+  },
+  'grouped convolution: the same channels of every group': {
+    groups: ['6: a.0 out ×2, a.b.0 along ×2, g.1 in', '3: g.0 out ×2, g.b.0 along ×2, head.1 in ×2'],
+    frozen: [],
+  },
+  'grouped convolution with shuffle, as in ShuffleNet': {
+    groups: [
+      '4: a.0 out ×2, a.b.0 along ×2, g.1 in',
+      '2: g.0 out ×4, g.b.0 along ×4, dw.0 out ×4, dw.b.0 along ×4, h.0 out ×4, h.b.0 along ×4, head.1 in ×4',
+    ],
+    frozen: ["h.1 in: its positions are regrouped with other axes by Conv 'Conv10'"],
+  },
+  'one channel in, one out is not depth-wise': {
+    groups: ['4: b.0 out, b.b.0 along, head.1 in'],
+    frozen: ['a.0 out: it has one position only', 'one.0 out: it has one position only'],
+  },
+  'transposed convolution': {
+    groups: ['6: a.0 out, a.b.0 along, up.0 in', '4: up.1 out, up.b.0 along, b.1 in'],
+    frozen: [],
+  },
+  'grouped transposed convolution': {
+    groups: ['3: a.0 out ×2, a.b.0 along ×2, up.0 in ×2, up.b.0 along ×2, b.1 in ×2'],
+    frozen: ["up.1 out: its positions are regrouped with other axes by ConvTranspose 'ConvTranspose2'"],
+  },
+  'a weight that two nodes share': {
+    groups: ['6: a.0 out, a.b.0 along, w.0 out, w.1 in, head.1 in'],
+    frozen: [],
+  },
+  'Gemm either way round': {
+    groups: ['8: a.1 out, a.b.0 along, b.1 in', '6: b.0 out, b.b.1 along, c.0 in'],
+    frozen: [],
+  },
+  'weights from the left': {
+    groups: ['8: a.0 out, b.1 in'],
+    frozen: [],
+  },
+  'a weight behind a transpose': {
+    groups: ['8: a.0 out, b.0 in'],
+    frozen: [],
+  },
+  'slopes and learnt scales': {
+    groups: ['8: a.0 out, a.b.0 along, slope.0 along, gamma.1 along, head.1 in'],
+    frozen: [],
+  },
+  'layer normalisation keeps what it averages over': {
+    groups: ['6: b.1 out, b.b.0 along, c.0 in'],
+    frozen: [
+      "a.1 out: its positions are summed, averaged or compared by LayerNormalization 'LayerNormalization2'",
+      "b.0 in: its positions are summed, averaged or compared by LayerNormalization 'LayerNormalization2'",
+    ],
+  },
+  'instance normalisation': {
+    groups: ['8: a.0 out, a.b.0 along, in.0 along, in.b.0 along, head.1 in'],
+    frozen: [],
+  },
+  'group normalisation goes by whole groups': {
+    groups: ['4: a.0 out ×2, a.b.0 along ×2, gn.0 along ×2, gn.b.0 along ×2, head.1 in ×2'],
+    frozen: [],
+  },
+  'group normalisation as PyTorch writes it': {
+    groups: [
+      '4: a.0 out ×2, a.b.0 along ×2, one.0 along, zero.0 along, gn.0 along ×2, gn.b.0 along ×2, head.1 in ×2',
+    ],
+    frozen: [],
+  },
+  'local response normalisation mixes neighbours': {
+    groups: ['4: b.0 out, b.b.0 along, head.1 in'],
+    frozen: [
+      "a.0 out: its positions are mixed by LRN 'LRN1'",
+      "b.1 in: its positions are mixed by LRN 'LRN1'",
+    ],
+  },
+  embedding: {
+    groups: ['6: table.1 out, places.1 along, a.0 in'],
+    frozen: ["table.0 in: its positions are looked up by Gather 'Gather0'"],
+  },
+  'attention: dimensions of all heads': {
+    groups: [
+      '4: q.1 out ×3, q.b.0 along ×3, k.1 out ×3, k.b.0 along ×3',
+      '4: v.1 out ×3, v.b.0 along ×3, o.0 in ×3',
+    ],
+    frozen: [],
+  },
+  'attention: whole heads': {
+    groups: [
+      '3: q.1 out ×4, q.b.0 along ×4, k.1 out ×4, k.b.0 along ×4, v.1 out ×4, v.b.0 along ×4, o.0 in ×4',
+    ],
+    frozen: [],
+  },
+  'attention with 1/√d from the shape': {
+    groups: [
+      '4: q.1 out ×3, q.b.0 along ×3, k.1 out ×3, k.b.0 along ×3',
+      '4: v.1 out ×3, v.b.0 along ×3, o.0 in ×3',
+    ],
+    frozen: [],
+  },
+  'fused attention: dimensions of all heads': {
+    groups: ['4: qkv.1 out ×9, qkv.b.0 along ×9, o.0 in ×3'],
+    frozen: [],
+  },
+  'fused attention: whole heads': {
+    groups: ['3: qkv.1 out ×12, qkv.b.0 along ×12, o.0 in ×4'],
+    frozen: [],
+  },
+  'a product of data whose sum is not 0 without the weights': {
+    groups: [],
+    frozen: [
+      "a.1 out: its positions are summed over by MatMul 'MatMul7', where they would not be 0 without their weights",
+      "b.1 out: its positions are summed over by MatMul 'MatMul7', where they would not be 0 without their weights",
+    ],
+  },
+  'several inputs and outputs': {
+    groups: ['6: a.0 out, a.b.0 along, b.0 out, b.b.0 along, c.1 in, head.1 in'],
+    frozen: [],
+  },
+  'a token of zeros for every sample': {
+    groups: ['6: a.1 out, a.b.0 along, token.0 along, b.0 in'],
+    frozen: [],
+  },
+  'a learnt token repeated for every sample': {
+    groups: ['6: a.1 out, a.b.0 along, token.2 along, b.0 in'],
+    frozen: [],
+  },
+  'upsampling, tiling and padding by reflection': {
+    groups: ['2: a.0 out, a.b.0 along, head.1 in ×2', '2: a.0 out, a.b.0 along, head.1 in ×3'],
+    frozen: [],
+  },
+  'axes of size 1 squeezed by no name': {
+    groups: ['2: a.0 out, a.b.0 along, b.0 out, b.b.0 along, fc.0 in'],
+    frozen: [],
+  },
+  'quantised weights': {
+    groups: ['8: a.0 out, a.scale.0 along, a.zero.0 along, b.1 in'],
+    frozen: [],
+  },
+  'an unknown operator in the middle': {
+    groups: [
+      '4: a.0 out, a.b.0 along, b.1 in',
+      '6: c.0 out, c.b.0 along, d.1 in',
+      '5: d.0 out, d.b.0 along, head.1 in',
+    ],
+    frozen: [
+      "b.0 out: it is used by vendor.Swirl 'vendor.Swirl3', an operator that espalier does not know",
+      "c.1 in: it is used by vendor.Swirl 'vendor.Swirl3', an operator that espalier does not know",
+    ],
+  },
+};

@@ -1,0 +1,430 @@
+/** For tests: a graph for each shape of trouble that pruning tools are known to stumble over. */
+import { type Sketch, sketch } from './sketch.test.fixture.js';
+
+export interface Trouble {
+  name: string;
+  build: (s: Sketch) => string | string[];
+  opset?: number;
+  /** The engine has no form for it. */
+  engineless?: boolean;
+  heads?: boolean;
+}
+
+const image = (s: Sketch) => s.input('x', [3, 8, 8]);
+
+/** Heads of attention over tokens of 12 numbers, from q, k and v [N, 4, 12]. */
+function attention(s: Sketch, q: string, k: string, v: string, heads: number, rootFromShape = false): string {
+  const size = 12 / heads;
+  const shape = s.ints(0, 4, heads, size);
+  const part = (x: string, perm: number[]) => s.op('Transpose', [s.op('Reshape', [x, shape])], { perm });
+  const query = part(q, [0, 2, 1, 3]);
+  const product = s.op('MatMul', [query, part(k, [0, 2, 3, 1])]);
+  const root = () => {
+    const last = s.op('Gather', [s.op('Shape', [query]), s.index(-1)]);
+    return s.op('Sqrt', [s.op('Cast', [last], { to: 1 })]);
+  };
+  const scores = rootFromShape ? s.op('Div', [product, root()]) : s.op('Mul', [product, s.scalar(0.5)]);
+  const mixed = s.op('MatMul', [s.op('Softmax', [scores], { axis: -1 }), part(v, [0, 2, 1, 3])]);
+  const back = s.op('Transpose', [mixed], { perm: [0, 2, 1, 3] });
+  return s.op('Reshape', [back, s.ints(0, 4, 12)]);
+}
+
+function separate(s: Sketch, rootFromShape = false): string {
+  const x = s.input('x', [4, 5]);
+  const [q, k, v] = ['q', 'k', 'v'].map((name) => s.linear(x, name, 5, 12));
+  return s.linear(attention(s, q, k, v, 3, rootFromShape), 'o', 12, 2);
+}
+
+/** q, k and v by one product, as [N, 4, 3, heads, size] and by halves. */
+function fused(s: Sketch): string {
+  const y = s.linear(s.input('x', [4, 5]), 'qkv', 5, 36);
+  const parts = s.op('Transpose', [s.op('Reshape', [y, s.ints(0, 4, 3, 3, 4)])], { perm: [2, 0, 3, 1, 4] });
+  const [q, k, v] = [0, 1, 2].map((i) => s.op('Gather', [parts, s.index(i)], { axis: 0 }));
+  const scores = s.op('MatMul', [q, s.op('Transpose', [k], { perm: [0, 1, 3, 2] })]);
+  const mixed = s.op('MatMul', [s.op('Softmax', [s.op('Mul', [scores, s.scalar(0.5)])], { axis: -1 }), v]);
+  const back = s.op('Transpose', [mixed], { perm: [0, 2, 1, 3] });
+  return s.linear(s.op('Reshape', [back, s.ints(0, 4, 12)]), 'o', 12, 2);
+}
+
+const shuffled = (s: Sketch, x: string, groups: number, channels: number): string => {
+  const split = s.op('Reshape', [x, s.ints(0, groups, channels / groups, 8, 8)]);
+  return s.op('Reshape', [s.op('Transpose', [split], { perm: [0, 2, 1, 3, 4] }), s.ints(0, channels, 8, 8)]);
+};
+
+export const troubles: Trouble[] = [
+  {
+    name: 'chain',
+    build: (s) => s.head(s.relu(s.conv(s.relu(s.conv(image(s), 'a', 8, 3)), 'b', 6, 8)), 6),
+  },
+  {
+    name: 'residual sum',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 8, 3));
+      const b = s.conv(s.relu(s.conv(a, 'b', 6, 8)), 'c', 8, 6);
+      return s.head(s.op('Add', [a, b]), 8);
+    },
+  },
+  {
+    name: 'residual sum, broadcast from one channel',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const b = s.conv(image2(s), 'b', 1, 3);
+      return s.head(s.op('Add', [a, b]), 8);
+    },
+  },
+  {
+    name: 'shortcut by slicing and padding (option A)',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 4, 3));
+      const b = s.batchNorm(s.conv(a, 'b', 8, 4, { strides: [2, 2] }), 'bn', 8);
+      const thin = s.op('Slice', [a, s.ints(0, 0), s.ints(8, 8), s.ints(2, 3), s.ints(2, 2)]);
+      const wide = s.op('Pad', [thin, s.ints(0, 2, 0, 0, 0, 2, 0, 0)]);
+      return s.head(s.relu(s.op('Add', [b, wide])), 8);
+    },
+  },
+  {
+    name: 'concatenation',
+    build(s) {
+      const x = image(s);
+      const y = s.op('Concat', [s.conv(x, 'a', 4, 3), s.conv(x, 'b', 6, 3)], { axis: 1 });
+      return s.head(s.relu(s.batchNorm(y, 'bn', 10)), 10);
+    },
+  },
+  {
+    name: 'concatenation of a value with itself',
+    build(s) {
+      const a = s.conv(image(s), 'a', 4, 3);
+      return s.head(s.relu(s.op('Concat', [a, a], { axis: 1 })), 8);
+    },
+  },
+  {
+    name: 'cascaded concatenations',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 4, 3));
+      const ab = s.op('Concat', [a, s.relu(s.conv(a, 'b', 3, 4))], { axis: 1 });
+      const abc = s.op('Concat', [ab, s.relu(s.conv(ab, 'c', 5, 7))], { axis: 1 });
+      return s.head(abc, 12);
+    },
+  },
+  {
+    name: 'split in halves',
+    build(s) {
+      const [a, b] = s.ops('Split', [s.conv(image(s), 'a', 8, 3)], { axis: 1 }, 2);
+      return s.head(s.op('Mul', [s.op('Sigmoid', [a]), b]), 4);
+    },
+  },
+  {
+    name: 'split in unequal parts',
+    build(s) {
+      const parts = s.ops('Split', [s.conv(image(s), 'a', 8, 3), s.ints(5, 3)], { axis: 1 }, 2);
+      const b = s.conv(parts[0], 'b', 4, 5);
+      return s.head(s.op('Concat', [b, parts[1]], { axis: 1 }), 7);
+    },
+  },
+  {
+    name: 'slices next to each other',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const [left, right] = [
+        [0, 3],
+        [3, 2 ** 31 - 1],
+      ].map(([from, to]) => s.op('Slice', [a, s.ints(from), s.ints(to), s.ints(1)]));
+      return [s.head(s.conv(left, 'b', 4, 3), 4), s.op('GlobalAveragePool', [s.conv(right, 'c', 2, 5)])];
+    },
+  },
+  {
+    name: 'slices in steps, forwards and backwards',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const even = s.op('Slice', [a, s.ints(0), s.ints(8), s.ints(1), s.ints(2)]);
+      const odd = s.op('Slice', [a, s.ints(-1), s.ints(-(2 ** 31)), s.ints(1), s.ints(-2)]);
+      return s.head(s.op('Add', [s.relu(even), odd]), 4);
+    },
+  },
+  {
+    name: 'channel shuffle',
+    build: (s) => s.head(s.conv(shuffled(s, s.conv(image(s), 'a', 8, 3), 2, 8), 'b', 4, 8), 4),
+  },
+  {
+    name: 'channel shuffle with the batch folded in',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const pairs = s.op('Transpose', [s.op('Reshape', [a, s.ints(-1, 2, 64)])], { perm: [1, 0, 2] });
+      const halves = s.op('Reshape', [pairs, s.ints(2, -1, 4, 8, 8)]);
+      const [p, q] = [0, 1].map((i) => s.op('Gather', [halves, s.index(i)], { axis: 0 }));
+      return s.head(s.op('Concat', [s.conv(p, 'b', 4, 4), q], { axis: 1 }), 8);
+    },
+  },
+  {
+    name: 'pixel shuffle',
+    build(s) {
+      const a = s.conv(image(s), 'a', 12, 3);
+      const blocks = s.op('Reshape', [a, s.ints(-1, 3, 2, 2, 8, 8)]);
+      const woven = s.op('Transpose', [blocks], { perm: [0, 1, 4, 2, 5, 3] });
+      return s.conv(s.op('Reshape', [woven, s.ints(-1, 3, 16, 16)]), 'b', 2, 3);
+    },
+  },
+  {
+    name: 'depth to space and back',
+    build(s) {
+      const wide = s.op('DepthToSpace', [s.conv(image(s), 'a', 12, 3)], { blocksize: 2 });
+      return s.conv(s.op('SpaceToDepth', [s.relu(wide)], { blocksize: 2 }), 'b', 2, 12);
+    },
+  },
+  {
+    name: 'flatten after a convolution',
+    build(s) {
+      const flat = s.op('Flatten', [s.relu(s.conv(image(s), 'a', 4, 3))]);
+      return s.op('Gemm', [flat, s.weight('fc', 3, 256), s.weight('fc.b', 3)], { transB: 1 });
+    },
+  },
+  {
+    name: 'reshape to a shape that is computed',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 4, 3));
+      const batch = s.op('Gather', [s.op('Shape', [a]), s.ints(0)]);
+      const flat = s.op('Reshape', [a, s.op('Concat', [batch, s.ints(256)], { axis: 0 })]);
+      return s.linear(flat, 'fc', 256, 3);
+    },
+  },
+  {
+    name: 'squeeze and excitation',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 8, 3));
+      const gate = s.conv(
+        s.relu(s.conv(s.op('GlobalAveragePool', [a]), 'down', 4, 8, { kernel: 1 })),
+        'up',
+        8,
+        4,
+        { kernel: 1 },
+      );
+      return s.head(s.op('Mul', [a, s.op('HardSigmoid', [gate])]), 8);
+    },
+  },
+  {
+    name: 'depth-wise convolution',
+    build: (s) => s.head(s.relu(s.conv(s.relu(s.conv(image(s), 'a', 8, 3)), 'dw', 8, 1, { group: 8 })), 8),
+  },
+  {
+    name: 'depth-wise convolution with multiplier 2',
+    build: (s) => s.head(s.relu(s.conv(s.relu(s.conv(image(s), 'a', 4, 3)), 'dw', 8, 1, { group: 4 })), 8),
+  },
+  {
+    name: 'grouped convolution: whole groups',
+    build: (s) => s.head(s.relu(s.conv(s.relu(s.conv(image(s), 'a', 8, 3)), 'g', 8, 2, { group: 4 })), 8),
+  },
+  {
+    name: 'grouped convolution: the same channels of every group',
+    build: (s) => s.head(s.relu(s.conv(s.relu(s.conv(image(s), 'a', 12, 3)), 'g', 6, 6, { group: 2 })), 6),
+  },
+  {
+    name: 'grouped convolution with shuffle, as in ShuffleNet',
+    build(s) {
+      const a = s.relu(s.conv(s.relu(s.conv(image(s), 'a', 8, 3)), 'g', 8, 4, { group: 2 }));
+      return s.head(
+        s.conv(s.conv(shuffled(s, a, 2, 8), 'dw', 8, 1, { group: 8 }), 'h', 8, 4, { group: 2 }),
+        8,
+      );
+    },
+  },
+  {
+    name: 'one channel in, one out is not depth-wise',
+    build: (s) => s.head(s.conv(s.conv(s.conv(image(s), 'a', 1, 3), 'one', 1, 1), 'b', 4, 1), 4),
+  },
+  {
+    name: 'transposed convolution',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 6, 3));
+      const up = s.op('ConvTranspose', [a, s.weight('up', 6, 4, 2, 2), s.weight('up.b', 4)], {
+        strides: [2, 2],
+      });
+      return s.conv(s.relu(up), 'b', 2, 4);
+    },
+  },
+  {
+    name: 'grouped transposed convolution',
+    build(s) {
+      const a = s.relu(s.conv(image(s), 'a', 6, 3));
+      const up = s.op('ConvTranspose', [a, s.weight('up', 6, 2, 2, 2), s.weight('up.b', 6)], {
+        strides: [2, 2],
+        group: 3,
+      });
+      return s.conv(s.relu(up), 'b', 2, 6);
+    },
+  },
+  {
+    name: 'a weight that two nodes share',
+    build(s) {
+      const w = s.weight('w', 6, 6, 3, 3);
+      const again = (x: string) => s.relu(s.op('Conv', [x, w], { pads: [1, 1, 1, 1] }));
+      return s.head(again(again(s.conv(image(s), 'a', 6, 3))), 6);
+    },
+  },
+  {
+    name: 'Gemm either way round',
+    build(s) {
+      const a = s.op('Gemm', [s.input('x', [5]), s.weight('a', 5, 8), s.weight('a.b', 8)]);
+      const b = s.op('Gemm', [s.relu(a), s.weight('b', 6, 8), s.weight('b.b', 1, 6)], {
+        transB: 1,
+        alpha: 0.5,
+      });
+      return s.op('Gemm', [s.relu(b), s.weight('c', 6, 2)]);
+    },
+  },
+  {
+    name: 'weights from the left',
+    build(s) {
+      const y = s.op('MatMul', [s.weight('a', 8, 5), s.input('x', [5, 4])]);
+      return s.op('MatMul', [s.weight('b', 3, 8), s.relu(y)]);
+    },
+  },
+  {
+    name: 'a weight behind a transpose',
+    build(s) {
+      const turned = s.op('Transpose', [s.weight('a', 8, 5)], { perm: [1, 0] });
+      return s.linear(s.relu(s.op('MatMul', [s.input('x', [5]), turned])), 'b', 8, 2);
+    },
+  },
+  {
+    name: 'slopes and learnt scales',
+    build(s) {
+      const a = s.op('PRelu', [s.conv(image(s), 'a', 8, 3), s.weight('slope', 8, 1, 1)]);
+      return s.head(s.op('Mul', [a, s.weight('gamma', 1, 8, 1, 1)]), 8);
+    },
+  },
+  {
+    name: 'layer normalisation keeps what it averages over',
+    build(s) {
+      const a = s.linear(s.input('x', [4, 5]), 'a', 5, 8);
+      const normal = s.op('LayerNormalization', [a, s.weight('ln', 8), s.weight('ln.b', 8)]);
+      return s.linear(s.relu(s.linear(normal, 'b', 8, 6)), 'c', 6, 2);
+    },
+  },
+  {
+    name: 'instance normalisation',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      return s.head(s.op('InstanceNormalization', [a, s.weight('in', 8), s.weight('in.b', 8)]), 8);
+    },
+  },
+  {
+    name: 'group normalisation goes by whole groups',
+    opset: 21,
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const normal = s.op('GroupNormalization', [a, s.weight('gn', 8), s.weight('gn.b', 8)], {
+        num_groups: 4,
+      });
+      return s.head(s.relu(normal), 8);
+    },
+  },
+  {
+    name: 'group normalisation as PyTorch writes it',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const rows = s.op('Reshape', [a, s.ints(0, 4, -1)]);
+      const normal = s.op('InstanceNormalization', [rows, s.weight('one', 4), s.weight('zero', 4)]);
+      const back = s.op('Reshape', [normal, s.op('Shape', [a])]);
+      const scaled = s.op('Mul', [back, s.weight('gn', 8, 1, 1)]);
+      return s.head(s.op('Add', [scaled, s.weight('gn.b', 8, 1, 1)]), 8);
+    },
+  },
+  {
+    name: 'local response normalisation mixes neighbours',
+    build: (s) => s.head(s.conv(s.op('LRN', [s.conv(image(s), 'a', 8, 3)], { size: 3 }), 'b', 4, 8), 4),
+  },
+  {
+    name: 'embedding',
+    build(s) {
+      const words = s.op('Gather', [s.weight('table', 90, 6), s.input('ids', [4], 'int64')]);
+      const places = s.op('Slice', [s.weight('places', 9, 6), s.ints(0), s.ints(4), s.ints(0)]);
+      return s.linear(s.op('Add', [words, places]), 'a', 6, 2);
+    },
+  },
+  { name: 'attention: dimensions of all heads', build: (s) => separate(s) },
+  { name: 'attention: whole heads', heads: true, build: (s) => separate(s) },
+  { name: 'attention with 1/√d from the shape', build: (s) => separate(s, true) },
+  { name: 'fused attention: dimensions of all heads', build: fused },
+  { name: 'fused attention: whole heads', heads: true, build: fused },
+  {
+    name: 'a product of data whose sum is not 0 without the weights',
+    build(s) {
+      const x = s.input('x', [4, 5]);
+      const gate = s.op('Sigmoid', [s.linear(x, 'a', 5, 6)]);
+      const b = s.op('Sigmoid', [s.linear(x, 'b', 5, 6)]);
+      return s.op('MatMul', [gate, s.op('Transpose', [b], { perm: [0, 2, 1] })]);
+    },
+  },
+  {
+    name: 'several inputs and outputs',
+    build(s) {
+      const a = s.conv(image(s), 'a', 6, 3);
+      const b = s.conv(s.input('y', [2, 8, 8]), 'b', 6, 2);
+      const sum = s.relu(s.op('Add', [a, b]));
+      return [s.conv(sum, 'c', 2, 6), s.head(sum, 6)];
+    },
+  },
+  {
+    name: 'a token of zeros for every sample',
+    build(s) {
+      const a = s.linear(s.input('x', [4, 5]), 'a', 5, 6);
+      const batch = s.op('Gather', [s.op('Shape', [a]), s.ints(0)]);
+      const zeros = s.op('ConstantOfShape', [s.op('Concat', [batch, s.ints(1, 6)], { axis: 0 })]);
+      const token = s.op('Add', [zeros, s.weight('token', 6)]);
+      return s.linear(s.op('Concat', [token, a], { axis: 1 }), 'b', 6, 2);
+    },
+  },
+  {
+    name: 'a learnt token repeated for every sample',
+    build(s) {
+      const a = s.linear(s.input('x', [4, 5]), 'a', 5, 6);
+      const batch = s.op('Gather', [s.op('Shape', [a]), s.ints(0)]);
+      const shape = s.op('Concat', [batch, s.ints(1, 6)], { axis: 0 });
+      const token = s.op('Expand', [s.weight('token', 1, 1, 6), shape]);
+      return s.linear(s.op('Concat', [token, a], { axis: 1 }), 'b', 6, 2);
+    },
+  },
+  {
+    name: 'upsampling, tiling and padding by reflection',
+    build(s) {
+      const a = s.conv(image(s), 'a', 4, 3);
+      const up = s.op('Resize', [a, '', s.floats(1, 1, 2, 2)], { mode: 'nearest' });
+      const tiled = s.op('Tile', [up, s.ints(1, 2, 1, 1)]);
+      return s.head(s.op('Pad', [tiled, s.ints(0, 2, 0, 0, 0, 0, 0, 0)], { mode: 'reflect' }), 10);
+    },
+  },
+  {
+    name: 'axes of size 1 squeezed by no name',
+    build(s) {
+      const a = s.op('Concat', [s.conv(image(s), 'a', 2, 3), s.conv(image2(s), 'b', 2, 3)], { axis: 0 });
+      const flat = s.op('Squeeze', [s.op('ReduceMean', [a], { axes: [0, 2, 3] })]);
+      return s.op('MatMul', [flat, s.weight('fc', 2, 3)]);
+    },
+  },
+  {
+    name: 'quantised weights',
+    engineless: true,
+    build(s) {
+      const a = s.relu(s.op('Conv', [image(s), s.quantized('a', 8, 3, 3, 3)]));
+      return s.op('Conv', [a, s.quantized('b', 2, 8, 3, 3)]);
+    },
+  },
+  {
+    name: 'an unknown operator in the middle',
+    engineless: true,
+    build(s) {
+      const a = s.relu(s.conv(s.conv(image(s), 'a', 4, 3), 'b', 4, 4));
+      const odd = s.op('vendor.Swirl', [a]);
+      s.declare(odd, ['N', 4, 8, 8]);
+      return s.head(s.conv(s.conv(odd, 'c', 6, 4), 'd', 5, 6), 5);
+    },
+  },
+];
+
+/** Another image. */
+const image2 = (s: Sketch) => s.input('x2', [3, 8, 8]);
+
+export const built = ({ build, opset }: Trouble) => {
+  const s = sketch(opset);
+  return s.finish(...[build(s)].flat());
+};
