@@ -2,8 +2,9 @@
  * Densities for every group from its sensitivity: those that meet a target at the least predicted loss.
  *
  * Predicted is that losses add up, and that a group's loss runs along the lower convex hull of what was measured, from 0 when
- * it is whole to the largest loss of all when nothing is left. Every step of an order then costs what the hull rises over it, and
- * saves its group's price; taken by loss per saving, steps are the best at every size (the hull makes greedy optimal).
+ * it is whole; thinner than was measured, it goes on as steeply, or to the largest loss of all if that is steeper. Every step
+ * of an order then costs what the hull rises over it, and saves its group's price; taken by loss per saving, steps are the
+ * best at every size (that the curves are convex makes greedy optimal).
  */
 import type { Importance } from './importance.js';
 import { type Limits, removalOrder, type Step } from './order.js';
@@ -31,13 +32,19 @@ export function sensitivityOrder(
   const scanned = new Map<string, Point[]>();
   for (const { group, density, value } of rows)
     scanned.set(group, [...(scanned.get(group) ?? []), [1 - density, Math.max(0, whole - value)]]);
-  const hulls = new Map(
-    [...scanned].map(([group, points]) => [group, lowerHull([[0, 0], ...points, [1, worst]])]),
-  );
+  const curves = new Map([...scanned].map(([group, points]) => [group, curveOf(points, worst)]));
   const loss = (group: string, from: number, to: number) =>
-    along(hulls.get(group)!, to) - along(hulls.get(group)!, from);
-  const judged = new Map([...importance].filter(([group]) => hulls.has(group)));
+    along(curves.get(group)!, to) - along(curves.get(group)!, from);
+  const judged = new Map([...importance].filter(([group]) => curves.has(group)));
   return removalOrder(channels, judged, { ...options, loss, scope: 'global' });
+}
+
+/** The corners of a group's loss over the fraction that is gone, from 0 to 1. */
+function curveOf(points: readonly Point[], worst: number): Point[] {
+  const hull = lowerHull([[0, 0], ...points]);
+  const [[x0, y0], [x1, y1]] = [hull.at(-2) ?? hull[0], hull.at(-1)!];
+  const onwards = x1 > x0 ? y1 + ((y1 - y0) / (x1 - x0)) * (1 - x1) : 0;
+  return x1 < 1 ? [...hull, [1, Math.max(worst, onwards)]] : hull;
 }
 
 /** The corners of the lower convex hull of points from left to right (Andrew's monotone chain, 1979). */

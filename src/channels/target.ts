@@ -76,8 +76,10 @@ export async function reachTarget(options: TargetOptions): Promise<Reached> {
     if (after <= atMost) best = smaller;
     return after <= atMost;
   };
-  if (!(await meets(order.length))) refuse(target, { atMost, before, least: known.get(order.length)! });
-  const steps = await firstThat(meets, order.length, expected(options, atMost / before));
+  const possible = await meets(order.length);
+  const least = known.get(order.length)!;
+  if (!possible) refuse(target, { atMost, before, least });
+  const steps = await firstThat(meets, order.length, expected(options, { before, least, atMost }));
   if (steps === 0) best = graph;
   const selection = selectionAfter(channels, order, steps);
   return { selection, graph: best, steps, before, after: known.get(steps)!, atMost };
@@ -114,15 +116,22 @@ export async function firstThat(
   return high;
 }
 
-/** Where in an order a fraction of the cost should be met; bytes follow parameters, time follows MACs. */
-function expected({ graph, channels, order, target: { of } }: TargetOptions, fraction: number): number {
-  const estimate = estimateOf(graph, channels);
-  const costOf = estimate[of === 'params' || of === 'bytes' ? 'params' : 'macs'];
-  const wanted = fraction * costOf(new Map());
+/**
+ * Where in an order a target should be met. Bytes go with parameters, time goes with MACs, both on a straight line through
+ * what was measured: before the first step, and after the last.
+ */
+function expected(
+  { graph, channels, order, target: { of } }: TargetOptions,
+  { before, least, atMost }: Record<'before' | 'least' | 'atMost', number>,
+): number {
+  const estimate = estimateOf(graph, channels)[of === 'params' || of === 'bytes' ? 'params' : 'macs'];
+  const after = (steps: number) => estimate(countsAfter(channels, order, steps));
+  const [whole, end] = [after(0), after(order.length)];
+  const wanted = whole - ((whole - end) * (before - atMost)) / (before - least || 1);
   let [low, high] = [0, order.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (costOf(countsAfter(channels, order, middle)) <= wanted) high = middle;
+    if (after(middle) <= wanted + 1e-9 * whole) high = middle;
     else low = middle + 1;
   }
   return high;

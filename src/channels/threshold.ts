@@ -21,7 +21,7 @@ export function keepEnergy(
   if (energies.every((energy) => energy < floor * floor)) return kept.fill(false);
   const most = delta * energies.reduce((sum, energy) => sum + energy, 0);
   let gone = 0;
-  for (const unit of ascending(scores)) {
+  for (const unit of ascending(energies)) {
     gone += energies[unit];
     if (gone > most) break;
     kept[unit] = false;
