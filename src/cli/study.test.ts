@@ -32,7 +32,7 @@ writeFileSync(
   at('study.yaml'),
   `
 title: A test
-recipe: { model: resnet8, width: 0.25, data: digits, batch: 128, lr: 0.2, epochs: 3 }
+recipe: { model: resnet8, width: 0.25, data: digits, batch: 128, lr: 0.2, epochs: 2 }
 vary:
   setting:
     gmp: { method: gmp }
@@ -82,7 +82,7 @@ test('a study that is killed goes on, and one cell that fails does not stop it',
     .split('\n')
     .map((line) => JSON.parse(line));
   assert.equal(lines.length, 7);
-  assert.equal(lines[1].accuracy.length, 3);
+  assert.equal(lines[1].accuracy.length, 2);
 
   const table = await espalier('study study.yaml --out s --table');
   assert.equal(table.status, 0, table.err);
@@ -90,7 +90,7 @@ test('a study that is killed goes on, and one cell that fails does not stop it',
   assert.match(table.out, /^Failed: tight 0\.8, seed 1: .*selectRatio/m);
 
   const whole =
-    'prune resnet8 --width 0.25 --data digits --batch 128 --lr 0.2 --epochs 3 --sparsity 0.8 --seed 1';
+    'prune resnet8 --width 0.25 --data digits --batch 128 --lr 0.2 --epochs 2 --sparsity 0.8 --seed 1';
   const alone = await espalier(`${whole} --method fggp --out alone`);
   assert.equal(alone.status, 0, alone.err);
   assert.ok(
