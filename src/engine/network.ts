@@ -4,6 +4,7 @@ import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
+import { clipping } from './clipping.js';
 import { compile } from './compile.js';
 import { writeInput } from './input.js';
 import { type Place, wholePlace } from './lowering/place.js';
@@ -70,6 +71,13 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     inference: (o) =>
       track(inference(graph, o.form === 'training' ? expand(true) : inferring, machine, places, o)),
     training: (o) => track(training({ graph, model: expand(true), machine, places, parameters }, o)),
+    clipping: (names) =>
+      track(
+        clipping(
+          machine,
+          names.map((name) => ({ line: held.get(name)!.line, length: held.get(name)!.data.length })),
+        ),
+      ),
     snapshot() {
       const initializers = new Map(graph.initializers);
       for (const [name, h] of held) initializers.set(name, changed(graph.initializers.get(name)!, h.data));

@@ -28,9 +28,20 @@ export interface Network {
   inference(options: InferenceOptions): Inference;
   /** Compiles forward, loss, backward and update. */
   training(options: TrainingOptions): Training;
+  /** Of the elements of these parameters, all together. */
+  clipping(names: readonly string[]): Clipping;
   /** The model in inference form, with the weights and running statistics as they are now (copies). */
   snapshot(): Graph;
   /** Frees all memory of the network and its programs. */
+  close(): void;
+}
+
+/** z ↦ clip(z − v, 0, 1) for one v ≥ 0 over all elements of some parameters, in double precision. */
+export interface Clipping {
+  /** Σ clip(z − v, 0, 1), and how many z − v lie inside (0, 1). */
+  measure(v: number): Promise<{ sum: number; inside: number }>;
+  /** In place. What rounding takes from one element is given to others, so that the sum is kept, but never exceeded. */
+  apply(v: number): Promise<void>;
   close(): void;
 }
 

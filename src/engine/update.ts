@@ -50,7 +50,7 @@ export function updater(
 }
 
 /** Blocks that are freed together. */
-function arena(machine: Machine) {
+export function arena(machine: Machine) {
   const lines: number[] = [];
   return {
     take(length: number): number {
@@ -134,18 +134,21 @@ function adamNumbers(o: UpdateOptions, decoupled: boolean): number[] {
   ];
 }
 
-/** A program of one kernel over many arrays, none depending on another; `length` is the place of the length in its words. */
-function independent(
+/**
+ * A program of one kernel over many arrays, none depending on another; `length` is the place of the length in its words,
+ * `run` the elements of an item.
+ */
+export function independent(
   machine: Machine,
   take: Take,
   kernel: string,
   calls: readonly number[][],
   length: number,
+  run = UPDATE_RUN,
 ): number {
   const number = machine.kernels.get(kernel)!;
   const words = [calls.length, 0, 0, 0];
-  for (const call of calls)
-    words.push(5 + call.length, number, Math.ceil(call[length] / UPDATE_RUN), 1, 0, ...call);
+  for (const call of calls) words.push(5 + call.length, number, Math.ceil(call[length] / run), 1, 0, ...call);
   const line = take(words.length);
   machine.ints(line, words.length).set(words);
   return line;

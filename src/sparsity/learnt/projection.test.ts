@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { random, uniform } from '../../base/random.js';
-import { project, projectByHalving, shiftFor } from './projection.js';
+import { loadNetwork, openMachine } from '../../engine/index.js';
+import { floatTensor, type Graph } from '../../onnx/index.js';
+import { project, projectBy, projectByHalving, shiftFor } from './projection.js';
 
 const sum = (values: Iterable<number>) => [...values].reduce((total, x) => total + x, 0);
 const near = (a: number, b: number, by = 2e-7) => assert.ok(Math.abs(a - b) <= by, `${a} is not ${b}`);
@@ -97,3 +99,57 @@ test('the shift is right to 1e-9 of the budget on many coordinates', () => {
 test('a probability that is not a number is refused', () => {
   assert.throws(() => project([Float32Array.of(0.5, Number.NaN)], 0.1), /not a number/);
 });
+
+test('by kernels: as exact, never above the budget, the same on any number of threads', async () => {
+  const draw = random(9, 'many');
+  const sizes = [200_003, 70_001, 9];
+  const drawn = sizes.map((n) => Float32Array.from({ length: n }, () => 1.4 * uniform(draw) ** 3 - 0.1));
+  const size = drawn.reduce((sum, { length }) => sum + length, 0);
+  const sumOf = (parts: readonly Float32Array[]) =>
+    parts.reduce((total, part) => part.reduce((sum, x) => sum + x, total), 0);
+  for (const engine of ['native', 'wasm'] as const) {
+    const results: Float32Array[][] = [];
+    for (const threads of [1, 2]) {
+      const machine = await openMachine({ engine, threads });
+      const network = loadNetwork(dense(sizes), { machine });
+      const parts = sizes.map((_, p) => network.parameters.get(`w${p}`)!.weight);
+      const clipping = network.clipping(sizes.map((_, p) => `w${p}`));
+      for (const density of [0.02, 0.2, 0.9, 1]) {
+        for (const [p, part] of parts.entries()) part.set(drawn[p]);
+        const budget = density * size;
+        const v = await projectBy(clipping, parts, budget);
+        const wanted = shiftFor(drawn, budget);
+        assert.ok(Math.abs(v - wanted) < 1e-9, `${v}, not ${wanted}`);
+        if (v > 0) assert.ok(sumOf(parts) <= budget && sumOf(parts) > budget * (1 - 1e-8));
+        for (const [p, part] of parts.entries())
+          part.forEach((x, i) => {
+            assert.ok(Math.abs(x - Math.min(1, Math.max(0, drawn[p][i] - v))) < 1.5e-7);
+          });
+        results.push(parts.map((part) => part.slice()));
+      }
+      network.close();
+      await machine.close();
+    }
+    assert.deepEqual(results.slice(4), results.slice(0, 4));
+  }
+});
+
+/** A model whose weights are vectors of these sizes. */
+function dense(sizes: readonly number[]): Graph {
+  const value = (name: string) => ({ name, dtype: 'float32' as const, shape: ['N', 1] });
+  return {
+    name: 'dense',
+    inputs: [value('x')],
+    outputs: sizes.map((_, p) => value(`y${p}`)),
+    nodes: sizes.map((_, p) => ({
+      ...{ name: `n${p}`, op: 'MatMul', domain: '', attributes: {} },
+      ...{ inputs: ['x', `w${p}`], outputs: [`y${p}`] },
+    })),
+    initializers: new Map(sizes.map((n, p) => [`w${p}`, floatTensor([1, n], new Float32Array(n))])),
+    declared: new Map(),
+    source: {
+      ...{ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', domain: '' },
+      ...{ modelVersion: 0, doc: '', metadata: {} },
+    },
+  };
+}

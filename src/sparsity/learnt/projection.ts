@@ -7,7 +7,7 @@
  * So Newton's method is exact as soon as it stands on the right piece; where it would leave the bracket, the bracket is
  * halved instead.
  *
- * Many coordinates are read only twice. A sample of them brackets v narrowly; one pass then counts those that are 0, 1 or
+ * Where there is an engine, its kernels do the sums over many coordinates (`projectBy`). Without, many are read only twice. A sample of them brackets v narrowly; one pass then counts those that are 0, 1 or
  * inside wherever in the bracket v may be, leaving few for Newton's method, and shows whether the bracket holds (if not,
  * Newton's method works on all). The second pass writes. Sums are float64, in an order that does not depend on threads or
  * on how coordinates are divided into tensors.
@@ -16,6 +16,7 @@
  * the last place, and Σ s is within 1e-10 of K and never above it.
  */
 import { fail } from '../../base/errors.js';
+import type { Clipping } from '../../engine/types.js';
 
 /** v is sought for this much less than the budget, so that rounding cannot exceed it. */
 const MARGIN = 1e-11;
@@ -27,6 +28,7 @@ const RESERVE = -(2 ** -24);
 const CHUNK = 65_536;
 const SAMPLE_FROM = 100_000;
 const SAMPLE_EVERY = 53;
+const COARSE = 509;
 /** Standard deviations of the sample's sum. */
 const SAMPLE_DOUBT = 5;
 
@@ -38,6 +40,39 @@ export function project(parts: readonly Float32Array[], budget: number): number 
   const v = shiftFor(parts, budget);
   clip(parts, v, v > 0 ? RESERVE : 0);
   return v;
+}
+
+/**
+ * The same by the engine's kernels, for many coordinates: a coarse sample says about where v is, and Newton's method goes on
+ * from there over all. It depends on the coordinates and the budget alone, so a resumed run finds the same v.
+ */
+export async function projectBy(
+  clipping: Clipping,
+  parts: readonly Float32Array[],
+  budget: number,
+): Promise<number> {
+  const size = parts.reduce((total, { length }) => total + length, 0);
+  const v =
+    budget >= size ? 0 : await solveBy(clipping, budget, solve(sampleOf(parts, COARSE), budget / COARSE));
+  await clipping.apply(v);
+  return v;
+}
+
+async function solveBy(clipping: Clipping, budget: number, near: number): Promise<number> {
+  const target = budget * (1 - MARGIN);
+  let [low, v, high] = [-1, near, Infinity];
+  for (;;) {
+    const { sum, inside } = await clipping.measure(v);
+    if (Number.isNaN(sum)) failDiverged();
+    if (v === 0 && sum <= budget) return 0;
+    if (Math.abs(sum - target) <= TOLERANCE * budget) return v;
+    if (sum > target) low = v;
+    else high = v;
+    const newton = Math.max(0, v + (sum - target) / inside);
+    if (newton > low && newton < high) v = newton;
+    else v = high === Infinity ? 2 * v + 1 : (Math.max(0, low) + high) / 2;
+    if (v === low || v === high) return high;
+  }
 }
 
 /** The v ≥ 0 with Σ clip(z − v, 0, 1) = K, or 0 where that sum is not above K at 0. */
@@ -76,8 +111,7 @@ function evaluate({ ones, inside, insideSum, rest }: Coordinates, v: number): { 
 function solve(coordinates: Coordinates, budget: number, from = 0, to?: number): number {
   let v = from;
   let { sum, slope } = evaluate(coordinates, v);
-  if (Number.isNaN(sum))
-    fail('A probability of the masks is not a number: training has diverged; lower the learning rates.');
+  if (Number.isNaN(sum)) failDiverged();
   if (v === 0 && sum <= budget) return 0;
   let low = from;
   let high = to ?? largestOf(coordinates.rest);
@@ -93,14 +127,17 @@ function solve(coordinates: Coordinates, budget: number, from = 0, to?: number):
   return v;
 }
 
+const failDiverged = (): never =>
+  fail('A probability of the masks is not a number: training has diverged; lower the learning rates.');
+
 const largestOf = (parts: readonly Float32Array[]): number =>
   parts.reduce((most, part) => part.reduce((a, b) => Math.max(a, b), most), 0);
 
-function sampleOf(parts: readonly Float32Array[]): Coordinates {
+function sampleOf(parts: readonly Float32Array[], every = SAMPLE_EVERY): Coordinates {
   const sample: number[] = [];
   let at = 0;
   for (const z of parts) {
-    for (; at < z.length; at += SAMPLE_EVERY) sample.push(z[at]);
+    for (; at < z.length; at += every) sample.push(z[at]);
     at -= z.length;
   }
   return { ones: 0, inside: 0, insideSum: 0, rest: [Float32Array.from(sample)] };

@@ -19,7 +19,7 @@
  * probabilities are trained, from the density on (the paper's settings for this are not known; these are ours).
  */
 import { fail } from '../../base/errors.js';
-import type { Parameter } from '../../engine/types.js';
+import type { Clipping, Parameter } from '../../engine/types.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
 import { aboveZero, flag, number, whole } from '../../train/settings.js';
@@ -27,7 +27,7 @@ import { drawMasks, keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
 import { distribution, type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
 import { defaultsOf, frozenKind, oneOf, resolveOptions, sparsity } from '../learnt/options.js';
-import { project, projectByHalving } from '../learnt/projection.js';
+import { project, projectBy, projectByHalving } from '../learnt/projection.js';
 import { insertMasks, maskable, scoresOf, TEMPERATURE } from '../learnt/rewrite.js';
 import { keepRate, temperature } from '../learnt/schedules.js';
 import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
@@ -76,6 +76,9 @@ const rules = {
 
 /** At this multiplier a probability of 0 or 1 gives that mask whatever the noise, which is below 21: the logit is ±46. */
 const FIXED = 1000;
+
+/** So many probabilities are projected by the engine's kernels. */
+const MANY = 100_000;
 
 const isScore = ({ name }: Parameter): boolean => name.startsWith(scoresOf(''));
 
@@ -127,13 +130,15 @@ function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context
 /** `epochs`: those before the fine-tuning. */
 function hookOf(options: Options, epochs: number, seed: number): Hook {
   const density = 1 - options.sparsity;
-  const projected = options.projection === 'exact' ? project : projectByHalving;
   const temperatureAt = (epoch: number) => (options.anneal ? temperature(epoch, epochs) : 1);
   let layers: MaskedLayer[];
   let size: number;
+  let clipping: Clipping | undefined;
   const enter = (state: Pick<EpochState, 'network'>) => {
     layers = maskedLayers(state);
     size = layers.reduce((sum, { mask }) => sum + mask.length, 0);
+    const many = options.projection === 'exact' && size >= MANY;
+    if (many) clipping ??= state.network.clipping(layers.map(({ name }) => scoresOf(name)));
   };
   const kept = (rate: number) => size - prunedAt(size, rate);
 
@@ -156,13 +161,13 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
       return undefined;
     },
     restore: (_, state) => enter(state as EpochState),
-    afterUpdate({ steps }, iteration) {
+    async afterUpdate({ steps }, iteration) {
       const epoch = Math.floor((iteration - 1) / steps);
       if (epoch >= epochs) return;
-      projected(
-        layers.map(({ scores }) => scores),
-        keepRate(epoch, epochs, density) * size,
-      );
+      const budget = keepRate(epoch, epochs, density) * size;
+      const scores = layers.map((layer) => layer.scores);
+      if (clipping) await projectBy(clipping, scores, budget);
+      else (options.projection === 'exact' ? project : projectByHalving)(scores, budget);
     },
     async endEpoch(state, epoch) {
       const T = temperatureOf(state);
