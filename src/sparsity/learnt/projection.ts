@@ -7,10 +7,8 @@
  * So Newton's method is exact as soon as it stands on the right piece; where it would leave the bracket, the bracket is
  * halved instead.
  *
- * Where there is an engine, its kernels do the sums over many coordinates (`projectBy`). Without, many are read only twice. A sample of them brackets v narrowly; one pass then counts those that are 0, 1 or
- * inside wherever in the bracket v may be, leaving few for Newton's method, and shows whether the bracket holds (if not,
- * Newton's method works on all). The second pass writes. Sums are float64, in an order that does not depend on threads or
- * on how coordinates are divided into tensors.
+ * Sums are float64, in an order that does not depend on threads or on how coordinates are divided into tensors; over many
+ * coordinates the engine's kernels do them (`projectBy`).
  *
  * Results are float32, and what rounding takes from one coordinate is carried over to the next: each is within a unit in
  * the last place, and Σ s is within 1e-10 of K and never above it.
@@ -24,13 +22,8 @@ const MARGIN = 1e-11;
 const TOLERANCE = 1e-12;
 /** What is carried into the first coordinate: more than the rounding of the last one can be. */
 const RESERVE = -(2 ** -24);
-/** Coordinates that are sorted out at a time. */
-const CHUNK = 65_536;
-const SAMPLE_FROM = 100_000;
-const SAMPLE_EVERY = 53;
+/** A coordinate in so many makes a sample. */
 const COARSE = 509;
-/** Standard deviations of the sample's sum. */
-const SAMPLE_DOUBT = 5;
 
 /**
  * Projects all coordinates together, in place, and returns the shift v.
@@ -53,7 +46,9 @@ export async function projectBy(
 ): Promise<number> {
   const size = parts.reduce((total, { length }) => total + length, 0);
   const v =
-    budget >= size ? 0 : await solveBy(clipping, budget, solve(sampleOf(parts, COARSE), budget / COARSE));
+    budget >= size
+      ? 0
+      : await solveBy(clipping, budget, shiftFor([sampleOf(parts, COARSE)], budget / COARSE));
   await clipping.apply(v);
   return v;
 }
@@ -77,54 +72,32 @@ async function solveBy(clipping: Clipping, budget: number, near: number): Promis
 
 /** The v ≥ 0 with Σ clip(z − v, 0, 1) = K, or 0 where that sum is not above K at 0. */
 export function shiftFor(parts: readonly Float32Array[], budget: number): number {
-  const all: Coordinates = { ones: 0, inside: 0, insideSum: 0, rest: parts };
-  const size = parts.reduce((total, { length }) => total + length, 0);
-  if (size < SAMPLE_FROM) return solve(all, budget);
-  const [low, high] = bracket(sampleOf(parts), budget / SAMPLE_EVERY);
-  const reduced = reduce(parts, low, high);
-  const holds = (low === 0 || evaluate(reduced, low).sum >= budget) && evaluate(reduced, high).sum <= budget;
-  return holds ? solve(reduced, budget, low, high) : solve(all, budget);
+  const target = budget * (1 - MARGIN);
+  let [low, v, high] = [0, 0, largestOf(parts)];
+  for (;;) {
+    const { sum, inside } = measure(parts, v);
+    if (Number.isNaN(sum)) failDiverged();
+    if (v === 0 && sum <= budget) return 0;
+    if (Math.abs(sum - target) <= TOLERANCE * budget) return v;
+    if (sum > target) low = v;
+    else high = v;
+    const newton = v + (sum - target) / inside;
+    v = newton > low && newton < high ? newton : (low + high) / 2;
+    if (v === low || v === high) return high;
+  }
 }
 
-/** Coordinates of which only the rest has to be looked at one by one. */
-interface Coordinates {
-  ones: number;
-  inside: number;
-  insideSum: number;
-  rest: readonly Float32Array[];
-}
-
-/** f(v), and minus its slope. */
-function evaluate({ ones, inside, insideSum, rest }: Coordinates, v: number): { sum: number; slope: number } {
-  let sum = ones + insideSum - inside * v;
-  let slope = inside;
-  for (const z of rest)
+/** f(v), and how many coordinates are inside. */
+function measure(parts: readonly Float32Array[], v: number): { sum: number; inside: number } {
+  let [sum, inside] = [0, 0];
+  for (const z of parts)
     for (let i = 0; i < z.length; i++) {
       const x = z[i] - v;
       if (x <= 0) continue;
-      if (x < 1) slope++;
+      if (x < 1) inside++;
       sum += Math.min(1, x);
     }
-  return { sum, slope };
-}
-
-function solve(coordinates: Coordinates, budget: number, from = 0, to?: number): number {
-  let v = from;
-  let { sum, slope } = evaluate(coordinates, v);
-  if (Number.isNaN(sum)) failDiverged();
-  if (v === 0 && sum <= budget) return 0;
-  let low = from;
-  let high = to ?? largestOf(coordinates.rest);
-  const target = budget * (1 - MARGIN);
-  while (Math.abs(sum - target) > TOLERANCE * budget) {
-    if (sum > target) low = v;
-    else high = v;
-    const newton = v + (sum - target) / slope;
-    v = newton > low && newton < high ? newton : (low + high) / 2;
-    if (v === low || v === high) return high;
-    ({ sum, slope } = evaluate(coordinates, v));
-  }
-  return v;
+  return { sum, inside };
 }
 
 const failDiverged = (): never =>
@@ -133,43 +106,15 @@ const failDiverged = (): never =>
 const largestOf = (parts: readonly Float32Array[]): number =>
   parts.reduce((most, part) => part.reduce((a, b) => Math.max(a, b), most), 0);
 
-function sampleOf(parts: readonly Float32Array[], every = SAMPLE_EVERY): Coordinates {
+/** Every so many coordinates one, counted through all parts. */
+function sampleOf(parts: readonly Float32Array[], every: number): Float32Array {
   const sample: number[] = [];
   let at = 0;
   for (const z of parts) {
     for (; at < z.length; at += every) sample.push(z[at]);
     at -= z.length;
   }
-  return { ones: 0, inside: 0, insideSum: 0, rest: [Float32Array.from(sample)] };
-}
-
-/** Where the root for all lies, very likely: Σ over n draws deviates by about √Σ x² (Poisson's bound). */
-function bracket(sample: Coordinates, budget: number): [low: number, high: number] {
-  const doubt = SAMPLE_DOUBT * Math.sqrt(budget + 1);
-  return [solve(sample, budget + doubt), solve(sample, Math.max(0, budget - doubt))];
-}
-
-/** Sorts out the coordinates that are 0, 1 or inside for every v in the bracket. */
-function reduce(parts: readonly Float32Array[], low: number, high: number): Coordinates {
-  let [ones, inside, insideSum] = [0, 0, 0];
-  const rest: Float32Array[] = [];
-  const kept = new Float32Array(CHUNK);
-  for (const z of parts)
-    for (let from = 0; from < z.length; from += CHUNK) {
-      const to = Math.min(z.length, from + CHUNK);
-      let count = 0;
-      for (let i = from; i < to; i++) {
-        const x = z[i];
-        if (x <= low) continue;
-        if (x >= 1 + high) ones++;
-        else if (x > high && x < 1 + low) {
-          inside++;
-          insideSum += x;
-        } else kept[count++] = x;
-      }
-      if (count > 0) rest.push(kept.slice(0, count));
-    }
-  return { ones, inside, insideSum, rest };
+  return Float32Array.from(sample);
 }
 
 /** clip(z − v, 0, 1), in place; the sum of the float32 results is that of the exact ones plus what is carried in, at most. */
@@ -192,13 +137,12 @@ function clip(parts: readonly Float32Array[], v: number, carried: number): void 
  * resolution is max z / 2²¹ times the number of coordinates inside, so in a large network it may exceed the budget.
  */
 export function projectByHalving(parts: readonly Float32Array[], budget: number): number {
-  const all: Coordinates = { ones: 0, inside: 0, insideSum: 0, rest: parts };
-  let { sum } = evaluate(all, 0);
+  let { sum } = measure(parts, 0);
   let [low, v, high] = [0, 0, largestOf(parts)];
   if (sum >= budget)
     for (let halving = 0; halving < 21 && Math.abs(sum - budget) >= 1e-3; halving++) {
       v = (low + high) / 2;
-      sum = evaluate(all, v).sum;
+      sum = measure(parts, v).sum;
       if (sum > budget) low = v;
       else high = v;
     }
