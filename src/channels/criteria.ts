@@ -15,18 +15,34 @@ import { type Random, uniform } from '../base/random.js';
 type Slices = readonly Float64Array[];
 
 export const criteria = {
-  l1: (all) => all.map((slice) => slice.reduce((sum, x) => sum + Math.abs(x), 0)),
+  l1: (all) => all.map(magnitude),
   l2: (all) => all.map((slice) => Math.sqrt(energy(slice))),
   energy: (all) => all.map(energy),
   fpgm: distances,
-  taylor: (all) => all.map((slice) => slice.reduce((sum, x) => sum + x, 0)),
+  taylor: (all) => all.map(total),
   random: (all, draw) => all.map(() => uniform(draw)),
   index: (all) => all.map((_, unit) => unit),
 } satisfies Record<string, (slices: Slices, draw: Random) => number[]>;
 
 export type Criterion = keyof typeof criteria;
 
-const energy = (slice: Float64Array): number => slice.reduce((sum, x) => sum + x * x, 0);
+function total(slice: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < slice.length; i++) sum += slice[i];
+  return sum;
+}
+
+function magnitude(slice: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < slice.length; i++) sum += Math.abs(slice[i]);
+  return sum;
+}
+
+function energy(slice: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < slice.length; i++) sum += slice[i] * slice[i];
+  return sum;
+}
 
 function distances(all: Slices): number[] {
   const sums = all.map(() => 0);

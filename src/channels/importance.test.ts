@@ -166,6 +166,30 @@ test('random importance is a function of the seed', () => {
   assert.notDeepEqual(of(1), of(2));
 });
 
+test('quantised weights count as the numbers that they stand for', () => {
+  const quantized = (inputs: string[], axis: number): Node => ({
+    name: 'dequantize',
+    op: 'DequantizeLinear',
+    domain: '',
+    inputs,
+    outputs: ['w real'],
+    attributes: { axis: { type: 'int', value: axis } },
+  });
+  const initializers = new Map(graph.initializers)
+    .set('w', { dtype: 'uint8', shape: [3, 2], data: Uint8Array.of(131, 124, 128, 129, 131, 125) })
+    .set('by row', floatTensor([3], [1, 100, 0.5]))
+    .set('step', floatTensor([], [2]))
+    .set('zero', { dtype: 'uint8', shape: [], data: Uint8Array.of(128) });
+  const of = (...inputs: string[]) => {
+    const nodes = [quantized(['w', ...inputs], -2)];
+    const judged = importanceOf({ ...graph, nodes, initializers }, channels, importances['l1-norm']);
+    return [...judged.get('w')!];
+  };
+  near(of('by row', 'zero'), [7, 100, 3]);
+  near(of('step', 'zero'), [14, 2, 12]);
+  near(of('step'), [510, 514, 512]);
+});
+
 test('what cannot be judged is said', () => {
   const bare = { ...graph, nodes: [] };
   assert.throws(() => importanceOf(bare, channels, importances.slimming), /No group of channels has scales/);

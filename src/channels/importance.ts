@@ -7,9 +7,10 @@
  */
 import { fail } from '../base/errors.js';
 import { random } from '../base/random.js';
-import type { Graph } from '../onnx/model.js';
+import type { Graph, Tensor } from '../onnx/model.js';
 import { floats } from '../onnx/tensor.js';
 import { type Criterion, criteria } from './criteria.js';
+import { realWeights } from './dequantized.js';
 import { numbersOf, type Part, partsIn } from './parts.js';
 import type { Channels, Group, Member } from './types.js';
 import { withWeights } from './weights.js';
@@ -51,6 +52,8 @@ export type Reduction = keyof typeof reductions;
 
 const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
 const sumOf = (values: Float64Array): number => values.reduce((sum, x) => sum + x, 0);
+const greatest = (values: Float64Array): number => values.reduce((most, x) => Math.max(most, x), -Infinity);
+const over = (values: Float64Array, divisor: number): Float64Array => values.map((x) => ratio(x, divisor));
 
 /**
  * `range` moves a group to 0 … 1, `gaussian` to mean 0 and variance 1; `lamp` divides each unit by the sum of those that
@@ -58,17 +61,20 @@ const sumOf = (values: Float64Array): number => values.reduce((sum, x) => sum + 
  */
 export const normalizations = {
   none: (values) => values,
-  mean: (values) => values.map((x) => ratio(x * values.length, sumOf(values))),
-  max: (values) => values.map((x) => ratio(x, Math.max(...values))),
-  sum: (values) => values.map((x) => ratio(x, sumOf(values))),
+  mean: (values) => over(values, sumOf(values) / values.length),
+  max: (values) => over(values, greatest(values)),
+  sum: (values) => over(values, sumOf(values)),
   range: (values) => {
-    const least = Math.min(...values);
-    return values.map((x) => ratio(x - least, Math.max(...values) - least));
+    const least = -greatest(values.map((x) => -x));
+    return over(
+      values.map((x) => x - least),
+      greatest(values) - least,
+    );
   },
   gaussian: (values) => {
     const mean = sumOf(values) / values.length;
-    const deviation = Math.sqrt(sumOf(values.map((x) => (x - mean) ** 2)) / values.length);
-    return values.map((x) => ratio(x - mean, deviation));
+    const away = values.map((x) => x - mean);
+    return over(away, Math.sqrt(sumOf(away.map((x) => x * x)) / values.length));
   },
   lamp: (values) => {
     const scores = new Float64Array(values.length);
@@ -143,13 +149,15 @@ export function judge(
 ): Map<string, Judgement[]> {
   const { parts = ['producers', 'consumers', 'scales'] } = options;
   const partOf = partsIn(graph);
-  const whole = withWeights(graph);
+  const weightOf = realWeights(withWeights(graph));
   const judged = channels.groups.map((group): [string, Judgement[]] => [
     group.name,
     group.members.flatMap((member) => {
       const part = partOf(member);
       if (!part || !parts.includes(part)) return [];
-      return [{ tensor: member.tensor, part, values: valuesOf(whole, group, member, options) }];
+      return [
+        { tensor: member.tensor, part, values: valuesOf(weightOf(member.tensor), group, member, options) },
+      ];
     }),
   ]);
   const found = judged.filter(([, judgements]) => judgements.length > 0);
@@ -161,12 +169,11 @@ export function judge(
 }
 
 function valuesOf(
-  graph: Graph,
+  tensor: Tensor | undefined,
   group: Group,
   member: Member,
   { criterion = 'energy', seed = 0, saliency }: ImportanceOptions,
 ): Float64Array {
-  const tensor = graph.initializers.get(member.tensor);
   if (!tensor) fail(`The groups were found in another model: this one has no weight '${member.tensor}'.`);
   const numbers =
     criterion === 'taylor' ? saliencyOf(member.tensor, tensor.data.length, saliency) : floats(tensor);

@@ -133,7 +133,8 @@ const maxSparsityOf = (group: string, { maxSparsity = 1 }: Limits): number =>
 
 function withinFloors(channels: Channels, steps: readonly Step[], keepAtLeast = 1): Step[] {
   const sizes = new Map(channels.groups.map(({ name, size }) => [name, size]));
-  const floors = floorsOf(channels).map((names) => {
+  const lists = [...floorsOf(channels), ...(keepAtLeast > 1 ? weightAxes(channels) : [])];
+  const floors = lists.map((names) => {
     const left = names.reduce((sum, name) => sum + sizes.get(name)!, 0);
     return { names, left, least: Math.min(left, Math.max(1, keepAtLeast)) };
   });
@@ -148,6 +149,17 @@ function withinFloors(channels: Channels, steps: readonly Step[], keepAtLeast = 
     for (const floor of own) floor.left -= units.length;
     return true;
   });
+}
+
+/** Of every axis of a weight, the groups on it. */
+function weightAxes({ groups }: Channels): string[][] {
+  const axes = new Map<string, string[]>();
+  for (const { name, members } of groups)
+    for (const { tensor, axis } of members) {
+      const key = `${axis} ${tensor}`;
+      axes.set(key, [...(axes.get(key) ?? []), name]);
+    }
+  return [...new Map([...axes.values()].map((names) => [names.join('\n'), names])).values()];
 }
 
 function checkLimits({ groups }: Channels, limits: Limits): void {

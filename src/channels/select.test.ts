@@ -106,6 +106,29 @@ test('an axis that several groups make up keeps one unit of them', () => {
   assert.deepEqual(digits(selectAbove(groupsOf({ a: 4, b: 2 }), scores, 8)), { a: '0010', b: '01' });
 });
 
+test('a floor of several units holds on every axis of a weight', () => {
+  const member = (tensor: string, units: number, from = 0) => ({
+    tensor,
+    axis: 0,
+    role: 'out' as const,
+    positions: Array.from({ length: units }, (_, unit) => [from + unit]),
+  });
+  const channels = {
+    groups: [
+      { name: 'a', size: 2, members: [member('own', 2), member('shared', 2)] },
+      { name: 'b', size: 6, members: [member('shared', 6, 2)] },
+    ],
+    frozen: [],
+    floors: [['a']],
+  };
+  const importance = scoresOf({ a: [1, 1], b: [1, 1, 1, 1, 1, 1] });
+  const left = (keepAtLeast: number) => [
+    ...countsAfter(channels, removalOrder(channels, importance, { keepAtLeast })).values(),
+  ];
+  assert.deepEqual(left(1), [1, 0]);
+  assert.deepEqual(left(4), [2, 2]);
+});
+
 test('limits that make no sense are refused', () => {
   const refuses = (limits: object, sentence: RegExp) =>
     assert.throws(() => removalOrder(two, scores, limits), sentence);
@@ -197,6 +220,19 @@ test('counts are exact, and a smaller density never keeps a unit that a larger o
       if (dense) assert.equal(keptOf(channels, dense), units - Math.floor(units * (1 - high) + 1e-6));
       if (thin && dense)
         for (const [name, kept] of dense) assert.ok(thin.get(name)!.every((is, unit) => kept[unit] || !is));
+    }),
+  );
+});
+
+test('what was selected, given as marks, is selected again', () => {
+  fc.assert(
+    fc.property(anyChannels, scope, roundTo, ({ channels, importance }, scope, roundTo) => {
+      const order = removalOrder(channels, importance, { scope, roundTo });
+      const selection = selectionAfter(channels, order, order.length >> 1);
+      assert.deepEqual(
+        new Map(selectMarked(channels, importance, selection, { roundTo })),
+        new Map(selection),
+      );
     }),
   );
 });

@@ -59,6 +59,14 @@ test('an absolute target, counted by others', async () => {
   assert.ok(reached.after <= bytes - 1000);
 });
 
+test('what meets a target is left as it is', async () => {
+  const { graph, channels } = lenet;
+  const target: Target = { of: 'params', atMost: summarize(graph).params };
+  const reached = await reachTarget({ graph, channels, order: orderOf(lenet), target });
+  assert.equal(reached.steps, 0);
+  assert.equal(reached.graph, graph);
+});
+
 test('latency is measured by the caller', async () => {
   const { graph, channels } = resnet;
   const cost = async (smaller: typeof graph) => summarize(smaller).macs / 1e5;
