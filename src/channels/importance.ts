@@ -12,7 +12,7 @@ import { floats } from '../onnx/tensor.js';
 import { type Criterion, criteria } from './criteria.js';
 import { realWeights } from './dequantized.js';
 import { numbersOf, type Part, partsIn } from './parts.js';
-import type { Channels, Group, Member } from './types.js';
+import type { Channels, Group, Member, Selection } from './types.js';
 import { withWeights } from './weights.js';
 
 /** Of every group that can be judged, by name: how much each unit matters, more is better. */
@@ -140,6 +140,15 @@ export function importanceOf(
   });
   return new Map(judged);
 }
+
+/** The same importance, with less than any for units that a selection has removed: they stay the first to go. */
+export const removedFirst = (importance: Importance, removed: Selection): Importance =>
+  new Map(
+    [...importance].map(([name, scores]) => {
+      const kept = removed.get(name);
+      return [name, kept ? scores.map((score, unit) => (kept[unit] ? score : -Infinity)) : scores];
+    }),
+  );
 
 /** What each parameter that counts says of every unit of its group, neither reduced nor normalised. */
 export function judge(

@@ -15,6 +15,7 @@ export {
   judge,
   type Normalization,
   type Reduction,
+  removedFirst,
 } from './importance.js';
 export { maskChannels } from './mask.js';
 export {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { random, uniform } from '../base/random.js';
 import { floorsHold } from './floors.js';
+import { removedFirst } from './importance.js';
 import { allowedCounts, countsAfter, removalOrder, type Scope, selectionAfter } from './order.js';
 import { selectAbove, selectDensities, selectDensity, selectMarked } from './select.js';
 import { anyChannels, digits, groupsOf, keptOf, scoresOf } from './selection.test.fixture.js';
@@ -233,6 +235,20 @@ test('what was selected, given as marks, is selected again', () => {
         new Map(selectMarked(channels, importance, selection, { roundTo })),
         new Map(selection),
       );
+    }),
+  );
+});
+
+test('pruned in rounds, whatever importance becomes, units that are gone stay gone', () => {
+  fc.assert(
+    fc.property(anyChannels, scope, fc.integer(), ({ channels, importance }, scope, seed) => {
+      const first = removalOrder(channels, importance, { scope });
+      const before = selectionAfter(channels, first, first.length >> 1);
+      const stream = random(seed);
+      const later = new Map([...importance].map(([name, of]) => [name, of.map(() => uniform(stream))]));
+      const order = removalOrder(channels, removedFirst(later, before), { scope: 'global' });
+      const after = selectionAfter(channels, order, first.length >> 1);
+      assert.deepEqual(new Map(after), new Map(before));
     }),
   );
 });
