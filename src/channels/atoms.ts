@@ -16,8 +16,8 @@ export interface Atoms {
   join(a: number, b: number): void;
   /** Ties two axes together, position by position. */
   tie(a: Label, b: Label): void;
-  /** Says that no position of an axis may be removed, and why; the first reason stays. */
-  freeze(label: Label, reason: string): void;
+  /** Says that no position of an axis may be removed, and why; the first reason stays unless a better one is `sure`. */
+  freeze(label: Label, reason: string, sure?: boolean): void;
   /** Why the class of an atom is frozen; undefined where it is not. */
   reason(atom: number): string | undefined;
 }
@@ -51,10 +51,10 @@ export function atoms(): Atoms {
       if (a === b) return;
       for (let i = 0; i < a.length; i++) join(a[i], b[i]);
     },
-    freeze(label, reason) {
+    freeze(label, reason, sure = false) {
       for (const atom of label) {
         const root = find(atom);
-        if (!reasons.has(root)) reasons.set(root, reason);
+        if (sure || !reasons.has(root)) reasons.set(root, reason);
       }
     },
     reason: (atom) => reasons.get(find(atom)),

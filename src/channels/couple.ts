@@ -109,7 +109,10 @@ export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {
     for (const name of inner(step)) freezeAll(walk.values.get(name), step.opaque);
   }
   for (const { name } of graph.outputs) {
-    freezeAll(walk.values.get(name), `its positions are an output of the model ('${name}')`);
+    const core = walk.values.get(name);
+    for (const label of core ? context.labels(core) : []) {
+      if (label.length > 1) atoms.freeze(label, `its positions are an output of the model ('${name}')`, true);
+    }
   }
   protect(walk, context, roles, options);
   const headed = () => new Set(heads.flatMap((label) => [...label].map(atoms.find)));

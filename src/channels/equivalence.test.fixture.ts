@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { integer, normal, permutation, random, uniform } from '../base/random.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
-import { sampleShape } from '../graph/expand.js';
+import { expandModel, sampleShape } from '../graph/expand.js';
+import { valuesFor } from '../graph/ops/against.test.fixture.js';
+import { runCore } from '../graph/reference/run.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
 import { emptyData, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
@@ -59,7 +61,10 @@ export interface Setting {
   seed?: number;
   batch?: number;
   machine?: Machine;
+  /** Of onnxruntime and the engine. Default 1e-5. */
   tolerance?: number;
+  /** Compare in float64 too, where only summing in another order differs. */
+  exact?: boolean;
 }
 
 /** Numbers for the inputs: words below 90, masks of ones, pixels in [−1, 1). */
@@ -122,6 +127,22 @@ function engineRan(graph: Graph, machine: Machine, inputs: Record<string, Tensor
     .finally(() => network.close());
 }
 
+/** The first sample in float64. */
+function exactly(graph: Graph, inputs: Record<string, Tensor>, { inputShapes }: Setting) {
+  const expanded = expandModel(graph, { inputShapes });
+  const samples = Object.entries(inputs).map(([name, { dtype, data }]): [string, Tensor[]] => {
+    const { shape } = expanded.tape.type(expanded.values.get(name)!);
+    const sample: Tensor = {
+      dtype,
+      shape: [...shape],
+      data: data.slice(0, sizeOf(shape)) as Float32Array,
+    };
+    return [name, [sample]];
+  });
+  const values = runCore(expanded.tape.nodes, valuesFor(graph, expanded, Object.fromEntries(samples)));
+  return new Map(graph.outputs.map(({ name }) => [name, values.get(expanded.values.get(name)!)!.samples[0]]));
+}
+
 /** The largest difference over the largest number of all outputs; infinite where one is NaN and the other not. */
 export function difference(
   a: ReadonlyMap<string, ArrayLike<number>>,
@@ -144,7 +165,7 @@ export function difference(
   return far === 0 ? 0 : far / scale;
 }
 
-/** Asserts that masked ≡ shrunk in onnxruntime, and on a machine where one is given; gives the shrunk graph. */
+/** Asserts that masked ≡ shrunk in onnxruntime, in float64 if asked, on a machine if given; gives the shrunk graph. */
 export async function sameComputed(
   graph: Graph,
   channels: Channels,
@@ -157,6 +178,10 @@ export async function sameComputed(
   const expected = await ran(masked, inputs);
   const found = difference(expected, await ran(smaller, inputs));
   assert.ok(found <= tolerance, `onnxruntime: masked and shrunk differ by ${found}`);
+  if (setting.exact) {
+    const far = difference(exactly(masked, inputs, setting), exactly(smaller, inputs, setting));
+    assert.ok(far <= 1e-10, `in float64, masked and shrunk differ by ${far}`);
+  }
   if (machine) {
     const [a, b] = [
       await engineRan(masked, machine, inputs, setting),

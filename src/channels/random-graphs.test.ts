@@ -1,4 +1,7 @@
-/** Whatever a network looks like and whatever is selected: masked and shrunk compute the same. */
+/**
+ * Whatever a network looks like and whatever is selected: masked and shrunk compute the same. In float64 to 1e-10; float32
+ * gets 1e-4, since a norm over an image that is all but constant multiplies the rounding.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
@@ -77,13 +80,13 @@ const layers: Record<string, Layer> = {
   concat: (s, { x, other }) =>
     like(x, s.op('Concat', [x.name, other.name], { axis: 1 }), x.channels + other.channels),
   split(s, { x, a }) {
-    if (x.channels < 2) return [x];
+    if (x.channels < 2) return [];
     const first = 1 + (a % (x.channels - 1));
     const names = s.ops('Split', [x.name, s.ints(first, x.channels - first)], { axis: 1 }, 2);
     return names.flatMap((name, i) => like(x, name, i === 0 ? first : x.channels - first));
   },
   stepped(s, { x }) {
-    if (x.channels < 4) return [x];
+    if (x.channels < 4) return [];
     const y = s.op('Slice', [x.name, s.ints(1), s.ints(x.channels), s.ints(1), s.ints(2)]);
     return like(x, y, Math.floor(x.channels / 2));
   },
@@ -183,9 +186,10 @@ function network(list: readonly Choice[], flat: boolean): Graph {
     if (image.channels > 24 && ['concat', 'tiled', 'multiplied'].includes(layer)) return;
     const equals = images.filter(({ size }) => size === image.size);
     const second = equals[other % equals.length];
-    used.add(image);
+    const made = layers[layer](s, { x: image, other: second, a, b, w: `w${i}` });
+    if (made.length > 0) used.add(image);
     if (['residual', 'product', 'concat'].includes(layer)) used.add(second);
-    images.push(...layers[layer](s, { x: image, other: second, a, b, w: `w${i}` }));
+    images.push(...made);
   });
   const heads = images
     .filter((image) => !used.has(image))
@@ -207,11 +211,12 @@ test('masked ≡ shrunk over random networks and selections', { timeout: 300_000
       await sameComputed(graph, channels, selection, {
         batch: 2,
         machine: seed % 8 === 0 ? machine : undefined,
-        tolerance: 2e-5,
+        tolerance: 1e-4,
+        exact: true,
       });
       removed += [...selection.values()].flat().filter((kept) => !kept).length;
     }),
-    { numRuns: Number(process.env.ESPALIER_RUNS ?? 150), seed: Number(process.env.ESPALIER_SEED ?? 7) },
+    { numRuns: 150, seed: 7, includeErrorInReport: true },
   );
   assert.ok(removed > 500, 'units are removed');
 });

@@ -356,6 +356,83 @@ export const troubles: Trouble[] = [
     },
   },
   {
+    name: 'attention with keys that several heads share',
+    build(s) {
+      const x = s.input('x', [4, 5]);
+      const part = (name: string, heads: number, perm: number[]) => {
+        const y = s.op('Reshape', [s.linear(x, name, 5, 3 * heads), s.ints(0, 4, heads, 3)]);
+        return s.op('Transpose', [y], { perm });
+      };
+      const repeated = (y: string, a: number, b: number) => {
+        const wide = s.op('Expand', [s.op('Unsqueeze', [y, s.ints(2)]), s.ints(1, 1, 2, 1, 1)]);
+        return s.op('Reshape', [wide, s.ints(-1, 4, a, b)]);
+      };
+      const scores = s.op('MatMul', [part('q', 4, [0, 2, 1, 3]), repeated(part('k', 2, [0, 2, 3, 1]), 3, 4)]);
+      const mixed = s.op('MatMul', [s.op('Softmax', [scores]), repeated(part('v', 2, [0, 2, 1, 3]), 4, 3)]);
+      const back = s.op('Transpose', [mixed], { perm: [0, 2, 1, 3] });
+      return s.linear(s.op('Reshape', [back, s.ints(0, 4, 12)]), 'o', 12, 2);
+    },
+  },
+  {
+    name: 'rotary positions turn pairs of dimensions',
+    build(s) {
+      const x = s.input('x', [4, 5]);
+      const turned = (y: string) => {
+        const [a, b] = [
+          [0, 3],
+          [3, 6],
+        ].map(([from, to]) => s.op('Slice', [y, s.ints(from), s.ints(to), s.ints(2)]));
+        const crossed = s.op('Concat', [s.op('Neg', [b]), a], { axis: -1 });
+        return s.op('Add', [s.op('Mul', [y, 'cos']), s.op('Mul', [crossed, 'sin'])]);
+      };
+      s.weight('cos', 4, 6);
+      s.weight('sin', 4, 6);
+      const [q, k, v] = ['q', 'k', 'v'].map((name) => s.linear(x, name, 5, 6));
+      const scores = s.op('MatMul', [turned(q), s.op('Transpose', [turned(k)], { perm: [0, 2, 1] })]);
+      return s.linear(s.op('MatMul', [s.op('Softmax', [scores]), v]), 'o', 6, 2);
+    },
+  },
+  {
+    name: 'a gated layer by one product',
+    build(s) {
+      const [gate, up] = s.ops('Split', [s.linear(s.input('x', [4, 5]), 'a', 5, 12)], { axis: -1 }, 2);
+      return s.linear(s.op('Mul', [s.op('Mul', [s.op('Sigmoid', [gate]), gate]), up]), 'b', 6, 2);
+    },
+  },
+  {
+    name: 'mixing of tokens, then of channels',
+    build(s) {
+      const turned = s.op('Transpose', [s.linear(s.input('x', [4, 5]), 'in', 5, 6)], { perm: [0, 2, 1] });
+      const tokens = s.linear(s.relu(s.linear(turned, 't1', 4, 8)), 't2', 8, 4);
+      const back = s.op('Transpose', [s.op('Add', [turned, tokens])], { perm: [0, 2, 1] });
+      return s.linear(s.relu(s.linear(back, 'c1', 6, 9)), 'c2', 9, 2);
+    },
+  },
+  {
+    name: 'words that are read and predicted by the same table',
+    build(s) {
+      const table = s.weight('table', 90, 6);
+      const words = s.relu(s.op('Gather', [table, s.input('ids', [4], 'int64')]));
+      return s.op('MatMul', [words, s.op('Transpose', [table], { perm: [1, 0] })]);
+    },
+  },
+  {
+    name: 'channels chosen by a mask that is no weight',
+    build(s) {
+      const a = s.conv(image(s), 'a', 4, 3);
+      return s.head(s.op('Where', [s.bools(1, 0, 1, 1), a, s.op('Neg', [a])]), 4);
+    },
+  },
+  {
+    name: 'channels chosen by an index, some twice, and taken out singly',
+    build(s) {
+      const a = s.conv(image(s), 'a', 6, 3);
+      const some = s.op('Gather', [a, s.ints(5, 0, 0, -3)], { axis: 1 });
+      const one = s.op('Unsqueeze', [s.op('Gather', [a, s.index(1)], { axis: 1 }), s.ints(1)]);
+      return s.head(s.op('Concat', [some, one], { axis: 1 }), 5);
+    },
+  },
+  {
     name: 'several inputs and outputs',
     build(s) {
       const a = s.conv(image(s), 'a', 6, 3);

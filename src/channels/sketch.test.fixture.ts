@@ -64,6 +64,13 @@ export function sketch(opset = 17) {
       graph.initializers.set(name, intTensor([values.length], values));
       return name;
     },
+    /** One for each channel, [C, 1, 1]. */
+    bools(...values: number[]): string {
+      const name = `bools${count++}`;
+      const shape = [values.length, 1, 1];
+      graph.initializers.set(name, { dtype: 'bool', shape, data: Uint8Array.from(values) });
+      return name;
+    },
     index(value: number): string {
       const name = `index${count++}`;
       graph.initializers.set(name, intTensor([], [value]));
