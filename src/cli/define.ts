@@ -6,6 +6,7 @@ import {
   type Given,
   misuse,
   readRecipe,
+  rescaleRecipe,
   type Settings,
   settingsOf,
 } from '../runs/index.js';
@@ -68,7 +69,7 @@ export function define<N extends Name>(
       out: folder,
       ...own
     } = flags as Record<string, unknown> & { recipe?: string };
-    const beneath = recipe === undefined ? {} : await readRecipe(recipe);
+    const beneath = recipe === undefined ? {} : rescaleRecipe(await readRecipe(recipe), own.epochs);
     const given = checkSettings(name, { ...beneath, ...own }) as Given<N>;
     const face = openFace({ json: json as boolean, quiet: quiet as boolean }, signal);
     await run({ given, argument: [words ?? []].flat(), out: folder as string | undefined }, face);
