@@ -218,6 +218,50 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
       "b.1 out: its positions are summed over by MatMul 'MatMul7', where they would not be 0 without their weights",
     ],
   },
+  'attention with keys that several heads share': {
+    groups: [
+      '2: q.1 out ×6, q.b.0 along ×6, k.1 out ×3, k.b.0 along ×3, v.1 out ×3, v.b.0 along ×3, o.0 in ×6',
+    ],
+    frozen: [],
+  },
+  'rotary positions turn pairs of dimensions': {
+    groups: [
+      '3: q.1 out ×2, q.b.0 along ×2, k.1 out ×2, k.b.0 along ×2, cos.1 along ×2, sin.1 along ×2',
+      '6: v.1 out, v.b.0 along, o.0 in',
+    ],
+    frozen: [],
+  },
+  'a gated layer by one product': {
+    groups: ['6: a.1 out ×2, a.b.0 along ×2, b.0 in'],
+    frozen: [],
+  },
+  'mixing of tokens, then of channels': {
+    groups: [
+      '6: in.1 out, in.b.0 along, c1.0 in',
+      '8: t1.1 out, t1.b.0 along, t2.0 in',
+      '9: c1.1 out, c1.b.0 along, c2.0 in',
+    ],
+    frozen: [],
+  },
+  'words that are read and predicted by the same table': {
+    groups: ['6: table.1 out'],
+    frozen: [],
+  },
+  'channels chosen by a mask that is no weight': {
+    groups: ['4: a.0 out, a.b.0 along, head.1 in'],
+    frozen: [],
+  },
+  'channels chosen by an index, some twice, and taken out singly': {
+    groups: [
+      '1: a.0 out, a.b.0 along, head.1 in ×2',
+      '2: a.0 out, a.b.0 along',
+      '2: a.0 out, a.b.0 along, head.1 in',
+    ],
+    frozen: [
+      "a.0 out: a position of it is used by itself around Gather 'Gather4'",
+      "head.1 in: a position of it is used by itself around Unsqueeze 'Unsqueeze6'",
+    ],
+  },
   'several inputs and outputs': {
     groups: ['6: a.0 out, a.b.0 along, b.0 out, b.b.0 along, c.1 in, head.1 in'],
     frozen: [],
