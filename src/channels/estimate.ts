@@ -6,6 +6,7 @@
  * are counted as they were, so MACs of networks that have them are estimated too high.
  */
 import { summarize } from '../graph/facts/summary.js';
+import { originIn } from '../graph/origin.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Channels } from './types.js';
@@ -24,14 +25,13 @@ export function estimateOf(given: Graph, channels: Channels): Estimate {
   const graph = withWeights(given);
   const shareOf = sharesIn(graph, channels);
   const { layers, macs, params } = summarize(graph, { inputShapes: channels.options?.inputShapes });
-  const used = new Set(layers.flatMap(({ weights }) => weights));
-  const sizes = [...used].flatMap((name) => {
-    const tensor = graph.initializers.get(name);
-    return tensor ? [[name, sizeOf(tensor.shape)] as const] : [];
+  const origin = originIn(graph);
+  const used = new Set(layers.flatMap(({ weights }) => weights.flatMap((name) => origin(name) ?? [])));
+  const sizes = [...used].map((name) => [name, sizeOf(graph.initializers.get(name)!.shape)] as const);
+  const working = layers.flatMap(({ weights, macs }) => {
+    const name = origin(weights[0] ?? '');
+    return name !== undefined && macs > 0 ? [[name, macs] as const] : [];
   });
-  const working = layers.flatMap(({ weights: [name], macs }) =>
-    name && graph.initializers.has(name) && macs > 0 ? [[name, macs] as const] : [],
-  );
   const less =
     (parts: readonly (readonly [name: string, size: number])[], total: number) => (counts: Counts) =>
       total - parts.reduce((gone, [name, size]) => gone + size * (1 - shareOf(name, counts)), 0);

@@ -2,15 +2,16 @@
  * The selection that meets a target, within one step of a removal order.
  *
  * Along an order a network only gets smaller, so the first beginning of it that meets the target is found by bisection,
- * from where an estimate expects it. It never takes one step more than needed, and its cost is that of the network really
- * shrunk.
+ * from where an estimate expects it. The last step may be large (eight channels of all blocks of a stage) and leave room
+ * below the target: then the most important units that went before, and fit, are put back. Cost is always that of the network
+ * really shrunk.
  */
 import { fail } from '../base/errors.js';
 import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
-import { estimateOf } from './estimate.js';
-import { countsAfter, type Step, selectionAfter } from './order.js';
+import { forecast } from './forecast.js';
+import { type Step, selectionAfter } from './order.js';
 import { shrink } from './shrink.js';
 import type { ChannelOptions, Channels, Selection } from './types.js';
 
@@ -29,14 +30,16 @@ export interface TargetOptions {
   target: Target;
   /** How cost is measured; by default counted. A latency has no default: it must be measured. */
   cost?: Cost;
+  /** Put back what there is room for after the last step; default true, but false for latency. */
+  fill?: boolean;
 }
 
 export interface Reached {
   selection: Selection;
-  /** The network that was measured last, really smaller. */
+  /** The network without the units that go; the given one where none do. */
   graph: Graph;
-  /** How many steps of the order were taken. */
-  steps: number;
+  /** The steps of the order that were taken. */
+  steps: readonly Step[];
   before: number;
   after: number;
   /** What the target came to, in its unit. */
@@ -58,31 +61,51 @@ export const costs = {
 
 /** @throws UserError where the target makes no sense, or is out of reach: what can be reached is said. */
 export async function reachTarget(options: TargetOptions): Promise<Reached> {
-  const { graph, channels, order, target, cost } = options;
-  const { of } = target;
-  const measure = cost ?? (of === 'latency' ? undefined : costs[of](channels.options ?? {}));
+  const { graph, channels, order, target, cost, fill = target.of !== 'latency' } = options;
+  const measure = cost ?? (target.of === 'latency' ? undefined : costs[target.of](channels.options ?? {}));
   if (!measure) throw new TypeError('a target of latency needs a cost that measures it');
   checkTarget(target);
   const before = await measure(graph);
   const atMost = 'fraction' in target ? target.fraction * before : target.atMost;
-  const known = new Map<number, number>([[0, before]]);
-  let best = graph;
-  const meets = async (steps: number): Promise<boolean> => {
-    const done = known.get(steps);
-    if (done !== undefined) return done <= atMost;
-    const smaller = shrink(graph, channels, selectionAfter(channels, order, steps));
-    const after = await measure(smaller);
-    known.set(steps, after);
-    if (after <= atMost) best = smaller;
-    return after <= atMost;
+  const trial = async (steps: readonly Step[]): Promise<Trial> => {
+    if (steps.length === 0) return { steps, graph, after: before };
+    const smaller = shrink(graph, channels, selectionAfter(channels, steps));
+    return { steps, graph: smaller, after: await measure(smaller) };
   };
-  const possible = await meets(order.length);
-  const least = known.get(order.length)!;
-  if (!possible) refuse(target, { atMost, before, least });
-  const steps = await firstThat(meets, order.length, expected(options, { before, least, atMost }));
-  if (steps === 0) best = graph;
-  const selection = selectionAfter(channels, order, steps);
-  return { selection, graph: best, steps, before, after: known.get(steps)!, atMost };
+  const search = async (last: Trial, count: number, stepsAt: (at: number) => Step[], guess: number) => {
+    let best = last;
+    await firstThat(
+      async (at) => {
+        const made = await trial(stepsAt(at));
+        if (made.after <= atMost) best = made;
+        return made.after <= atMost;
+      },
+      count,
+      guess,
+    );
+    return best;
+  };
+
+  const all = await trial(order);
+  if (all.after > atMost) refuse(target, { atMost, before, least: all.after });
+  const { steps, spare } = forecast(options, { before, least: all.after, atMost });
+  let best = await search(all, order.length, (at) => order.slice(0, at), steps);
+  if (fill) {
+    const [taken, spared] = [best.steps, spare(best.steps)];
+    const without = (at: number) => {
+      const back = new Set(spared.slice(0, spared.length - at));
+      return taken.filter((step) => !back.has(step));
+    };
+    best = await search(best, spared.length, without, 0);
+  }
+  return { ...best, selection: selectionAfter(channels, best.steps), before, atMost };
+}
+
+/** What was made of some steps. */
+interface Trial {
+  steps: readonly Step[];
+  graph: Graph;
+  after: number;
 }
 
 /** A quantity for people: `12.3 M MACs`, `1.20 ms`. */
@@ -112,27 +135,6 @@ export async function firstThat(
     const middle = (low + high) >> 1;
     if (await meets(middle)) high = middle;
     else low = middle;
-  }
-  return high;
-}
-
-/**
- * Where in an order a target should be met. Bytes go with parameters, time goes with MACs, both on a straight line through
- * what was measured: before the first step, and after the last.
- */
-function expected(
-  { graph, channels, order, target: { of } }: TargetOptions,
-  { before, least, atMost }: Record<'before' | 'least' | 'atMost', number>,
-): number {
-  const estimate = estimateOf(graph, channels)[of === 'params' || of === 'bytes' ? 'params' : 'macs'];
-  const after = (steps: number) => estimate(countsAfter(channels, order, steps));
-  const [whole, end] = [after(0), after(order.length)];
-  const wanted = whole - ((whole - end) * (before - atMost)) / (before - least || 1);
-  let [low, high] = [0, order.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (after(middle) <= wanted + 1e-9 * whole) high = middle;
-    else low = middle + 1;
   }
   return high;
 }
