@@ -4,9 +4,9 @@
  * Bytes go with parameters, time goes with MACs, both on a straight line through what was measured: before the first step of
  * an order, and after the last.
  */
-import { estimateOf } from './estimate.js';
+import type { Counts } from './estimate.js';
 import { countsAfter, type Step } from './order.js';
-import type { TargetOptions } from './target.js';
+import type { Channels } from './types.js';
 
 export interface Forecast {
   /** After how many steps of the order the target should be met. */
@@ -18,12 +18,16 @@ export interface Forecast {
   spare(taken: readonly Step[]): Step[];
 }
 
-/** @param measured cost of the whole network, after all steps, and the target. */
+/**
+ * @param estimate what grows in proportion to the cost.
+ * @param measured cost of the whole network, after all steps of the order, and the target.
+ */
 export function forecast(
-  { graph, channels, order, target: { of } }: Pick<TargetOptions, 'graph' | 'channels' | 'order' | 'target'>,
+  channels: Channels,
+  order: readonly Step[],
+  estimate: (counts: Counts) => number,
   measured: { before: number; least: number; atMost: number },
 ): Forecast {
-  const estimate = estimateOf(graph, channels)[of === 'params' || of === 'bytes' ? 'params' : 'macs'];
   const after = (steps: number) => estimate(countsAfter(channels, order, steps));
   const [whole, end] = [after(0), after(order.length)];
   const { before, least, atMost } = measured;

@@ -10,6 +10,7 @@ import { fail } from '../base/errors.js';
 import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
+import { estimateOf } from './estimate.js';
 import { forecast } from './forecast.js';
 import { type Step, selectionAfter } from './order.js';
 import { shrink } from './shrink.js';
@@ -88,7 +89,9 @@ export async function reachTarget(options: TargetOptions): Promise<Reached> {
 
   const all = await trial(order);
   if (all.after > atMost) refuse(target, { atMost, before, least: all.after });
-  const { steps, spare } = forecast(options, { before, least: all.after, atMost });
+  const { macs, params } = estimateOf(graph, channels);
+  const estimate = target.of === 'params' || target.of === 'bytes' ? params : macs;
+  const { steps, spare } = forecast(channels, order, estimate, { before, least: all.after, atMost });
   let best = await search(all, order.length, (at) => order.slice(0, at), steps);
   if (fill) {
     const [taken, spared] = [best.steps, spare(best.steps)];
