@@ -2,14 +2,15 @@
 import type { CoreNode, Type } from '../graph/core.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
+import { chooseWays } from './choice.js';
 import { LINE } from './driver.js';
-import { assemble } from './lowering/assemble.js';
+import { assemble, FLAGS_WORD, ITEMS_WORD, NO_BARRIER, stepsAt } from './lowering/assemble.js';
 import { fuse } from './lowering/fuse.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
 import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
 import { planMemory } from './lowering/plan.js';
-import type { Lowering, Step } from './lowering/steps.js';
+import type { Choice, Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
 
 export interface CompileOptions {
@@ -23,6 +24,8 @@ export interface CompileOptions {
   places: ReadonlyMap<string, Place>;
   /** Memory for certain values: gradients. */
   destined?: ReadonlyMap<string, Place>;
+  /** The masks of the weights whose gradients these are. */
+  masks?: ReadonlyMap<string, Place>;
   /** Values of the tape's inputs, written before every run. */
   inputs: readonly string[];
   /** Nodes from this one on are gradients: lanes beyond the valid samples stay 0 there. */
@@ -39,8 +42,14 @@ export interface Program {
   write(name: string, data: ArrayLike<number>, count: number): void;
   /** Reads an output: dense, sample first where it differs from sample to sample. */
   read(name: string, count: number): Float32Array;
-  /** Runs with `count` valid samples out of `whole` (the batch that this run is a part of). */
-  run(count: number, options?: { whole?: number; seed?: number; step?: number }): Promise<void>;
+  /**
+   * Runs with `count` valid samples out of `whole` (the batch that this run is a part of); with the gradients of `every`
+   * weight, or 0 for those of pruned ones.
+   */
+  run(
+    count: number,
+    options?: { whole?: number; seed?: number; step?: number; every?: boolean },
+  ): Promise<void>;
   /** Nanoseconds by kernel over all runs, summed over threads; 'wait' is what they stood still. */
   profile(): Map<string, number>;
   close(): void;
@@ -59,6 +68,7 @@ export function compile(o: CompileOptions): Program | undefined {
   const fixed = (floatsOf: number): Buffer => ({ laned: false, size: floatsOf, fixed: take(floatsOf * 4) });
   const valid = fixed(1);
   const whole = fixed(1);
+  const every = fixed(1);
   const seed = fixed(2);
   const steps: Step[] = [];
   const l: Lowering = {
@@ -66,9 +76,19 @@ export function compile(o: CompileOptions): Program | undefined {
     blocks,
     valid,
     whole,
+    every,
     seed,
     steps,
     step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    either(options, ways) {
+      const choice: Choice = { ...options, counts: [] };
+      for (const [way, { counts, emit }] of ways.entries()) {
+        const before = steps.length;
+        choice.counts.push(fixed(counts));
+        emit(choice.counts[way]);
+        for (const step of steps.slice(before)) step.way ??= { choice, way };
+      }
+    },
     table: tables(machine, fixed),
     scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
   };
@@ -94,6 +114,7 @@ export function compile(o: CompileOptions): Program | undefined {
     place,
     put: (name, p) => places.set(name, p),
     destined: (name) => o.destined?.get(name),
+    mask: (name) => o.masks?.get(name),
     masked: (name) => backward.has(name),
   });
   for (const [name, p] of o.destined ?? []) settle(l, place(name), p);
@@ -113,6 +134,7 @@ export function compile(o: CompileOptions): Program | undefined {
   const program = take(words.byteLength);
   machine.ints(program, words.length).set(words);
   const profile = take(profileStride(steps.length) * LINE * machine.threads);
+  const guide = guideOf(machine, steps, program, words.length, profile);
   const address = (b: Buffer) => b.fixed ?? base + (plan.offsets.get(b) ?? 0);
   return {
     batch: o.batch,
@@ -127,11 +149,14 @@ export function compile(o: CompileOptions): Program | undefined {
       const size = p.buffer.laned ? p.buffer.size * blocks * LANES : p.buffer.size;
       return readPlace(machine.floats(address(p.buffer), size), p, count);
     },
-    async run(count, { whole: all = count, seed: key = 0, step = 0 } = {}) {
+    async run(count, { whole: all = count, seed: key = 0, step = 0, every: whether = true } = {}) {
       machine.floats(valid.fixed!, 1)[0] = count;
       machine.floats(whole.fixed!, 1)[0] = all;
       machine.ints(seed.fixed!, 2).set([key | 0, step | 0]);
+      machine.ints(every.fixed!, 1)[0] = whether ? 1 : 0;
+      guide.set(whether);
       await machine.run(program, profile);
+      guide.learn();
     },
     profile: () => profileOf(machine, steps, profile),
     close: free,
@@ -206,6 +231,58 @@ function readPlace(memory: Float32Array, p: Place, count: number): Float32Array 
   }
   return result;
 }
+
+/** Sets a program to the ways that its choices take, and learns from the clock. */
+function guideOf(machine: Machine, steps: readonly Step[], program: number, length: number, profile: number) {
+  const stride = profileStride(steps.length);
+  const times = Array.from({ length: machine.threads }, (_, t) =>
+    machine.doubles(profile + t * stride, steps.length),
+  );
+  const timeOf = (own: readonly number[]) => {
+    let total = 0;
+    for (const view of times) for (const i of own) total += view[i];
+    return total;
+  };
+  const words = machine.ints(program, length);
+  const guides = [...new Set(steps.flatMap(({ way }) => (way ? [way.choice] : [])))].map((choice) => {
+    const ways = choice.counts.map((counts, way) => ({
+      counts: machine.ints(counts.fixed!, counts.size),
+      steps: steps.flatMap((step, i) => (step.way?.choice === choice && step.way.way === way ? [i] : [])),
+      spent: 0,
+    }));
+    return { ...choice, ways, chooser: chooseWays(choice.weights, machine.sparse), taken: -1, free: true };
+  });
+  const at = stepsAt(steps);
+  return {
+    set(every: boolean) {
+      for (const guide of guides) {
+        guide.free = !(guide.gradient && every);
+        const way = guide.free ? guide.chooser.next() : 0;
+        if (way === guide.taken) continue;
+        guide.taken = way;
+        for (const [w, own] of guide.ways.entries())
+          for (const i of own.steps) {
+            words[at[i] + ITEMS_WORD] = w === way ? steps[i].items : 0;
+            words[at[i] + FLAGS_WORD] = w === way ? 0 : NO_BARRIER;
+          }
+      }
+    },
+    learn() {
+      for (const guide of guides) {
+        const own = guide.ways[guide.taken];
+        const spent = timeOf(own.steps);
+        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts));
+        own.spent = spent;
+      }
+    },
+  };
+}
+
+const sum = (numbers: Int32Array): number => {
+  let total = 0;
+  for (const x of numbers) total += x;
+  return total;
+};
 
 function profileOf(machine: Machine, steps: readonly Step[], line: number): Map<string, number> {
   const total = new Map<string, number>();

@@ -15,6 +15,8 @@ export interface Machine {
   /** For people: 'native, AVX-512, 2 threads'. */
   readonly description: string;
   readonly threads: number;
+  /** When programs leave pruned weights out. */
+  readonly sparse: Sparse;
   /** Floats in a vector register: VL of kernels/base.h. */
   readonly lanesPerVector: number;
   /** A kernel's number in programs, by its name in C. */
@@ -38,11 +40,19 @@ export interface Machine {
   close(): Promise<void>;
 }
 
+/**
+ * When programs take the kernels that compute nothing with weights of 0: where the clock says that it is faster, always,
+ * or never. It changes no bit of any result.
+ */
+export type Sparse = 'auto' | 'always' | 'never';
+
 export interface MachineOptions {
   /** Default: ESPALIER_ENGINE, else native where it is to be had. */
   engine?: 'native' | 'wasm';
   /** Default: ESPALIER_THREADS, else the cores there are. */
   threads?: number;
+  /** Default: ESPALIER_SPARSE, else auto. */
+  sparse?: Sparse;
 }
 
 /** Lines between the profiles of two threads, for a program of `steps` steps. */
@@ -55,13 +65,14 @@ let fallbackTold = false;
 export async function openMachine(options: MachineOptions = {}): Promise<Machine> {
   const engine = options.engine ?? process.env.ESPALIER_ENGINE;
   const threads = threadCount(options.threads ?? process.env.ESPALIER_THREADS);
+  const sparse = sparseOf(options.sparse ?? process.env.ESPALIER_SPARSE);
   switch (engine) {
     case 'native':
     case 'wasm':
-      return machineOf(await openOnly(engine, threads));
+      return machineOf(await openOnly(engine, threads), sparse);
     case undefined:
     case '':
-      return machineOf(await openBest(threads));
+      return machineOf(await openBest(threads), sparse);
     default:
       return fail(
         `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,
@@ -76,6 +87,20 @@ function threadCount(asked: number | string | undefined): number {
   return fail(
     `The number of threads is "${asked}", but must be a whole number from 1 to ${MOST_THREADS}: correct --threads or ESPALIER_THREADS.`,
   );
+}
+
+function sparseOf(asked: string | undefined): Sparse {
+  switch (asked) {
+    case undefined:
+    case '':
+      return 'auto';
+    case 'auto':
+    case 'always':
+    case 'never':
+      return asked;
+    default:
+      return fail(`ESPALIER_SPARSE is "${asked}", but must be auto, always or never: correct it.`);
+  }
 }
 
 async function openOnly(engine: 'native' | 'wasm', threads: number): Promise<Driver> {
@@ -105,7 +130,7 @@ async function openBest(threads: number): Promise<Driver> {
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6)} MB`;
 
-function machineOf(driver: Driver): Machine {
+function machineOf(driver: Driver, sparse: Sparse): Machine {
   const space = createSpace(driver.first, driver.limit);
   let last: Promise<void> = Promise.resolve();
   let closed: Promise<void> | undefined;
@@ -146,6 +171,7 @@ function machineOf(driver: Driver): Machine {
     kind: driver.kind,
     description: `${driver.kind}, ${driver.vector}, ${plural(driver.threads, 'thread')}`,
     threads: driver.threads,
+    sparse,
     lanesPerVector: driver.lanes,
     kernels: new Map(
       driver.names

@@ -56,12 +56,12 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const names = trained.map((p) => p.name);
   const gradients = differentiate(tape, new Map([[logits, seed]]), names);
   const directions = o.curvature ? openDirections(machine, tape, trained) : undefined;
-  const destined = destinations(tape, directions?.changes(gradients, labels) ?? gradients, update);
+  const { destined, masks } = destinations(tape, directions?.changes(gradients, labels) ?? gradients, update);
   const memory =
     o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
   const outputs = correct === undefined ? [loss] : [loss, correct];
   const options = {
-    ...{ machine, tape, outputs, inputs: [...given, labels], destined, backwardFrom, memory },
+    ...{ machine, tape, outputs, inputs: [...given, labels], destined, masks, backwardFrom, memory },
     places: new Map([...places, ...(directions?.places ?? [])]),
   };
   const free = () => {
@@ -79,6 +79,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     from: number,
     count: number,
     number: number,
+    every: boolean,
   ) => {
     const n = Math.min(part, count - from);
     for (const name of given) {
@@ -87,7 +88,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
       writeInput(program, name, own, n, size, part);
     }
     program.write(labels, answers.subarray(from, from + n), n);
-    await program.run(n, { whole: count, seed: o.seed ?? 0, step: number });
+    await program.run(n, { whole: count, seed: o.seed ?? 0, step: number, every });
     return {
       loss: program.read(loss, n)[0],
       correct: correct === undefined ? 0 : program.read(correct, n)[0],
@@ -99,13 +100,13 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     peakBytes: program.peakBytes,
     slots: update.slots,
     directions: directions?.views,
-    async gradients(values, answers, count, step) {
+    async gradients(values, answers, count, step, { dense = true } = {}) {
       const images = values instanceof Float32Array ? { [given[0]]: values } : values;
       const total = { loss: 0, correct: 0 };
       let passes = 0;
       for (let sample = 0; sample < samples; sample++) {
         for (let from = 0; from < count; from += part) {
-          const result = await pass(images, answers, from, count, step * MOST_PASSES + passes);
+          const result = await pass(images, answers, from, count, step * MOST_PASSES + passes, dense);
           await sums?.add(passes++ === 0);
           total.loss += result.loss / samples;
           total.correct += result.correct / samples;
@@ -192,23 +193,40 @@ function lossOf(tape: Tape, operands: readonly string[], o: TrainingOptions): Lo
   return { loss, correct, seed, backwardFrom };
 }
 
-/** Where each gradient goes: its parameter's slot. Two parameters of one sum have one gradient; each gets a value of its own. */
+/**
+ * Where each gradient goes: its parameter's slot; and the mask beside it. Two parameters of one sum have one gradient; each
+ * gets a value of its own. A gradient that is another value reshaped is computed in place: the kernels know its mask then.
+ */
 function destinations(
   tape: Tape,
   gradients: ReadonlyMap<string, string>,
   update: Updater,
-): Map<string, Place> {
+): { destined: Map<string, Place>; masks: Map<string, Place> } {
   const destined = new Map<string, Place>();
+  const masks = new Map<string, Place>();
   for (const [name, value] of gradients) {
     const slot = update.slots.get(name)!;
     const { shape } = tape.type(value);
     const core = destined.has(value) ? tape.emit('reshape', [value], { shape })[0] : value;
-    destined.set(
-      core,
-      wholePlace({ laned: false, size: slot.gradient.length, fixed: slot.gradientLine }, shape),
-    );
+    const memory = (fixed: number) => ({ laned: false, size: slot.gradient.length, fixed });
+    const gradient = memory(slot.gradientLine);
+    destined.set(core, wholePlace(gradient, shape));
+    const source = unshaped(tape, core);
+    if (destined.has(source) && source !== core) continue;
+    const own = tape.type(source).shape;
+    destined.set(source, wholePlace(gradient, own));
+    masks.set(source, wholePlace(memory(slot.maskLine), own));
   }
-  return destined;
+  return { destined, masks };
+}
+
+/** What a value is a reshaped view of, where nothing else uses that. */
+function unshaped(tape: Tape, value: string): string {
+  const maker = tape.nodes.find((node) => node.outputs[0] === value);
+  if (maker?.op !== 'reshape') return value;
+  const [source] = maker.inputs;
+  const users = tape.nodes.filter((node) => node.inputs.includes(source));
+  return users.length === 1 && !tape.type(source).laned ? unshaped(tape, source) : value;
 }
 
 /** The program for the most samples that fit in memory: the batch, or halves of it again and again. */

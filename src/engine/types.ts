@@ -150,13 +150,14 @@ export interface Training {
     labels: Int32Array,
     count: number,
     step: number,
+    options?: { dense?: boolean },
   ): Promise<{ loss: number; correct: number }>;
   /**
    * One optimiser step on every parameter that is trained by `kind` (default: on all, where all are trained by one kind);
    * masked weights and their state become exactly 0.
    */
   update(options: UpdateOptions, kind?: OptimizerKind): Promise<void>;
-  /** The Euclidean norm of all gradients together, those of masked weights included. */
+  /** The Euclidean norm of all gradients together, those of masked weights left out. */
   gradientNorm(): Promise<number>;
   /** Where the last steps' time went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */
   profile(): ReadonlyMap<string, number>;

@@ -10,6 +10,7 @@ interface Slot {
   gradientLine: number;
   state: Float32Array[];
   mask: Float32Array;
+  maskLine: number;
 }
 
 type Trained = Parameter & { line: number };
@@ -101,7 +102,7 @@ function optimizer(
 function normOf(machine: Machine, take: Take, slots: readonly Slot[]): () => Promise<number> {
   const runs = slots.map(({ gradient }) => Math.ceil(gradient.length / UPDATE_RUN));
   const lines = runs.map((n) => take(2 * n));
-  const calls = slots.map((s, i) => [s.gradientLine, lines[i], s.gradient.length]);
+  const calls = slots.map((s, i) => [s.gradientLine, lines[i], s.gradient.length, s.maskLine]);
   const program = independent(machine, take, 'square_sum', calls, 2);
   return async () => {
     await machine.run(program);

@@ -10,7 +10,8 @@
  *
  * A register tile holds MR output channels × NP pixels; weights come packed as [O/MR][C][K][MR] and are broadcast.
  * Channels are taken CHUNK at a time, so that the weights of a tile and the inputs of a run of pixels stay in cache;
- * partial sums wait in y. The order of additions is fixed by the shapes alone.
+ * partial sums wait in y. The order of additions is fixed by the shapes alone, and a sum of −0 is stored as 0, so that
+ * sparse.c can give the same bits.
  *
  * args: x, y, weights, bias (−1: none), table            lines
  *       channels (per group), tiles (of MR, per group), outputs (per group), groups, window (K), mr
@@ -75,7 +76,7 @@ INLINE void conv_micro(const conv_tile *t, const float *x, float *y, const float
   for (int m = 0; m < MR; m++)
     if (m < t->outputs)
 #pragma GCC unroll 8
-      for (int v = 0; v < NP * NV; v++) store(py[v / NV] + m * t->yc + v % NV * VL, acc[m][v]);
+      for (int v = 0; v < NP * NV; v++) store(py[v / NV] + m * t->yc + v % NV * VL, acc[m][v] + splat(0));
 }
 
 /* The register tile of the machine: NP pixels of NV parts for MR channels. */
@@ -185,8 +186,8 @@ static void conv(const int32_t *a, char *base, int item, int thread) {
 /*
  * Weights in the order that `conv` reads them. Destination [group][tile][channel][window][mr], zero where a tile
  * reaches beyond the outputs; element (o, c, k) comes from w[offset + group·gs + o·os + c·cs + k].
- * args: w (line), offset (floats), packed (line), outputs, channels, window, mr, tiles, gs, os, cs (floats).
- * Item: one tile of one group.
+ * args: w (line), offset (floats), packed (line), outputs, channels, window, mr, tiles, gs, os, cs (floats), counts (line).
+ * Item: one tile of one group; it counts the weights that are not 0.
  */
 static void conv_pack(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
@@ -194,29 +195,38 @@ static void conv_pack(const int32_t *a, char *base, int item, int thread) {
   int group = item / tiles, tile = item % tiles;
   const float *w = at(base, a[0]) + a[1] + (int64_t)group * a[8];
   float *to = at(base, a[2]) + (int64_t)item * channels * window * mr;
+  int32_t found = 0;
   for (int m = 0; m < mr; m++) {
     int o = tile * mr + m;
     for (int c = 0; c < channels; c++) {
       const float *from = w + (int64_t)o * a[9] + (int64_t)c * a[10];
       float *row = to + (int64_t)c * window * mr + m;
-      for (int k = 0; k < window; k++) row[k * mr] = o < outputs ? from[k] : 0;
+      for (int k = 0; k < window; k++) {
+        float value = o < outputs ? from[k] : 0;
+        row[k * mr] = value;
+        found += value != 0;
+      }
     }
   }
+  ints_at(base, a[11])[item] = found;
 }
 
 /*
  * The weight gradient: for every (o, c, tap) the dot product of dy[o] and the shifted x[c] over samples and pixels.
  * A register tile is 8 outputs × 3 (channel, tap) pairs; over a stretch of pixels the 8 rows of dy stay in L1 while all
- * channels and taps pass by; sums rest in `scratch` [8][channels][window] lines between stretches.
+ * channels and taps pass by; sums rest in `scratch` [8][channels][window] lines between stretches. The blocks are taken in
+ * parts, whose sums are added one to another.
  *
  * args: x, dy, dw, table, scratch (lines), scratch lines per thread,
  *       channels, outputs (per group), groups, window, x channel/block/group stride, dy channel/block/group stride,
- *       blocks, blocks per table, channels per item, channel items
- * The table is conv's (forward geometry). Item: one tile of 8 outputs and one run of channels of one group.
+ *       blocks, blocks per part, channels per item, channel items, mask (line, −1: none), every (line), counts (line)
+ * The table is conv's (forward geometry), for the blocks of a part. Item: one tile of 8 outputs and one run of channels of
+ * one group. Where the mask is 0 the gradient is too, unless the integer `every` is not 0. Counts: of each item the
+ * weights kept.
  */
 enum {
   CW_X, CW_DY, CW_DW, CW_TABLE, CW_SCRATCH, CW_SCRATCH_LINES, CW_CHANNELS, CW_OUTPUTS, CW_GROUPS, CW_WINDOW,
-  CW_XC, CW_XB, CW_XG, CW_YC, CW_YB, CW_YG, CW_BLOCKS, CW_BLOCKS_PER_TABLE, CW_RUN, CW_RUNS
+  CW_XC, CW_XB, CW_XG, CW_YC, CW_YB, CW_YG, CW_BLOCKS, CW_BLOCKS_PER_PART, CW_RUN, CW_RUNS, CW_MASK, CW_EVERY, CW_COUNTS
 };
 #if VL == 16
 #define CW_MO 8
@@ -297,14 +307,16 @@ static void conv_weight(const int32_t *a, char *base, int item, int thread) {
   float *sums = at(base, a[CW_SCRATCH]) + (int64_t)thread * a[CW_SCRATCH_LINES] * LANES;
   int pairs = (c_to - c_from) * window;
   int64_t so = (int64_t)pairs * LANES;
-  for (int64_t i = 0; i < CW_MO * so; i += VL) store(sums + i, splat(0));
+  int64_t first = ((int64_t)group * outputs + o_from) * channels * window + (int64_t)c_from * window;
+  float *dw = at(base, a[CW_DW]) + first;
 
-  for (int block = 0; block < blocks; block += a[CW_BLOCKS_PER_TABLE]) {
-    int some = min_int(a[CW_BLOCKS_PER_TABLE], blocks - block);
+  for (int block = 0; block < blocks; block += a[CW_BLOCKS_PER_PART]) {
+    int some = min_int(a[CW_BLOCKS_PER_PART], blocks - block);
+    for (int64_t i = 0; i < CW_MO * so; i += VL) store(sums + i, splat(0));
     const float *xb = x + (int64_t)block * a[CW_XB] * LANES, *dyb = dy + (int64_t)block * a[CW_YB] * LANES;
     for (int k = 0; k < table[0]; k++) {
       const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
-      int count = entry[2] / a[CW_BLOCKS_PER_TABLE] * some, pairs_here = (c_to - c_from) * entry[0];
+      int count = entry[2] / a[CW_BLOCKS_PER_PART] * some, pairs_here = (c_to - c_from) * entry[0];
       for (int p = 0; p < count; p += CW_STRETCH) {
         const int32_t *pixels = table + entry[3] + 2 * p;
         int stretch = min_int(CW_STRETCH, count - p);
@@ -326,12 +338,21 @@ static void conv_weight(const int32_t *a, char *base, int item, int thread) {
         }
       }
     }
+    for (int o = 0; o < mo; o++)
+      for (int i = 0; i < pairs; i++) {
+        vec total = load(sums + o * so + (int64_t)i * LANES);
+        for (int part = VL; part < LANES; part += VL) total += load(sums + o * so + (int64_t)i * LANES + part);
+        float *to = dw + (int64_t)o * channels * window + i;
+        *to = block == 0 ? lane_sum(total) : *to + lane_sum(total);
+      }
   }
-  float *dw = at(base, a[CW_DW]) + ((int64_t)group * outputs + o_from) * channels * window + (int64_t)c_from * window;
+  if (a[CW_MASK] < 0) return;
+  const float *mask = at(base, a[CW_MASK]) + first;
+  int32_t every = *ints_at(base, a[CW_EVERY]), kept = 0;
   for (int o = 0; o < mo; o++)
-    for (int i = 0; i < pairs; i++) {
-      vec total = load(sums + o * so + (int64_t)i * LANES);
-      for (int part = VL; part < LANES; part += VL) total += load(sums + o * so + (int64_t)i * LANES + part);
-      dw[(int64_t)o * channels * window + i] = lane_sum(total);
+    for (int64_t i = (int64_t)o * channels * window; i < (int64_t)o * channels * window + pairs; i++) {
+      if (mask[i] != 0) kept++;
+      else if (!every) dw[i] = 0;
     }
+  ints_at(base, a[CW_COUNTS])[item] = kept;
 }

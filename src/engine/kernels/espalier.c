@@ -6,6 +6,7 @@
 #include "fill.c"
 #include "conv.c"
 #include "map.c"
+#include "sparse.c"
 #include "pool.c"
 #include "normalize.c"
 #include "loss.c"
@@ -14,7 +15,8 @@
 #include "matmul.c"
 #include "uniform.c"
 
-#define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight) K(map) K(max_pool) K(max_pool_input) K(positions) K(normalize) \
+#define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight) K(conv_sparse) K(conv_weight_sparse) K(sum_parts) \
+  K(map) K(max_pool) K(max_pool_input) K(positions) K(normalize) \
   K(normalize_input) K(cross_entropy) K(sgd) K(adam) K(accumulate) K(square_sum) K(matmul) K(gather) K(scatter_sum) K(uniform) \
   K(clip_sum) K(clip)
 

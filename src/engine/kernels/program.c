@@ -6,8 +6,9 @@
  *
  * Every thread of the team walks the same list. The items of a step are independent and handed out by the counter
  * `taken`; whoever does an item, the result is the same to the bit. A barrier follows each step unless flag 1 says
- * that the next step does not depend on it. `profile`, if given, receives per step the nanoseconds this thread spent
- * in kernels, and in its last place the nanoseconds of the whole run, so that what is missing is waiting.
+ * that the next step does not depend on it; a step of no items with that flag costs nothing. `profile`, if given,
+ * receives per step the nanoseconds this thread spent in kernels, and in its last place the nanoseconds of the whole
+ * run, so that what is missing is waiting.
  */
 #include "base.h"
 
@@ -80,6 +81,7 @@ static void run_program(char *base, int32_t *program, team *t, int thread, int t
   for (int32_t i = 0; i < steps; i++, step += step[0]) {
     kernel *work = kernels[step[1]];
     int32_t items = step[2];
+    if (items == 0 && (step[3] & 1)) continue;
     double begin = profile ? espalier_now() : 0;
     for (;;) {
       int32_t item = threads > 1 ? __atomic_fetch_add(&step[4], 1, __ATOMIC_RELAXED) : step[4]++;

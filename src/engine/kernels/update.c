@@ -60,12 +60,12 @@ static void accumulate(const int32_t *a, char *base, int item, int thread) {
   for (int64_t i = from; i < to; i += VL) store(sum + i, load(sum + i) + load(g + i));
 }
 
-/* Σ x² of each run of UPDATE_RUN elements, in double precision. args: x, sums (lines; sums are doubles), elements. */
+/* Σ x² of what the mask keeps in each run of UPDATE_RUN elements, in double precision. args: x, sums (doubles), elements, mask. */
 static void square_sum(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
-  const float *x = at(base, a[0]);
+  const float *x = at(base, a[0]), *mask = at(base, a[3]);
   double *sums = (double *)at(base, a[1]), total = 0;
   int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[2] ? from + UPDATE_RUN : a[2];
-  for (int64_t i = from; i < to; i++) total += (double)x[i] * x[i];
+  for (int64_t i = from; i < to; i++) total += mask[i] != 0 ? (double)x[i] * x[i] : 0;
   sums[item] = total;
 }

@@ -4,7 +4,12 @@ import type { Buffer } from './place.js';
 import type { Plan } from './plan.js';
 import type { Step, Word } from './steps.js';
 
+const PROGRAM_HEAD = 4;
 const STEP_HEAD = 5;
+/** Where in a step's words its items and its flags stand; the flag that no barrier follows. */
+export const ITEMS_WORD = 2;
+export const FLAGS_WORD = 3;
+export const NO_BARRIER = 1;
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
@@ -30,4 +35,14 @@ export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, b
     words.push(STEP_HEAD + step.words.length, kernel, step.items, 0, 0, ...step.words.map(resolve));
   }
   return Int32Array.from(words);
+}
+
+/** Where each step begins in the program's words. */
+export function stepsAt(steps: readonly Step[]): number[] {
+  let next = PROGRAM_HEAD;
+  return steps.map((step) => {
+    const at = next;
+    next += STEP_HEAD + step.words.length;
+    return at;
+  });
 }

@@ -1,9 +1,13 @@
-/** Lowers convolution, its transpose and its weight gradient: geometry here, arithmetic in kernels/conv.c. */
+/**
+ * Lowers convolution, its transpose and its weight gradient: geometry here, arithmetic in kernels/conv.c and, for weights
+ * of which many are 0, in kernels/sparse.c.
+ */
 import type { Window } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
+import { LINE } from '../driver.js';
 import { lowerCopy } from './map.js';
-import { type Buffer, isDense, type Place, wholePlace } from './place.js';
-import { blockStride, type Lowering, lineOf } from './steps.js';
+import { type Buffer, isDense, LANES, type Place, wholePlace } from './place.js';
+import { blockStride, type Lowering, lineOf, type Word } from './steps.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
 
 interface Options {
@@ -15,10 +19,27 @@ interface Options {
 const ITEM_PIXELS = 128;
 /** Work items a convolution is cut into at least; fixed, so that results do not depend on the number of threads. */
 const ITEMS = 16;
-/** Pixels in a table of the weight gradient: enough that its rare classes, the corners, have some too. */
-const WEIGHT_PIXELS = 8192;
+/**
+ * Pixels of a part of the blocks in the weight gradient, at least: enough that rare classes, the corners, have some too, and
+ * few enough that there are several parts to work on.
+ */
+const WEIGHT_PIXELS = 512;
 /** Scratch of conv_weight, lines for one run of channels. */
 const WEIGHT_RUN_LINES = 4096;
+/** Pixels that an item of conv_sparse should have, lest listing the weights take longer than the work with them. */
+const SPARSE_PIXELS = 512;
+/** Items that sparse kernels are cut into at least. */
+const SPARSE_ITEMS = 8;
+/** Weights that conv_sparse has room to list at once, and conv_weight_sparse has sums for. */
+const SPARSE_LIST = 131072;
+const SPARSE_SUMS = 4096;
+/** Lines of the input that a run of channels of conv_weight_sparse may have: half of an L2 cache. */
+const SPARSE_LINES = 8192;
+/** Bytes of a listed weight, and of its term for a class of pixels (kernels/sparse.c). */
+const WEIGHT_BYTES = 12;
+const TERM_BYTES = 8;
+/** Elements of an item of sum_parts: FILL_RUN of kernels/fill.c. */
+const SUM_RUN = 16384;
 
 /** y = conv(x, w) + bias. */
 export function lowerConv(
@@ -28,18 +49,8 @@ export function lowerConv(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], y.shape[i + 2]));
-  const blocks = blocksPerItem(l, sizeOf(y.shape.slice(2)) * y.shape[0]);
-  const classes = repeated(classesOf(axes, window.kernel, x.strides.slice(2), y.strides.slice(2)), [
-    [blocks, blockStride(x), blockStride(y)],
-    [x.shape[0], x.strides[0], y.strides[0]],
-  ]);
-  const outputs = w.shape[0] / groups;
-  gather(l, classes, blocks, x, y, bias, kernelPlace(l, w), {
-    groups,
-    outputs,
-    channels: w.shape[1],
-    transposed: false,
-  });
+  const roles = { groups, outputs: w.shape[0] / groups, channels: w.shape[1], transposed: false };
+  gather(l, classesOf(axes, window.kernel, x.strides.slice(2), y.strides.slice(2)), x, y, bias, w, roles);
 }
 
 /** x = the transpose of conv applied to dy: for every input pixel the sum over the outputs that it reaches. */
@@ -50,18 +61,16 @@ export function lowerConvInput(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => transposedAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
-  const blocks = blocksPerItem(l, sizeOf(x.shape.slice(2)) * x.shape[0]);
-  const classes = repeated(classesOf(axes, window.kernel, dy.strides.slice(2), x.strides.slice(2)), [
-    [blocks, blockStride(dy), blockStride(x)],
-    [dy.shape[0], dy.strides[0], x.strides[0]],
-  ]);
-  const channels = w.shape[0] / groups;
-  gather(l, classes, blocks, dy, x, undefined, kernelPlace(l, w), {
-    groups,
-    outputs: w.shape[1],
-    channels,
-    transposed: true,
-  });
+  const roles = { groups, outputs: w.shape[1], channels: w.shape[0] / groups, transposed: true };
+  gather(
+    l,
+    classesOf(axes, window.kernel, dy.strides.slice(2), x.strides.slice(2)),
+    dy,
+    x,
+    undefined,
+    w,
+    roles,
+  );
 }
 
 interface Roles {
@@ -72,112 +81,283 @@ interface Roles {
   transposed: boolean;
 }
 
+/** What both kernels of a convolution are told of. */
+interface Gather extends Roles {
+  x: Place;
+  y: Place;
+  w: Place;
+  bias: Word;
+  window: number;
+  /** The weights' strides by group, output and channel. */
+  strides: readonly [number, number, number];
+  /** The table for so many blocks at a time. */
+  table(blocks: number): Buffer;
+}
+
 function gather(
   l: Lowering,
   classes: Class[],
-  blocks: number,
   x: Place,
   y: Place,
   bias: Place | undefined,
-  w: Place,
+  weights: Place,
   r: Roles,
 ): void {
-  const mr = tileHeight(l, r.outputs);
-  const tiles = Math.ceil(r.outputs / mr);
-  const window = sizeOf(w.shape.slice(2));
+  const w = kernelPlace(l, weights);
   const [os, cs] = r.transposed ? [w.strides[1], w.strides[0]] : [w.strides[0], w.strides[1]];
   const gs = r.transposed ? r.channels * w.strides[0] : r.outputs * w.strides[0];
-  const packed: Buffer = { laned: false, size: r.groups * tiles * r.channels * window * mr };
-  l.step('conv_pack', r.groups * tiles, [
-    { buffer: w.buffer },
-    w.offset,
+  const table = (blocks: number) =>
+    l.table(
+      tapTable(
+        repeated(classes, [
+          [blocks, blockStride(x), blockStride(y)],
+          [x.shape[0], x.strides[0], y.strides[0]],
+        ]),
+      ),
+    );
+  const window = sizeOf(w.shape.slice(2));
+  const g: Gather = { ...r, x, y, w, window, table, strides: [gs, os, cs], bias: bias ? lineOf(bias) : -1 };
+  const tiles = Math.ceil(r.outputs / tileHeight(l, r.outputs));
+  const tile = sparseTile(l, g);
+  l.either({ weights: sizeOf(w.shape), gradient: false }, [
+    { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) },
+    {
+      counts: r.groups * Math.ceil(r.outputs / tile),
+      emit: (counts) => gatherSparse(l, g, tile, counts),
+    },
+  ]);
+}
+
+const imageStrides = ({ x, y, channels, outputs }: Gather): Word[] => [
+  x.strides[1],
+  blockStride(x),
+  x.strides[1] * channels,
+  y.strides[1],
+  blockStride(y),
+  y.strides[1] * outputs,
+];
+
+const pixelsOf = ({ y }: Gather) => sizeOf(y.shape.slice(2)) * y.shape[0];
+
+function gatherDense(l: Lowering, g: Gather, counts: Buffer): void {
+  const { groups, outputs, channels, window } = g;
+  const blocks = Math.min(l.blocks, Math.max(1, Math.ceil(ITEM_PIXELS / pixelsOf(g) / 2)));
+  const mr = tileHeight(l, outputs);
+  const tiles = Math.ceil(outputs / mr);
+  const packed: Buffer = { laned: false, size: groups * tiles * channels * window * mr };
+  l.step('conv_pack', groups * tiles, [
+    { buffer: g.w.buffer },
+    g.w.offset,
     { buffer: packed },
-    r.outputs,
-    r.channels,
+    outputs,
+    channels,
     window,
     mr,
     tiles,
-    gs,
-    os,
-    cs,
+    ...g.strides,
+    { buffer: counts },
   ]);
-  const base = Math.ceil(l.blocks / blocks) * r.groups;
+  const base = Math.ceil(l.blocks / blocks) * groups;
   const per = Math.ceil(tiles / Math.min(tiles, Math.max(1, Math.ceil(ITEMS / base))));
   l.step('conv', base * Math.ceil(tiles / per), [
-    lineOf(x),
-    lineOf(y),
+    lineOf(g.x),
+    lineOf(g.y),
     { buffer: packed },
-    bias ? lineOf(bias) : -1,
-    { buffer: l.table(tapTable(classes)) },
-    r.channels,
+    g.bias,
+    { buffer: g.table(blocks) },
+    channels,
     tiles,
-    r.outputs,
-    r.groups,
+    outputs,
+    groups,
     window,
     mr,
-    x.strides[1],
-    blockStride(x),
-    x.strides[1] * r.channels,
-    y.strides[1],
-    blockStride(y),
-    y.strides[1] * r.outputs,
+    ...imageStrides(g),
     l.blocks,
     blocks,
     per,
   ]);
 }
 
-/** dw[o][c][k] = Σ dy · x over samples and pixels. */
+const sparseBlocks = (l: Lowering, g: Gather) => Math.min(l.blocks, Math.ceil(SPARSE_PIXELS / pixelsOf(g)));
+
+/** Outputs of an item: as many as there is room for and as leave enough items. */
+function sparseTile(l: Lowering, g: Gather): number {
+  const { groups, outputs, channels, window } = g;
+  const items = Math.ceil(SPARSE_ITEMS / (Math.ceil(l.blocks / sparseBlocks(l, g)) * groups));
+  return Math.max(1, Math.min(Math.floor(SPARSE_LIST / (channels * window)), Math.ceil(outputs / items)));
+}
+
+function gatherSparse(l: Lowering, g: Gather, tile: number, counts: Buffer): void {
+  const { groups, outputs, channels, window } = g;
+  const blocks = sparseBlocks(l, g);
+  const words = 2 * tile + window + (tile * channels * window * (WEIGHT_BYTES + TERM_BYTES)) / 4;
+  const lines = Math.ceil(words / LANES);
+  l.step('conv_sparse', Math.ceil(l.blocks / blocks) * groups * Math.ceil(outputs / tile), [
+    lineOf(g.x),
+    lineOf(g.y),
+    { buffer: g.w.buffer },
+    g.w.offset,
+    g.bias,
+    { buffer: g.table(blocks) },
+    { buffer: l.scratch(lines) },
+    lines,
+    { buffer: counts },
+    channels,
+    outputs,
+    groups,
+    window,
+    tile,
+    ...imageStrides(g),
+    l.blocks,
+    blocks,
+    ...g.strides,
+    g.transposed ? 1 : 0,
+  ]);
+}
+
+/** dw[o][c][k] = Σ dy · x over samples and pixels. Where a mask is given, pruned weights have 0 unless they are asked for. */
 export function lowerConvWeight(
   l: Lowering,
   [x, dy]: readonly Place[],
   dw: Place,
   { window, groups }: Options,
+  mask?: Place,
 ): void {
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
-  const blocks = Math.min(l.blocks, Math.ceil(WEIGHT_PIXELS / (sizeOf(dy.shape.slice(2)) * x.shape[0])));
+  const pixels = sizeOf(dy.shape.slice(2)) * dy.shape[0];
+  const blocks = Math.min(l.blocks, Math.ceil(WEIGHT_PIXELS / pixels));
   const classes = repeated(classesOf(axes, window.kernel, x.strides.slice(2), dy.strides.slice(2)), [
     [blocks, blockStride(x), blockStride(dy)],
-    [x.shape[0], x.strides[0], dy.strides[0]],
+    [dy.shape[0], x.strides[0], dy.strides[0]],
   ]);
-  const taps = sizeOf(window.kernel);
-  const channels = dw.shape[1];
-  const outputs = dw.shape[0] / groups;
-  const high = l.machine.lanesPerVector === 16 ? 8 : 4;
-  const tiles = Math.ceil(outputs / high);
-  const wanted = Math.min(channels, Math.max(1, Math.ceil(ITEMS / (tiles * groups))));
-  const run = Math.max(
-    1,
-    Math.min(Math.ceil(channels / wanted), Math.floor(WEIGHT_RUN_LINES / (high * taps))),
-  );
-  const runs = Math.ceil(channels / run);
-  const lines = 8 * run * taps;
-  l.step('conv_weight', groups * tiles * runs, [
-    lineOf(x),
-    lineOf(dy),
-    lineOf(dw),
-    { buffer: l.table(tapTable(classes)) },
-    { buffer: l.scratch(lines) },
-    lines,
-    channels,
-    outputs,
+  const [outputs, channels] = [dw.shape[0] / groups, dw.shape[1]];
+  const table = l.table(tapTable(classes));
+  const g: Sums = {
+    x,
+    dy,
+    dw,
+    mask,
     groups,
-    taps,
-    x.strides[1],
-    blockStride(x),
-    x.strides[1] * channels,
-    dy.strides[1],
-    blockStride(dy),
-    dy.strides[1] * outputs,
-    l.blocks,
+    outputs,
+    channels,
+    window: sizeOf(window.kernel),
     blocks,
-    run,
-    runs,
+    table,
+  };
+  if (!mask) {
+    weightDense(l, g, l.every);
+    return;
+  }
+  const { runs, tiles } = denseRuns(l, g);
+  const sparse = sparseRuns(l, g, sizeOf(x.shape.slice(2)) * x.shape[0]);
+  l.either({ weights: sizeOf(dw.shape), gradient: true }, [
+    { counts: groups * tiles * runs, emit: (counts) => weightDense(l, g, counts) },
+    { counts: groups * sparse.runs, emit: (counts) => weightSparse(l, g, sparse, counts) },
   ]);
 }
 
-const blocksPerItem = (l: Lowering, pixels: number) =>
-  Math.min(l.blocks, Math.max(1, Math.ceil(ITEM_PIXELS / pixels / 2)));
+interface Sums {
+  x: Place;
+  dy: Place;
+  dw: Place;
+  mask?: Place;
+  groups: number;
+  /** Both per group. */
+  outputs: number;
+  channels: number;
+  window: number;
+  /** Of a part, and the table for so many. */
+  blocks: number;
+  table: Buffer;
+}
+
+const gradientStrides = ({ x, dy, channels, outputs }: Sums): Word[] => [
+  x.strides[1],
+  blockStride(x),
+  x.strides[1] * channels,
+  dy.strides[1],
+  blockStride(dy),
+  dy.strides[1] * outputs,
+];
+
+function denseRuns(l: Lowering, { groups, outputs, channels, window }: Sums) {
+  const high = l.machine.lanesPerVector === 16 ? 8 : 4;
+  const tiles = Math.ceil(outputs / high);
+  const wanted = Math.min(channels, Math.max(1, Math.ceil(ITEMS / (tiles * groups))));
+  const most = Math.floor(WEIGHT_RUN_LINES / (high * window));
+  const run = Math.max(1, Math.min(Math.ceil(channels / wanted), most));
+  return { run, runs: Math.ceil(channels / run), tiles };
+}
+
+function weightDense(l: Lowering, g: Sums, counts: Buffer): void {
+  const { run, runs, tiles } = denseRuns(l, g);
+  const lines = 8 * run * g.window;
+  l.step('conv_weight', g.groups * tiles * runs, [
+    lineOf(g.x),
+    lineOf(g.dy),
+    lineOf(g.dw),
+    { buffer: g.table },
+    { buffer: l.scratch(lines) },
+    lines,
+    g.channels,
+    g.outputs,
+    g.groups,
+    g.window,
+    ...gradientStrides(g),
+    l.blocks,
+    g.blocks,
+    run,
+    runs,
+    g.mask ? lineOf(g.mask) : -1,
+    { buffer: l.every },
+    { buffer: counts },
+  ]);
+}
+
+/** Runs of channels short enough for the cache and for enough items. */
+function sparseRuns(l: Lowering, g: Sums, pixels: number) {
+  const parts = Math.ceil(l.blocks / g.blocks);
+  const wanted = Math.ceil(SPARSE_ITEMS / (parts * g.groups));
+  const most = Math.max(16, Math.floor(SPARSE_LINES / (pixels * g.blocks)));
+  const run = Math.max(1, Math.min(most, Math.ceil(g.channels / wanted)));
+  return { parts, run, runs: Math.ceil(g.channels / run) };
+}
+
+function weightSparse(
+  l: Lowering,
+  g: Sums,
+  { parts, run, runs }: ReturnType<typeof sparseRuns>,
+  counts: Buffer,
+) {
+  const { groups, outputs, channels, window } = g;
+  const size = groups * outputs * channels * window;
+  const sums: Buffer = { laned: false, size: size * parts };
+  const room = Math.min(outputs * run * window, Math.max(SPARSE_SUMS, run * window));
+  const lines = room + Math.ceil((room * 2 * TERM_BYTES) / LINE) + Math.ceil((2 * outputs + window) / LANES);
+  l.step('conv_weight_sparse', parts * groups * runs, [
+    lineOf(g.x),
+    lineOf(g.dy),
+    parts > 1 ? { buffer: sums } : lineOf(g.dw),
+    lineOf(g.mask!),
+    { buffer: g.table },
+    { buffer: l.scratch(lines) },
+    lines,
+    { buffer: counts },
+    channels,
+    outputs,
+    groups,
+    window,
+    ...gradientStrides(g),
+    l.blocks,
+    g.blocks,
+    parts,
+    run,
+    runs,
+    room,
+  ]);
+  if (parts > 1)
+    l.step('sum_parts', Math.ceil(size / SUM_RUN), [lineOf(g.dw), { buffer: sums }, parts, size]);
+}
 
 /** Rows of the register tile: the machine's own, or less for few outputs (kernels/conv.c: CONV_MR). */
 function tileHeight(l: Lowering, outputs: number): number {

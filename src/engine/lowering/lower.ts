@@ -20,6 +20,8 @@ export interface Values {
   put(name: string, place: Place): void;
   /** Where an output must go, e.g. a gradient's own memory. */
   destined(name: string): Place | undefined;
+  /** The mask of the weights whose gradient goes to the value's destination. */
+  mask(name: string): Place | undefined;
   /** Whether lanes beyond the valid samples must be 0 in this value. */
   masked(name: string): boolean;
 }
@@ -108,7 +110,7 @@ function spreadOverLanes(l: Lowering, p: Place): Place {
 /** Gives a value a place it already has, copying only where the value is destined for another. */
 function alias(l: Lowering, v: Values, name: string, place: Place): void {
   const wanted = v.destined(name);
-  if (wanted) lowerCopy(l, place, wanted);
+  if (wanted && wanted.buffer !== place.buffer) lowerCopy(l, place, wanted);
   v.put(name, wanted ?? place);
 }
 
@@ -161,7 +163,8 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
     lowerConvInput(l, laned(l, inputs), target(v, node.outputs[0]), node.options),
   convWeight(l, node, v, inputs) {
     const dw = target(v, node.outputs[0]);
-    if (inputs.some((p) => p.buffer.laned)) return lowerConvWeight(l, inputs, dw, node.options);
+    if (inputs.some((p) => p.buffer.laned))
+      return lowerConvWeight(l, inputs, dw, node.options, v.mask(node.outputs[0]));
     // What all samples share is summed over as many lanes as there are, and counts once.
     const sum = fresh(dw.shape, false);
     lowerConvWeight(

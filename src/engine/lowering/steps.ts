@@ -9,6 +9,18 @@ export interface Step {
   kernel: string;
   items: number;
   words: Word[];
+  /** The step runs only while its choice has taken this way. */
+  way?: { choice: Choice; way: number };
+}
+
+/** Ways to the same values, the same to the bit, of which a run takes one. */
+export interface Choice {
+  /** Of each way where its kernels count the weights that they work with. */
+  counts: Buffer[];
+  /** All the weights there are. */
+  weights: number;
+  /** Whether way 0 must be taken by runs that want the gradients of pruned weights. */
+  gradient: boolean;
 }
 
 /** What lowering an operator may use. */
@@ -19,10 +31,17 @@ export interface Lowering {
   /** One float: how many samples are valid; and how many the whole batch has. */
   readonly valid: Buffer;
   readonly whole: Buffer;
+  /** One int32: whether the gradients of pruned weights are wanted. */
+  readonly every: Buffer;
   /** Two int32: seed and step. */
   readonly seed: Buffer;
   readonly steps: Step[];
   step(kernel: string, items: number, words: Word[]): void;
+  /** Emits several ways to the same values; each is given memory for `counts` int32 of its own. */
+  either(
+    options: { weights: number; gradient: boolean },
+    ways: readonly { counts: number; emit: (counts: Buffer) => void }[],
+  ): void;
   /** A table in memory, shared where the same was asked for before. */
   table(data: Int32Array | Float32Array): Buffer;
   /** Memory for each thread: `lines` lines, thread after thread. */

@@ -1,0 +1,178 @@
+/** Kernels that leave weights of 0 out, beside those that do not: the same bits, whatever the shapes and the masks. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { integer, normal, type Random, random, uniform } from '../base/random.js';
+import type { Window } from '../graph/core.js';
+import { tape as newTape } from '../graph/tape.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { compile } from './compile.js';
+import { type Machine, openMachine } from './index.js';
+import { wholePlace } from './lowering/place.js';
+
+let dense: Machine;
+let sparse: Machine;
+before(async () => {
+  dense = await openMachine({ threads: 1, sparse: 'never' });
+  sparse = await openMachine({ threads: 2, sparse: 'always' });
+});
+after(async () => {
+  await dense.close();
+  await sparse.close();
+});
+
+const pick = <T>(r: Random, from: readonly T[]): T => from[integer(r, from.length)];
+
+interface Case {
+  window: Window;
+  groups: number;
+  /** Of one sample. */
+  image: readonly number[];
+  weights: readonly number[];
+  output: readonly number[];
+  samples: number;
+  batch: number;
+  biased: boolean;
+  density: number;
+}
+
+function draw(r: Random): Case {
+  const rank = pick(r, [1, 2, 2, 2]);
+  const spatial = Array.from({ length: rank }, () => pick(r, [1, 2, 3, 4, 7, 8, 11]));
+  const each = <T>(from: readonly T[]) => spatial.map(() => pick(r, from));
+  const kernel = each([1, 2, 3, 3, 5]);
+  const [strides, dilations] = [each([1, 1, 2, 3]), each([1, 1, 2])];
+  const [padsBefore, padsAfter] = [kernel.map((k) => integer(r, k)), kernel.map((k) => integer(r, k))];
+  const sizes = spatial.map(
+    (n, i) =>
+      Math.floor((n + padsBefore[i] + padsAfter[i] - dilations[i] * (kernel[i] - 1) - 1) / strides[i]) + 1,
+  );
+  if (sizes.some((n) => n < 1)) return draw(r);
+  const groups = pick(r, [1, 1, 1, 2, 5]);
+  const [channels, outputs] = [groups * pick(r, [1, 2, 3, 17]), groups * pick(r, [1, 2, 5, 8, 19])];
+  const samples = pick(r, [1, 15, 16, 17, 40, 130]);
+  return {
+    window: { kernel, strides, dilations, padsBefore, padsAfter },
+    groups,
+    image: [1, channels, ...spatial],
+    weights: [outputs, channels / groups, ...kernel],
+    output: [1, outputs, ...sizes],
+    samples,
+    batch: samples + pick(r, [0, 0, 20]),
+    biased: integer(r, 2) === 0,
+    density: pick(r, [0, 0.02, 0.1, 0.5, 1]),
+  };
+}
+
+interface Numbers {
+  x: Float32Array;
+  dy: Float32Array;
+  w: Float32Array;
+  mask: Float32Array;
+  bias: Float32Array;
+}
+
+function numbers(c: Case, r: Random): Numbers {
+  const some = (n: number) => Float32Array.from({ length: n }, () => (integer(r, 9) === 0 ? 0 : normal(r)));
+  const emptied = integer(r, c.weights[0]);
+  const row = sizeOf(c.weights.slice(1));
+  const mask = Float32Array.from({ length: sizeOf(c.weights) }, (_, i) =>
+    uniform(r) < c.density && (c.density === 1 || Math.floor(i / row) !== emptied) ? 1 : 0,
+  );
+  return {
+    x: some(c.samples * sizeOf(c.image)),
+    dy: some(c.samples * sizeOf(c.output)),
+    w: some(mask.length).map((w, i) => w * mask[i]),
+    mask,
+    bias: some(c.weights[0]).map((b, i) => (i % 3 === 0 ? -0 : b)),
+  };
+}
+
+/** y, dx and dw, those of pruned weights too only if asked for `every` one. `flipped`: w lies transposed in memory. */
+async function compute(machine: Machine, c: Case, given: Numbers, every: boolean, flipped: boolean) {
+  const t = newTape(true);
+  const type = (shape: readonly number[], laned: boolean) => ({ dtype: 'float32' as const, shape, laned });
+  const order = [1, 0, ...c.window.kernel.map((_, i) => i + 2)];
+  const stored = flipped ? order.map((i) => c.weights[i]) : c.weights;
+  t.declare('x', type(c.image, true));
+  t.declare('dy', type(c.output, true));
+  t.declare('w', type(stored, false));
+  t.declare('bias', type([c.weights[0]], false));
+  const w = flipped ? t.emit('transpose', ['w'], { order })[0] : 'w';
+  const { window, groups } = c;
+  const [y] = t.emit('conv', c.biased ? ['x', w, 'bias'] : ['x', w], { window, groups });
+  const [dx] = t.emit('convInput', ['dy', w], { window, groups, spatial: c.image.slice(2) });
+  const [dw] = t.emit('convWeight', ['x', 'dy'], { window, groups });
+  const lines: number[] = [];
+  const place = (shape: readonly number[], values?: Float32Array) => {
+    const size = sizeOf(shape);
+    const fixed = machine.allocate(size * 4);
+    lines.push(fixed);
+    if (values) machine.floats(fixed, size).set(values);
+    return wholePlace({ laned: false, size, fixed }, shape);
+  };
+  const gradient = place(c.weights, new Float32Array(given.w.length).fill(Number.NaN));
+  const [outputs, channels] = c.weights;
+  const taps = sizeOf(window.kernel);
+  const kernel = flipped
+    ? given.w.map((_, i) => {
+        const [channel, output, tap] = [
+          Math.floor(i / (outputs * taps)),
+          Math.floor(i / taps) % outputs,
+          i % taps,
+        ];
+        return given.w[(output * channels + channel) * taps + tap];
+      })
+    : given.w;
+  const program = compile({
+    machine,
+    tape: t,
+    batch: c.batch,
+    inputs: ['x', 'dy'],
+    outputs: [y, dx],
+    places: new Map([
+      ['w', place(stored, kernel)],
+      ['bias', place([outputs], given.bias)],
+    ]),
+    destined: new Map([[dw, gradient]]),
+    masks: new Map([[dw, place(c.weights, given.mask)]]),
+    backwardFrom: 0,
+  })!;
+  program.write('x', given.x, c.samples);
+  program.write('dy', given.dy, c.samples);
+  await program.run(c.samples, { every });
+  const results = {
+    y: program.read(y, c.samples),
+    dx: program.read(dx, c.samples),
+    dw: machine.floats(gradient.buffer.fixed!, given.w.length).slice(),
+  };
+  const profile = program.profile();
+  const leftOut = (profile.get('conv_sparse') ?? 0) > 0;
+  assert.equal(leftOut, machine === sparse, 'the kernels meant');
+  assert.equal((profile.get('conv_weight_sparse') ?? 0) > 0, leftOut && !every, 'the kernels meant');
+  program.close();
+  for (const line of lines) machine.free(line);
+  return results;
+}
+
+const bits = (values: Float32Array): Int32Array => new Int32Array(values.buffer, 0, values.length);
+
+test('convolutions of any shape give the same bits with and without the weights that are 0', async () =>
+  fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 1e9 }), async (seed) => {
+      const r = random(seed);
+      const c = draw(r);
+      const given = numbers(c, r);
+      const flipped = integer(r, 4) === 0;
+      const one = await compute(dense, c, given, false, flipped);
+      const other = await compute(sparse, c, given, false, flipped);
+      const whole = await compute(sparse, c, given, true, flipped);
+      for (const name of ['y', 'dx', 'dw'] as const)
+        assert.deepEqual(bits(other[name]), bits(one[name]), `${name} of ${JSON.stringify(c)}`);
+      given.mask.forEach((kept, i) => {
+        if (kept === 0) assert.equal(one.dw[i], 0);
+        else assert.equal(one.dw[i], whole.dw[i]);
+      });
+    }),
+    { numRuns: 150, seed: 1 },
+  ));
