@@ -63,7 +63,7 @@ export {
   type Value,
   writeModel,
 } from './onnx/index.js';
-export { writeReport } from './report/index.js';
+export { writeReport, writeStudy } from './report/index.js';
 export {
   type Bench,
   type BenchOptions,
@@ -82,10 +82,18 @@ export {
   type RunOptions,
   type RunResult,
   readRecipe,
+  readStudy,
+  readStudyLines,
+  rescaleRecipe,
   resolveRecipe,
   resumeRun,
+  type Study,
+  type StudyResult,
+  type StudyRun,
   type Summary,
   startRun,
+  studyRuns,
+  summarizeStudy,
 } from './runs/index.js';
 export {
   applyMasks,

@@ -74,7 +74,7 @@ const dense = (): Promise<Outcome> => {
 test('help and version', async () => {
   const help = await espalier('--help');
   assert.equal(help.status, 0);
-  for (const name of ['inspect', 'train', 'prune', 'eval', 'bench', 'data', 'resume'])
+  for (const name of ['inspect', 'train', 'prune', 'eval', 'bench', 'data', 'resume', 'study'])
     assert.match(help.out, new RegExp(`^  ${name} `, 'm'));
   const prune = await espalier('prune --help');
   assert.equal(prune.status, 0);

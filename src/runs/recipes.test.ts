@@ -14,7 +14,7 @@ import { type PruneRecipe, readRecipe, resolveRecipe, trainerSettings } from './
 import { rescaleRecipe } from './rescale.js';
 import { startRun } from './run.js';
 import { pruningSettings } from './settings.js';
-import { readStudy, runsOf } from './study/index.js';
+import { readStudy, studyRuns } from './study/index.js';
 import { openModel } from './task.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-recipes-'));
@@ -62,7 +62,7 @@ test('every recipe is complete and sound, at its own length and at another', asy
 
 test('every study is sound in all its cells', async () => {
   for (const file of filesIn('studies'))
-    for (const { recipe } of runsOf(await readStudy(file), root, ''))
+    for (const { recipe } of studyRuns(await readStudy(file), root, ''))
       await assertPlanned(recipe as PruneRecipe);
 });
 

@@ -8,12 +8,12 @@ import {
   claimStudy,
   misuse,
   nameOfCell,
-  readLines,
   readStudy,
-  runsOf,
+  readStudyLines,
   type Study,
   type StudyEvent,
   type StudyRun,
+  studyRuns,
   summarizeStudy,
 } from '../../runs/index.js';
 import { define } from '../define.js';
@@ -40,7 +40,7 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       if (!path) return misuse('The study is missing: name its file, as in espalier study mine.yaml.');
       if (!out) return misuse('The folder of the study is missing: give --out, such as --out runs/mine.');
       const study = await readStudy(path);
-      const runs = runsOf(study, out, version);
+      const runs = studyRuns(study, out, version);
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
       if (!given.table) {
         const release = await claimStudy(out);
@@ -98,7 +98,7 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
 
 /** Writes and prints what is there. */
 async function show(study: Study, runs: readonly StudyRun[], out: string, face: Face): Promise<void> {
-  const lines = await readLines(runs);
+  const lines = await readStudyLines(runs);
   const result = summarizeStudy(study, lines);
   await writeStudy(out, result, lines);
   const { titles, rows } = studyTable(result);

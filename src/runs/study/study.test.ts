@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { recordFailure } from './failures.js';
-import { findRun, readStudy, runsOf, type StudyRun } from './study.js';
-import { readLines, summarizeStudy } from './table.js';
+import { findRun, readStudy, type StudyRun, studyRuns } from './study.js';
+import { readStudyLines, summarizeStudy } from './table.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-study-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -40,7 +40,7 @@ function finish({ path, recipe, seed }: StudyRun, accuracies: number[], kept = 1
 }
 
 test('every combination with every seed, seed by seed, each in a folder of its own', async () => {
-  const runs = runsOf(await study(), root, '1.0.0');
+  const runs = studyRuns(await study(), root, '1.0.0');
   assert.deepEqual(
     runs.map(({ path }) => path.slice(root.length + 1)),
     [3, 1].flatMap((seed) =>
@@ -56,7 +56,7 @@ test('every combination with every seed, seed by seed, each in a folder of its o
 
 test('means, deviations and differences by seed', async () => {
   const given = await study();
-  const runs = runsOf(given, join(root, 'table'), '1.0.0');
+  const runs = studyRuns(given, join(root, 'table'), '1.0.0');
   const at = (cell: string, seed: number) =>
     runs.find(({ path }) => path.endsWith(join(cell, `seed-${seed}`)))!;
   finish(at('gmp/0.5', 3), [0.1, 0.5]);
@@ -66,7 +66,7 @@ test('means, deviations and differences by seed', async () => {
   finish(at('once/0.75', 1), [0.9, 0.3]);
   await recordFailure(at('gmp/0.75', 3), 'It would not.');
 
-  const lines = await readLines(runs);
+  const lines = await readStudyLines(runs);
   const result = summarizeStudy(given, lines);
   assert.deepEqual([result.planned, result.finished, lines.length], [8, 5, 6]);
   const rounded = (x?: number) => x && Math.round(x * 1e9) / 1e9;
@@ -93,7 +93,7 @@ test('means, deviations and differences by seed', async () => {
 });
 
 test('a folder with another run is refused, threads and version aside', async () => {
-  const [run] = runsOf(await study(), join(root, 'other'), '1.0.0');
+  const [run] = studyRuns(await study(), join(root, 'other'), '1.0.0');
   assert.equal(await findRun(run), 'nothing');
   finish(run, [0.5]);
   assert.equal(await findRun({ ...run, recipe: { ...run.recipe, version: '9' } }), 'finished');
@@ -124,7 +124,7 @@ test('a study that makes no sense is refused in a sentence', async () => {
   ];
   for (const [yaml, message] of cases)
     await assert.rejects(
-      study(yaml).then((given) => runsOf(given, root, '')),
+      study(yaml).then((given) => studyRuns(given, root, '')),
       (error: Error) => {
         assert.match(error.name, /^(UsageError|UserError)$/, String(error.stack));
         assert.match(error.message, message);

@@ -139,7 +139,7 @@ export const nameOfCell = ({ at }: Pick<Cell, 'at'>): string => Object.values(at
  * All runs, seed by seed, so that a study that is stopped early is still paired.
  * @throws UsageError when a cell's settings make no sense.
  */
-export function runsOf(study: Study, out: string, version: string): StudyRun[] {
+export function studyRuns(study: Study, out: string, version: string): StudyRun[] {
   const cells = cellsOf(study);
   return study.seeds.flatMap((seed) =>
     cells.map((cell) => ({

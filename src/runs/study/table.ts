@@ -74,7 +74,7 @@ export interface StudyResult {
 }
 
 /** What there is of the study's runs. @throws UserError when a folder holds another run. */
-export async function readLines(runs: readonly StudyRun[]): Promise<(RunLine | FailedLine)[]> {
+export async function readStudyLines(runs: readonly StudyRun[]): Promise<(RunLine | FailedLine)[]> {
   const lines: (RunLine | FailedLine)[] = [];
   for (const run of runs) {
     const { cell, seed } = run;
