@@ -9,6 +9,7 @@ import { compile } from './compile.js';
 import { writeInput } from './input.js';
 import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
+import { ranking } from './ranking.js';
 import { training } from './training.js';
 import type { Inference, InferenceOptions, Network, Parameter } from './types.js';
 
@@ -76,6 +77,16 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
         clipping(
           machine,
           names.map((name) => ({ line: held.get(name)!.line, length: held.get(name)!.data.length })),
+        ),
+      ),
+    ranking: (pairs) =>
+      track(
+        ranking(
+          machine,
+          pairs.map(({ values, marks }) => {
+            const { line, data } = held.get(values)!;
+            return { values: line, marks: held.get(marks)!.line, length: data.length };
+          }),
         ),
       ),
     snapshot() {

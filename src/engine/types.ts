@@ -30,6 +30,8 @@ export interface Network {
   training(options: TrainingOptions): Training;
   /** Of the elements of these parameters, all together. */
   clipping(names: readonly string[]): Clipping;
+  /** Of the elements of each of these parameters, with masks (1 and 0) that are running state. */
+  ranking(pairs: readonly { values: string; marks: string }[]): Ranking;
   /** The model in inference form, with the weights and running statistics as they are now (copies). */
   snapshot(): Graph;
   /** Frees all memory of the network and its programs. */
@@ -42,6 +44,13 @@ export interface Clipping {
   measure(v: number): Promise<{ sum: number; inside: number }>;
   /** In place. What rounding takes from one element is given to others, so that the sum is kept, but never exceeded. */
   apply(v: number): Promise<void>;
+  close(): void;
+}
+
+/** Which elements of parameters are largest. */
+export interface Ranking {
+  /** Marks (1, others 0) so many elements of largest magnitude in each, of equal ones the first. */
+  mark(kept: readonly number[]): Promise<void>;
   close(): void;
 }
 

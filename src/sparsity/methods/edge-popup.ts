@@ -7,6 +7,7 @@
  * trained, by the run's optimiser; biases and BatchNorm's scales stay at their first values.
  */
 import { random } from '../../base/random.js';
+import type { Ranking } from '../../engine/types.js';
 import { initialize } from '../../nn/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
 import { flag } from '../../train/settings.js';
@@ -15,7 +16,7 @@ import { keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
 import { type MaskedLayer, maskedLayers, report } from '../learnt/layers.js';
 import { defaultsOf, frozenKind, resolveOptions, sparsity } from '../learnt/options.js';
-import { insertMasks, maskable, scoresOf } from '../learnt/rewrite.js';
+import { insertMasks, maskable, maskOf, scoresOf } from '../learnt/rewrite.js';
 import type { LearntMethod } from '../learnt/types.js';
 import { prunedAt } from '../schedule.js';
 
@@ -49,27 +50,34 @@ export const edgePopup: LearntMethod = {
   },
 };
 
+/** So many scores are ranked by the engine's kernels. */
+const MANY = 100_000;
+
 function hookOf(density: number): Hook {
   let layers: MaskedLayer[];
   let kept: number[];
+  let ranking: Ranking | undefined;
   const enter = (state: Pick<EpochState, 'network'>) => {
     layers = maskedLayers(state);
     const shares = layers.map(({ mask: { length } }) => ({ shape: [length], available: length }));
     const size = shares.reduce((sum, { available }) => sum + available, 0);
+    const pairs = layers.map(({ name }) => ({ values: scoresOf(name), marks: maskOf(name) }));
+    if (size >= MANY) ranking ??= state.network.ranking(pairs);
     kept = allocate('uniform', shares, size - prunedAt(size, density)).kept;
   };
-  const pop = () => {
-    for (const [l, layer] of layers.entries()) keepTop([layer], kept[l], true);
+  const pop = async () => {
+    if (ranking) await ranking.mark(kept);
+    else for (const [l, layer] of layers.entries()) keepTop([layer], kept[l], true);
   };
   const reported = (iteration: number) => report(layers, { iteration, scheduled: density, final: true });
   return {
-    start(state) {
+    async start(state) {
       enter(state);
-      pop();
+      await pop();
       return reported(0);
     },
     restore: (_, state) => enter(state),
-    afterUpdate: pop,
+    afterUpdate: () => pop(),
     endEpoch: ({ steps }, epoch) => reported((epoch + 1) * steps),
   };
 }

@@ -1,0 +1,42 @@
+/*
+ * The k-th largest magnitude by radix: the bits of a float without its sign are ordered as magnitudes are. Item k does the
+ * k-th run of RANK_RUN elements.
+ */
+#define RANK_RUN 65536
+#define BINS 2048
+#define MAGNITUDE 0x7fffffffu
+
+/*
+ * Counts the digit at `shift` of the magnitudes whose bits from `above` on are `prefix`. args: values, counts (BINS ints a
+ * run), prefix, shift and above (ints) (lines), elements.
+ */
+static void magnitude_counts(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const uint32_t *values = (const uint32_t *)at(base, a[0]), *digit = (const uint32_t *)ints_at(base, a[2]);
+  int32_t *counts = ints_at(base, a[1]) + (int64_t)BINS * item;
+  uint32_t prefix = digit[0], shift = digit[1], above = digit[2], last = (1u << (above - shift)) - 1;
+  int64_t from = (int64_t)item * RANK_RUN, to = from + RANK_RUN < a[3] ? from + RANK_RUN : a[3];
+  for (int i = 0; i < BINS; i++) counts[i] = 0;
+  for (int64_t i = from; i < to; i++) {
+    uint32_t key = values[i] & MAGNITUDE;
+    if (key >> above == prefix) counts[(key >> shift) & last]++;
+  }
+}
+
+/*
+ * Marks (1, else 0) magnitudes above the k-th, and the first `quota` of the run that equal it. args: values, marks, the
+ * k-th's bits, quotas (ints) (lines), elements.
+ */
+static void magnitude_marks(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const uint32_t *values = (const uint32_t *)at(base, a[0]), kth = *(const uint32_t *)ints_at(base, a[2]);
+  float *marks = at(base, a[1]);
+  int32_t quota = ints_at(base, a[3])[item];
+  int64_t from = (int64_t)item * RANK_RUN, to = from + RANK_RUN < a[4] ? from + RANK_RUN : a[4];
+  for (int64_t i = from; i < to; i++) {
+    uint32_t key = values[i] & MAGNITUDE;
+    int equal = key == kth && quota > 0;
+    quota -= equal;
+    marks[i] = key > kth || equal ? 1 : 0;
+  }
+}
