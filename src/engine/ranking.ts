@@ -39,10 +39,16 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
     4,
   );
   const setDigit = (b: number, ...words: number[]) => machine.ints(own[b].digit, words.length).set(words);
+  const countsOf = (b: number) => machine.ints(own[b].counts, BINS * own[b].runs);
   const countsIn = (b: number, bin: number) => {
-    const { counts, runs } = own[b];
-    const all = machine.ints(counts, BINS * runs);
-    return Array.from({ length: runs }, (_, run) => all[run * BINS + bin]);
+    const counts = countsOf(b);
+    return Array.from({ length: own[b].runs }, (_, run) => counts[run * BINS + bin]);
+  };
+  const totalsOf = (b: number) => {
+    const totals = new Float64Array(BINS);
+    const counts = countsOf(b);
+    for (let i = 0; i < counts.length; i++) totals[i % BINS] += counts[i];
+    return totals;
   };
 
   return {
@@ -53,11 +59,9 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
         for (const b of own.keys()) setDigit(b, prefix[b], shift, above);
         await machine.run(counting);
         for (const b of own.keys()) {
+          const totals = totalsOf(b);
           let bin = 2 ** (above - shift) - 1;
-          for (let n = sum(countsIn(b, bin)); n < missing[b]; n = sum(countsIn(b, bin))) {
-            missing[b] -= n;
-            bin--;
-          }
+          while (totals[bin] < missing[b]) missing[b] -= totals[bin--];
           prefix[b] = prefix[b] * 2 ** (above - shift) + bin;
           if (shift === 0) machine.ints(own[b].quotas, own[b].runs).set(share(missing[b], countsIn(b, bin)));
         }
@@ -68,8 +72,6 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
     close: free,
   };
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
 /** What each takes of `all`, the first as much as it can. */
 function share(all: number, numbers: readonly number[]): number[] {
