@@ -8,7 +8,7 @@ import { valuesFor } from '../graph/ops/against.test.fixture.js';
 import { runCore } from '../graph/reference/run.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
-import { emptyData, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
+import { bytesOf, emptyData, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
 import { type Channels, emptied, maskChannels, type Selection, shrink } from './index.js';
 
 /** Keeps about `share` of every group, a multiple of `roundTo` where there are as many, and at least one unit. */
@@ -39,22 +39,32 @@ export function tossed(channels: Channels, seed: number): Map<string, boolean[]>
   return selection;
 }
 
-/** Weights of a model whose file has none: all of them drawn anew, variances positive. */
-export function drawn(graph: Graph, seed = 1): Graph {
+/** As many normal numbers as anyone draws from here, over and over: a prime, so that no axis keeps step with it. */
+const numbers = Float32Array.from({ length: 65537 }, (_, i) =>
+  normal({ ...random(1, 'numbers'), at: 2 * i }),
+);
+
+/** Weights of a model whose file has none: all of them drawn anew, vectors (and so variances) positive. */
+export function drawn(graph: Graph): Graph {
   const initializers = new Map(graph.initializers);
-  for (const [name, tensor] of graph.initializers) {
-    const size = sizeOf(tensor.shape);
-    if (!isFloat(tensor.dtype) || size < 2) continue;
-    const r = random(seed, name);
-    const scale = tensor.shape.length > 1 ? Math.sqrt(2 / (size / tensor.shape[0])) : 0.3;
-    const data = Float32Array.from(
-      { length: size },
-      () => scale * normal(r) + (tensor.shape.length > 1 ? 0 : 0.5),
-    );
-    initializers.set(name, floatTensor(tensor.shape, tensor.shape.length > 1 ? data : data.map(Math.abs)));
+  for (const [name, { dtype, shape }] of graph.initializers) {
+    const size = sizeOf(shape);
+    if (!isFloat(dtype) || size < 2) continue;
+    const start = integer(random(2, name), numbers.length);
+    const scale = Math.sqrt(shape[0] / size);
+    const data = new Float32Array(size);
+    for (let i = 0; i < size; i++) {
+      const value = numbers[(start + i) % numbers.length];
+      data[i] = shape.length > 1 ? scale * value : Math.abs(0.3 * value + 0.5);
+    }
+    initializers.set(name, floatTensor(shape, data));
   }
   return { ...graph, initializers };
 }
+
+/** Bytes of all initialisers. */
+export const bytesIn = ({ initializers }: Graph): number =>
+  [...initializers.values()].reduce((sum, { dtype, data }) => sum + bytesOf[dtype] * data.length, 0);
 
 export interface Setting {
   inputShapes?: Record<string, readonly number[]>;

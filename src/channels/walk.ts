@@ -7,7 +7,7 @@
  * operator is not known or not possible for the engine, its outputs are *opaque*: values of a known or an unknown type whose
  * positions cannot be followed.
  */
-import { UserError } from '../base/errors.js';
+import { fail, UserError } from '../base/errors.js';
 import type { Type } from '../graph/core.js';
 import { sampleShape } from '../graph/expand.js';
 import { describe, type Operator, type Site } from '../graph/operator.js';
@@ -104,26 +104,25 @@ function settingSources(graph: Graph): Set<string> {
 }
 
 function step(node: Node, w: Walk, dtypes: Map<string, DType>): Step {
-  const { graph, tape: t, values } = w;
-  const from = t.nodes.length;
   const operator = findOperator(node);
-  const cores = node.inputs.map((name) => (name === '' ? '' : values.get(name)));
-  const made = (rest: Pick<Step, 'outputs' | 'folded'> & Partial<Step>): Step => ({
-    node,
-    operator,
-    inputs: cores,
-    from,
-    to: t.nodes.length,
-    ...rest,
-  });
-  const known = operator && cores.every((core) => core !== undefined);
-  if (!known) {
-    const opaque = operator
-      ? `${describe(node)} uses it together with a value of unknown shape`
-      : `it is used by ${describe(node)}, an operator that espalier does not know`;
-    return made({ outputs: opaqueOutputs(node, w, dtypes), folded: false, opaque });
+  const inputs = node.inputs.map((name) => (name === '' ? '' : w.values.get(name)));
+  const begun = { node, operator, inputs, from: w.tape.nodes.length, folded: false };
+  if (operator && inputs.every((core) => core !== undefined)) {
+    return expanded({ ...begun, operator, inputs }, w, dtypes);
   }
-  const inputs = cores.map((core, i) => used(core!, operator.settings?.includes(i) ?? false, w));
+  const opaque = operator
+    ? `${describe(node)} uses it together with a value of unknown shape`
+    : `it is used by ${describe(node)}, an operator that espalier does not know`;
+  return { ...begun, outputs: opaqueOutputs(node, w, dtypes), to: begun.from, opaque };
+}
+
+type Begun = Pick<Step, 'node' | 'from' | 'folded'> & { operator: Operator; inputs: string[] };
+
+/** A node that is known, with inputs that are: folded, written on the tape, or opaque after all. */
+function expanded(begun: Begun, w: Walk, dtypes: Map<string, DType>): Step {
+  const { node, operator, from } = begun;
+  const { graph, tape: t, values } = w;
+  const inputs = begun.inputs.map((core, i) => used(core, operator.settings?.includes(i) ?? false, w));
   const site: Site = {
     node,
     opset: graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1,
@@ -134,26 +133,21 @@ function step(node: Node, w: Walk, dtypes: Map<string, DType>): Step {
   try {
     const types = typesOf(site, operator);
     const folded = types.every(({ constant }) => constant);
+    if (!folded && !operator.expand) fail(`${describe(node)} has no form for the engine.`);
     const outputs = folded
       ? types.map(({ constant }) => t.constant(constant!))
-      : operator.expand
-        ? operator.expand(site, inputs, t)
-        : types.map((type, i) => t.declare(`${node.outputs[i]}#opaque`, { ...type, laned: true }));
-    node.outputs.forEach((name, i) => {
-      if (name === '') return;
+      : operator.expand!(site, inputs, t);
+    for (const [i, name] of node.outputs.entries()) {
+      if (name === '') continue;
       values.set(name, outputs[i]);
       dtypes.set(name, types[i].dtype);
-    });
-    const opaque =
-      folded || operator.expand
-        ? undefined
-        : `it is used by ${describe(node)}, whose positions cannot be followed`;
-    return { ...made({ outputs, folded, opaque }), site, inputs };
+    }
+    return { ...begun, site, inputs, outputs, to: t.nodes.length, folded };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const opaque = `it is used by ${describe(node)}, whose positions cannot be followed`;
     t.nodes.length = from;
-    return made({ outputs: opaqueOutputs(node, w, dtypes, site, operator), folded: false, opaque });
+    const opaque = `it is used by ${describe(node)}, whose positions cannot be followed`;
+    return { ...begun, outputs: opaqueOutputs(node, w, dtypes, site, operator), to: from, opaque };
   }
 }
 
