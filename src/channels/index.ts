@@ -1,6 +1,7 @@
 /** The public surface of the `channels` room: structured pruning. */
 export { type AllocationOptions, sensitivityOrder } from './allocation.js';
 export type { Criterion } from './criteria.js';
+export { deadUnits } from './dead.js';
 export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js';
 export { emptied, floorsHold, floorsOf } from './floors.js';
 export { findChannels } from './groups.js';

@@ -27,6 +27,24 @@ test('zeros of a prunable weight count, and take their MACs with them', () => {
   assert.equal(dense.nonzero - pruned.nonzero, 1152);
 });
 
+test('dead units take the weights that they tie with them', () => {
+  const graph = buildNetwork('resnet8', { shape: [3, 32, 32], classes: 10, seed: 0 });
+  const dense = measure(graph);
+  assert.deepEqual([dense.units, dense.deadUnits], [16 * 3 + 32 * 2 + 64 * 2 + 10, 0]);
+  const name = 'layer1.0.conv2.weight';
+  const tensor = graph.initializers.get(name)!;
+  const unread = floats(tensor).map((x, i) => (Math.floor(i / 9) % 16 < 5 ? 0 : x));
+  const initializers = new Map(graph.initializers).set(name, { ...tensor, data: unread });
+  const { effectiveMacs, liveMacs, effectiveSparsity, sparsity, deadUnits, ...rest } = measure({
+    ...graph,
+    initializers,
+  });
+  assert.equal(deadUnits, 5);
+  assert.equal(rest.layers.find((layer) => layer.name === 'layer1.0.conv1.weight')?.dead, 5);
+  assert.equal(effectiveMacs - liveMacs, 5 * 16 * 9 * 32 * 32);
+  assert.equal(Math.round((effectiveSparsity - sparsity) * rest.prunable), 5 * 16 * 9);
+});
+
 test('every number of a model is prunable or has a reason not to be', () => {
   const graph = buildNetwork('mobilenetv2', { shape: [3, 32, 32], classes: 10, seed: 0, width: 0.25 });
   const { layers, unpruned } = measure(graph);

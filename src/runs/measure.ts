@@ -1,8 +1,8 @@
 /** What a model weighs: parameters, MACs, zeros, and which of its numbers pruning may take. */
+import { deadUnits, findChannels, maskChannels } from '../channels/index.js';
 import { inferTypes } from '../graph/facts/infer.js';
-import { summarize } from '../graph/facts/summary.js';
+import { type Summary, summarize } from '../graph/facts/summary.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
-import { liveLayers } from './live.js';
 
 export interface MeasuredLayer {
   /** ONNX initialiser name. */
@@ -12,9 +12,9 @@ export interface MeasuredLayer {
   size: number;
   kept: number;
   density: number;
-  /** Output channels, and how many of them are dead: not reached by the input, or reaching no output. */
-  units?: number;
-  dead?: number;
+  /** Output channels, and how many of them are dead: nothing makes them, or nothing reads them. */
+  units: number;
+  dead: number;
 }
 
 export interface Measure {
@@ -46,53 +46,75 @@ export interface Measure {
 export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}): Measure {
   const summary = summarize(graph, { inputShapes });
   const inferred = inferTypes(graph, { inputShapes });
-  const alive = liveLayers(graph, inferred);
   const learnt = new Set(summary.layers.flatMap(({ weights }) => weights));
   const ops = new Map(
     summary.layers.flatMap(({ prunable, op }) => prunable.map((name) => [name, op] as const)),
   );
-  const layers = [...ops].flatMap(([name, op]) => {
+  const alive = withoutDead(graph, inputShapes);
+  const layers = [...ops].flatMap(([name, op]): MeasuredLayer[] => {
     const tensor = graph.initializers.get(name);
     if (!tensor) return [];
-    const [size, kept] = [sizeOf(tensor.shape), sizeOf(tensor.shape) - zeros(graph, name)];
-    const { units, dead, live = kept } = alive.get(name) ?? {};
-    const density = size ? kept / size : 1;
-    return [{ name, op, shape: tensor.shape, size, kept, density, units, dead: dead?.length, live }];
+    const size = sizeOf(tensor.shape);
+    const kept = size - zeros(graph, name);
+    const { units = 0, dead = 0 } = alive.units.get(name) ?? {};
+    return [{ name, op, shape: tensor.shape, size, kept, density: size ? kept / size : 1, units, dead }];
   });
-  const byName = new Map(layers.map((layer) => [layer.name, layer]));
   const prunable = total(layers.map(({ size }) => size));
-  const kept = total(layers.map((layer) => layer.kept));
-  const fraction = (zero: number, of: number) => (of ? zero / of : 0);
-  const macs = (what: 'kept' | 'live') =>
-    Math.round(
-      total(
-        summary.layers.map((layer) => {
-          const weight = byName.get(layer.prunable[0]);
-          return weight?.size ? (layer.macs * weight[what]) / weight.size : layer.macs;
-        }),
-      ),
-    );
+  const zero = prunable - total(layers.map(({ kept }) => kept));
+  const silent = total(layers.map(({ name }) => zeros(alive.graph, name)));
+  const names = new Set(layers.map(({ name }) => name));
+  const fraction = (part: number, of: number) => (of ? part / of : 0);
   return {
     params: summary.params,
     nonzero: summary.params - total([...learnt].map((name) => zeros(graph, name))),
     macs: summary.macs,
-    effectiveMacs: macs('kept'),
-    liveMacs: macs('live'),
+    effectiveMacs: effectiveMacs(graph, summary),
+    liveMacs: effectiveMacs(alive.graph, summary),
     prunable,
-    sparsity: fraction(prunable - kept, prunable),
-    sparsityWithBiases: fraction(prunable - kept, prunable + biases(graph, byName)),
-    effectiveSparsity: fraction(prunable - total(layers.map(({ live }) => live)), prunable),
-    units: total(layers.map(({ units = 0 }) => units)),
-    deadUnits: total(layers.map(({ dead = 0 }) => dead)),
-    layers: layers.map(({ live, ...layer }) => layer),
-    unpruned: unprunedOf(graph, learnt, new Set(byName.keys()), inferred.types),
+    sparsity: fraction(zero, prunable),
+    sparsityWithBiases: fraction(zero, prunable + biases(graph, names)),
+    effectiveSparsity: fraction(silent, prunable),
+    units: total(layers.map(({ units }) => units)),
+    deadUnits: total(layers.map(({ dead }) => dead)),
+    layers,
+    unpruned: unprunedOf(graph, learnt, names, inferred.types),
   };
 }
+
+/** The graph with its dead units masked, and how many output channels each weight has, and of them dead ones. */
+function withoutDead(graph: Graph, inputShapes: Record<string, number[]>) {
+  const channels = findChannels(graph, { inputShapes });
+  const selection = deadUnits(graph, channels);
+  const units = new Map<string, { units: number; dead: number }>();
+  const count = (tensor: string, axis: number, dead: number) => {
+    const size = graph.initializers.get(tensor)?.shape[axis] ?? 0;
+    units.set(tensor, { units: size, dead: dead + (units.get(tensor)?.dead ?? 0) });
+  };
+  for (const { tensor, axis, role } of channels.frozen) if (role === 'out') count(tensor, axis, 0);
+  for (const { name, members } of channels.groups)
+    for (const { tensor, axis, role, positions } of members)
+      if (role === 'out') {
+        const dead = positions.filter((_, unit) => selection.get(name)?.[unit] === false);
+        count(tensor, axis, dead.flat().length);
+      }
+  return { graph: maskChannels(graph, channels, selection), units };
+}
+
+/** Multiply-accumulates whose weight is not zero; those without a stored weight count in full. */
+const effectiveMacs = (graph: Graph, { layers }: Summary): number =>
+  Math.round(
+    total(
+      layers.map(({ macs, prunable: [name] }) => {
+        const size = sizeOf(graph.initializers.get(name)?.shape ?? [0]);
+        return size ? (macs * (size - zeros(graph, name))) / size : macs;
+      }),
+    ),
+  );
 
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
 /** Elements of the biases beside prunable weights: an input of the layer itself, or what an Add puts to a MatMul. */
-function biases(graph: Graph, prunable: ReadonlyMap<string, unknown>): number {
+function biases(graph: Graph, prunable: ReadonlySet<string>): number {
   const names = graph.nodes.flatMap(({ op, inputs, outputs: [result] }) => {
     if (!prunable.has(inputs[1])) return [];
     if (op !== 'MatMul') return inputs.slice(2, 3);
