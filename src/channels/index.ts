@@ -4,6 +4,7 @@ export type { Criterion } from './criteria.js';
 export { deadUnits } from './dead.js';
 export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js';
 export { emptied, floorsHold, floorsOf } from './floors.js';
+export { foldBatchNorm } from './fold.js';
 export { findChannels } from './groups.js';
 export {
   type Importance,
@@ -28,6 +29,17 @@ export {
   writeMasks,
 } from './mask-file.js';
 export {
+  allocations,
+  type MethodSettings,
+  markedStages,
+  rules,
+  type Shares,
+  type StructuredMethod,
+  sparseStages,
+  usual,
+} from './method-types.js';
+export { structuredMethods } from './methods/index.js';
+export {
   countsAfter,
   type Limits,
   type OrderOptions,
@@ -38,6 +50,10 @@ export {
   selectionAfter,
 } from './order.js';
 export type { Part } from './parts.js';
+export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf, type Goal } from './pipeline.js';
+export { composed } from './pipeline-rounds.js';
+export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
+export { hasScales, markedHooks, needsScales, sparseHooks } from './pipeline-stages.js';
 export { addSaliency } from './saliency.js';
 export { type Candidate, type Found, type SearchOptions, searchDensities } from './search.js';
 export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';
@@ -60,5 +76,6 @@ export {
 } from './target.js';
 export { type EnergyOptions, keepEnergy } from './threshold.js';
 export * from './types.js';
+export { measureStatistics, unfoldBatchNorm } from './unfold.js';
 export { selectByVote, vote } from './vote.js';
 export { withWeights } from './weights.js';

@@ -1,5 +1,5 @@
 /**
- * The folder of a run: recipe.json, metrics.jsonl, checkpoint/, model.onnx, summary.json, report.html.
+ * The folder of a run: recipe.json, metrics.jsonl, checkpoint/, mask.json, model.onnx, summary.json, report.html.
  *
  * What is there at any moment is enough to go on from: the recipe is written first, the model that training starts from
  * is kept beside the checkpoint, and the metrics follow the checkpoint when a run is resumed.
@@ -19,6 +19,10 @@ export interface RunFolder {
   /** The network before the first step. */
   readonly start: string;
   readonly checkpoint: string;
+  /** Folders of the stages of a run that has several. */
+  readonly stages: string;
+  /** Which channels are kept, where some are removed. */
+  readonly mask: string;
   readonly model: string;
   /** What Netron shows beside the model. */
   readonly netron: string;
@@ -35,6 +39,8 @@ export function runFolder(path: string): RunFolder {
     metrics: at('metrics.jsonl'),
     start: at('checkpoint', 'start.onnx'),
     checkpoint: at('checkpoint', 'state.bin'),
+    stages: at('checkpoint'),
+    mask: at('mask.json'),
     model: at('model.onnx'),
     netron: at('model.netron.json'),
     summary: at('summary.json'),
@@ -65,15 +71,15 @@ export async function createRun(path: string, recipe: Recipe): Promise<RunFolder
 }
 
 /** Takes away what {@link createRun} made: the run never began. */
-export async function emptyRun({ recipe, metrics, checkpoint }: RunFolder): Promise<void> {
-  for (const path of [recipe, metrics, dirname(checkpoint)]) await rm(path, { recursive: true, force: true });
+export async function emptyRun({ recipe, metrics, mask, checkpoint }: RunFolder): Promise<void> {
+  for (const path of [recipe, metrics, mask, dirname(checkpoint)])
+    await rm(path, { recursive: true, force: true });
 }
 
 /** Takes away files that were being written when a run was killed. */
-export async function sweepRun({ path, checkpoint }: RunFolder): Promise<void> {
-  for (const folder of [path, dirname(checkpoint)])
-    for (const name of await readdir(folder).catch((): string[] => []))
-      if (/\.(partial|unchecked)-\d+/.test(name)) await rm(join(folder, name), { force: true });
+export async function sweepRun({ path }: RunFolder): Promise<void> {
+  for (const name of await readdir(path, { recursive: true }).catch((): string[] => []))
+    if (/\.(partial|unchecked)-\d+/.test(name)) await rm(join(path, name), { force: true });
 }
 
 /** Opens the folder of a run that has begun. @throws UserError when it is not one. */

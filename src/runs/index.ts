@@ -14,3 +14,4 @@ export * from './settings.js';
 export * from './study/index.js';
 export type * from './summary.js';
 export * from './task.js';
+export type { RunOptions } from './work.js';

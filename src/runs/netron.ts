@@ -4,6 +4,7 @@
  * and by the tensor's name up to its first line break; `percentage` is shown as such.
  */
 import type { Graph } from '../onnx/index.js';
+import type { Summary } from './summary.js';
 
 /** By name of initialiser; names that the graph does not have are left out. */
 export interface TensorFigures {
@@ -35,4 +36,25 @@ export function netronAttachment(graph: Graph, figures: TensorFigures): NetronAt
     ),
   );
   return { signature: 'netron:attachment', metadata: [], metrics };
+}
+
+/** Density of every prunable weight; where channels were removed, of every tensor of a group, with its importance and name. */
+export function attachmentOf(graph: Graph, { prunable, channels }: Summary): NetronAttachment {
+  if (!channels) {
+    const density = Object.fromEntries(prunable.layers.map((layer) => [layer.name, layer.density]));
+    return netronAttachment(graph, { density });
+  }
+  const figures = { density: {}, importance: {}, group: {} } as Record<string, Record<string, never>>;
+  for (const { name, before, after, members, importance } of channels.groups)
+    for (const member of members) {
+      const tensor = member.slice(0, member.lastIndexOf(':'));
+      const set = (what: string, value: unknown) => {
+        figures[what][tensor] = value as never;
+      };
+      const had = (figures.density[tensor] as number | undefined) ?? 1;
+      set('density', had * (after / before));
+      set('group', [figures.group[tensor], name].filter(Boolean).join(', '));
+      if (importance !== undefined && figures.importance[tensor] === undefined) set('importance', importance);
+    }
+  return netronAttachment(graph, figures as unknown as TensorFigures);
 }

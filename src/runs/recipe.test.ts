@@ -41,7 +41,7 @@ test('settings that make no sense are refused by name', () => {
     [{ ...prune, sparsity: undefined }, /target is missing/],
     [{ ...prune, sparsity: 1.5 }, /sparsity must be a number between 0 and 1, but it is 1\.5/],
     [{ ...prune, epocs: 3 }, /no setting "epocs" \(did you mean epochs\?\)/],
-    [{ ...prune, epochs: 2.5 }, /epochs must be a whole number of at least 1, but it is 2\.5/],
+    [{ ...prune, epochs: 2.5 }, /epochs must be a whole number of at least 0, but it is 2\.5/],
     [{ ...prune, augment: 'yes' }, /augment must be true or false, but it is "yes"/],
     [{ ...prune, milestones: [1, 'x'] }, /milestones must be a list of numbers/],
     [{ ...prune, schedule: 'cos' }, /schedule must be one of cosine, step, multi-step, constant/],

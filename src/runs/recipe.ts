@@ -9,6 +9,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
+import { structuredMethods } from '../channels/index.js';
 import { nearest } from '../nn/index.js';
 import { methods as masking } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
@@ -18,34 +19,36 @@ import {
   resolveSchedule,
   type ScheduleSettings,
 } from '../train/index.js';
+import { misuse } from './misuse.js';
 import {
   benchSettings,
+  channelSettings,
   dataSettings,
+  groupSettings,
   importSettings,
   machineSettings,
   modelSettings,
+  pruningEpochs,
   pruningSettings,
   type Settings,
+  sensitivitySettings,
   studySettings,
   trainingSettings,
   type Values,
 } from './settings.js';
+import { refuseForeign, structuredDefaults } from './structured/defaults.js';
 
-/** Settings that make no sense: the command was called wrongly. */
-export class UsageError extends UserError {}
-
-export const misuse = (sentence: string): never => {
-  throw new UsageError(sentence);
-};
+export { misuse, UsageError } from './misuse.js';
 
 const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
 
 /** The settings that each command understands. */
 export const settingsOf = {
   train: runSettings,
-  prune: { ...runSettings, ...pruningSettings },
+  prune: { ...runSettings, epochs: pruningEpochs, ...pruningSettings, ...channelSettings },
   eval: { ...dataSettings, ...modelSettings, batch: trainingSettings.batch, ...machineSettings },
-  inspect: { ...modelSettings, ...machineSettings },
+  inspect: { ...modelSettings, ...groupSettings, ...machineSettings },
+  sensitivity: { ...dataSettings, ...modelSettings, ...sensitivitySettings, ...machineSettings },
   bench: { ...benchSettings, ...modelSettings, ...machineSettings },
   data: { ...importSettings, ...machineSettings },
   resume: machineSettings,
@@ -66,6 +69,10 @@ export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method'> & {
   command: 'prune';
   version: string;
 };
+
+/** Whether a recipe removes whole channels. */
+export const isStructured = (recipe: Recipe): recipe is PruneRecipe =>
+  recipe.command === 'prune' && structuredMethods.some(({ name }) => name === recipe.method);
 
 /** Everything that makes a run what it is. */
 export type Recipe = TrainRecipe | PruneRecipe;
@@ -96,15 +103,17 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
   if (!model) return misuse(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return misuse('The data are missing: give --data, such as --data digits.');
   const optimizer = checked.optimizer ?? defaults.optimizer;
+  const usual = { ...defaults, lr: learningRates[command][optimizer] };
   const recipe = {
     version,
     command,
-    ...defaults,
-    lr: learningRates[command][optimizer],
-    ...(command === 'prune' ? methodDefaults(checked) : {}),
+    ...usual,
+    ...(command === 'prune' ? methodDefaults(checked, usual) : {}),
     ...checked,
     model: absoluteModel(model),
     data: absoluteData(data),
+    mask: checked.mask && resolve(checked.mask),
+    ...teacherDefaults(checked),
   };
   return inOrder(command, { ...recipe, ...trainerDefaults(recipe) }) as Recipe;
 }
@@ -115,17 +124,35 @@ function inOrder(command: RunCommand, recipe: Readonly<Record<string, unknown>>)
   return defined(Object.fromEntries(names.map((name) => [name, recipe[name]])));
 }
 
+/** What there is to know of a teacher. */
+function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>): object {
+  if (teacher !== undefined)
+    return {
+      teacher: teacher === 'self' ? teacher : resolve(teacher),
+      temperature: temperature ?? 4,
+      teacherWeight: teacherWeight ?? 0.5,
+    };
+  if (temperature !== undefined || teacherWeight !== undefined)
+    misuse('A temperature and a weight are those of a teacher: give --teacher, such as --teacher self.');
+  return {};
+}
+
 /** What a method does unless told otherwise, under the names of the settings. */
-function methodDefaults({ method: name, sparsity }: Given<'prune'>): object {
+function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
+  const { method: name, sparsity, epochs } = given;
   if (!name) return misuse('The method is missing: give --method, such as --method fggp.');
+  const structured = structuredMethods.find((known) => known.name === name);
+  if (structured) return structuredDefaults(structured, given, given.lr ?? usual.lr, usual.epochs);
   const methods = [...masking, ...learntMethods];
   const method = methods.find((known) => known.name === name);
   if (!method) {
-    const known = methods.map((other) => other.name);
+    const known = [...methods, ...structuredMethods].map((other) => other.name);
     return misuse(
       `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
     );
   }
+  refuseForeign(name, given, false);
+  if (epochs === 0) return misuse(`${name} prunes while it trains: give --epochs 1 or more.`);
   if (sparsity === undefined && !('targetOptional' in method))
     return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...own } = method.defaults;
@@ -164,7 +191,7 @@ function trainerDefaults(settings: TrainerSettings): object {
   const trainer = trainerSettings(settings);
   try {
     const optimizer = Object.entries(resolveOptimizer(trainer.optimizer));
-    const { warmup, factor } = resolveSchedule(trainer.schedule, settings.epochs);
+    const { warmup, factor } = resolveSchedule(trainer.schedule, Math.max(1, settings.epochs));
     const own = optimizer.filter(([name]) => name in trainingSettings);
     return defined({ ...Object.fromEntries(own), warmup, gamma: factor });
   } catch (error) {

@@ -3,6 +3,14 @@
  * schema and the command line's flags are both made from this.
  */
 import { z } from 'zod';
+import {
+  allocations,
+  type ImportanceName,
+  importances,
+  markedStages,
+  rules,
+  sparseStages,
+} from '../channels/index.js';
 
 export interface Setting<T = unknown> {
   schema: z.ZodType<T>;
@@ -81,6 +89,30 @@ const names = (about: string, argument: string): Setting<string[]> => ({
   about,
 });
 
+const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9 } as const;
+
+/** '2 MB', '40M' or '5ms' in bytes, MACs, parameters or milliseconds; undefined where the text says nothing such. */
+export function amountOf(given: string | number, unit: string): number | undefined {
+  if (typeof given === 'number') return given;
+  const [, digits, prefix = ''] =
+    new RegExp(`^\\s*([\\d.]+(?:e\\d+)?)\\s*([kMG]?)(?:${unit})?\\s*$`).exec(given) ?? [];
+  const value = Number(digits) * UNITS[prefix as keyof typeof UNITS];
+  return digits !== undefined && value > 0 ? value : undefined;
+}
+
+/** A fraction of what the model has (a number up to 1), or so much of it. */
+const amount = (about: string, unit: string, example: string): Setting<string | number> => {
+  const must = `must be a fraction of the model’s, such as 0.5, or an amount such as ${example}`;
+  return {
+    schema: z
+      .union([z.number(), z.string()], { error: must })
+      .refine((x) => Number(amountOf(x, unit)) > 0, { error: must }),
+    parse: numeric,
+    argument: `FRACTION|${example}`,
+    about,
+  };
+};
+
 // biome-ignore lint/suspicious/noExplicitAny: a table of settings of any types
 export type Settings = Readonly<Record<string, Setting<any>>>;
 
@@ -123,7 +155,21 @@ export const trainingSettings = {
   labelSmoothing: number('of the loss', (x) => x >= 0 && x < 1, 'must be a number of at least 0 and below 1'),
   augment: flag('crops and mirrors the training images, as is customary for the data'),
   validation: fraction('part of the training images set aside to watch the run with'),
+  teacher: text(
+    'a model to learn from as well as from the labels: self, as it was before the run, or a file',
+    'self|FILE',
+  ),
+  temperature: number('softens what the teacher says; default 4', ...aboveZero),
+  teacherWeight: number(
+    'of what it says against the labels; default 0.5',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
 } satisfies Settings;
+
+/** Methods of channels can prune without training. */
+export const pruningEpochs = whole('passes over the training images, of all stages together', 0);
 
 /** What goes; the rules are the method's own and are checked by it. */
 export const pruningSettings = {
@@ -134,7 +180,7 @@ export const pruningSettings = {
     'SCORE',
   ),
   objective: choice('whose gradient decides before training', ['loss', 'synaptic-flow', 'gradient-norm']),
-  rounds: whole('prunes in so many rounds before training; 0: during it', 0),
+  rounds: whole('prunes in so many rounds; of single weights before training, and 0 is during it', 0),
   first: text('what first narrows the candidates down, as score', 'SCORE'),
   selectRatio: number(
     'part of the remaining weights that are candidates',
@@ -201,10 +247,68 @@ export const pruningSettings = {
   finalMask: choice('probmask: the highest probabilities, or drawn by them', ['top', 'draw']),
   draws: whole('probmask: masks to choose from where they are drawn', 1),
   chooseOn: choice('probmask: images that choose among them', ['validation', 'train']),
-  fineTune: whole('probmask: epochs at the end with the mask fixed; default a sixteenth', 0, 'EPOCHS'),
-  fineTuneRate: number('probmask: learning rate there', ...aboveZero),
-  threshold: number('str: s to begin with, of thresholds σ(s)', () => true, 'must be a number'),
+  fineTune: whole('epochs at the end with the mask fixed; probmask and methods of channels', 0, 'EPOCHS'),
+  fineTuneRate: number('learning rate there', ...aboveZero),
+  threshold: number(
+    'str: s to begin with, of thresholds σ(s); channels: what their importance must be above',
+    () => true,
+    'must be a number',
+  ),
 } satisfies Settings;
+
+/** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
+export const channelSettings = {
+  macs: amount('target: multiply-accumulates for one image', 'MACs', '40M'),
+  params: amount('target: parameters', '', '300k'),
+  bytes: amount('target: size of the file', 'B', '2MB'),
+  latency: amount('target: time of one image in onnxruntime on this machine', 'ms', '5ms'),
+  channels: number(
+    'target: part of all channels',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  importance: choice('what a channel is worth', Object.keys(importances) as ImportanceName[]),
+  allocate: choice('shares out what goes among the groups', allocations),
+  candidates: whole('of a search: networks to measure; default 100', 1),
+  rule: choice('what goes without a target', rules),
+  vote: flag('layers that share channels vote on what the rule says of each'),
+  mask: text('takes the mask of this file', 'FILE'),
+  sparse: choice('pulls at all channels in a first training', sparseStages),
+  sparseStrength: number('of that', ...aboveZero),
+  sparseEpochs: whole('of that', 0, 'EPOCHS'),
+  marked: choice('pulls at the channels that will go in a second training of the given model', markedStages),
+  markedStrength: number('of that', ...aboveZero),
+  markedEpochs: whole('of that', 0, 'EPOCHS'),
+  roundTo: whole('layers keep multiples of so many channels; default 8, which suits onnxruntime', 1),
+  keepAtLeast: whole('channels that every layer keeps at least; default 1', 1),
+  maxRatio: number(
+    'part of a group that may go at most',
+    (x) => x > 0 && x <= 1,
+    'must be a number above 0 and at most 1',
+    'FRACTION',
+  ),
+  ignore: names('weights whose outputs stay', 'NAMES'),
+  freeze: names('weights that stay as they are, inputs too', 'NAMES'),
+  heads: flag('attention loses whole heads'),
+  recalibrate: flag('measures BatchNorm’s statistics anew when channels are gone; default true'),
+  unfold: flag('puts BatchNorm back that was folded away; default where the method needs its scales'),
+} satisfies Settings;
+
+const { ignore, freeze, heads, importance, keepAtLeast, maxRatio } = channelSettings;
+
+/** Which channels there are. */
+export const groupSettings = { ignore, freeze, heads } satisfies Settings;
+
+/** How a model's groups are thinned one by one. */
+export const sensitivitySettings = {
+  ...{ importance, ...groupSettings, keepAtLeast, maxRatio },
+  densities: numbers('parts of a group that are kept; default 0.9, 0.8, …, 0.1', 'FRACTIONS'),
+  samples: whole('training images that accuracy is measured on; default 2048, 0 for the test images', 0),
+} satisfies Settings;
+
+/** Settings of pruning that methods of weights and of channels understand alike. */
+export const sharedSettings = ['method', 'rounds', 'threshold', 'fineTune', 'fineTuneRate'] as const;
 
 /** How latency is measured. */
 export const benchSettings = {

@@ -24,6 +24,36 @@ export interface LayerSummary {
   spared?: string;
 }
 
+/** A group of channels: units that stay or go together in all tensors of it. */
+export interface GroupSummary {
+  name: string;
+  before: number;
+  after: number;
+  /** Tensors with the axis on which the units lie: 'conv1.weight:0'. */
+  members: string[];
+  /** Mean importance of its units when they were last scored; absent where they never were. */
+  importance?: number;
+  /** Why it was left whole, although it may go. */
+  spared?: string;
+}
+
+/** What a run that removes channels has to say of them. */
+export interface ChannelSummary {
+  /** Units of all groups together. */
+  units: Change;
+  groups: GroupSummary[];
+  /** Axes of weights that stay whole, and why. */
+  frozen: { tensor: string; axis: number; role: 'out' | 'in' | 'along'; reason: string }[];
+  /** How good the network was on the test images after each stage, and right after channels were taken out. */
+  stages: { stage: string; what: 'trained' | 'pruned' | 'recalibrated'; accuracy: number; loss: number }[];
+  /** BatchNorm was put back for the run and folded away again. */
+  unfolded: boolean;
+  /** Multiply-accumulates of every layer, by its weight. */
+  layers: { name: string; before: number; after: number }[];
+  /** Where it was measured: accuracy on images that were not for testing, one group thinned at a time. */
+  sensitivity?: { group: string; density: number; accuracy: number }[];
+}
+
 /** Counts in bins of equal width from −limit to limit; the outermost hold what lies beyond. */
 export interface Histogram {
   limit: number;
@@ -64,6 +94,9 @@ export interface Summary {
   /** How the prunable weights that are not zero are distributed. */
   weights: { before: Histogram; after: Histogram };
   bytes: { raw: Change; gzip: Change };
+  /** Milliseconds of one image in onnxruntime; where that was the target. */
+  latency?: Change;
+  channels?: ChannelSummary;
   /** On the test split, of the last epoch: fractions and nats. */
   accuracy: Change;
   loss: Change;
@@ -79,6 +112,8 @@ export interface Summary {
 export type MetricsLine =
   | {
       kind: 'epoch';
+      /** In a run of several stages, as '3-fine-tune'; its epochs and iterations count from its own start. */
+      stage?: string;
       epoch: number;
       loss: number;
       accuracy: number;
@@ -90,6 +125,7 @@ export type MetricsLine =
     }
   | {
       kind: 'masks';
+      stage?: string;
       /** 0 for the start. */
       iteration: number;
       sparsity: number;

@@ -1,0 +1,78 @@
+/**
+ * A structured method is a setting of a few axes. A run of it goes through stages, each of which a setting can leave out:
+ *
+ * ```
+ * sparse     trains the given model, pulling at all channels: a penalty, or filters that are set to 0 after every epoch
+ * mask       scores the units, and says which go: so many that a target is met, those below a threshold, or those of a file
+ * marked     trains the given model again, pulling only at the channels that will go
+ * prune      takes them out, and measures BatchNorm's statistics anew
+ * fine-tune  trains what is left
+ * ```
+ *
+ * With several rounds the last but one and the last (mask, prune, fine-tune) are done as often, each time a step nearer to the
+ * target.
+ */
+import type { ImportanceName } from './importance.js';
+
+export const sparseStages = ['none', 'l1', 'l2', 'smooth-l1', 'lasso', 'depgraph', 'soft'] as const;
+export const markedStages = ['none', 'l1', 'l2', 'smooth-l1', 'decay'] as const;
+export const rules = ['target', 'threshold', 'energy'] as const;
+export const allocations = ['uniform', 'global', 'sensitivity', 'search'] as const;
+
+/** The axes. */
+export interface MethodSettings {
+  /** What a unit is worth. */
+  importance: ImportanceName;
+  /**
+   * How what goes is shared out among groups: all thinned alike, all units ranked together, by the measured loss of thinning
+   * each, or the best of networks drawn at random.
+   */
+  allocate: (typeof allocations)[number];
+  /**
+   * What pulls at all channels before there is a mask. On the scales of BatchNorm: `l1`, `l2`, `smooth-l1`; on all parameters
+   * of a unit: `lasso`, `depgraph`; `soft` sets the filters that would go to 0 after every epoch.
+   */
+  sparse: (typeof sparseStages)[number];
+  sparseStrength: number;
+  /** What goes where no target says it: `threshold` compares importance, `energy` sums its squares within each group. */
+  rule: (typeof rules)[number];
+  /** Of importance: units above stay. */
+  threshold?: number;
+  /** Layers that share channels decide each by itself, and vote. */
+  vote: boolean;
+  /** What pulls at the channels that will go: a penalty on their scales, or a decay of scales and shifts to 0. */
+  marked: (typeof markedStages)[number];
+  markedStrength: number;
+  /** How often units are scored, taken out, and the rest trained, on the way to the target. */
+  rounds: number;
+}
+
+/** Parts of a run's epochs. */
+export interface Shares {
+  sparse: number;
+  marked: number;
+  fineTune: number;
+}
+
+export interface StructuredMethod {
+  name: string;
+  /** One line: what it is and whose. */
+  summary: string;
+  /** What differs from {@link usual}. */
+  defaults: Partial<MethodSettings>;
+  /** How the epochs are shared among the stages; stages that are left out have none. */
+  shares: Partial<Shares>;
+}
+
+/** Every axis where a method says nothing of it. */
+export const usual: MethodSettings = {
+  importance: 'group-norm',
+  allocate: 'global',
+  sparse: 'none',
+  sparseStrength: 1e-4,
+  rule: 'target',
+  vote: false,
+  marked: 'none',
+  markedStrength: 5e-4,
+  rounds: 1,
+};

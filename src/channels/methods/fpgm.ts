@@ -1,0 +1,26 @@
+/**
+ * FPGM: filter pruning via geometric median.
+ * He et al., CVPR 2019, arXiv 1811.00250.
+ *
+ * Not the small filters go but the replaceable: those nearest to all others of their layer, Σⱼ‖Fᵢ − Fⱼ‖ smallest. The same
+ * share of every layer.
+ *
+ * `fpgm` takes them out of a trained model and fine-tunes. `soft-fpgm` is the released code's way (that of soft filter
+ * pruning, He et al., 2018): after every epoch of training they are set to 0, may grow again, and are chosen anew; at the end
+ * what is 0 is taken out.
+ */
+import type { StructuredMethod } from '../method-types.js';
+
+export const fpgm: StructuredMethod = {
+  name: 'fpgm',
+  summary: 'Filters nearest to the geometric median of their layer (He et al., 2019)',
+  defaults: { importance: 'fpgm', allocate: 'uniform' },
+  shares: { fineTune: 1 },
+};
+
+export const softFpgm: StructuredMethod = {
+  name: 'soft-fpgm',
+  summary: 'The same softly: set to 0 after every epoch, taken out at the end (He et al., 2018, 2019)',
+  defaults: { ...fpgm.defaults, sparse: 'soft' },
+  shares: { sparse: 1 },
+};

@@ -1,0 +1,32 @@
+/**
+ * MaskSparsity: pruning-aware sparse regularisation.
+ * Jiang et al., Machine Intelligence Research 20(1), 2023, arXiv 2201.06776.
+ *
+ * A penalty on all BatchNorm scales (network slimming) also pulls at channels that stay, which under-fit. So the penalty is
+ * used twice. First on all scales, s = 5e-4, only to learn which channels go: those with |γ| ≤ 0.01, or as many as a target
+ * asks for. Then the given model is trained once more, and the penalty is only on the scales of these:
+ *
+ *     L + s·Σ |γ_c| over the channels c that will go
+ *
+ * They are near 0 when they are taken out, the others have been left alone, and a short fine-tuning at a low rate follows.
+ *
+ * The released scripts train 100 epochs in each stage. Where a target is given exactly the mask goes; without one, of the mask
+ * what the second training brought below the threshold. Layers that share channels have the mean of their scales; the
+ * authors' vote is `vote: true`. The mask may come from anywhere: `mask: FILE`.
+ */
+import type { StructuredMethod } from '../method-types.js';
+
+export const masksparsity: StructuredMethod = {
+  name: 'masksparsity',
+  summary: 'MaskSparsity: a penalty on only those channels that will go (Jiang et al., 2023)',
+  defaults: {
+    importance: 'slimming',
+    sparse: 'l1',
+    sparseStrength: 5e-4,
+    rule: 'threshold',
+    threshold: 0.01,
+    marked: 'l1',
+    markedStrength: 5e-4,
+  },
+  shares: { sparse: 1, marked: 1, fineTune: 1 },
+};

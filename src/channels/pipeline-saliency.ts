@@ -1,0 +1,47 @@
+/** Taylor saliency of a graph's parameters, over some mini-batches of the training images. */
+
+import { permutation, random } from '../base/random.js';
+import { batches } from '../data/batches.js';
+import { subset } from '../data/dataset.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import type { Graph } from '../onnx/model.js';
+import { type TrainData, trainingGraph } from '../train/index.js';
+import { addSaliency } from './saliency.js';
+
+export interface SaliencyOptions {
+  machine: Machine;
+  inputShapes?: Record<string, readonly number[]>;
+  data: TrainData;
+  /** Images of a mini-batch, as in training. */
+  batch: number;
+  /** How many of them; default 10, at most all there are. */
+  count?: number;
+  seed: number;
+  signal?: AbortSignal;
+}
+
+/** Σ (w·∂L/∂w)² over mini-batches, by name of parameter. The graph stays as it is. */
+export async function measureSaliency(
+  graph: Graph,
+  { machine, inputShapes, data, batch, count = 10, seed, signal }: SaliencyOptions,
+): Promise<Map<string, Float64Array>> {
+  const network = loadNetwork(trainingGraph(graph), { machine, inputShapes });
+  try {
+    const training = network.training({ batch, optimizer: 'sgd', seed });
+    const weights = new Map([...network.parameters].map(([name, { weight }]) => [name, weight]));
+    const gradients = new Map([...training.slots].map(([name, { gradient }]) => [name, gradient]));
+    const order = permutation(random(seed, 'saliency'), data.train.length).slice(0, batch * count);
+    const saliency = new Map<string, Float64Array>();
+    let step = 0;
+    for await (const { images, labels, count: filled } of batches(subset(data.train, order), {
+      ...{ batch, normalize: data, augment: data.augment?.test },
+    })) {
+      signal?.throwIfAborted();
+      await training.gradients(images, labels, filled, ++step);
+      addSaliency(saliency, weights, gradients);
+    }
+    return saliency;
+  } finally {
+    network.close();
+  }
+}

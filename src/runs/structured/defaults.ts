@@ -1,0 +1,155 @@
+/** What a recipe of a structured method says when it is complete: every axis, and the epochs of every stage. */
+import {
+  type MethodSettings,
+  onnxruntimeRounding,
+  type StructuredMethod,
+  usual,
+} from '../../channels/index.js';
+import { misuse } from '../misuse.js';
+import { amountOf, channelSettings, flagOf, pruningSettings, sharedSettings } from '../settings.js';
+
+/** What costs a target can be about, with the units of their amounts. */
+const costs = { macs: 'MACs', params: '', bytes: 'B', latency: 'ms' } as const;
+
+/** A target as a recipe has it. */
+export type GivenTarget =
+  | { of: keyof typeof costs | 'channels'; fraction: number }
+  | { of: keyof typeof costs; atMost: number };
+
+/** Settings as they are given, of any kind. */
+export type Given = Readonly<Record<string, unknown>>;
+
+/** What a recipe aims at; undefined where its method's rule or a mask decides. @throws UsageError when it has two targets. */
+export function targetOf(given: Given): GivenTarget | undefined {
+  const names = [...Object.keys(costs), 'channels'].filter((name) => given[name] !== undefined);
+  if (names.length > 1)
+    return misuse(`There are two targets, ${names.map(flagOf).join(' and ')}: give one of them.`);
+  const [of] = names as GivenTarget['of'][];
+  if (of === undefined) return undefined;
+  const value = given[of] as string | number;
+  if (of === 'channels') return { of, fraction: value as number };
+  const amount = amountOf(value, costs[of])!;
+  return typeof value === 'number' && amount <= 1 ? { of, fraction: amount } : { of, atMost: amount };
+}
+
+/**
+ * Every setting of a structured method that is not given. `lr` is the recipe's.
+ * @throws UsageError on settings that do not go together.
+ */
+export function structuredDefaults(
+  method: StructuredMethod,
+  given: Given,
+  lr: number,
+  epochs: number,
+): object {
+  refuseForeign(method.name, given, true);
+  const axes = { ...usual, ...method.defaults } as MethodSettings & Given;
+  const chosen = Object.fromEntries(Object.keys(axes).map((name) => [name, given[name] ?? axes[name]]));
+  const settings = chosen as unknown as MethodSettings;
+  checkTarget(method.name, settings, given);
+  const stages = epochsOf(method, settings, given, epochs);
+  const trained = stages.sparseEpochs + stages.markedEpochs > 0;
+  return {
+    ...{ ...chosen, ...stages, roundTo: onnxruntimeRounding, recalibrate: true },
+    fineTuneRate: trained ? lr / 5 : lr,
+  };
+}
+
+/** @throws UsageError on a setting of the other kind of pruning: of single weights, or of channels. */
+export function refuseForeign(method: string, given: Given, structured: boolean): void {
+  const shared: readonly string[] = sharedSettings;
+  const foreign = Object.keys(structured ? pruningSettings : channelSettings).find(
+    (name) => given[name] !== undefined && !shared.includes(name),
+  );
+  if (foreign === undefined) return;
+  const targets = Object.keys({ ...costs, channels: 0 });
+  if (structured && foreign === 'sparsity')
+    misuse(
+      `${method} removes whole channels, so its target is not --sparsity: give one of ${targets.map(flagOf).join(', ')}, such as --macs 0.5.`,
+    );
+  if (!structured && targets.includes(foreign))
+    misuse(
+      `${method} removes single weights, so its target is not ${flagOf(foreign)}: give --sparsity, such as --sparsity 0.9.`,
+    );
+  misuse(
+    `${method} removes ${structured ? 'whole channels' : 'single weights'} and has no setting ${foreign}: leave ${flagOf(foreign)} out.`,
+  );
+}
+
+function checkTarget(
+  method: string,
+  { rule, allocate, vote, sparse, rounds }: MethodSettings,
+  given: Given,
+): void {
+  const target = targetOf(given);
+  const mask = given.mask !== undefined;
+  if (target && mask)
+    misuse('A mask says what goes, and so does a target: give --mask or the target, not both.');
+  if (mask && rounds > 1) misuse('A mask goes at once: leave --mask out, or give --rounds 1.');
+  if (!target && !mask && rule === 'target')
+    misuse(
+      'The target is missing: give --macs, --params, --bytes, --latency or --channels, such as --macs 0.5.',
+    );
+  if (target && vote) misuse('A vote follows a rule, not a target: leave out --vote, or the target.');
+  if (!target && !mask && allocate === 'search')
+    misuse(`${method} searches at a target: give --macs, such as --macs 0.5.`);
+  if (allocate === 'search' && target && target.of !== 'macs')
+    misuse(`${method} draws networks of so many MACs: give --macs instead of ${flagOf(target.of)}.`);
+  if (rounds < 1) misuse('Channels go in one round at least: give --rounds 1, or leave it out.');
+  if (rounds > 1 && !target) misuse('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
+  if (sparse === 'soft' && target?.of === 'latency')
+    misuse('Filters are set to 0 by a target that can be counted: give --macs instead of --latency.');
+}
+
+interface StageEpochs {
+  epochs: number;
+  sparseEpochs: number;
+  markedEpochs: number;
+  fineTune: number;
+}
+
+/**
+ * The epochs of each stage: those given, and of the rest the method's shares, whole numbers by largest remainder. A mask that
+ * is given needs no sparse stage to find it.
+ */
+function epochsOf(
+  { name, shares }: StructuredMethod,
+  { sparse, marked }: MethodSettings,
+  given: Given,
+  usualEpochs: number,
+): StageEpochs {
+  const takes = {
+    sparseEpochs:
+      sparse === 'none' || (given.mask !== undefined && marked !== 'none') ? 0 : (shares.sparse ?? 1),
+    markedEpochs: marked === 'none' ? 0 : (shares.marked ?? 1),
+    fineTune: shares.fineTune ?? 0,
+  };
+  const names = Object.keys(takes) as (keyof typeof takes)[];
+  const said = names.filter((stage) => given[stage] !== undefined);
+  const sum = said.reduce((total, stage) => total + (given[stage] as number), 0);
+  const open = names.filter((stage) => !said.includes(stage) && takes[stage] > 0);
+  const epochs =
+    (given.epochs as number | undefined) ?? (open.length === 0 ? sum : Math.max(usualEpochs, sum));
+  const rest = epochs - sum;
+  if (rest < 0 || (rest > 0 && open.length === 0))
+    misuse(
+      `The stages of ${name} have ${sum} epochs, but the run ${epochs}: let --epochs be their sum, or leave one of ${names.map(flagOf).join(', ')} out.`,
+    );
+  const parts = shared(
+    rest,
+    open.map((stage) => takes[stage]),
+  );
+  const stages = names.map((stage) => [stage, given[stage] ?? parts[open.indexOf(stage)] ?? 0]);
+  return { epochs, ...Object.fromEntries(stages) } as StageEpochs;
+}
+
+/** A whole number in parts as shares say, by largest remainder, the first of equals first. */
+function shared(whole: number, shares: readonly number[]): number[] {
+  const sum = shares.reduce((a, b) => a + b, 0);
+  const exact = shares.map((share) => (whole * share) / sum);
+  const parts = exact.map(Math.floor);
+  const left = whole - parts.reduce((a, b) => a + b, 0);
+  const order = [...exact.keys()].sort((a, b) => exact[b] - parts[b] - (exact[a] - parts[a]) || a - b);
+  for (const i of order.slice(0, left)) parts[i]++;
+  return parts;
+}

@@ -1,0 +1,102 @@
+/** The stages of a run that removes channels: which there are, and what each leaves in its folder. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readMasks, type Selection, type SensitivityRow, writeMasks } from '../../channels/index.js';
+import { type Graph, readModel, writeModel } from '../../onnx/index.js';
+import type { EpochMetrics, MaskReport } from '../../train/index.js';
+import { type RunFolder, readJson, writeJson } from '../folder.js';
+import type { PruneRecipe } from '../recipe.js';
+
+export type StageKind = 'unfold' | 'sparse' | 'mask' | 'marked' | 'prune' | 'fine-tune';
+
+export interface Stage {
+  /** '3-fine-tune': also that of its folder. */
+  name: string;
+  kind: StageKind;
+  /** Of a training. */
+  epochs: number;
+  lr: number;
+  /** Of mask, prune and fine-tune: counted from 1. */
+  round: number;
+}
+
+/** How good the network is after a stage, or a part of it, on the test images. */
+export interface Measured {
+  what: 'trained' | 'pruned' | 'recalibrated';
+  accuracy: number;
+  loss: number;
+}
+
+/** What a stage says of itself: stage.json, written when all else is there. */
+export interface StageFacts {
+  epochs?: EpochMetrics[];
+  masks?: MaskReport[];
+  measured: Measured[];
+  /** Of every group that was judged: what each unit was worth. */
+  importance?: Record<string, number[]>;
+  sensitivity?: { whole: number; rows: SensitivityRow[] };
+}
+
+/** What a stage hands on: the network, and which of the units it had are kept. */
+export interface Outcome {
+  graph: Graph;
+  selection?: Selection;
+  facts: StageFacts;
+}
+
+/** All stages of a recipe, in order; trainings of no epochs are left out. */
+export function stagesOf(recipe: PruneRecipe, unfold: boolean): Stage[] {
+  const { lr, sparseEpochs = 0, markedEpochs = 0, fineTune = 0, fineTuneRate = lr, rounds = 1 } = recipe;
+  const stages: Omit<Stage, 'name'>[] = [];
+  const add = (kind: StageKind, about: Partial<Stage> = {}) =>
+    stages.push({ kind, epochs: 0, lr, round: 1, ...about });
+  if (unfold) add('unfold');
+  if (sparseEpochs) add('sparse', { epochs: sparseEpochs });
+  for (let round = 1; round <= rounds; round++) {
+    add('mask', { round });
+    if (markedEpochs && round === 1) add('marked', { epochs: markedEpochs });
+    add('prune', { round });
+    const epochs = Math.floor((fineTune * round) / rounds) - Math.floor((fineTune * (round - 1)) / rounds);
+    if (epochs) add('fine-tune', { epochs, lr: fineTuneRate, round });
+  }
+  return stages.map((stage, i) => ({ ...stage, name: `${i + 1}-${stage.kind}` }));
+}
+
+/** Where a stage's files are. */
+export function stageFolder({ stages }: RunFolder, { name }: Stage) {
+  const at = (file: string) => join(stages, name, file);
+  return {
+    path: join(stages, name),
+    state: at('state.bin'),
+    model: at('model.onnx'),
+    mask: at('mask.json'),
+    facts: at('stage.json'),
+  };
+}
+
+/** What a stage left; undefined where it is not done. */
+export async function readOutcome(
+  folder: RunFolder,
+  stage: Stage,
+  graph: Graph,
+): Promise<Outcome | undefined> {
+  const { model, mask, facts: path } = stageFolder(folder, stage);
+  const facts = (await readJson(path)) as StageFacts | undefined;
+  if (!facts) return undefined;
+  const chooses = stage.kind === 'mask';
+  return {
+    facts,
+    graph: chooses ? graph : await readModel(model),
+    selection: chooses || stage.kind === 'prune' ? new Map(Object.entries(await readMasks(mask))) : undefined,
+  };
+}
+
+/** Keeps what a stage made, and gives it as a resumed run finds it. */
+export async function keepOutcome(folder: RunFolder, stage: Stage, made: Outcome): Promise<Outcome> {
+  const { path, model, mask, facts } = stageFolder(folder, stage);
+  await mkdir(path, { recursive: true });
+  if (stage.kind !== 'mask') await writeModel(model, made.graph);
+  if (made.selection) await writeMasks(mask, made.selection);
+  await writeJson(facts, made.facts);
+  return (await readOutcome(folder, stage, made.graph))!;
+}

@@ -1,0 +1,70 @@
+/** What a run that removes channels says of them in its summary. */
+import type { Channels, Selection } from '../../channels/index.js';
+import { summarize } from '../../graph/facts/summary.js';
+import type { Graph } from '../../onnx/index.js';
+import type { ChannelSummary, GroupSummary } from '../summary.js';
+import type { Task } from '../task.js';
+import type { Pruned } from './perform.js';
+
+/** How good the network was at the end, on the test images. */
+export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): { accuracy: number; loss: number } => {
+  const { accuracy, loss } = done.flatMap(({ facts }) => facts.measured).at(-1)!;
+  return { accuracy, loss };
+};
+
+export function channelSummary(pruned: Pruned, { inputShapes, graph: given }: Task): ChannelSummary {
+  const { whole, kept, done, unfolded, graph } = pruned;
+  const importance = done.findLast(({ facts }) => facts.importance)?.facts.importance;
+  const scanned = done.findLast(({ facts }) => facts.sensitivity)?.facts.sensitivity;
+  const groups = whole.groups.map((group) => groupSummary(group, kept, importance));
+  const total = (what: 'before' | 'after') => groups.reduce((sum, group) => sum + group[what], 0);
+  return {
+    units: { before: total('before'), after: total('after') },
+    groups,
+    frozen: whole.frozen.map((axis) => ({ ...axis })),
+    stages: done.flatMap(({ stage, facts }) =>
+      facts.measured.map((measured) => ({ stage: stage.name, ...measured })),
+    ),
+    unfolded,
+    layers: layersOf(given, graph, inputShapes),
+    sensitivity:
+      scanned &&
+      [...new Set(scanned.rows.map(({ group }) => group))].flatMap((group) => [
+        { group, density: 1, accuracy: scanned.whole },
+        ...scanned.rows
+          .filter((row) => row.group === group)
+          .map(({ density, value }) => ({ group, density, accuracy: value })),
+      ]),
+  };
+}
+
+function groupSummary(
+  { name, size, members }: Channels['groups'][number],
+  kept: Selection,
+  importance: Record<string, readonly number[]> | undefined,
+): GroupSummary {
+  const after = kept.get(name)?.filter((is) => is).length ?? size;
+  const scores = importance?.[name]?.filter(Number.isFinite);
+  const spared = importance && !scores ? 'nothing in it that the importance looks at' : undefined;
+  return {
+    ...{ name, before: size, after, spared },
+    members: members.map(({ tensor, axis }) => `${tensor}:${axis}`),
+    importance: scores?.length ? scores.reduce((sum, x) => sum + x, 0) / scores.length : undefined,
+  };
+}
+
+/** MACs of every layer with a weight, in the order of the network. */
+function layersOf(
+  before: Graph,
+  after: Graph,
+  inputShapes: Record<string, number[]>,
+): ChannelSummary['layers'] {
+  const macsOf = (graph: Graph) =>
+    new Map(
+      summarize(graph, { inputShapes }).layers.flatMap(({ weights, macs }) =>
+        macs > 0 && weights.length > 0 ? [[weights[0], macs] as const] : [],
+      ),
+    );
+  const now = macsOf(after);
+  return [...macsOf(before)].map(([name, macs]) => ({ name, before: macs, after: now.get(name) ?? 0 }));
+}

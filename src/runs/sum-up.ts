@@ -1,0 +1,91 @@
+/** What a finished run says of itself. */
+import { readModel } from '../onnx/index.js';
+import type { Plan } from '../sparsity/index.js';
+import type { EpochMetrics, Evaluation } from '../train/index.js';
+import { bytesOfModel, type Exported } from './export.js';
+import { histograms } from './histogram.js';
+import { measure } from './measure.js';
+import type { PruneRecipe } from './recipe.js';
+import { changeWith } from './structured/change.js';
+import type { Change, ChannelSummary, Summary } from './summary.js';
+import type { Work } from './work.js';
+
+interface Finished extends Work {
+  /** Of all trainings. */
+  epochs: readonly EpochMetrics[];
+  /** At the end, on the test images. */
+  measured: { accuracy: number; loss: number };
+  best?: Summary['best'];
+  before?: Evaluation;
+  plan?: Plan;
+  channels?: ChannelSummary;
+  latency?: Change;
+  exported: Exported;
+}
+
+/** The summary of a run whose model is in its folder. */
+export async function sumUp({
+  recipe,
+  folder,
+  task,
+  machine,
+  epochs,
+  measured,
+  best,
+  before,
+  plan,
+  channels,
+  latency,
+  exported,
+}: Finished): Promise<Summary> {
+  const final = await readModel(folder.model);
+  const [was, is] = [task.graph, final].map((graph) => measure(graph, task.inputShapes));
+  const [weightsBefore, weightsAfter] = histograms(
+    [task.graph, final],
+    is.layers.map(({ name }) => name),
+  );
+  const bytesBefore = await bytesOfModel(task.graph);
+  const spared = new Map(plan?.layers.map(({ name, spared }) => [name, spared]));
+  const { method, sparsity: target } = recipe as Partial<PruneRecipe>;
+  const changed = changeWith(recipe);
+  return {
+    espalier: recipe.version,
+    command: recipe.command,
+    model: recipe.model,
+    data: recipe.data,
+    method,
+    seed: recipe.seed,
+    epochs: recipe.epochs,
+    engine: machine.description,
+    prunable: {
+      count: is.prunable,
+      layers: is.layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),
+      emptied: is.layers.filter(({ kept }) => kept === 0).map(({ name }) => name),
+    },
+    unpruned: is.unpruned,
+    sparsity: { before: was.sparsity, after: is.sparsity, target },
+    sparsityWithBiases: { before: was.sparsityWithBiases, after: is.sparsityWithBiases },
+    effectiveSparsity: { before: was.effectiveSparsity, after: is.effectiveSparsity },
+    deadUnits: { before: was.deadUnits, after: is.deadUnits, of: is.units },
+    params: changed('params', was.params, is.params),
+    nonzero: { before: was.nonzero, after: is.nonzero },
+    macs: changed('macs', was.macs, is.macs),
+    effectiveMacs: { before: was.effectiveMacs, after: is.effectiveMacs },
+    liveMacs: { before: was.liveMacs, after: is.liveMacs },
+    weights: { before: weightsBefore, after: weightsAfter },
+    bytes: {
+      raw: changed('bytes', bytesBefore.raw, exported.bytes.raw),
+      gzip: { before: bytesBefore.gzip, after: exported.bytes.gzip },
+    },
+    latency,
+    channels: channels && {
+      ...channels,
+      units: changed('channels', channels.units.before!, channels.units.after),
+    },
+    accuracy: { before: before?.accuracy, after: measured.accuracy },
+    loss: { before: before?.loss, after: measured.loss },
+    export: { flushed: exported.flushed, check: exported.check },
+    best,
+    seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
+}

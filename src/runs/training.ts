@@ -1,0 +1,153 @@
+/** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
+import { writeAtomically } from '../base/files.js';
+import { batchCount, type Split, splitValidation, subset } from '../data/index.js';
+import type { Machine, Network } from '../engine/index.js';
+import { type Graph, readModel } from '../onnx/index.js';
+import {
+  type Evaluation,
+  evaluate,
+  type Hook,
+  type RunState,
+  readCheckpoint,
+  type TrainData,
+  type TrainOptions,
+  type TrainResult,
+  trainNetwork,
+} from '../train/index.js';
+import { appendLine, type RunFolder } from './folder.js';
+import { type Recipe, trainerSettings } from './recipe.js';
+import type { MetricsLine } from './summary.js';
+import { loadTask, type Task } from './task.js';
+import type { RunOptions, Work } from './work.js';
+
+/** One training of a run. */
+export interface Course {
+  hooks: Hook[];
+  /** File of the checkpoint. */
+  checkpoint: string;
+  /** What the trainer is told beside {@link trainOptions}. */
+  training?: Partial<TrainOptions>;
+  /** In a run of several stages: its name, and all lines that the stages before have written. */
+  stage?: { name: string; earlier: readonly MetricsLine[] };
+}
+
+/** Trains a network, from its checkpoint where the run is resumed. */
+export async function trainInFolder(
+  { recipe, folder, task, resume, options }: Work,
+  network: Network,
+  { hooks, checkpoint, training: own, stage }: Course,
+): Promise<TrainResult> {
+  const saved = resume ? await readCheckpoint<RunState>(checkpoint) : undefined;
+  const training = { ...trainOptions(recipe, task), ...own };
+  const lines = saved
+    ? metricsLines(saved.state, batchCount(training.data.train, training), stage?.name)
+    : [];
+  await writeMetrics(folder, [...(stage?.earlier ?? []), ...lines]);
+  let writing = Promise.resolve();
+  const note = (line: MetricsLine) => {
+    writing = writing.then(() => appendLine(folder.metrics, { ...line, stage: stage?.name }));
+    writing.catch(() => {}); // it is awaited at the end
+  };
+  const result = await trainNetwork({
+    ...training,
+    network,
+    hooks,
+    checkpoint: { path: checkpoint, resume: saved !== undefined },
+    signal: options.signal,
+    onStart(start) {
+      if (start.microBatch < Math.min(recipe.batch, training.data.train.length))
+        options.onNote?.(
+          `A batch of ${recipe.batch} does not fit in memory: it goes through in parts of ${start.microBatch}, whose gradients are added up.`,
+        );
+      options.onStart?.(start);
+    },
+    onStep: options.onStep,
+    onMasks(report) {
+      note({ kind: 'masks', ...report });
+      options.onMasks?.(report);
+    },
+    onEpoch(metrics) {
+      note({ kind: 'epoch', ...metrics });
+      options.onEpoch?.(metrics);
+    },
+  });
+  await writing;
+  return result;
+}
+
+/** Makes metrics.jsonl what it was at a checkpoint: later lines will be written again. */
+export const writeMetrics = (folder: RunFolder, lines: readonly MetricsLine[]): Promise<void> =>
+  writeAtomically(folder.metrics, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+
+/** Epochs, of so many steps each, and mask updates in the order in which they happened. */
+export function metricsLines(
+  { epochs, masks }: Pick<RunState, 'epochs' | 'masks'>,
+  steps: number,
+  stage?: string,
+): MetricsLine[] {
+  const placed = [
+    ...masks.map((mask) => ({ at: mask.iteration, line: { kind: 'masks', ...mask, stage } as const })),
+    ...epochs.map((epoch) => ({
+      at: epoch.epoch * steps,
+      line: { kind: 'epoch', ...epoch, stage } as const,
+    })),
+  ];
+  return placed.sort((a, b) => a.at - b.at).map(({ line }) => line);
+}
+
+/** The images of a run; with a validation split where its recipe sets one aside. */
+export const dataOf = ({ validation, seed }: Recipe, { dataset }: Task): TrainData =>
+  validation ? { ...dataset, ...splitValidation(dataset.train, validation, seed) } : dataset;
+
+/** A recipe's settings as the trainer knows them. */
+export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'network'> {
+  const { epochs, batch, seed, labelSmoothing } = recipe;
+  return {
+    data: dataOf(recipe, task),
+    epochs,
+    batch,
+    seed,
+    ...trainerSettings(recipe),
+    labelSmoothing,
+    augment: recipe.augment ? undefined : task.dataset.augment.test,
+  };
+}
+
+/** The model that a run learns from; `self` is the one that it started with. */
+export async function teacherOf(
+  { teacher, temperature, teacherWeight }: Recipe,
+  { graph }: Task,
+): Promise<TrainOptions['teacher']> {
+  if (teacher === undefined) return undefined;
+  const model: Graph = teacher === 'self' ? graph : await readModel(teacher);
+  return { graph: model, temperature: temperature!, weight: teacherWeight! };
+}
+
+/** How good a graph is on some images, those for testing unless told otherwise. */
+export async function evaluateGraph(
+  task: Task,
+  graph: Graph,
+  { machine, split, signal }: { machine: Machine; split?: Split } & Pick<RunOptions, 'signal'>,
+): Promise<Evaluation> {
+  const network = loadTask(task, graph, machine);
+  const { dataset } = task;
+  try {
+    return await evaluate(network, split ?? dataset.test ?? dataset.train, {
+      normalize: dataset,
+      augment: dataset.augment.test,
+      signal,
+    });
+  } finally {
+    network.close();
+  }
+}
+
+/** Images to choose by, none of them for testing: the validation split, or so many of those that are trained on. */
+export function choosingSplit({ train, validation }: TrainData, samples = 2048): Split {
+  if (validation) return validation;
+  const every = Math.max(1, train.length / samples);
+  return subset(
+    train,
+    Uint32Array.from({ length: Math.min(train.length, samples) }, (_, i) => Math.floor(i * every)),
+  );
+}

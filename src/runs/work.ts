@@ -1,0 +1,27 @@
+/** A run being carried out: what all its parts are given, and tell. */
+import type { Machine } from '../engine/index.js';
+import type { EpochMetrics, MaskReport, TrainProgress, TrainStart } from '../train/index.js';
+import type { RunFolder } from './folder.js';
+import type { Recipe } from './recipe.js';
+import type { Task } from './task.js';
+
+export interface RunOptions {
+  /** Stops the run after the current step; then it can be resumed. */
+  signal?: AbortSignal;
+  /** A sentence for whoever watches. */
+  onNote?: (sentence: string) => void;
+  onStart?: (start: TrainStart) => void;
+  onStep?: (progress: TrainProgress) => void;
+  onEpoch?: (metrics: EpochMetrics) => void;
+  onMasks?: (report: MaskReport) => void;
+}
+
+export interface Work<R extends Recipe = Recipe> {
+  recipe: R;
+  folder: RunFolder;
+  task: Task;
+  machine: Machine;
+  /** Go on with what is in the folder. */
+  resume: boolean;
+  options: RunOptions;
+}
