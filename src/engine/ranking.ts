@@ -4,7 +4,7 @@ import type { Ranking } from './types.js';
 import { arena, independent } from './update.js';
 
 /** RANK_RUN and BINS of kernels/rank.c. */
-const RUN = 65_536;
+const RUN = 262_144;
 const BINS = 2048;
 /** A magnitude's 31 bits, from the highest on. */
 const DIGITS = [

@@ -2,10 +2,17 @@
  * The k-th largest magnitude by radix: the bits of a float without its sign are ordered as magnitudes are. Item k does the
  * k-th run of RANK_RUN elements.
  */
-#define RANK_RUN 65536
+#define RANK_RUN 262144
 #define BINS 2048
 #define TURNS 4
 #define MAGNITUDE 0x7fffffffu
+
+/* Whether any of a line's magnitudes begins with `prefix`: in the later rounds few do. */
+INLINE int any_under(const uint32_t *line, uint32_t prefix, uint32_t above) {
+  uint32_t found = 0;
+  for (int j = 0; j < LANES; j++) found |= (line[j] & MAGNITUDE) >> above == prefix;
+  return found != 0;
+}
 
 /*
  * Counts the digit at `shift` of the magnitudes whose bits from `above` on are `prefix`. args: values, counts (BINS ints a
@@ -21,9 +28,13 @@ static void magnitude_counts(const int32_t *a, char *base, int item, int thread)
   int32_t turns[TURNS][BINS];
   for (int t = 0; t < TURNS; t++)
     for (int i = 0; i < BINS; i++) turns[t][i] = 0;
-  for (int64_t i = from; i < to; i++) {
-    uint32_t key = values[i] & MAGNITUDE;
-    if (key >> above == prefix) turns[i % TURNS][(key >> shift) & last]++;
+  for (int64_t line = from; line < to; line += LANES) {
+    int64_t end = line + LANES < to ? line + LANES : to;
+    if (end == line + LANES && !any_under(values + line, prefix, above)) continue;
+    for (int64_t i = line; i < end; i++) {
+      uint32_t key = values[i] & MAGNITUDE;
+      if (key >> above == prefix) turns[i % TURNS][(key >> shift) & last]++;
+    }
   }
   for (int i = 0; i < BINS; i++) {
     counts[i] = 0;
@@ -41,10 +52,10 @@ static void magnitude_marks(const int32_t *a, char *base, int item, int thread) 
   float *marks = at(base, a[1]);
   int32_t quota = ints_at(base, a[3])[item];
   int64_t from = (int64_t)item * RANK_RUN, to = from + RANK_RUN < a[4] ? from + RANK_RUN : a[4];
-  for (int64_t i = from; i < to; i++) {
-    uint32_t key = values[i] & MAGNITUDE;
-    int equal = key == kth && quota > 0;
-    quota -= equal;
-    marks[i] = key > kth || equal ? 1 : 0;
-  }
+  for (int64_t i = from; i < to; i++) marks[i] = (values[i] & MAGNITUDE) > kth ? 1 : 0;
+  for (int64_t i = from; quota > 0; i++)
+    if ((values[i] & MAGNITUDE) == kth) {
+      marks[i] = 1;
+      quota--;
+    }
 }

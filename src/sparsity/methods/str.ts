@@ -25,7 +25,7 @@ import { flag, number, whole } from '../../train/settings.js';
 import { keepTop } from '../learnt/choose.js';
 import { type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
 import { resolveOptions, sparsity } from '../learnt/options.js';
-import { insertMasks, maskable, thresholdAt } from '../learnt/rewrite.js';
+import { insertMasks, maskable, scoresOf, thresholdAt } from '../learnt/rewrite.js';
 import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
 import { defaultInterval, densityAt, prunedAt, pruningEnd, updateIterations } from '../schedule.js';
 
@@ -122,7 +122,8 @@ function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steeri
     },
     afterUpdate(state, iteration) {
       if (iteration < endOf(state.iterations)) return;
-      for (const { scores } of maskedLayers(state)) scores[0] = OFF;
+      for (const { name, weight } of state.network.parameters.values())
+        if (name.startsWith(scoresOf(''))) weight[0] = OFF;
     },
   };
 }
