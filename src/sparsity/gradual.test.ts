@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { alone, network, train } from './fixture.js';
 import { fggp, gmp } from './index.js';
 import { countNonZero } from './masks.js';
+import { granet } from './methods/granet.js';
+import { set } from './methods/set.js';
 import { densityAt } from './schedule.js';
 import type { Method, Prunable } from './types.js';
 
@@ -100,6 +102,22 @@ test('the gradient is asked for at the updates that read it only', async () => {
   assert.deepEqual(asked, [30, 60, 80]);
   const { plan: magnitude } = await begin(gmp, { sparsity: 0.5, interval: 30 });
   assert.ok(!gmp.needsGradient(magnitude, 30));
+});
+
+test('the gradient of pruned weights is asked for where weights come back', async () => {
+  const asked = async (method: Method, options: object) => {
+    const { plan } = await begin(method, { sparsity: 0.5, interval: 30, ...options });
+    const times = Array.from({ length: 101 }, (_, t) => t);
+    return { plan, at: times.filter((t) => method.needsPrunedGradient!(plan, t)) };
+  };
+  assert.deepEqual((await asked(fggp, { averageGradient: 0.5 })).at, []);
+  for (const method of [granet, set]) {
+    const { plan, at } = await asked(method, {});
+    assert.deepEqual(
+      at,
+      plan.updates.filter((t) => t > 0),
+    );
+  }
 });
 
 test("a sparse start has exactly the count asked for, the ERK densities, and the seed's own masks", async () => {

@@ -38,6 +38,9 @@ export function gradual(setting: {
     needsGradient: ({ options, updates }: GradualPlan, iteration) =>
       Boolean(options.averageGradient) ||
       (updates.includes(iteration) && (readsGradient(options) || options.growth === 'gradient')),
+    // A weight that comes back takes part in this very step, with the average of its gradients if there is one.
+    needsPrunedGradient: ({ options, updates }: GradualPlan, iteration) =>
+      options.growth !== undefined && (Boolean(options.averageGradient) || updates.includes(iteration)),
     update,
     ...(defaults.rewind === undefined ? {} : { afterUpdate: keepAt, clock }),
   };

@@ -31,6 +31,8 @@ export function pruningHook(
     },
     afterGradients: (_, iteration) => method.update(plan, layers, iteration, around),
     afterUpdate: (_, iteration) => method.afterUpdate?.(plan, iteration, around),
+    needsPrunedGradients: (iteration) =>
+      method.needsPrunedGradient?.(plan, iteration) ?? method.needsGradient(plan, iteration),
     clock: method.clock && ((iteration) => method.clock!(plan, iteration)),
     save: () => plan,
     arrays: () => around.memory,

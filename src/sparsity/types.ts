@@ -125,6 +125,11 @@ export interface Method {
   start(plan: Plan, layers: readonly Prunable[], around: Surroundings): UpdateReport | Promise<UpdateReport>;
   /** Whether `update` will read the gradient (of kept weights) at this iteration. */
   needsGradient(plan: Plan, iteration: number): boolean;
+  /**
+   * Whether it will read that of pruned weights, or keep some of them again, so that the optimiser reads it; it may be 0
+   * otherwise. Default: as {@link needsGradient}.
+   */
+  needsPrunedGradient?(plan: Plan, iteration: number): boolean;
   /** Updates the masks if this iteration is one of the plan's updates, and zeroes what it prunes. */
   update(
     plan: Plan,

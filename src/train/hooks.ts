@@ -63,6 +63,12 @@ export interface Hook {
    * weights, and all that the optimiser remembers of them, at once.
    */
   afterGradients?(state: TrainState, iteration: number): Report | Promise<Report>;
+  /**
+   * Whether afterGradients will read the gradients of pruned weights at this iteration, or keep some of these weights
+   * again, so that the optimiser step reads them. Where no hook needs them they may be 0, and are not computed if that is
+   * faster. Without this function, a hook that has afterGradients is taken to need them.
+   */
+  needsPrunedGradients?(iteration: number): boolean;
   /** After every optimiser step. */
   afterUpdate?(state: EpochState, iteration: number): void | Promise<void>;
   /**

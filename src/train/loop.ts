@@ -74,17 +74,19 @@ async function trainEpoch(run: Run): Promise<boolean> {
 async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
   const { options, training, state } = run;
   const iteration = iterationsDone(run) + 1;
-  const { loss, correct } = await training.gradients(images, labels, count, iteration);
+  const hooks = options.hooks ?? [];
+  const dense = hooks.some((hook) => hook.needsPrunedGradients?.(iteration) ?? hook.afterGradients);
+  const { loss, correct } = await training.gradients(images, labels, count, iteration, { dense });
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
   let skip = false;
-  for (const hook of options.hooks ?? []) {
+  for (const hook of hooks) {
     const report = await hook.afterGradients?.(run, iteration);
     skip ||= report?.skip ?? false;
     noteMasks(run, report);
   }
   const learningRate = learningRateOf(run, iteration - 1);
   if (!skip) await update(run, learningRate, iteration);
-  for (const hook of options.hooks ?? []) await hook.afterUpdate?.(run, iteration);
+  for (const hook of hooks) await hook.afterUpdate?.(run, iteration);
   state.step++;
   state.sums.loss += loss * count;
   state.sums.correct += correct;
