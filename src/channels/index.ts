@@ -53,7 +53,7 @@ export type { Part } from './parts.js';
 export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf, type Goal } from './pipeline.js';
 export { composed } from './pipeline-rounds.js';
 export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
-export { hasScales, markedHooks, needsScales, sparseHooks } from './pipeline-stages.js';
+export { hasScales, markedHooks, needsScales, sparseHooks, strengthFor } from './pipeline-stages.js';
 export { addSaliency } from './saliency.js';
 export { type Candidate, type Found, type SearchOptions, searchDensities } from './search.js';
 export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';

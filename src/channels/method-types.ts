@@ -42,7 +42,10 @@ export interface MethodSettings {
   vote: boolean;
   /** What pulls at the channels that will go: a penalty on their scales, or a decay of scales and shifts to 0. */
   marked: (typeof markedStages)[number];
-  markedStrength: number;
+  /** Absent: {@link strengthFor} so many steps. */
+  markedStrength?: number;
+  /** The penalty is on their shifts too, which are left over otherwise. */
+  markedShifts: boolean;
   /** How often units are scored, taken out, and the rest trained, on the way to the target. */
   rounds: number;
 }
@@ -73,6 +76,6 @@ export const usual: MethodSettings = {
   rule: 'target',
   vote: false,
   marked: 'none',
-  markedStrength: 5e-4,
+  markedShifts: false,
   rounds: 1,
 };

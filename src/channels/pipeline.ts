@@ -2,6 +2,7 @@
 import { fail } from '../base/errors.js';
 import type { Graph } from '../onnx/model.js';
 import { sensitivityOrder } from './allocation.js';
+import { pricesOf } from './estimate.js';
 import { type Importance, importanceOf, importances, judge } from './importance.js';
 import type { MethodSettings } from './method-types.js';
 import { countsAfter, type Limits, removalOrder, type Step, selectionAfter } from './order.js';
@@ -57,13 +58,22 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
     return { importance, selection: await bySearch(options, goal, importance) };
   const sensitivity = settings.allocate === 'sensitivity' ? await scan(options, importance) : undefined;
   const order = sensitivity
-    ? sensitivityOrder(channels, importance, sensitivity, limits)
+    ? sensitivityOrder(channels, importance, sensitivity, {
+        ...limits,
+        prices: pricesFor(goal, graph, channels),
+      })
     : removalOrder(channels, importance, { ...limits, scope: scopeOf(settings) });
   const selection =
     goal.of === 'channels'
       ? selectionAfter(channels, order, stepsToUnits(channels, order, goal.atMost))
       : (await reachTarget({ graph, channels, order, target: goal, cost: options.cost })).selection;
   return { importance, selection, sensitivity };
+}
+
+/** What a unit of each group saves of what a goal is about. */
+function pricesFor({ of }: Goal, graph: Graph, channels: Channels): Map<string, number> | undefined {
+  if (of === 'channels') return undefined;
+  return pricesOf(graph, channels, of === 'params' || of === 'bytes' ? 'params' : 'macs');
 }
 
 const scopeOf = ({ allocate }: MethodSettings) => (allocate === 'uniform' ? 'group' : 'global');

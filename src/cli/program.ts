@@ -5,6 +5,7 @@ import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
 import { addInspect } from './commands/inspect.js';
 import { addPrune, addResume, addTrain } from './commands/run.js';
+import { addSensitivity } from './commands/sensitivity.js';
 import { addStudy } from './commands/study.js';
 import { version } from './version.js';
 
@@ -31,7 +32,17 @@ export function program(signal: AbortSignal): Command {
       'after',
       '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed, 2 called wrongly.',
     );
-  for (const add of [addInspect, addTrain, addPrune, addEval, addBench, addData, addResume, addStudy])
+  for (const add of [
+    addInspect,
+    addTrain,
+    addPrune,
+    addSensitivity,
+    addEval,
+    addBench,
+    addData,
+    addResume,
+    addStudy,
+  ])
     add(root, signal);
   return root;
 }

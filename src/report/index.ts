@@ -1,5 +1,5 @@
 /** Reports of runs: the public surface of this room. */
-import type { RunFolder } from '../runs/index.js';
+import type { MeasuredSensitivity, RunFolder } from '../runs/index.js';
 
 export { rows } from './figures.js';
 export { studyNotes, studyTable, writeStudy } from './study/index.js';
@@ -12,4 +12,10 @@ export * from './words.js';
 export async function writeReport(folder: RunFolder): Promise<void> {
   const report = await import('./report.js');
   await report.writeReport(folder);
+}
+
+/** Writes sensitivity.json and sensitivity.html in a folder. @throws UserError when they cannot be written. */
+export async function writeSensitivity(folder: string, result: MeasuredSensitivity): Promise<void> {
+  const page = await import('./sensitivity.js');
+  await page.writeSensitivity(folder, result);
 }

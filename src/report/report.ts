@@ -15,6 +15,14 @@ import {
 } from './charts.js';
 import { rows } from './figures.js';
 import { chart, html, page } from './page.js';
+import {
+  groupTable,
+  keptChart,
+  networkChart,
+  sensitivityChart,
+  stageTable,
+  wholeTable,
+} from './structured.js';
 import { count, duration, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
@@ -40,16 +48,23 @@ export async function writeReport(folder: RunFolder): Promise<void> {
 export function renderReport(summary: Summary, metrics: readonly MetricsLine[], recipe: object): string {
   const epochs = metrics.filter((line): line is Epoch => line.kind === 'epoch');
   const masks = metrics.filter((line): line is Masks => line.kind === 'masks');
-  const { method } = summary;
+  const { method, channels } = summary;
   const title = `${nameOf(summary.model)}${method ? ` pruned by ${method}` : ''} on ${summary.data}`;
   return page(
     title,
     `<h1>${html(title)}</h1>
 <p class="lead">${lead(summary)}</p>
 <section><h2>Before and after</h2>${figures(summary)}${notes(summary)}</section>
+${channels ? `<section><h2>Stages</h2>${stageTable(channels.stages)}</section>` : ''}
 <section class="charts">
 ${charts(summary, epochs, masks).join('\n')}
 </section>
+${
+  channels
+    ? `<section><h2>Channels</h2>${groupTable(channels.groups)}</section>
+<section><h2>What stays whole, and why</h2>${wholeTable(channels.frozen)}</section>`
+    : ''
+}
 <section><h2>What counts</h2>${layerTable(summary)}</section>
 <section><h2>What is not pruned, and why</h2>${unprunedTable(summary)}</section>
 <section><h2>Recipe</h2><pre>${html(JSON.stringify(recipe, null, 2))}</pre></section>`,
@@ -58,19 +73,28 @@ ${charts(summary, epochs, masks).join('\n')}
 
 const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/');
 
-function lead({ accuracy, sparsity, epochs, seed, seconds, engine }: Summary): string {
+function lead({ accuracy, sparsity, channels, macs, epochs, seed, seconds, engine }: Summary): string {
+  if (channels)
+    return `${percent(accuracy.after)} of the test images right with ${count(channels.units.after)} of ${count(channels.units.before ?? 0)} channels and ${percent(macs.after / (macs.before || 1))} of the MACs, after ${epochs} epochs; seed ${seed}, ${duration(seconds)} on ${html(engine)}.`;
   const pruned = sparsity.after > 0 ? ` with ${percent(sparsity.after)} of its prunable weights at zero` : '';
   return `${percent(accuracy.after)} of the test images right after ${epochs} epochs${pruned}; seed ${seed}, ${duration(seconds)} on ${html(engine)}.`;
 }
 
 function charts(summary: Summary, epochs: readonly Epoch[], masks: readonly Masks[]): string[] {
   const pruned = summary.sparsity.after > 0;
+  const { channels } = summary;
   return [
-    chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' })),
-    chart(
-      'Accuracy',
-      drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }),
-    ),
+    ...(epochs.length > 0
+      ? [
+          chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' })),
+          chart(
+            'Accuracy',
+            drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }),
+          ),
+        ]
+      : []),
+    ...(channels ? [keptChart(channels.groups), networkChart(channels.layers)] : []),
+    channels?.sensitivity?.length ? sensitivityChart(channels.sensitivity) : '',
     masks.length > 1 ? chart('Sparsity, asked for and achieved', drawCurves(sparsityCurves(masks))) : '',
     ...learntCharts(summary, masks),
     chart(
@@ -120,15 +144,16 @@ function weightDistributions({ weights }: Summary): Distribution[] {
   });
 }
 
+/** Epochs of all stages, one after the other. */
 function epochPoints(epochs: readonly Epoch[], what: 'loss' | 'accuracy'): Point[] {
-  return epochs.flatMap((line) =>
+  return epochs.flatMap((line, i) =>
     (
       [
         ['training', line[what]],
         ['validation', line.validation?.[what]],
         ['test', line.test?.[what]],
       ] as const
-    ).flatMap(([series, y]) => (y === undefined ? [] : [{ x: line.epoch, y, series }])),
+    ).flatMap(([series, y]) => (y === undefined ? [] : [{ x: i + 1, y, series }])),
   );
 }
 

@@ -1,8 +1,9 @@
 /** What a run that removes channels shows: what was kept of every group, what stayed whole and why, what each layer costs. */
 import type { Frozen } from '../channels/types.js';
+import type { ChannelSummary } from '../runs/index.js';
 import { drawOrdered, drawPairs, ORDER, type Pair } from './charts.js';
 import { chart, html } from './page.js';
-import { count, large } from './words.js';
+import { count, large, percent } from './words.js';
 
 /** Accuracy, a fraction, with a group cut to a density and the rest of the network whole. */
 export interface SensitivityRow {
@@ -31,6 +32,25 @@ export const sensitivityChart = (rows: readonly SensitivityRow[]): string =>
     }),
     ORDER,
   );
+
+/** How good the network was after each stage, on the test images. */
+export function stageTable(stages: ChannelSummary['stages']): string {
+  const body = stages.map(
+    ({ stage, what, accuracy, loss }) =>
+      `<tr><th>${html(stage)}</th><td>${what}</td><td>${percent(accuracy)}</td><td>${loss.toFixed(4)}</td></tr>`,
+  );
+  return `<table><thead><tr><th>stage</th><th></th><th>accuracy</th><th>loss</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+}
+
+/** Every group, with what belongs to it. */
+export function groupTable(groups: ChannelSummary['groups']): string {
+  const body = groups.map(
+    ({ name, before, after, members, spared }) =>
+      `<tr><th>${html(name)}</th><td>${count(before)}</td><td>${count(after)}</td><td class="text"><details><summary>${count(members.length)}</summary>${members.map(html).join('<br>')}</details></td><td class="text">${html(spared ?? '')}</td></tr>`,
+  );
+  return `<p>A group is channels that stay or go together, in all tensors named: axis 0, 1, … after the colon.</p>
+<table><thead><tr><th>group</th><th>channels</th><th>kept</th><th class="text">tensors</th><th class="text">left whole because</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+}
 
 /** What stays whole, gathered by the reason why. */
 export function wholeTable(frozen: readonly Frozen[]): string {

@@ -10,6 +10,7 @@ export * from './netron.js';
 export * from './recipe.js';
 export { rescaleRecipe } from './rescale.js';
 export * from './run.js';
+export * from './sensitivity.js';
 export * from './settings.js';
 export * from './study/index.js';
 export type * from './summary.js';

@@ -1,4 +1,5 @@
 /** What is in a model, layer by layer, and what pruning could take. */
+import { type ChannelOptions, type Channels, findChannels } from '../channels/index.js';
 import { type Layer, type SymbolicShape, summarize } from '../graph/facts/summary.js';
 import { type Bytes, bytesOfModel } from './export.js';
 import { type Measure, type MeasuredLayer, measure } from './measure.js';
@@ -13,14 +14,20 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   /** Every node; `pruning` holds the zeros of its prunable weights. */
   layers: (Layer & { pruning: MeasuredLayer[] })[];
   unknown: { op: string; count: number }[];
+  /** Channels that stay or go together, and what stays whole and why. */
+  channels: Pick<Channels, 'groups' | 'frozen'>;
   bytes: Bytes;
 }
 
 /** @throws UserError when the model cannot be read, or its input's shape is open and not given. */
-export async function inspectModel(options: ModelOptions): Promise<Inspection> {
+export async function inspectModel(
+  options: ModelOptions & Omit<ChannelOptions, 'inputShapes'>,
+): Promise<Inspection> {
   const { graph, inputShapes } = await openModel(options);
   const { layers: measured, ...figures } = measure(graph, inputShapes);
   const { layers, unknown } = summarize(graph, { inputShapes });
+  const { heads, ignore, freeze } = options;
+  const { groups, frozen } = findChannels(graph, { inputShapes, heads, ignore, freeze });
   const byName = new Map(measured.map((layer) => [layer.name, layer]));
   const shapesOf = (values: typeof graph.inputs) =>
     Object.fromEntries(values.map(({ name, shape }) => [name, (shape ?? []).map((dim) => dim ?? '?')]));
@@ -35,6 +42,7 @@ export async function inspectModel(options: ModelOptions): Promise<Inspection> {
       pruning: layer.prunable.flatMap((name) => byName.get(name) ?? []),
     })),
     unknown,
+    channels: { groups, frozen },
     bytes: await bytesOfModel(graph),
   };
 }

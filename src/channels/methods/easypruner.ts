@@ -43,7 +43,7 @@ export const ot: StructuredMethod = {
 export const maskL1: StructuredMethod = {
   name: 'mask-l1',
   summary: 'MaskSparsity with a mask of the model as it is, by L1 norm',
-  defaults: { importance: 'l1-norm', allocate: 'uniform', marked: 'l1', markedStrength: 5e-4 },
+  defaults: { importance: 'l1-norm', allocate: 'uniform', marked: 'l1' },
   shares: marking,
 };
 

@@ -10,9 +10,11 @@
  *
  * They are near 0 when they are taken out, the others have been left alone, and a short fine-tuning at a low rate follows.
  *
- * The released scripts train 100 epochs in each stage. Where a target is given exactly the mask goes; without one, of the mask
+ * The released scripts train 100 epochs in each stage, with s = 5e-4 in both; a shorter second stage has a larger s here, which
+ * takes nothing from what stays. Where a target is given exactly the mask goes; without one, of the mask
  * what the second training brought below the threshold. Layers that share channels have the mean of their scales; the
- * authors' vote is `vote: true`. The mask may come from anywhere: `mask: FILE`.
+ * authors' vote is `vote: true`. A channel whose scale is 0 still gives the constant that its shift makes, which is lost with it;
+ * what of that BatchNorm cannot take up the fine-tuning must, or `markedShifts: true` avoids. The mask may come from anywhere: `mask: FILE`.
  */
 import type { StructuredMethod } from '../method-types.js';
 
@@ -26,7 +28,6 @@ export const masksparsity: StructuredMethod = {
     rule: 'threshold',
     threshold: 0.01,
     marked: 'l1',
-    markedStrength: 5e-4,
   },
   shares: { sparse: 1, marked: 1, fineTune: 1 },
 };

@@ -1,7 +1,7 @@
 /** inspect: what is in a model. */
 import type { Command } from 'commander';
 import { bytes, count, large, percent } from '../../report/index.js';
-import { byReason, type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
+import { byReason, groupSettings, type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
 import { define, modelOf } from '../define.js';
 import { left, right, table } from '../table.js';
 
@@ -11,7 +11,7 @@ export function addInspect(program: Command, signal: AbortSignal): void {
     argument: '[MODEL]',
     about: 'an .onnx file or the name of a network of the zoo',
     summary: 'layers, parameters, MACs and sparsity of a model; what can be pruned, and why the rest cannot',
-    groups: { 'Model:': modelSettings },
+    groups: { 'Model:': modelSettings, 'Channels:': groupSettings },
     examples: [
       'inspect runs/a/model.onnx',
       'inspect mine.onnx --input-shape 3,224,224',
@@ -25,7 +25,8 @@ export function addInspect(program: Command, signal: AbortSignal): void {
 }
 
 function describe(model: Inspection): string {
-  return [layers(model), totals(model), unpruned(model), unknown(model)].filter(Boolean).join('\n\n');
+  const parts = [layers(model), totals(model), groups(model), whole(model), unpruned(model), unknown(model)];
+  return parts.filter(Boolean).join('\n\n');
 }
 
 /** The nodes that hold or cost something. */
@@ -78,13 +79,37 @@ function totals(model: Inspection): string {
   );
 }
 
+/** A line for each group of channels. */
+function groups({ channels }: Inspection): string {
+  if (channels.groups.length === 0) return '';
+  const rows = channels.groups.map(({ name, size, members }) => {
+    const made = members.filter(({ role }) => role === 'out').map(({ tensor }) => tensor);
+    const read = members.filter(({ role }) => role === 'in').map(({ tensor }) => tensor);
+    return [name, count(size), few(made.filter((tensor) => tensor !== name)), few(read)];
+  });
+  return table([left('channels of'), right('number'), left('tied to those of'), left('read by')], rows);
+}
+
+/** What of the weights cannot lose channels. */
+function whole({ channels: { frozen } }: Inspection): string {
+  if (frozen.length === 0) return '';
+  const reasons = new Map<string, Set<string>>();
+  for (const { tensor, role, reason } of frozen)
+    reasons.set(
+      reason,
+      (reasons.get(reason) ?? new Set()).add(`${tensor}, ${role === 'in' ? 'inputs' : 'outputs'}`),
+    );
+  const rows = [...reasons].map(([reason, axes]) => [few([...axes]), reason]);
+  return table([left('stays whole'), left('because')], rows);
+}
+
+/** The first name, and how many more there are. */
+const few = ([first = '', ...more]: readonly string[]): string =>
+  more.length ? `${first} and ${more.length} more` : first;
+
 function unpruned({ unpruned: values }: Inspection): string {
   if (values.length === 0) return '';
-  const rows = byReason(values).map(({ reason, names: [first, ...more], size }) => [
-    more.length ? `${first} and ${more.length} more` : first,
-    count(size),
-    reason,
-  ]);
+  const rows = byReason(values).map(({ reason, names, size }) => [few(names), count(size), reason]);
   return table([left('not prunable'), right('numbers'), left('because')], rows);
 }
 

@@ -1,8 +1,9 @@
 /** train, prune, resume: the commands that make or continue a run folder. */
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { rows, writeReport } from '../../report/index.js';
+import { percent, rows, writeReport } from '../../report/index.js';
 import {
+  channelSettings,
   dataSettings,
   misuse,
   modelSettings,
@@ -46,14 +47,16 @@ export function addPrune(program: Command, signal: AbortSignal): void {
     name: 'prune',
     argument: '[MODEL]',
     about: 'an .onnx file or the name of a network of the zoo',
-    summary: 'train a network while removing its weights',
-    groups: { 'Pruning:': pruningSettings, ...groups },
+    summary: 'train a network while removing its weights, or whole channels',
+    groups: { 'Pruning:': pruningSettings, 'Pruning channels:': channelSettings, ...groups },
     out: 'folder of the run, which must be new or empty',
     examples: [
       'prune runs/a/model.onnx --method fggp --sparsity 0.95 --data digits --epochs 10 --out runs/e',
       'prune runs/b/model.onnx --method gmp --sparsity 0.9 --data cifar10 --out runs/f',
       'prune resnet20 --method fggp --start-density 0.5 --sparsity 0.98 --data cifar10 --epochs 160 --out runs/g',
       'prune mine.onnx --method gmp --sparsity 0.9 --data images:./photos --out runs/h',
+      'prune mine.onnx --method masksparsity --macs 0.5 --data cifar10 --epochs 90 --out runs/i',
+      'prune mine.onnx --method depgraph --latency 0.5 --data cifar10 --teacher self --out runs/j',
     ],
     run: ({ given, argument, out }, face) =>
       start('prune', { ...given, model: modelOf(argument, given) }, out, face),
@@ -108,8 +111,16 @@ export function figures(summary: Summary): string {
   const lines = rows(summary).map(({ what, before, after, target }) => [what, before, after, target]);
   const titles = [left(''), right('before'), right('after'), right('target')];
   const check = summary.export.check.by;
-  return `${table(titles, lines)}\n\n${check ? `Checked in ${check}.` : 'Not checked: onnxruntime-node is not installed here.'}`;
+  const stages = summary.channels ? `\n\n${stageTable(summary.channels)}` : '';
+  return `${table(titles, lines)}${stages}\n\n${check ? `Checked in ${check}.` : 'Not checked: onnxruntime-node is not installed here.'}`;
 }
+
+/** How good the network was after each stage. */
+const stageTable = ({ stages }: NonNullable<Summary['channels']>): string =>
+  table(
+    [left('after'), left(''), right('accuracy'), right('loss')],
+    stages.map(({ stage, what, accuracy, loss }) => [stage, what, percent(accuracy), loss.toFixed(4)]),
+  );
 
 /** Where the files of a run are. */
 export function files({ model, report, summary }: RunResult['folder']): string {

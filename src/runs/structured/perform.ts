@@ -28,6 +28,7 @@ import {
   selectMarked,
   shrink,
   sparseHooks,
+  strengthFor,
   unfoldBatchNorm,
   writeMasks,
 } from '../../channels/index.js';
@@ -209,7 +210,9 @@ const performers: Record<Stage['kind'], Performer> = {
 
   marked(stage, progress, work) {
     const { base: graph, whole: channels } = progress;
-    const hooks = markedHooks({ graph, channels, settings: work.settings }, progress.mask!);
+    const { settings, recipe } = work;
+    const strength = strengthFor(stage.epochs * stepsIn(work), stage.lr, recipe.momentum);
+    const hooks = markedHooks({ graph, channels, settings }, progress.mask!, strength);
     return trainStage(stage, graph, hooks, progress, work);
   },
 
@@ -329,10 +332,15 @@ async function trainStage(
 }
 
 /** All that the stages that are done have to say in metrics.jsonl. */
-function linesOf({ recipe, task }: Running, { done }: Progress): MetricsLine[] {
-  const training = trainOptions(recipe, task);
-  const steps = batchCount(training.data.train, training);
+function linesOf(work: Running, { done }: Progress): MetricsLine[] {
+  const steps = stepsIn(work);
   return done.flatMap(({ stage, facts: { epochs = [], masks = [] } }) =>
     metricsLines({ epochs, masks }, steps, stage.name),
   );
+}
+
+/** Optimiser steps of an epoch. */
+function stepsIn({ recipe, task }: Running): number {
+  const training = trainOptions(recipe, task);
+  return batchCount(training.data.train, training);
 }

@@ -1,0 +1,52 @@
+/** sensitivity: how accuracy falls when one group of channels is thinned at a time. */
+import type { Command } from 'commander';
+import { percent, writeSensitivity } from '../../report/index.js';
+import {
+  dataSettings,
+  type MeasuredSensitivity,
+  measureSensitivity,
+  misuse,
+  modelSettings,
+  sensitivitySettings,
+} from '../../runs/index.js';
+import { define, modelOf } from '../define.js';
+import { openProgress } from '../progress.js';
+import { left, right, table } from '../table.js';
+
+export function addSensitivity(program: Command, signal: AbortSignal): void {
+  define(program, signal, {
+    name: 'sensitivity',
+    argument: '[MODEL]',
+    about: 'an .onnx file or the name of a network of the zoo',
+    summary: 'accuracy when each group of channels is thinned, the others whole',
+    groups: { 'Data:': dataSettings, 'Channels:': sensitivitySettings, 'Model:': modelSettings },
+    out: 'folder for sensitivity.json and sensitivity.html',
+    examples: [
+      'sensitivity runs/a/model.onnx --data digits',
+      'sensitivity mine.onnx --data cifar10 --densities 0.75,0.5,0.25 --out thin',
+    ],
+    async run({ given, argument, out }, face) {
+      const model = modelOf(argument, given);
+      const data = given.data ?? misuse('The data are missing: give --data, such as --data digits.');
+      const progress = openProgress(face);
+      const result = await measureSensitivity({
+        ...{ ...given, model, data, signal: face.signal },
+        onProgress: (done, all) => progress.update(done, all, `${done} of ${all} networks measured`),
+      }).finally(progress.stop);
+      if (out) await writeSensitivity(out, result);
+      face.result(result, describe(result));
+    },
+  });
+}
+
+function describe({ whole, rows, images, test }: MeasuredSensitivity): string {
+  const densities = [...new Set(rows.map(({ density }) => density.toFixed(2)))].sort().reverse();
+  const groups = [...new Set(rows.map(({ group }) => group))];
+  const cells = groups.map((group) => {
+    const own = rows.filter((row) => row.group === group);
+    const at = new Map(own.map(({ density, value }) => [density.toFixed(2), percent(value, 1)]));
+    return [group, String(own[0].units), ...densities.map((density) => at.get(density) ?? '')];
+  });
+  const titles = [left('channels of'), right('number'), ...densities.map(right)];
+  return `${table(titles, cells)}\n\nAccuracy on ${images} ${test ? 'test' : 'training'} images with that part of the group kept and all others whole; ${percent(whole, 1)} with nothing removed.`;
+}

@@ -1,0 +1,35 @@
+/** A page that draws how accuracy falls when one group of channels is thinned at a time. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '../base/errors.js';
+import { reason, writeAtomically } from '../base/files.js';
+import type { MeasuredSensitivity } from '../runs/index.js';
+import { html, page } from './page.js';
+import { sensitivityChart } from './structured.js';
+import { percent } from './words.js';
+
+/** Writes sensitivity.json and sensitivity.html in a folder. @throws UserError when they cannot be written. */
+export async function writeSensitivity(folder: string, result: MeasuredSensitivity): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error) =>
+    fail(`Cannot make the folder ${folder}: ${reason(error)}; give another one.`),
+  );
+  await writeAtomically(join(folder, 'sensitivity.json'), `${JSON.stringify(result, null, 2)}\n`);
+  await writeAtomically(join(folder, 'sensitivity.html'), renderSensitivity(result));
+}
+
+export function renderSensitivity({ model, data, whole, rows, images, test }: MeasuredSensitivity): string {
+  const title = `Sensitivity of ${model.split(/[\\/]/).slice(-2).join('/')} on ${data}`;
+  const groups = [...new Set(rows.map(({ group }) => group))];
+  const points = groups.flatMap((group) => [
+    { group, density: 1, accuracy: whole },
+    ...rows
+      .filter((row) => row.group === group)
+      .map(({ density, value }) => ({ group, density, accuracy: value })),
+  ]);
+  return page(
+    title,
+    `<h1>${html(title)}</h1>
+<p class="lead">Accuracy on ${images} ${test ? 'test' : 'training'} images with one group of channels thinned and all others whole; ${percent(whole)} with nothing removed.</p>
+<section class="charts">${sensitivityChart(points)}</section>`,
+  );
+}

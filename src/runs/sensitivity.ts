@@ -1,0 +1,64 @@
+/** How accuracy falls when one group of channels is thinned at a time. */
+import {
+  findChannels,
+  type ImportanceName,
+  importanceOf,
+  importances,
+  measureSaliency,
+  type Sensitivity,
+  sensitivityOf,
+} from '../channels/index.js';
+import { openMachine } from '../engine/index.js';
+import type { sensitivitySettings, Values } from './settings.js';
+import { openTask, type TaskOptions } from './task.js';
+import { choosingSplit, evaluateGraph } from './training.js';
+
+export interface MeasureSensitivityOptions extends TaskOptions, Values<typeof sensitivitySettings> {
+  threads?: number;
+  signal?: AbortSignal;
+  onProgress?: (done: number, all: number) => void;
+}
+
+export interface MeasuredSensitivity extends Sensitivity {
+  model: string;
+  data: string;
+  importance: ImportanceName;
+  /** How many images accuracy is measured on, and whether they are those for testing. */
+  images: number;
+  test: boolean;
+}
+
+/** @throws UserError when model and data do not fit, or a setting makes no sense. */
+export async function measureSensitivity(options: MeasureSensitivityOptions): Promise<MeasuredSensitivity> {
+  const {
+    importance: name = 'group-norm',
+    densities,
+    keepAtLeast,
+    maxRatio,
+    samples = 2048,
+    signal,
+  } = options;
+  const { heads, ignore, freeze, seed = 0, onProgress } = options;
+  const task = await openTask(options);
+  const { graph, dataset, inputShapes } = task;
+  const test = samples === 0 && dataset.test !== undefined;
+  const split = test ? dataset.test! : choosingSplit(dataset, samples || dataset.train.length);
+  const machine = await openMachine({ threads: options.threads });
+  try {
+    const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
+    const how = { ...importances[name], seed };
+    const saliency =
+      how.criterion === 'taylor'
+        ? await measureSaliency(graph, { machine, inputShapes, data: dataset, batch: 128, seed, signal })
+        : undefined;
+    const result = await sensitivityOf(graph, channels, {
+      ...{ densities, signal, onProgress, limits: { keepAtLeast, maxSparsity: maxRatio } },
+      importance: importanceOf(graph, channels, { ...how, saliency }),
+      evaluate: async (masked) => (await evaluateGraph(task, masked, { machine, split, signal })).accuracy,
+    });
+    const { model, data } = options;
+    return { model, data, importance: name, images: split.length, test, ...result };
+  } finally {
+    await machine.close();
+  }
+}
