@@ -23,21 +23,19 @@ export interface MeasuredSensitivity extends Sensitivity {
   model: string;
   data: string;
   importance: ImportanceName;
+  /** Parts of the groups that were asked for. */
+  densities: readonly number[];
   /** How many images accuracy is measured on, and whether they are those for testing. */
   images: number;
   test: boolean;
 }
 
+const tenths = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
+
 /** @throws UserError when model and data do not fit, or a setting makes no sense. */
 export async function measureSensitivity(options: MeasureSensitivityOptions): Promise<MeasuredSensitivity> {
-  const {
-    importance: name = 'group-norm',
-    densities,
-    keepAtLeast,
-    maxRatio,
-    samples = 2048,
-    signal,
-  } = options;
+  const { importance: name = 'group-norm', densities = tenths, keepAtLeast, maxRatio } = options;
+  const { samples = 2048, signal } = options;
   const { heads, ignore, freeze, seed = 0, onProgress } = options;
   const task = await openTask(options);
   const { graph, dataset, inputShapes } = task;
@@ -57,7 +55,7 @@ export async function measureSensitivity(options: MeasureSensitivityOptions): Pr
       evaluate: async (masked) => (await evaluateGraph(task, masked, { machine, split, signal })).accuracy,
     });
     const { model, data } = options;
-    return { model, data, importance: name, images: split.length, test, ...result };
+    return { model, data, importance: name, densities, images: split.length, test, ...result };
   } finally {
     await machine.close();
   }

@@ -39,14 +39,16 @@ export function addSensitivity(program: Command, signal: AbortSignal): void {
   });
 }
 
-function describe({ whole, rows, images, test }: MeasuredSensitivity): string {
-  const densities = [...new Set(rows.map(({ density }) => density.toFixed(2)))].sort().reverse();
+function describe({ whole, rows, densities, images, test }: MeasuredSensitivity): string {
   const groups = [...new Set(rows.map(({ group }) => group))];
+  const wanted = [...densities].sort((a, b) => b - a);
+  const nearest = (density: number) =>
+    wanted.reduce((best, next) => (Math.abs(next - density) < Math.abs(best - density) ? next : best));
   const cells = groups.map((group) => {
     const own = rows.filter((row) => row.group === group);
-    const at = new Map(own.map(({ density, value }) => [density.toFixed(2), percent(value, 1)]));
-    return [group, String(own[0].units), ...densities.map((density) => at.get(density) ?? '')];
+    const at = new Map(own.map(({ density, value }) => [nearest(density), percent(value, 1)]));
+    return [group, String(own[0].units), ...wanted.map((density) => at.get(density) ?? '')];
   });
-  const titles = [left('channels of'), right('number'), ...densities.map(right)];
+  const titles = [left('channels of'), right('number'), ...wanted.map(String).map(right)];
   return `${table(titles, cells)}\n\nAccuracy on ${images} ${test ? 'test' : 'training'} images with that part of the group kept and all others whole; ${percent(whole, 1)} with nothing removed.`;
 }

@@ -13,7 +13,8 @@ const costs = { macs: 'MACs', params: '', bytes: 'B', latency: 'ms' } as const;
 
 /** A target as a recipe has it. */
 export type GivenTarget =
-  | { of: keyof typeof costs | 'channels'; fraction: number }
+  | { of: 'channels'; fraction: number }
+  | { of: keyof typeof costs; fraction: number }
   | { of: keyof typeof costs; atMost: number };
 
 /** Settings as they are given, of any kind. */

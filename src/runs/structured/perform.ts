@@ -169,8 +169,9 @@ async function precheck(work: Running, { base: graph, whole: channels }: Progres
   const { recipe, settings, limits, costing } = work;
   if (recipe.mask) selectionFrom(graph, channels, await readMasks(recipe.mask));
   if (!costing || work.resume) return;
-  const goal = await goalOf(costing, { graph, channels }, 1);
-  if (goal.of !== 'latency') await checkGoal({ graph, channels, settings, limits, goal, cost: costing.cost });
+  const { target, cost } = costing;
+  const goal = target.of === 'channels' ? await goalOf(costing, { graph, channels }, 1) : target;
+  if (goal.of !== 'latency') await checkGoal({ graph, channels, settings, limits, goal, cost });
 }
 
 type Performer = (stage: Stage, progress: Progress, work: Running) => Promise<Outcome>;

@@ -1,0 +1,207 @@
+/** Methods that remove channels, from the command line, on the digits: a run killed in every stage, and what is refused. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('./main.js', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'espalier-structured-'));
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
+
+interface Outcome {
+  status: number | null;
+  out: string;
+  err: string;
+}
+
+/** Starts espalier; killed once it has said what `until` matches. */
+function espalier(line: string, until?: RegExp): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (text) => {
+      out += text;
+    });
+    child.stderr.on('data', (text) => {
+      err += text;
+      if (until?.test(err)) child.kill('SIGKILL');
+    });
+    child.on('close', (status) => resolve({ status, out, err }));
+  });
+}
+
+const at = (...names: string[]): string => join(root, ...names);
+const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
+const timeless = (run: string) =>
+  readFileSync(at(run, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => ({ ...JSON.parse(line), seconds: 0 }));
+
+const task = '--data digits --batch 128 --threads 1';
+
+before(async () => {
+  const { status, err } = await espalier(
+    `train resnet8 --width 0.25 ${task} --epochs 3 --lr 0.2 --out dense`,
+  );
+  assert.equal(status, 0, err);
+});
+
+const prune = (flags: string) => `prune dense/model.onnx ${task} --round-to 1 ${flags}`;
+
+describe('a run killed in every stage and resumed ends as if it had not been', { concurrency: 2 }, () => {
+  const cases: Record<string, string> = {
+    masksparsity: '--macs 0.5 --epochs 9 --teacher self',
+    'soft-fpgm': '--channels 0.6 --epochs 6 --fine-tune 2',
+    'depgraph-sparse': '--params 0.5 --epochs 6',
+    'grad-decay': '--macs 0.6 --epochs 6 --optimizer adam --lr 0.002',
+    taylor: '--bytes 0.7 --epochs 4 --rounds 2',
+  };
+  for (const [method, flags] of Object.entries(cases))
+    test(method, async () => {
+      const line = prune(`--method ${method} ${flags}`);
+      const whole = await espalier(`${line} --out ${method}-whole --json`);
+      assert.equal(whole.status, 0, whole.err);
+      const stages = readdirSync(at(`${method}-whole`, 'checkpoint')).filter((name) => /^\d/.test(name));
+      assert.ok(stages.length > 2);
+
+      const pieces = `${method}-pieces`;
+      for (const [i, stage] of stages.entries()) {
+        const trained = existsSync(at(`${method}-whole`, 'checkpoint', stage, 'state.bin'));
+        const moment = new RegExp(`Stage ${stage} [^]*${trained ? '^epoch 1 ' : ''}`, 'm');
+        const killed = await espalier(
+          i === 0 ? `${line} --out ${pieces}` : `resume ${pieces} --threads 2`,
+          moment,
+        );
+        assert.equal(killed.status, null, `${stage}: ${killed.err}`);
+        for (const done of stages.slice(0, Math.max(0, i - 1)))
+          assert.ok(!killed.err.includes(`Stage ${done} `), `${done} is done again`);
+      }
+      const resumed = await espalier(`resume ${pieces}`);
+      assert.equal(resumed.status, 0, resumed.err);
+      for (const file of ['model.onnx', 'mask.json', 'model.netron.json'])
+        assert.ok(readFileSync(at(pieces, file)).equals(readFileSync(at(`${method}-whole`, file))), file);
+      assert.deepEqual(timeless(pieces), timeless(`${method}-whole`));
+      for (const stage of stages)
+        assert.ok(
+          timeless(pieces).some((line) => line.stage === stage) ===
+            existsSync(at(pieces, 'checkpoint', stage, 'state.bin')),
+          stage,
+        );
+    });
+});
+
+test('stages, masks and figures of a run; the result is pruned again, and its mask by another method', async () => {
+  const first = await espalier(
+    prune('--method masksparsity --macs 0.5 --epochs 3 --out first --json --quiet'),
+  );
+  assert.equal(first.status, 0, first.err);
+  assert.equal(first.err, '');
+  const summary = JSON.parse(first.out);
+  const { macs, bytes, params, channels } = summary;
+  assert.ok(macs.after <= macs.target && macs.target === macs.before / 2 && params.after < params.before);
+  assert.equal(bytes.raw.after, readFileSync(at('first', 'model.onnx')).length);
+  assert.ok(bytes.raw.after < bytes.raw.before);
+  assert.deepEqual(
+    channels.stages.map(({ stage, what }: { stage: string; what: string }) => `${stage} ${what}`),
+    ['1-sparse trained', '3-marked trained', '4-prune pruned', '4-prune recalibrated', '5-fine-tune trained'],
+  );
+  assert.equal(summary.accuracy.after, channels.stages.at(-1).accuracy);
+  const mask: Record<string, boolean[]> = json('first', 'mask.json');
+  for (const { name, before, after } of channels.groups)
+    assert.equal(mask[name]?.filter((kept) => kept).length ?? before, after);
+  assert.ok(channels.frozen.every(({ reason }: { reason: string }) => reason.length > 5));
+  const report = readFileSync(at('first', 'report.html'), 'utf8');
+  for (const title of [
+    'Channels kept per group',
+    'The network before and after',
+    'Stages',
+    'What stays whole',
+  ])
+    assert.ok(report.includes(title), title);
+  const netron = json('first', 'model.netron.json').metrics.filter(
+    ({ target }: { target: string }) => target === 'layer2.0.conv1.weight',
+  );
+  assert.deepEqual(
+    netron.map(({ name }: { name: string }) => name),
+    ['density', 'importance', 'group'],
+  );
+
+  const [again, other, thin] = await Promise.all([
+    espalier(`prune first/model.onnx ${task} --method gmp --sparsity 0.8 --epochs 2 --out second --json`),
+    espalier(prune('--method mask-l1 --mask first/mask.json --epochs 2 --out third --json')),
+    espalier(
+      `prune first/model.onnx ${task} --method l1-filters --channels 0.5 --round-to 1 --epochs 0 --out fourth --json`,
+    ),
+  ]);
+  for (const { status, err } of [again, other, thin]) assert.equal(status, 0, err);
+  const [combined, masked, cut] = [again, other, thin].map(({ out }) => JSON.parse(out));
+  assert.ok(Math.abs(combined.sparsity.after - 0.8) < 1e-3 && combined.macs.after === macs.after);
+  assert.deepEqual(masked.macs.after, macs.after);
+  assert.deepEqual(json('third', 'mask.json'), mask);
+  assert.ok(cut.channels.units.after <= cut.channels.units.target && cut.epochs === 0);
+});
+
+test('a measured latency can be the target', async () => {
+  const line = prune('--method l1-filters --latency 0.99 --epochs 0 --out latency --json');
+  const { status, out, err } = await espalier(line);
+  // On a network so small channels hardly cost time, and that is said.
+  assert.ok(status === 0 || /out of reach: of [\d.]+ ms/.test(err), err);
+  if (status === 0) assert.ok(JSON.parse(out).latency.target > 0);
+});
+
+test('what cannot be is refused in a sentence', async () => {
+  writeFileSync(at('wrong.json'), '{"conv9": [true]}');
+  const cases: [string, number, RegExp][] = [
+    ['--method masksparsity --sparsity 0.9', 2, /masksparsity removes whole channels.*--macs 0\.5/],
+    ['--method fggp --macs 0.5', 2, /fggp removes single weights.*--sparsity 0\.9/],
+    ['--method fggp --sparsity 0.9 --vote', 2, /fggp removes single weights and has no setting vote/],
+    ['--method lamp', 2, /target is missing: give --macs/],
+    ['--method lamp --macs 0.5 --params 0.5', 2, /two targets, --macs and --params/],
+    ['--method lamp --macs 5x', 2, /macs must be a fraction .* or an amount such as 40M/],
+    ['--method fggp --sparsity 0.9 --epochs 0', 2, /give --epochs 1 or more/],
+    ['--method lamp --macs 0.5 --epochs 4 --fine-tune 5', 2, /have 5 epochs, but the run 4/],
+    ['--method eagleeye --params 0.5', 2, /give --macs instead of --params/],
+    [
+      '--method lamp --macs 0.00001',
+      1,
+      /out of reach: of .* MACs, everything that may go leaves .* ask for at least/,
+    ],
+    ['--method masksparsity --channels 0.001', 1, /channels are out of reach: .*ask for at least 0\./],
+    ['--method lamp --mask wrong.json', 1, /mask for 'conv9'/],
+    ['--method lamp --macs 0.5 --ignore conv9', 1, /no weight 'conv9'/],
+  ];
+  for (let i = 0; i < cases.length; i += 2)
+    await Promise.all(
+      cases.slice(i, i + 2).map(async ([flags, status, message], k) => {
+        const outcome = await espalier(`prune dense/model.onnx ${task} ${flags} --quiet --out refused-${k}`);
+        assert.equal(outcome.status, status, `${flags}: ${outcome.err}`);
+        assert.match(outcome.err, /^espalier: [^\n]+\n$/);
+        assert.match(outcome.err, message);
+      }),
+    );
+  for (const k of [0, 1]) assert.deepEqual(readdirSync(at(`refused-${k}`)), [], 'nothing half-done is left');
+});
+
+test('inspect lists the groups, sensitivity thins them', async () => {
+  const [text, machine, scan] = await Promise.all([
+    espalier('inspect dense/model.onnx'),
+    espalier('inspect dense/model.onnx --ignore conv1.weight --json'),
+    espalier(
+      'sensitivity dense/model.onnx --data digits --densities 0.75,0.25 --samples 256 --out scan --json',
+    ),
+  ]);
+  for (const { status, err } of [text, machine, scan]) assert.equal(status, 0, err);
+  assert.match(text.out, /^conv1\.weight +\d+ +layer1\.0\.conv2\.weight/m);
+  assert.match(text.out, /^linear\.weight, outputs +its positions are an output of the model/m);
+  const { groups, frozen } = JSON.parse(machine.out).channels;
+  assert.ok(groups.length > 0 && frozen.some(({ tensor }: { tensor: string }) => tensor === 'conv1.weight'));
+  const { rows, images, whole } = JSON.parse(scan.out);
+  assert.equal(images, 256);
+  assert.ok(rows.length >= 8 && rows.every(({ value }: { value: number }) => value <= whole + 0.05));
+  assert.deepEqual(json('scan', 'sensitivity.json').rows, rows);
+  assert.match(readFileSync(at('scan', 'sensitivity.html'), 'utf8'), /aria-label="Sensitivity"/);
+});
