@@ -17,6 +17,14 @@ test('what is said in epochs and iterations goes with the epochs, shares and rat
   assert.deepEqual(rescaleRecipe({ epochs: 100, interval: 0 }, 1), { epochs: 1, interval: 0 });
 });
 
+test('all stages together stay as long as the run', () => {
+  const recipe = { epochs: 30, sparseEpochs: 10, markedEpochs: 11, fineTune: 9 };
+  assert.deepEqual(rescaleRecipe(recipe, 8), { epochs: 8, sparseEpochs: 3, markedEpochs: 3, fineTune: 2 });
+  assert.deepEqual(rescaleRecipe({ ...recipe, fineTune: undefined }, 3), {
+    ...{ epochs: 3, sparseEpochs: 1, markedEpochs: 1, fineTune: undefined },
+  });
+});
+
 test('nothing is scaled without two numbers of epochs, and nonsense is left to be refused', () => {
   const recipe = { milestones: [1], epochs: 3 };
   for (const wanted of [undefined, 'many', 0]) assert.equal(rescaleRecipe(recipe, wanted), recipe);

@@ -3,7 +3,7 @@
  * interval between updates of the masks) shrinks or grows with the run; everything else is a share of the run already.
  */
 const epochs = ['milestones', 'every', 'warmup'];
-const wholeEpochs = ['fineTune'];
+const wholeEpochs = ['fineTune', 'sparseEpochs', 'markedEpochs'];
 const iterations = ['interval'];
 
 /** The recipe with its epochs changed to `wanted`; as it is where either is not a number of epochs. */
@@ -18,7 +18,16 @@ export function rescaleRecipe(recipe: object, wanted: unknown): object {
       return [name, times(value, (x) => x && Math.max(1, Math.round(x * ratio)))];
     return [name, value];
   });
-  return { ...Object.fromEntries(scaled), epochs: wanted };
+  return filled({ ...Object.fromEntries(scaled), epochs: wanted }, wanted);
+}
+
+/** With every stage of a run of stages given, the longest takes up what rounding has left of the epochs. */
+function filled(recipe: Record<string, unknown>, epochs: number): object {
+  const stages = wholeEpochs.map((name) => Number(recipe[name]));
+  const left = epochs - stages.reduce((sum, stage) => sum + stage, 0);
+  if (!left) return recipe;
+  const longest = stages.indexOf(Math.max(...stages));
+  return { ...recipe, [wholeEpochs[longest]]: stages[longest] + left };
 }
 
 const isAbove0 = (value: unknown): value is number => typeof value === 'number' && value > 0;

@@ -326,6 +326,7 @@ export const importSettings = {
 export const studySettings = {
   jobs: whole('runs at a time, each in a process of its own; default 1', 1),
   threads: whole('of each run; default the cores shared out among the jobs', 1),
+  model: text('takes this model instead of the one that the study names', 'MODEL'),
   table: flag('runs nothing: says what is there'),
 } satisfies Settings;
 

@@ -35,11 +35,13 @@ export function addStudy(program: Command, signal: AbortSignal): void {
     examples: [
       'study studies/fggp-ablation.yaml --out runs/fggp-ablation --jobs 2',
       'study studies/fggp-ablation.yaml --out runs/fggp-ablation --table',
+      'study studies/masksparsity.yaml --model resnet56.onnx --out runs/masksparsity',
     ],
     async run({ given, argument: [path], out }, face) {
       if (!path) return misuse('The study is missing: name its file, as in espalier study mine.yaml.');
       if (!out) return misuse('The folder of the study is missing: give --out, such as --out runs/mine.');
-      const study = await readStudy(path);
+      const named = await readStudy(path);
+      const study = given.model ? { ...named, recipe: { ...named.recipe, model: given.model } } : named;
       const runs = studyRuns(study, out, version);
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
       if (!given.table) {
