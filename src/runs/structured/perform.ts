@@ -222,6 +222,10 @@ const performers: Record<Stage['kind'], Performer> = {
     const { signal } = options;
     const channels = findChannels(progress.graph, optionsOf(work));
     const selection = fallen(progress, work);
+    if (![...selection.values()].flat().includes(false))
+      options.onNote?.(
+        'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
+      );
     const smaller = shrink(progress.graph, channels, selection);
     const measured: Measured[] = [await measure('pruned', smaller, work)];
     if (!recipe.recalibrate) return { graph: smaller, selection, facts: { measured } };
