@@ -1,0 +1,70 @@
+/** What goes, in a run: the channels of the network as it is, scored and chosen by the settings of its method. */
+import {
+  type Chosen,
+  chooseUnits,
+  findChannels,
+  importanceOf,
+  importances,
+  measureSaliency,
+  type Selection,
+  selectMarked,
+} from '../../channels/index.js';
+import { recalibrate } from '../../train/index.js';
+import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
+import { goalOf } from './goal.js';
+import { optionsOf, type Progress, type Running } from './progress.js';
+import type { Stage } from './stages.js';
+
+/** Scores the units of the network as it is, and chooses. */
+export async function choose({ round }: Stage, progress: Progress, work: Running): Promise<Chosen> {
+  const { recipe, task, machine, options, settings, limits, costing } = work;
+  const { graph } = progress;
+  const { seed, batch, candidates } = recipe;
+  const { inputShapes } = task;
+  const { signal } = options;
+  const data = dataOf(recipe, task);
+  const split = choosingSplit(data);
+  const channels = findChannels(graph, optionsOf(work));
+  const goal =
+    costing &&
+    (await goalOf(costing, { graph: progress.base, channels: progress.whole }, round / settings.rounds));
+  return chooseUnits({
+    ...{ graph, channels, settings, limits, goal, cost: costing?.cost, candidates, seed, signal },
+    saliency: () => measureSaliency(graph, { machine, inputShapes, data, batch, seed, signal }),
+    async evaluate(network, adapt) {
+      const how = { machine, inputShapes, batch, seed, signal, samples: split.length };
+      const ready = adapt ? (await recalibrate(network, data, how)).graph : network;
+      return (await evaluateGraph(task, ready, { machine, split, signal })).accuracy;
+    },
+    onProgress: (done, all) => {
+      if (done % 20 === 0 || done === all) options.onNote?.(`${done} of ${all} networks measured.`);
+    },
+  });
+}
+
+/**
+ * What goes of a mask. Where a threshold made it, and a training was to bring it down, only what has come below: the others
+ * are still needed.
+ */
+export function fallen({ graph, mask }: Progress, work: Running): Selection {
+  const { recipe, settings, limits, costing, options } = work;
+  const { rule, threshold = 0.01 } = settings;
+  if (costing || recipe.mask || rule !== 'threshold' || !recipe.markedEpochs) return mask!;
+  const channels = findChannels(graph, optionsOf(work));
+  const importance = importanceOf(graph, channels, importances[settings.importance]);
+  const marks = new Map(
+    [...mask!].map(([name, kept]) => [
+      name,
+      kept.map((is, unit) => is || (importance.get(name)?.[unit] ?? Infinity) > threshold),
+    ]),
+  );
+  const selection = selectMarked(channels, importance, marks, limits);
+  const [gone, marked] = [selection, mask!].map(
+    (some) => [...some.values()].flat().filter((kept) => !kept).length,
+  );
+  if (gone < marked)
+    options.onNote?.(
+      `Of ${marked} channels that were to go, ${gone} came below ${threshold}; the others stay.`,
+    );
+  return selection;
+}

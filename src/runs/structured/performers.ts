@@ -1,0 +1,154 @@
+/** What each kind of stage does. */
+import { mkdir } from 'node:fs/promises';
+import {
+  countsOf,
+  findChannels,
+  markedHooks,
+  measureStatistics,
+  readMasks,
+  selectionFrom,
+  shrink,
+  sparseHooks,
+  strengthFor,
+  unfoldBatchNorm,
+} from '../../channels/index.js';
+import { batchCount } from '../../data/index.js';
+import { loadNetwork } from '../../engine/index.js';
+import type { Graph } from '../../onnx/index.js';
+import {
+  type Hook,
+  recalibrate,
+  type TrainOptions,
+  trainingGraph,
+  weightsOf,
+  withWeights,
+} from '../../train/index.js';
+import type { PruneRecipe } from '../recipe.js';
+import { rescaleRecipe } from '../rescale.js';
+import type { MetricsLine } from '../summary.js';
+import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
+import { choose, fallen } from './choose.js';
+import { optionsOf, type Progress, type Running } from './progress.js';
+import { type Measured, type Outcome, type Stage, stageFolder } from './stages.js';
+
+type Performer = (stage: Stage, progress: Progress, work: Running) => Promise<Outcome>;
+
+export const performers: Record<Stage['kind'], Performer> = {
+  async unfold(_, { graph }, work) {
+    const { recipe, task, machine, options } = work;
+    const own = optionsOf(work);
+    const data = dataOf(recipe, task);
+    const { signal } = options;
+    const statistics = await measureStatistics(graph, data, { machine, seed: recipe.seed, signal, ...own });
+    return { graph: unfoldBatchNorm(graph, statistics, own), facts: { measured: [] } };
+  },
+
+  async sparse(stage, progress, work) {
+    const { settings, limits } = work;
+    const { base: graph, whole: channels } = progress;
+    const counts =
+      settings.sparse === 'soft'
+        ? countsOf(channels, (await choose(stage, progress, work)).selection)
+        : undefined;
+    const hooks = sparseHooks({ graph, channels, settings }, { counts, limits });
+    return trainStage(stage, graph, hooks, progress, work);
+  },
+
+  async mask(stage, progress, work) {
+    const { graph } = progress;
+    const { mask } = work.recipe;
+    if (mask) {
+      const selection = selectionFrom(graph, progress.whole, await readMasks(mask));
+      return { graph, selection, facts: { measured: [] } };
+    }
+    const { selection, importance, sensitivity } = await choose(stage, progress, work);
+    const numbers = Object.fromEntries([...importance].map(([name, scores]) => [name, [...scores]]));
+    return { graph, selection, facts: { measured: [], importance: numbers, sensitivity } };
+  },
+
+  marked(stage, progress, work) {
+    const { base: graph, whole: channels } = progress;
+    const { settings, recipe } = work;
+    const strength = strengthFor(stage.epochs * stepsIn(work), stage.lr, recipe.momentum);
+    const hooks = markedHooks({ graph, channels, settings }, progress.mask!, strength);
+    return trainStage(stage, graph, hooks, progress, work);
+  },
+
+  async prune(_, progress, work) {
+    const { recipe, task, machine, options } = work;
+    const { signal } = options;
+    const channels = findChannels(progress.graph, optionsOf(work));
+    const selection = fallen(progress, work);
+    if (![...selection.values()].flat().includes(false))
+      options.onNote?.(
+        'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
+      );
+    const smaller = shrink(progress.graph, channels, selection);
+    const measured: Measured[] = [await measure('pruned', smaller, work)];
+    if (!recipe.recalibrate) return { graph: smaller, selection, facts: { measured } };
+    const { inputShapes } = task;
+    const { batch, seed } = recipe;
+    const data = dataOf(recipe, task);
+    const { graph, layers } = await recalibrate(smaller, data, { machine, inputShapes, batch, seed, signal });
+    if (layers > 0) measured.push(await measure('recalibrated', graph, work));
+    return { graph, selection, facts: { measured } };
+  },
+
+  async 'fine-tune'(stage, progress, work) {
+    const teacher = await teacherOf(work.recipe, work.task);
+    return trainStage(stage, progress.graph, [], progress, work, { teacher });
+  },
+};
+
+async function measure(what: Measured['what'], graph: Graph, work: Running): Promise<Measured> {
+  const { task, machine, options } = work;
+  const { accuracy, loss } = await evaluateGraph(task, graph, { machine, signal: options.signal });
+  return { what, accuracy, loss };
+}
+
+/** One training, in the stage's own folder. */
+async function trainStage(
+  stage: Stage,
+  graph: Graph,
+  hooks: Hook[],
+  progress: Progress,
+  work: Running,
+  training: Partial<TrainOptions> = {},
+): Promise<Outcome> {
+  const { task, machine, folder, options } = work;
+  const { path, state } = stageFolder(folder, stage);
+  await mkdir(path, { recursive: true });
+  const rescaled = rescaleRecipe(work.recipe, stage.epochs);
+  const recipe = { ...rescaled, epochs: stage.epochs, lr: stage.lr } as PruneRecipe;
+  const network = loadNetwork(trainingGraph(graph), { machine, inputShapes: task.inputShapes });
+  try {
+    const result = await trainInFolder({ ...work, recipe }, network, {
+      ...{ hooks, training, checkpoint: state },
+      stage: { name: stage.name, earlier: linesOf(work, progress) },
+    });
+    if (!result.finished) options.signal?.throwIfAborted();
+    const { epochs, masks } = result;
+    const last = epochs[epochs.length - 1];
+    const { accuracy, loss } = last.test ?? last.validation ?? last;
+    return {
+      graph: withWeights(graph, weightsOf(network)),
+      facts: { epochs, masks, measured: [{ what: 'trained', accuracy, loss }] },
+    };
+  } finally {
+    network.close();
+  }
+}
+
+/** All that the stages that are done have to say in metrics.jsonl. */
+export function linesOf(work: Running, { done }: Progress): MetricsLine[] {
+  const steps = stepsIn(work);
+  return done.flatMap(({ stage, facts: { epochs = [], masks = [] } }) =>
+    metricsLines({ epochs, masks }, steps, stage.name),
+  );
+}
+
+/** Optimiser steps of an epoch. */
+function stepsIn({ recipe, task }: Running): number {
+  const training = trainOptions(recipe, task);
+  return batchCount(training.data.train, training);
+}

@@ -1,0 +1,63 @@
+/** Where a run that removes channels is: between two of its stages. */
+import {
+  type ChannelOptions,
+  type Channels,
+  composed,
+  findChannels,
+  type Limits,
+  type MethodSettings,
+  type Selection,
+} from '../../channels/index.js';
+import type { Graph } from '../../onnx/index.js';
+import type { PruneRecipe } from '../recipe.js';
+import type { Work } from '../work.js';
+import type { Costing } from './goal.js';
+import type { Outcome, Stage, StageFacts } from './stages.js';
+
+/** A run between two stages. */
+export interface Progress {
+  /** The given network, its BatchNorm put back where that was needed. */
+  readonly base: Graph;
+  /** Its groups. */
+  readonly whole: Channels;
+  graph: Graph;
+  /** What of `graph` will go. */
+  mask?: Selection;
+  /** Which units of `base` are kept. */
+  kept: Selection;
+  readonly done: { stage: Stage; facts: StageFacts }[];
+}
+
+/** A run with what its recipe comes to. */
+export interface Running extends Work<PruneRecipe> {
+  settings: MethodSettings;
+  limits: Limits;
+  /** Absent where a rule or a mask decides what goes. */
+  costing?: Costing;
+}
+
+/** What decides which channels there are. */
+export const optionsOf = ({ recipe, task }: Work<PruneRecipe>): ChannelOptions => {
+  const { heads, ignore, freeze } = recipe;
+  return { inputShapes: task.inputShapes, heads, ignore, freeze };
+};
+
+export const begin = (work: Work<PruneRecipe>, base: Graph): Progress => ({
+  ...{ base, graph: base, whole: findChannels(base, optionsOf(work)), kept: new Map(), done: [] },
+});
+
+/** The run after a stage. */
+export function after(work: Work<PruneRecipe>, before: Progress, stage: Stage, outcome: Outcome): Progress {
+  const { graph, selection, facts } = outcome;
+  const start = stage.kind === 'unfold' ? begin(work, graph) : before;
+  const next = { ...start, done: [...before.done, { stage, facts }] };
+  if (stage.kind === 'mask') return { ...next, mask: selection };
+  if (stage.kind !== 'prune') return { ...next, graph };
+  const smaller = findChannels(before.graph, optionsOf(work));
+  return { ...next, graph, mask: undefined, kept: composed(before.whole, before.kept, smaller, selection!) };
+}
+
+/** What is kept of the base, a mask that is not carried out yet included. */
+export function keptOf(work: Work<PruneRecipe>, { whole, kept, mask, graph }: Progress): Selection {
+  return mask ? composed(whole, kept, findChannels(graph, optionsOf(work)), mask) : kept;
+}
