@@ -5,8 +5,7 @@
  * runs on WebAssembly and one line says so. Needs dist/ (tsc).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +13,6 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compiler = process.env.CC || 'cc';
 const source = join(root, 'src/engine/native/addon.c');
-const kernels = join(root, 'src/engine/kernels');
 
 const common = ['-std=gnu11', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 const shape = [
@@ -29,14 +27,6 @@ const shape = [
 const host = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
 /** The processor's own instructions, as this compiler spells them; the last choice always works. */
 const tunings = process.arch === 'arm64' ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''];
-
-function stamp(processor) {
-  const hash = createHash('sha256')
-    .update(readFileSync(source))
-    .update(readFileSync(fileURLToPath(import.meta.url)));
-  for (const name of readdirSync(kernels).sort()) hash.update(name).update(readFileSync(join(kernels, name)));
-  return JSON.stringify({ processor, compiler, sources: hash.digest('hex') });
-}
 
 function say(words) {
   process.stderr.write(`espalier: the native engine is not built (${words}); WebAssembly will be used.\n`);
@@ -60,9 +50,9 @@ function compile(output) {
 }
 
 async function build() {
-  const { addonPath, processor } = await import('../dist/engine/native/addon.js');
+  const { addonPath, processor, sources } = await import('../dist/engine/native/addon.js');
   const target = addonPath();
-  const wanted = stamp(processor());
+  const wanted = JSON.stringify({ processor: processor(), compiler, sources: sources() });
   if (existsSync(target) && existsSync(`${target}.json`) && readFileSync(`${target}.json`, 'utf8') === wanted)
     return;
   if (process.platform === 'win32') return say('only Linux and macOS are prepared for');

@@ -1,10 +1,14 @@
 /** The seam, on the engine that ESPALIER_ENGINE names. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../base/errors.js';
 import { type Machine, openMachine, profileStride } from './machine.js';
+import { processor } from './native/addon.js';
 
 const FILL_RUN = 16384;
 const asWord = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
@@ -240,4 +244,30 @@ test('without the addon WebAssembly takes over and one line says why; asked for,
     output: `wasm wasm\nUserError The native engine cannot be used: ${why}; ESPALIER_ENGINE=wasm takes the other one.\n`,
     errors: `espalier: slower without the native engine: ${why}.\n`,
   });
+});
+
+test('an addon that was built from other kernels is refused in a sentence', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-addon-'));
+  const path = join(folder, 'espalier.node');
+  writeFileSync(path, '');
+  writeFileSync(`${path}.json`, JSON.stringify({ processor: processor(), sources: 'others' }));
+  const { output } = await runAlone(
+    "await openMachine({ engine: 'native' }).catch((error) => console.log(error.name, error.message));",
+    { ESPALIER_NATIVE_PATH: path },
+  );
+  rmSync(folder, { recursive: true });
+  assert.match(
+    output,
+    /^UserError .* built from other kernels than these \(npm run build:native builds it anew\)/,
+  );
+});
+
+test('when to leave weights out is auto, always or never', async () => {
+  const wrong = await runAlone('openMachine().catch((error) => console.log(error.message));', {
+    ESPALIER_SPARSE: 'sometimes',
+  });
+  assert.equal(
+    wrong.output,
+    'ESPALIER_SPARSE is "sometimes", but must be auto, always or never: correct it.\n',
+  );
 });

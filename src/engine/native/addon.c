@@ -155,10 +155,21 @@ static machine *opened(napi_env env, napi_value handle) {
   return data;
 }
 
+/* Asks for large pages: with small ones, looking up where they lie takes a third of the speed at which memory is read. */
+static void enlarge_pages(char *memory, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  madvise(memory, bytes, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)bytes;
+#endif
+}
+
 static char *reserve(size_t *bytes) {
   for (; *bytes >= 1 << 26; *bytes = *bytes / 2 & ~(size_t)0xffff) {
     char *memory = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory != MAP_FAILED) return memory;
+    if (memory == MAP_FAILED) continue;
+    enlarge_pages(memory, *bytes);
+    return memory;
   }
   return NULL;
 }
@@ -232,6 +243,7 @@ static napi_value zero(napi_env env, napi_callback_info info) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
   if (last < first + (1 << 20) || mmap(m->memory + first, last - first, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
     first = last = to;
+  enlarge_pages(m->memory + first, last - first);
   memset(m->memory + from, 0, first - from);
   memset(m->memory + last, 0, to - last);
   return NULL;

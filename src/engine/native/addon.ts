@@ -1,9 +1,10 @@
 /**
  * Where the native addon lies and whether it may be loaded: it holds the instructions of the processor that it was
- * built on, and another processor would die of them. So the build writes down its processor beside it.
+ * built on, and another processor would die of them; and the kernels that it was built from, and programs written for
+ * others would compute nonsense. So the build writes down both beside it.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -35,14 +36,31 @@ export function processor(): string {
   return `${arch()} ${model} ${createHash('sha256').update(features).digest('hex').slice(0, 16)}`;
 }
 
+const source = (path: string): URL => new URL(`../../../${path}`, import.meta.url);
+
+/** A hash of all that the addon is built from. */
+export function sources(): string {
+  const kernels = readdirSync(source('src/engine/kernels')).filter((name) => /\.[ch]$/.test(name));
+  const hash = createHash('sha256');
+  for (const path of [
+    'scripts/build-native.mjs',
+    'src/engine/native/addon.c',
+    ...kernels.sort().map((name) => `src/engine/kernels/${name}`),
+  ])
+    hash.update(path).update(readFileSync(source(path)));
+  return hash.digest('hex');
+}
+
 /** Loads the addon, or throws {@link Unavailable} with the reason. */
 export function loadAddon(): Addon {
   const path = addonPath();
   if (!existsSync(path)) throw new Unavailable('it has not been built here (npm run build:native builds it)');
   const stamp = `${path}.json`;
-  const builtFor = existsSync(stamp) ? JSON.parse(readFileSync(stamp, 'utf8')).processor : 'unknown';
-  if (builtFor !== processor())
+  const built = existsSync(stamp) ? JSON.parse(readFileSync(stamp, 'utf8')) : {};
+  if (built.processor !== processor())
     throw new Unavailable('it was built for another processor (npm run build:native builds it anew)');
+  if (built.sources !== sources())
+    throw new Unavailable('it was built from other kernels than these (npm run build:native builds it anew)');
   try {
     return createRequire(import.meta.url)(path);
   } catch (error) {
