@@ -1,0 +1,113 @@
+/** For tests and docs/models.md: every real model and the zoo, what can be removed of each, and what is left of a half. */
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { summarize } from '../graph/facts/summary.js';
+import { originIn } from '../graph/origin.js';
+import { buildNetwork, zoo } from '../nn/zoo/index.js';
+import { readModel } from '../onnx/file.js';
+import type { Graph } from '../onnx/model.js';
+import { serializeModel } from '../onnx/serialize.js';
+import { drawn, halved, type Setting } from './equivalence.test.fixture.js';
+import { type Channels, type Selection, withWeights } from './index.js';
+
+/** Before, and when half of the units of every group are gone. */
+export type Change = readonly [whole: number, half: number];
+
+/** What must come of a model. */
+export interface Expected {
+  groups: number;
+  units: number;
+  /** What keeps axes of weights whole, in short, with how many axes. */
+  frozen: Readonly<Record<string, number>>;
+  macs: Change;
+  params: Change;
+  /** Of the file. */
+  bytes: Change;
+}
+
+export interface Model {
+  graph: Graph;
+  setting: Setting;
+}
+
+const past = [0, 1, 2, 3, 4].map((i) => [`past_${i}`, [2, 1, 4, 2, 8]] as const);
+
+/** Shapes for models that leave theirs open. */
+const inputShapes: Record<string, Record<string, readonly number[]>> = {
+  'models/bert_toy_optimized': { input_ids: [1, 12], token_type_ids: [1, 12], input_mask: [1, 12] },
+  'models/ppocr_cls_v2': { x: [1, 3, 48, 192] },
+  'models/silero_vad_16k': { input: [1, 512], state: [2, 1, 128] },
+  'models/tiny_random_gpt2_ortfused': {
+    input_ids: [1, 4],
+    position_ids: [1, 4],
+    attention_mask: [1, 6],
+    ...Object.fromEntries(past),
+  },
+};
+
+const shared = (path: string): string => fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
+
+/** The folders of models beside the checkout that are there. */
+export const folders = ['models', 'weights'].filter((folder) => existsSync(shared(folder)));
+
+/** Names of all models there are, by folder, and of the zoo. */
+export const modelNames: readonly string[] = [
+  ...folders.flatMap((folder) =>
+    readdirSync(shared(folder))
+      .filter((file) => file.endsWith('.onnx'))
+      .sort()
+      .map((file) => `${folder}/${file.slice(0, -'.onnx'.length)}`),
+  ),
+  ...Object.keys(zoo).map((name) => `zoo/${name}`),
+];
+
+/**
+ * A model with all weights as initialisers, drawn where the file's are all equal; those of the zoo have a quarter of their width
+ * and images of 64×64.
+ * @throws UserError when it cannot be read.
+ */
+export async function openModel(name: string): Promise<Model> {
+  const [folder, network] = name.split('/');
+  if (folder === 'zoo') {
+    const shape: [number, number, number] = network === 'lenet5' ? [1, 28, 28] : [3, 64, 64];
+    const graph = buildNetwork(network, { shape, classes: 10, seed: 1, width: 0.25 });
+    return { graph: drawn(graph), setting: {} };
+  }
+  const graph = withWeights(await readModel(shared(`${name}.onnx`)));
+  return {
+    graph: network.startsWith('light_') ? drawn(graph) : graph,
+    setting: { inputShapes: inputShapes[name] },
+  };
+}
+
+/** Half of the units of every group, drawn at random. */
+export const halfOf = (channels: Channels): Selection => halved(channels, 1);
+
+/** What became of a model, its half being without the units that {@link halfOf} takes. */
+export function factsOf({ graph, setting }: Model, channels: Channels, half: Graph): Expected {
+  const frozen: Record<string, number> = {};
+  for (const { reason } of channels.frozen) frozen[inShort(reason)] = (frozen[inShort(reason)] ?? 0) + 1;
+  const change = (measure: (graph: Graph) => number): Change => [measure(graph), measure(half)];
+  return {
+    groups: channels.groups.length,
+    units: channels.groups.reduce((sum, { size }) => sum + size, 0),
+    frozen,
+    macs: change((g) => summarize(g, setting).macs),
+    params: change((g) => summarize(g, setting).params),
+    bytes: change((g) => serializeModel(g).length),
+  };
+}
+
+/** Weights that nothing is said of: neither is what they produce in a group, nor is there a reason why not. */
+export function leftOut({ graph, setting }: Model, { groups, frozen }: Channels): string[] {
+  const said = new Set(
+    [...groups.flatMap(({ members }) => members), ...frozen].map(({ tensor, role }) => `${role} ${tensor}`),
+  );
+  const origin = originIn(graph);
+  const weights = summarize(graph, setting).layers.flatMap(({ prunable }) => prunable);
+  return weights.map((name) => origin(name) ?? name).filter((name) => !said.has(`out ${name}`));
+}
+
+/** 'mixed by LRN': a reason without names of nodes and values. */
+const inShort = (reason: string): string =>
+  reason.replace(/ \(?'[^']*'\)?/g, '').replace(/^(its positions are|it is|it has) /, '');
