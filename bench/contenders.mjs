@@ -6,11 +6,17 @@ import { fileURLToPath } from 'node:url';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const espalier = (engine, threads) => ({
-  name: `espalier, ${engine}, ${threads} thread${threads > 1 ? 's' : ''}`,
+const espalier = (engine, threads, sparsity = 0, masks = 'uniform') => ({
+  name: `espalier, ${engine}, ${threads} thread${threads > 1 ? 's' : ''}${sparsity ? `, ${+(100 * sparsity).toFixed(1)} % sparse` : ''}`,
   kind: engine,
   threads,
-  command: [process.execPath, here('step.mjs'), '--engine', engine, '--threads', String(threads)],
+  sparsity,
+  command: [
+    process.execPath,
+    here('step.mjs'),
+    ...['--engine', engine, '--threads', String(threads)],
+    ...['--sparsity', String(sparsity), '--masks', masks],
+  ],
 });
 
 const pytorch = (python, layout) => ({
@@ -20,11 +26,13 @@ const pytorch = (python, layout) => ({
   command: [python, here('peers/step.py'), '--layout', layout, '--threads', '2'],
 });
 
-/** The contenders for a python that may or may not have torch. */
-export const contenders = (python) => [
+/** The contenders for a python that may or may not have torch; espalier dense and at these sparsities. */
+export const contenders = (python, sparsities, masks) => [
   espalier('native', 2),
+  ...sparsities.map((sparsity) => espalier('native', 2, sparsity, masks)),
   espalier('native', 1),
   espalier('wasm', 2),
+  ...sparsities.map((sparsity) => espalier('wasm', 2, sparsity, masks)),
   pytorch(python, 'nchw'),
   pytorch(python, 'channels_last'),
 ];

@@ -1,7 +1,11 @@
 /**
- * espalier's dense train step, timed on demand: the same conversation as peers/step.py has.
+ * espalier's train step, dense or with masks, timed on demand: the same conversation as peers/step.py has.
  *
  *     node bench/step.mjs --net resnet20 [--batch 128] [--engine native|wasm] [--threads 2]
+ *                         [--sparsity 0.9] [--masks uniform|global]
+ *
+ * Masks are random and prune the same share of every weight tensor that can be pruned, the first and the last too; or
+ * they keep the largest weights of the whole network, as initialised. Gradients of pruned weights are not asked for.
  *
  * Answers on standard output, a JSON line each: {"ready": …} once the network stands, then for every line "step" on
  * standard input one whole train step (inputs written, forward, loss, backward, SGD update) on synthetic CIFAR-shaped
@@ -11,7 +15,7 @@
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { UserError } from '../dist/base/errors.js';
-import { integer, normal, random } from '../dist/base/random.js';
+import { integer, normal, random, uniform } from '../dist/base/random.js';
 import { loadNetwork, openMachine } from '../dist/engine/index.js';
 import { buildNetwork } from '../dist/nn/index.js';
 
@@ -22,10 +26,31 @@ const UPDATE = { learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4 };
 
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 
-async function serve({ net, batch, engine, threads }) {
+/** Sets masks, and to 0 what they prune. */
+function prune({ parameters }, { slots }, sparsity, masks) {
+  const layers = [...slots].map(([name, { mask }]) => ({ ...parameters.get(name), mask }));
+  const prunable = layers.filter((layer) => layer.prunable);
+  const draws = random(2, 'masks');
+  const scores = prunable.map(({ weight }) =>
+    weight.map((w) => (masks === 'global' ? Math.abs(w) : 1 + uniform(draws))),
+  );
+  const all = Float32Array.from(scores.flatMap((own) => [...own])).sort();
+  for (const [l, { weight, mask }] of prunable.entries()) {
+    const sorted = masks === 'global' ? all : scores[l].slice().sort();
+    const threshold = sorted[Math.floor(sparsity * sorted.length)];
+    for (let i = 0; i < mask.length; i++) {
+      mask[i] = scores[l][i] < threshold ? 0 : 1;
+      weight[i] *= mask[i];
+    }
+  }
+}
+
+async function serve({ net, batch, engine, threads, sparsity, masks }) {
   const machine = await openMachine({ engine, threads });
   const graph = buildNetwork(net, { shape: IMAGE, classes: CLASSES, seed: 1 });
-  const training = loadNetwork(graph, { machine }).training({ batch, optimizer: 'sgd' });
+  const network = loadNetwork(graph, { machine });
+  const training = network.training({ batch, optimizer: 'sgd' });
+  if (sparsity > 0) prune(network, training, sparsity, masks);
   const draws = random(1, 'bench');
   const images = Float32Array.from({ length: batch * IMAGE.reduce((a, b) => a * b) }, () => normal(draws));
   const labels = Int32Array.from({ length: batch }, () => integer(draws, CLASSES));
@@ -40,7 +65,7 @@ async function serve({ net, batch, engine, threads }) {
     }
     if (request !== 'step') throw new UserError(`step.mjs: expected "step" or "profile", got "${request}"`);
     const start = performance.now();
-    const { loss } = await training.gradients(images, labels, batch, steps++);
+    const { loss } = await training.gradients(images, labels, batch, steps++, { dense: false });
     await training.update(UPDATE);
     say({ ms: performance.now() - start, loss });
   }
@@ -53,10 +78,17 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '128' },
     engine: { type: 'string' },
     threads: { type: 'string', default: '2' },
+    sparsity: { type: 'string', default: '0' },
+    masks: { type: 'string', default: 'uniform' },
   },
 });
 try {
-  await serve({ ...values, batch: Number(values.batch), threads: Number(values.threads) });
+  await serve({
+    ...values,
+    batch: Number(values.batch),
+    threads: Number(values.threads),
+    sparsity: Number(values.sparsity),
+  });
 } catch (error) {
   process.stderr.write(`${error instanceof UserError ? error.message : error.stack}\n`);
   process.exit(1);

@@ -4,7 +4,7 @@ import { machineText } from './machine.mjs';
 
 /** Kernels by what a person calls them; the rest of the time is pooling, the loss, the update and what is between programs. */
 const KINDS = {
-  convolutions: ['conv', 'conv_pack', 'conv_weight'],
+  convolutions: ['conv', 'conv_pack', 'conv_weight', 'conv_sparse', 'conv_weight_sparse', 'sum_parts'],
   'element-wise': ['map', 'normalize', 'normalize_input', 'fill'],
   waiting: ['wait'],
 };
@@ -67,7 +67,10 @@ function insides(results) {
     contenders
       .filter((c) => c.profile)
       .map((c) => {
-        const one = contenders.find((other) => other.kind === c.kind && other.threads === 1 && !other.absent);
+        const one = contenders.find(
+          (other) =>
+            other.kind === c.kind && other.sparsity === c.sparsity && other.threads === 1 && !other.absent,
+        );
         const scaling = one && c.threads > 1 ? times(one.median / c.median) : '–';
         const split = c.microBatch < batch ? ` (${c.microBatch} at a time)` : '';
         const parts = Object.values(shares(c)).map(percent);

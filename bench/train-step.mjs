@@ -1,8 +1,9 @@
 /**
- * The dense train step side by side: espalier natively with two threads and with one, on WebAssembly, and PyTorch in
- * both of its layouts.
+ * The train step side by side: espalier natively with two threads and with one, on WebAssembly, dense and sparse, and
+ * PyTorch's dense step in both of its layouts.
  *
- *     node bench/train-step.mjs [--nets resnet20,resnet56,vgg19] [--batch 128] [--rounds 7] [--json] [--write]
+ *     node bench/train-step.mjs [--nets resnet20,resnet56,vgg19] [--batch 128] [--rounds 7]
+ *                               [--sparsities 0.5,0.9,0.95,0.98] [--masks uniform|global] [--json] [--write]
  *
  * The contenders stand in memory together and take their steps in turn, one at a time, so that whatever the machine does
  * in the meantime happens to all of them; each times itself, and the rest sleep. A round begins with another contender
@@ -18,6 +19,8 @@ import { markdown, writeInto } from './tables.mjs';
 /** The networks that peers/networks.py has too. */
 const KNOWN = ['resnet20', 'resnet56', 'vgg19'];
 const WARM_UP = 3;
+/** With masks the engine tries both kinds of kernels first. */
+const WARM_UP_SPARSE = 9;
 /** A contender's steps on one network take about so long at most, unless they are three. */
 const PATIENCE_MS = 60_000;
 const FEWEST = 3;
@@ -27,6 +30,8 @@ const { values: options } = parseArgs({
     nets: { type: 'string', default: KNOWN.join(',') },
     batch: { type: 'string', default: '128' },
     rounds: { type: 'string', default: '7' },
+    sparsities: { type: 'string', default: '0.5,0.9,0.95,0.98' },
+    masks: { type: 'string', default: 'uniform' },
     python: { type: 'string', default: '/usr/bin/python3' },
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -58,7 +63,7 @@ async function enter(contender, absent, task) {
   try {
     const process = await start(contender, task);
     let last;
-    for (let i = 0; i < WARM_UP; i++) last = await process.step();
+    for (let i = 0; i < (contender.sparsity ? WARM_UP_SPARSE : WARM_UP); i++) last = await process.step();
     const rounds = Math.min(task.rounds, Math.max(FEWEST, Math.floor(PATIENCE_MS / last.ms)));
     const before = contender.kind === 'pytorch' ? undefined : await process.profile();
     tell(`  ${contender.name}: ready, ${last.ms.toFixed(0)} ms`);
@@ -75,8 +80,8 @@ async function takeStep(entry) {
   entry.times.push(ms);
 }
 
-async function leave({ name, kind, threads, absent, process, times, before }) {
-  if (absent) return { name, kind, threads, absent };
+async function leave({ name, kind, threads, sparsity, absent, process, times, before }) {
+  if (absent) return { name, kind, threads, sparsity, absent };
   const after = before && (await process.profile());
   const profile =
     after && Object.fromEntries(Object.entries(after).map(([kernel, ns]) => [kernel, ns - before[kernel]]));
@@ -87,6 +92,7 @@ async function leave({ name, kind, threads, absent, process, times, before }) {
     name,
     kind,
     threads,
+    sparsity,
     version: engine ?? `PyTorch ${torch}`,
     median: median(times),
     times,
@@ -100,7 +106,8 @@ async function leave({ name, kind, threads, absent, process, times, before }) {
 async function measure(task, python, absent) {
   tell(`${task.net}, batch ${task.batch}`);
   const entries = [];
-  for (const contender of contenders(python)) entries.push(await enter(contender, absent, task));
+  for (const contender of contenders(python, task.sparsities, task.masks))
+    entries.push(await enter(contender, absent, task));
   const running = entries.filter((entry) => !entry.absent);
   for (let round = 0; round < task.rounds; round++) {
     const turn = running.map((_, i) => running[(i + round) % running.length]);
@@ -117,7 +124,11 @@ if (absent) tell(`PyTorch takes no part: ${absent}.`);
 if (machine.load > 0.5)
   tell(`This machine is not idle (load ${machine.load.toFixed(2)}): do not believe it.`);
 
-const task = { batch: whole('batch'), rounds: whole('rounds') };
+const sparsities = options.sparsities.split(',').filter(Boolean).map(Number);
+if (!sparsities.every((sparsity) => sparsity > 0 && sparsity < 1))
+  stop('--sparsities are fractions above 0 and below 1.');
+if (!['uniform', 'global'].includes(options.masks)) stop('--masks is uniform or global.');
+const task = { batch: whole('batch'), rounds: whole('rounds'), sparsities, masks: options.masks };
 const nets = options.nets.split(',');
 const unknown = nets.find((net) => !KNOWN.includes(net));
 if (unknown !== undefined) stop(`--nets knows ${KNOWN.join(', ')}, but not "${unknown}".`);
