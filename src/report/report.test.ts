@@ -117,6 +117,42 @@ test('a run that prunes nothing, of one epoch, has no charts of sparsity and no 
   assert.equal(warn.mock.callCount(), 0);
 });
 
+test('a run that removes channels shows its groups, layers and stages, its epochs one after the other', () => {
+  const channels: Summary['channels'] = {
+    units: { before: 20, after: 10, target: 10 },
+    groups: [{ name: 'first', before: 20, after: 10, members: ['first:0'] }],
+    frozen: [{ tensor: 'second', axis: 0, role: 'out', reason: 'it is an <output>' }],
+    stages: [{ stage: '1-sparse', what: 'trained', accuracy: 0.8, loss: 0.5 }],
+    unfolded: false,
+    layers: [{ name: 'first', before: 1000, after: 500 }],
+    sensitivity: [
+      { group: 'first', density: 1, accuracy: 0.9 },
+      { group: 'first', density: 0.5, accuracy: 0.6 },
+    ],
+  };
+  const shrunk = {
+    ...summary,
+    channels,
+    sparsity: { before: 0, after: 0 },
+    macs: { before: 1000, after: 500 },
+  };
+  const stages = metrics.slice(2).map((line) => ({ ...line, epoch: 1, stage: '1-sparse' }) as MetricsLine);
+  const page = renderReport(shrunk, stages, {});
+  assert.deepEqual(titles(page), [
+    ...['Loss', 'Accuracy', 'Channels kept per group', 'The network before and after', 'Sensitivity'],
+    'Weights that are not zero',
+  ]);
+  for (const text of [
+    '10 of 20 channels and 50.00 % of the MACs',
+    '1-sparse',
+    'it is an &lt;output&gt;',
+    '>10 of 20<',
+  ])
+    assert.ok(page.includes(text), text);
+  assert.doesNotMatch(page, /NaN|undefined|<th>sparsity/);
+  assert.doesNotMatch(renderReport({ ...shrunk, epochs: 0 }, [], {}), /NaN|undefined|<h2>Loss/);
+});
+
 test('learnt masks show their probabilities and thresholds over time', () => {
   const learnt = [12, 24, 36].map(
     (iteration, i): MetricsLine => ({

@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import type { Frozen } from '../channels/types.js';
 import { summarize } from '../graph/facts/summary.js';
 import { buildNetwork } from '../nn/index.js';
-import { keptChart, networkChart, sensitivityChart, wholeTable } from './structured.js';
+import { renderSensitivity } from './sensitivity.js';
+import {
+  groupTable,
+  keptChart,
+  networkChart,
+  sensitivityChart,
+  stageTable,
+  wholeTable,
+} from './structured.js';
 
 const resnet = (width: number) =>
   buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 0, width });
@@ -54,4 +62,35 @@ test('what stays whole is told by its reason', () => {
   ])
     assert.ok(table.includes(text), text);
   assert.match(wholeTable([]), /Every channel may be removed/);
+});
+
+test('stages and groups are told in tables', () => {
+  const stages = stageTable([
+    { stage: '1-mask', what: 'pruned', accuracy: 0.5, loss: 1.25 },
+    { stage: '<2>', what: 'recalibrated', accuracy: 0.75, loss: 0.5 },
+  ]);
+  for (const text of ['<td>pruned</td><td>50.00 %</td><td>1.2500</td>', '&lt;2&gt;', '75.00 %'])
+    assert.ok(stages.includes(text), text);
+  const groups = groupTable([
+    { name: 'a<b', before: 1000, after: 10, members: ['a<b:0', 'c:1'] },
+    { name: 'd', before: 4, after: 4, members: ['d:0'], spared: 'nothing to be judged by' },
+  ]);
+  for (const text of [
+    'a&lt;b',
+    '<td>1,000</td><td>10</td>',
+    '<summary>2</summary>',
+    'nothing to be judged by',
+  ])
+    assert.ok(groups.includes(text), text);
+});
+
+test('a sensitivity has a page', () => {
+  const page = renderSensitivity({
+    ...{ model: '/a/b/<c>.onnx', data: 'digits', importance: 'group-norm', densities: [0.5] },
+    ...{ images: 256, test: false, whole: 0.9 },
+    rows: [{ group: 'conv1.weight', units: 8, kept: 4, density: 0.5, value: 0.7 }],
+  });
+  for (const text of ['b/&lt;c&gt;.onnx on digits', '256 training images', '90.00 % with nothing removed'])
+    assert.ok(page.includes(text), text);
+  assert.match(page, /aria-label="Sensitivity"/);
 });

@@ -3,7 +3,7 @@
  * properties of its tensors. The format is that of Netron's own source (`metadata.Attachment`): entries are found by kind
  * and by the tensor's name up to its first line break; `percentage` is shown as such.
  */
-import type { Graph } from '../onnx/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import type { Summary } from './summary.js';
 
 /** By name of initialiser; names that the graph does not have are left out. */
@@ -38,23 +38,30 @@ export function netronAttachment(graph: Graph, figures: TensorFigures): NetronAt
   return { signature: 'netron:attachment', metadata: [], metrics };
 }
 
-/** Density of every prunable weight; where channels were removed, of every tensor of a group, with its importance and name. */
-export function attachmentOf(graph: Graph, { prunable, channels }: Summary): NetronAttachment {
+/**
+ * Density of every prunable weight; where channels were removed, what is left of every tensor of a group beside the network
+ * that the run started with, its group, and the importance of that.
+ */
+export function attachmentOf(
+  graph: Graph,
+  start: Graph,
+  { prunable, channels }: Pick<Summary, 'prunable' | 'channels'>,
+): NetronAttachment {
   if (!channels) {
     const density = Object.fromEntries(prunable.layers.map((layer) => [layer.name, layer.density]));
     return netronAttachment(graph, { density });
   }
-  const figures = { density: {}, importance: {}, group: {} } as Record<string, Record<string, never>>;
-  for (const { name, before, after, members, importance } of channels.groups)
+  const density: Record<string, number> = {};
+  const importance: Record<string, number> = {};
+  const group: Record<string, string> = {};
+  for (const { name, members, importance: worth } of channels.groups)
     for (const member of members) {
       const tensor = member.slice(0, member.lastIndexOf(':'));
-      const set = (what: string, value: unknown) => {
-        figures[what][tensor] = value as never;
-      };
-      const had = (figures.density[tensor] as number | undefined) ?? 1;
-      set('density', had * (after / before));
-      set('group', [figures.group[tensor], name].filter(Boolean).join(', '));
-      if (importance !== undefined && figures.importance[tensor] === undefined) set('importance', importance);
+      const [before, after] = [start, graph].map(({ initializers }) => initializers.get(tensor));
+      if (before && after) density[tensor] = sizeOf(after.shape) / sizeOf(before.shape);
+      if (worth !== undefined) importance[tensor] ??= worth;
+      const groups = group[tensor]?.split(', ') ?? [];
+      group[tensor] = groups.includes(name) ? group[tensor] : [...groups, name].join(', ');
     }
-  return netronAttachment(graph, figures as unknown as TensorFigures);
+  return netronAttachment(graph, { density, importance, group });
 }

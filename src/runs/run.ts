@@ -123,7 +123,7 @@ async function perform(work: Work): Promise<RunResult> {
     const exported = await exportModel(folder.model, made.graph, { machine, ...task });
     const summary = await sumUp({ ...work, ...made, before, exported });
     if (recipe.command === 'prune')
-      await writeJson(folder.netron, attachmentOf(await readModel(folder.model), summary));
+      await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
     await writeJson(folder.summary, summary);
     return { folder, summary };
   } catch (error) {
