@@ -256,6 +256,8 @@ export const pruningSettings = {
   ),
 } satisfies Settings;
 
+const importanceNames = Object.keys(importances) as ImportanceName[];
+
 /** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
 export const channelSettings = {
   macs: amount('target: multiply-accumulates for one image', 'MACs', '40M'),
@@ -268,19 +270,22 @@ export const channelSettings = {
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  importance: choice('what a channel is worth', Object.keys(importances) as ImportanceName[]),
+  importance: {
+    ...choice(`what a channel is worth: ${importanceNames.join(', ')}`, importanceNames),
+    argument: 'NAME',
+  },
   allocate: choice('shares out what goes among the groups', allocations),
   candidates: whole('of a search: networks to measure; default 100', 1),
   rule: choice('what goes without a target', rules),
   vote: flag('layers that share channels vote on what the rule says of each'),
   mask: text('takes the mask of this file', 'FILE'),
   sparse: choice('pulls at all channels in a first training', sparseStages),
-  sparseStrength: number('of that', ...aboveZero),
-  sparseEpochs: whole('of that', 0, 'EPOCHS'),
+  sparseStrength: number('how strongly', ...aboveZero),
+  sparseEpochs: whole('of that first training', 0, 'EPOCHS'),
   marked: choice('pulls at the channels that will go in a second training of the given model', markedStages),
-  markedStrength: number('of that; default 5e-4, or what takes a scale of 1 to 0', ...aboveZero),
+  markedStrength: number('how strongly; default 5e-4, or what takes a scale of 1 to 0', ...aboveZero),
   markedShifts: flag('pulls at their shifts too'),
-  markedEpochs: whole('of that', 0, 'EPOCHS'),
+  markedEpochs: whole('of that second training', 0, 'EPOCHS'),
   roundTo: whole('layers keep multiples of so many channels; default 8, which suits onnxruntime', 1),
   keepAtLeast: whole('channels that every layer keeps at least; default 1', 1),
   maxRatio: number(
