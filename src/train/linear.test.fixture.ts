@@ -138,10 +138,16 @@ export function linearNetwork(seed = 1): LinearNetwork {
         close,
       };
     },
+    clipping: unneeded,
+    ranking: unneeded,
     snapshot: () => linearGraph(weight.slice(), bias.slice()),
     close() {},
     open: () => programs,
   };
+}
+
+function unneeded(): never {
+  throw new Error('No trainer asks for this');
 }
 
 export function linearGraph(weight: Float32Array, bias: Float32Array): Graph {
