@@ -12,9 +12,12 @@ import type { Sparse } from './machine.js';
 const RUNS = 3;
 /** Another way must promise to take this share of the time at most. */
 const WORTH = 0.95;
-/** After so many runs the way not taken is tried again if it was not far off: the machine may have been busy with other things. */
-const AGAIN = 100;
-const NOT_FAR = 2;
+/**
+ * After so many runs a way that was slower, if by no more than a factor, is tried again, for the machine may have been busy;
+ * then after twice as many.
+ */
+const AGAIN = 50;
+const DOUBTFUL = 2;
 
 export interface Ways {
   /** What the way that was taken took (nanoseconds), and the weights it worked with. */
@@ -34,6 +37,7 @@ export function chooseWays(all: number, sparse: Sparse): Ways {
   let weights = all;
   let left = RUNS;
   let since = 0;
+  let patience = AGAIN;
 
   const least = (which: number) => Math.min(...costs[which].times);
   /** What a way would take now, at best. */
@@ -64,8 +68,11 @@ export function chooseWays(all: number, sparse: Sparse): Ways {
     },
     next() {
       if (left > 0) return way;
-      const [here, there] = [least(way), promise(1 - way)];
-      if (there < WORTH * here || (since >= AGAIN && there < NOT_FAR * here)) take(1 - way);
+      const other = 1 - way;
+      const gain = promise(other) / least(way);
+      const again = since >= patience && costs[other].times.length > 0 && gain < DOUBTFUL;
+      if (again) patience *= 2;
+      if (again || gain < WORTH) take(other);
       return way;
     },
   };
