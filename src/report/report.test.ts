@@ -124,6 +124,7 @@ test('a run that removes channels shows its groups, layers and stages, its epoch
     frozen: [{ tensor: 'second', axis: 0, role: 'out', reason: 'it is an <output>' }],
     stages: [{ stage: '1-sparse', what: 'trained', accuracy: 0.8, loss: 0.5 }],
     unfolded: false,
+    error: 2e-7,
     layers: [{ name: 'first', before: 1000, after: 500 }],
     sensitivity: [
       { group: 'first', density: 1, accuracy: 0.9 },
@@ -145,6 +146,7 @@ test('a run that removes channels shows its groups, layers and stages, its epoch
   for (const text of [
     '10 of 20 channels and 50.00 % of the MACs',
     '1-sparse',
+    'at zero, to 2.0e-7',
     'it is an &lt;output&gt;',
     '>10 of 20<',
   ])

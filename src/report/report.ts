@@ -180,11 +180,24 @@ function figures(summary: Summary): string {
   return `<table><thead><tr><th></th><th>before</th><th>after</th><th>target</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
 }
 
-function notes({ export: { flushed, check }, prunable, deadUnits, sparsity, best }: Summary): string {
+function notes({
+  export: { flushed, check },
+  channels,
+  prunable,
+  deadUnits,
+  sparsity,
+  best,
+}: Summary): string {
   const lines = [
     check.by
       ? `Checked: ${html(check.by)} loads model.onnx and agrees with the engine on ${check.samples} images to ${check.error.toExponential(1)} of the largest answer.`
       : 'Not checked in onnxruntime, which is not installed here.',
+    channels
+      ? `When channels were taken out, the network computed what it did with them at zero, to ${channels.error.toExponential(1)} of the largest answer.`
+      : '',
+    channels?.unfolded
+      ? 'BatchNorm, which the model had folded into its layers, was put back for the run and folded away again.'
+      : '',
     prunable.emptied.length
       ? `Emptied layers, none of whose weights is left: ${prunable.emptied.map(html).join(', ')}.`
       : '',

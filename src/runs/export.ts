@@ -106,7 +106,7 @@ async function checkExport(path: string, graph: Graph, options: ExportOptions): 
 }
 
 /** The first images of the test split, as the network gets them. */
-async function someImages(dataset: Dataset, count: number): Promise<Batch> {
+export async function someImages(dataset: Dataset, count: number): Promise<Batch> {
   const split = dataset.test ?? dataset.train;
   for await (const batch of batches(split, {
     batch: count,

@@ -27,6 +27,7 @@ import type { PruneRecipe } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
 import type { MetricsLine } from '../summary.js';
 import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
+import { agreement } from './agree.js';
 import { choose, fallen } from './choose.js';
 import { optionsOf, type Progress, type Running } from './progress.js';
 import { type Measured, type Outcome, type Stage, stageFolder } from './stages.js';
@@ -84,14 +85,16 @@ export const performers: Record<Stage['kind'], Performer> = {
         'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
       );
     const smaller = shrink(progress.graph, channels, selection);
+    const error = await agreement({ graph: progress.graph, smaller, channels, selection }, task, machine);
     const measured: Measured[] = [await measure('pruned', smaller, work)];
-    if (!recipe.recalibrate) return { graph: smaller, selection, facts: { measured } };
+    const facts = { measured, error };
+    if (!recipe.recalibrate) return { graph: smaller, selection, facts };
     const { inputShapes } = task;
     const { batch, seed } = recipe;
     const data = dataOf(recipe, task);
     const { graph, layers } = await recalibrate(smaller, data, { machine, inputShapes, batch, seed, signal });
     if (layers > 0) measured.push(await measure('recalibrated', graph, work));
-    return { graph, selection, facts: { measured } };
+    return { graph, selection, facts };
   },
 
   async 'fine-tune'(stage, progress, work) {

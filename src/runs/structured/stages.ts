@@ -32,6 +32,8 @@ export interface StageFacts {
   epochs?: EpochMetrics[];
   masks?: MaskReport[];
   measured: Measured[];
+  /** Of a network that channels were taken out of: how far it is from the one with them at zero, relative to its answers. */
+  error?: number;
   /** Of every group that was judged: what each unit was worth. */
   importance?: Record<string, number[]>;
   sensitivity?: { whole: number; rows: SensitivityRow[] };

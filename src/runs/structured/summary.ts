@@ -26,6 +26,7 @@ export function channelSummary(pruned: Pruned, { inputShapes, graph: given }: Ta
       facts.measured.map((measured) => ({ stage: stage.name, ...measured })),
     ),
     unfolded,
+    error: Math.max(...done.flatMap(({ facts }) => facts.error ?? [])),
     layers: layersOf(given, graph, inputShapes),
     sensitivity:
       scanned &&
