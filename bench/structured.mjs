@@ -1,12 +1,12 @@
 /**
  * What removing channels gains: latency of one image in onnxruntime (two threads) against the MACs that are left.
  *
- *     node bench/structured.mjs [--nets resnet56,resnet18] [--keep 0.7,0.5,0.3] [--round-to 16,8,1] [--rounds 9] [--json] [--write]
+ *     node bench/structured.mjs [--nets resnet56,resnet18] [--keep 0.7,0.6,0.5,0.3] [--round-to 16,8,1] [--rounds 9] [--json] [--write]
  *
  * Networks of the zoo with their first weights, cut to a target of MACs as `espalier prune --method masksparsity --macs …`
  * cuts them. Before any training all scales of BatchNorm are equal, so all groups are thinned alike. Ideal is that a network
  * of half the MACs takes half the time. Times are the median over rounds of those in `turns.mjs`, speed-ups that of the ratios
- * within a round. --write puts the table into docs/benchmarks.md.
+ * within a round. Columns are what counts of channels are rounded to. --write puts the table into docs/benchmarks.md.
  */
 import { parseArgs } from 'node:util';
 import { env, Tensor } from 'onnxruntime-node';
@@ -33,7 +33,7 @@ const NETWORKS = {
 const { values: options } = parseArgs({
   options: {
     nets: { type: 'string', default: Object.keys(NETWORKS).join() },
-    keep: { type: 'string', default: '0.7,0.5,0.3' },
+    keep: { type: 'string', default: '0.7,0.6,0.5,0.3' },
     'round-to': { type: 'string', default: '16,8,1' },
     rounds: { type: 'string', default: '9' },
     json: { type: 'boolean', default: false },
@@ -71,7 +71,7 @@ async function measured(net) {
   const stream = random(0, 'structured');
   const image = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => normal(stream));
   const feeds = { input: new Tensor('float32', image, [1, ...shape]) };
-  const turns = await turnsOf(
+  const { turns, disturbed } = await turnsOf(
     forms.map((form) => ({ bytes: serializeModel(form.graph), feeds })),
     { rounds },
   );
@@ -80,7 +80,7 @@ async function measured(net) {
     const { macs } = summarize(own);
     const faster = speedUp(turns[0], turns[i]);
     return {
-      ...{ net, roundTo, fraction, macs, kept: macs / whole },
+      ...{ net, roundTo, fraction, macs, kept: macs / whole, disturbed },
       ...{ latency: median(turns[i]), speedUp: faster, ofIdeal: (faster * macs) / whole },
     };
   });
@@ -93,27 +93,31 @@ for (const net of options.nets.split(',')) {
   results.push(...(await measured(net)));
 }
 
-const titles = [
-  'network',
-  'channels in multiples of',
-  'MACs',
-  'MACs kept',
-  'latency',
-  'speed-up',
-  'of ideal',
-];
-const rows = results.map(({ net, roundTo, macs, kept, latency, speedUp: faster, ofIdeal }) => [
-  net,
-  roundTo ?? 'whole',
-  `${(macs / 1e6).toFixed(0)} M`,
-  `${(100 * kept).toFixed(1)} %`,
-  `${latency.toPrecision(3)} ms`,
-  `${faster.toFixed(2)} ×`,
-  roundTo ? ofIdeal.toFixed(2) : '',
-]);
+const roundings = numbers(options['round-to']);
+const cellOf = (found) =>
+  found
+    ? `${found.latency.toPrecision(3)} ms, ${found.speedUp.toFixed(2)} ×, **${found.ofIdeal.toFixed(2)}**`
+    : 'out of reach';
+const rows = options.nets.split(',').flatMap((net) => {
+  const own = results.filter((result) => result.net === net);
+  const at = (fraction) =>
+    roundings.map((roundTo) => cellOf(own.find((r) => r.fraction === fraction && r.roundTo === roundTo)));
+  return [
+    [
+      net,
+      `${(own[0].macs / 1e6).toFixed(0)} M, all`,
+      `${own[0].latency.toPrecision(3)} ms`,
+      ...roundings.slice(1).map(() => ''),
+    ],
+    ...numbers(options.keep).map((fraction) => [net, `${Math.round(100 * fraction)} %`, ...at(fraction)]),
+  ];
+});
+const titles = ['network', 'MACs kept', ...roundings.map((roundTo) => `multiples of ${roundTo}`)];
 const rule = titles.map((_, i) => (i < 2 ? '---' : '---:'));
 const table = [titles, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-const runtime = `onnxruntime ${env.versions.node}, 2 threads, one image, ${rounds} rounds.`;
+const disturbed = Math.max(...results.map((result) => result.disturbed));
+const calm = `Turns that were disturbed by other processes: at most ${Math.round(100 * disturbed)} % of a network's.`;
+const runtime = `onnxruntime ${env.versions.node}, 2 threads, one image, ${rounds} rounds. ${calm} Latency, speed-up, **speed-up / ideal**.`;
 const text = `${machineText(facts)} ${runtime}\n\n${table}\n`;
 process.stdout.write(
   options.json
