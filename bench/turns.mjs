@@ -4,7 +4,7 @@
  * They take turns, every round beginning with another one. A turn is some runs that are not timed, for caches and threads to
  * settle, and then so many that are; its figure is the fastest of them, since both threads must be let run and whatever else
  * the machine does can only add. That favours short runs, which find a free moment where long ones do not: so a turn in which
- * other processes took more than a twentieth of the processors is repeated, a few times, and those that were disturbed to
+ * other processes took more than a tenth of the processors is repeated, a few times, and those that were disturbed to
  * the end are counted.
  */
 import { cpus } from 'node:os';
@@ -16,7 +16,8 @@ export const median = (values) => {
 };
 
 const TRIES = 5;
-const DISTURBED = 0.05;
+/** Clocks of the system tick every 10 ms, so less than this cannot be told. */
+const DISTURBED = 0.1;
 
 /**
  * Milliseconds of every form's turns, one for each round, and which share of the turns was disturbed.

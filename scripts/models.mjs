@@ -55,7 +55,6 @@ function noteOf(name, { uniform }) {
 /** Every model as the manifest has it, with what is measured: how far masked and shrunk are apart, and latency. */
 const groups = [];
 const halves = [];
-const disturbances = [];
 for (const [name, expected] of Object.entries(manifest)) {
   const [folder, plain] = name.split('/');
   const title = folder === 'zoo' ? `\`${plain}\` (zoo)` : `\`${plain}\``;
@@ -84,11 +83,10 @@ async function halved(name, { macs, params, bytes }) {
   const feeds = Object.fromEntries(tensors);
   const forms = [graph, half].map((form) => ({ bytes: serializeModel(form), feeds }));
   const { turns, disturbed } = await turnsOf(forms, { rounds: ROUNDS, duration: 60 });
-  disturbances.push(disturbed);
   const latency = turns.map((times) => `${median(times).toPrecision(2)}`).join(' → ');
   return [
     ...[counted(macs), counted(params), counted(bytes), far.toExponential(0)],
-    ...[`${latency} ms`, `${speedUp(...turns).toFixed(2)} ×`],
+    ...(disturbed > 0.5 ? ['–', '–'] : [`${latency} ms`, `${speedUp(...turns).toFixed(2)} ×`]),
   ];
 }
 
@@ -146,10 +144,11 @@ Half of the units of every group, drawn at random, are removed. *Difference* is 
 all outputs, over the largest output: the shrunk one computes the same. Where the channels of a layer and of those before it
 are halved, a quarter of its MACs, parameters and bytes stays; layers on pixels, results and depth-wise ones keep more. Latency is
 of one sample in onnxruntime ${env.versions.node} with 2 threads, taking turns, median of ${ROUNDS} rounds; of small networks most is what the
-runtime does beside computing. [Benchmarks](benchmarks.md) has latency against MACs at full size. Models whose file
-has no trained weights (\`light_…\`, the zoo) have weights drawn at random.
+runtime does beside computing. A dash: other processes disturbed most of the turns, so that nothing can be said.
+[Benchmarks](benchmarks.md) has latency against MACs at full size. Models whose file has no trained weights (\`light_…\`, the
+zoo) have weights drawn at random.
 
-${machineText(facts)} Turns that were disturbed by other processes: ${Math.round((100 * disturbances.reduce((a, b) => a + b)) / disturbances.length)} %.
+${machineText(facts)}
 
 ${table(['model', 'MACs', 'parameters', 'bytes', 'difference', 'latency', 'speed-up'], [1, 7], halves)}
 
