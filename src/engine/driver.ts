@@ -22,6 +22,8 @@ export interface Driver {
   zero(line: number, lines: number): void;
   /** Runs one program; called again only after it has ended. */
   run(program: number, profile: number): Promise<void>;
+  /** Runs one program on the calling thread alone; no other may be under way. */
+  runHere(program: number): void;
   close(): Promise<void>;
 }
 

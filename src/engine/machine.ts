@@ -36,6 +36,11 @@ export interface Machine {
    * kernels of each step, then those of the whole run.
    */
   run(program: number, profile?: number): Promise<void>;
+  /**
+   * Runs the program on the calling thread alone, at once: for programs so short that waking the others, and this thread
+   * again, would take longer. No run may be under way.
+   */
+  runHere(program: number): void;
   /** Waits for the runs asked for, then ends the threads and gives the memory back; views become empty or stale. */
   close(): Promise<void>;
 }
@@ -189,6 +194,10 @@ function machineOf(driver: Driver, sparse: Sparse): Machine {
     ints: (line, length) => view(Int32Array, line, length),
     bytes: (line, length) => view(Uint8Array, line, length),
     run,
+    runHere(program) {
+      alive();
+      driver.runHere(program);
+    },
     close() {
       closed ??= last.then(() => driver.close());
       return closed;

@@ -15,11 +15,13 @@
 #include "rank.c"
 #include "matmul.c"
 #include "uniform.c"
+#include "plane.c"
 
 #define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight) K(conv_sparse) K(conv_weight_sparse) K(sum_parts) \
   K(map) K(max_pool) K(max_pool_input) K(positions) K(normalize) \
   K(normalize_input) K(cross_entropy) K(sgd) K(adam) K(accumulate) K(square_sum) K(matmul) K(gather) K(scatter_sum) K(uniform) \
-  K(clip_sum) K(clip) K(magnitude_counts) K(magnitude_marks)
+  K(clip_sum) K(clip) K(magnitude_counts) K(magnitude_marks) \
+  K(plane_sparse) K(plane_dense) K(plane_phases) K(plane_max) K(linear)
 
 #define ENTRY(name) name,
 static kernel *const kernels[] = {KERNELS(ENTRY)};

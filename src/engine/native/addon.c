@@ -6,6 +6,7 @@
  *     window(handle, from, bytes)       an ArrayBuffer over a part of the memory
  *     zero(handle, from, bytes)         makes memory zero; whole pages go back to the system
  *     run(handle, program, profile)     a Promise; addresses in bytes, profile 0 for none; one run at a time
+ *     runHere(handle, program)          runs it on this thread alone, and returns when it is done
  *     close(handle, windows)            ends the threads, detaches the windows, gives the memory back
  *     names, vector, lanes              the kernels, the instruction set and the floats in its register
  *
@@ -266,6 +267,27 @@ static napi_value run(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+static napi_value run_here(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  arguments(env, info, 2, values);
+  machine *m = opened(env, values[0]);
+#if defined(__x86_64__) || defined(__i386__)
+  unsigned control = __builtin_ia32_stmxcsr();
+  flush_subnormals();
+  run_program(m->memory, (int32_t *)(m->memory + number(env, values[1])), NULL, 0, 1, NULL);
+  __builtin_ia32_ldmxcsr(control);
+#elif defined(__aarch64__)
+  uint64_t control;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+  flush_subnormals();
+  run_program(m->memory, (int32_t *)(m->memory + number(env, values[1])), NULL, 0, 1, NULL);
+  __asm__ volatile("msr fpcr, %0" : : "r"(control));
+#else
+  run_program(m->memory, (int32_t *)(m->memory + number(env, values[1])), NULL, 0, 1, NULL);
+#endif
+  return NULL;
+}
+
 static napi_value close_machine(napi_env env, napi_callback_info info) {
   napi_value values[2], one;
   arguments(env, info, 2, values);
@@ -308,6 +330,7 @@ NAPI_MODULE_INIT() {
   put(env, exports, "window", window);
   put(env, exports, "zero", zero);
   put(env, exports, "run", run);
+  put(env, exports, "runHere", run_here);
   put(env, exports, "close", close_machine);
   napi_create_string_utf8(env, kernel_names, NAPI_AUTO_LENGTH, &value);
   napi_set_named_property(env, exports, "names", value);

@@ -20,6 +20,7 @@ export interface Addon {
   window(handle: object, from: number, bytes: number): ArrayBuffer;
   zero(handle: object, from: number, bytes: number): void;
   run(handle: object, program: number, profile: number): Promise<void>;
+  runHere(handle: object, program: number): void;
   close(handle: object, windows: ArrayBuffer[]): void;
 }
 

@@ -54,6 +54,7 @@ export function openNative(threads: number): Driver {
     buffer,
     zero: (line, lines) => addon.zero(handle, line * LINE, lines * LINE),
     run: (program, profile) => addon.run(handle, program * LINE, profile * LINE),
+    runHere: (program) => addon.runHere(handle, program * LINE),
     async close() {
       addon.close(
         handle,

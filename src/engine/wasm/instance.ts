@@ -7,6 +7,7 @@ export interface Kernels {
   names(): number;
   lanes(): number;
   run(base: number, program: number, profile: number, threads: number): void;
+  run_here(base: number, program: number): void;
   serve(thread: number, threads: number): void;
 }
 

@@ -80,6 +80,7 @@ export async function openWasm(threads: number): Promise<Driver> {
         team[0].hold();
         kernels.run(0, program, profile, threads);
       }),
+    runHere: (program) => kernels.run_here(0, program),
     async close() {
       await Promise.all(team.map((thread) => thread.end()));
     },

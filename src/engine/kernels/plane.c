@@ -1,0 +1,249 @@
+/*
+ * Inference of one sample: lanes run along the image plane.
+ *
+ * A channel is a *plane*: its rows one after another, `pitch` floats each, of which the last few are 0, so that they serve as
+ * the right border of one row and the left border of the next; and zeros before the first row and behind the last. Then each
+ * tap of a convolution of stride 1 is one constant distance, and the whole plane one run of floats:
+ *
+ *     y[o][p] = bias[o] + Σ value · x[p + distance]        for all p of the run, over the weights that are not 0
+ *
+ * What is computed for the borders between rows is nonsense and stored as 0 (`mask`: −1 where a pixel is, 0 elsewhere). A
+ * stride is done away with before (plane_phases): pixels whose row and column leave the same remainders are a plane each.
+ *
+ * A *tile* is a few vectors side by side, [from, to, vectors]: where in the run of x and of y. An *item* is a range of tiles
+ * and a range of outputs, [first tile, end, first output, end]. After its last tile, a plane's `margin` zeros are written, too.
+ *
+ * args: x, y (lines, at channel 0's first pixel), residual (line, −1 none), weights, bias, residual offsets, tiles, items, mask
+ *       (lines; mask −1: every float is a pixel), number of tiles, y's floats from channel to channel, run, margin, low, high
+ *       then sparse: starts (line)     dense: distances (line), number of them, outputs per group, blocks per group
+ * y = clip(sum + residual[residual offset of o + p], low, high); a residual offset of −1 means none.
+ */
+#include "base.h"
+
+enum {
+  PL_X, PL_Y, PL_RESIDUAL, PL_WEIGHTS, PL_BIAS, PL_RESIDUAL_OFFSETS, PL_TILES, PL_ITEMS, PL_MASK, PL_TILE_COUNT, PL_YC, PL_RUN,
+  PL_MARGIN, PL_LOW, PL_HIGH, PL_STARTS, PL_DISTANCES = PL_STARTS, PL_TAPS, PL_GROUP, PL_BLOCKS
+};
+
+typedef struct { int32_t distance; float value; } plane_term;
+
+/* Vectors of a tile, at most; and outputs of a dense one. Known to src/runtime/plane.ts. */
+#define PLANE_TILE 12
+#if VL == 16
+#define PLANE_MR 8
+#define PLANE_NV 3
+#else
+#define PLANE_MR 4
+#define PLANE_NV 3
+#endif
+
+INLINE vec load_loose(const float *p) { return *(const vecu *)p; }
+
+/* Residual, activation, mask: NaN stays NaN. */
+INLINE void plane_store(float *y, vec sum, const float *residual, const int32_t *mask, float low, float high) {
+  if (residual) sum += load_loose(residual);
+  sum = choose(sum < splat(low), splat(low), sum);
+  sum = choose(sum > splat(high), splat(high), sum);
+  if (mask) sum = (vec)((ivec)sum & *(const ivec *)mask);
+  *(vecu *)y = sum;
+}
+
+/* What surrounds the planes of outputs from … end−1, and what is before the first. */
+static void plane_margins(const int32_t *a, char *base, int from, int end) {
+  float *y = at(base, a[PL_Y]);
+  int margin = a[PL_MARGIN];
+  if (from == 0)
+    for (int i = 0; i < margin; i++) y[i - margin] = 0;
+  for (int o = from; o < end; o++)
+    for (int i = 0; i < margin; i++) y[(int64_t)o * a[PL_YC] + a[PL_RUN] + i] = 0;
+}
+
+INLINE void plane_sparse_tile(const int32_t *a, char *base, const int32_t *tile, int first, int end, const int NV) {
+  const float *x = at(base, a[PL_X]) + tile[0];
+  float *y = at(base, a[PL_Y]) + tile[1];
+  const float *bias = at(base, a[PL_BIAS]);
+  const float *residual = a[PL_RESIDUAL] < 0 ? 0 : at(base, a[PL_RESIDUAL]) + tile[1];
+  const int32_t *offsets = residual ? ints_at(base, a[PL_RESIDUAL_OFFSETS]) : 0;
+  const int32_t *starts = ints_at(base, a[PL_STARTS]);
+  const int32_t *mask = a[PL_MASK] < 0 ? 0 : ints_at(base, a[PL_MASK]) + tile[1];
+  const plane_term *terms = (const plane_term *)at(base, a[PL_WEIGHTS]);
+  float low = as_float(a[PL_LOW]), high = as_float(a[PL_HIGH]);
+  for (int o = first; o < end; o++) {
+    vec acc[PLANE_TILE];
+#pragma GCC unroll 12
+    for (int v = 0; v < NV; v++) acc[v] = splat(bias[o]);
+    for (const plane_term *term = terms + starts[o], *last = terms + starts[o + 1]; term < last; term++) {
+      const float *from = x + term->distance;
+      float value = term->value;
+#pragma GCC unroll 12
+      for (int v = 0; v < NV; v++) acc[v] += load_loose(from + v * VL) * value;
+    }
+    const float *r = residual && offsets[o] >= 0 ? residual + offsets[o] : 0;
+    float *to = y + (int64_t)o * a[PL_YC];
+#pragma GCC unroll 12
+    for (int v = 0; v < NV; v++)
+      plane_store(to + v * VL, acc[v], r ? r + v * VL : 0, mask ? mask + v * VL : 0, low, high);
+  }
+}
+
+static void plane_sparse(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
+  for (int t = cut[0]; t < cut[1]; t++) {
+    const int32_t *tile = tiles + 3 * t;
+    switch (tile[2]) {
+#define TILE(n) case n: plane_sparse_tile(a, base, tile, cut[2], cut[3], n); break
+      TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8); TILE(9); TILE(10); TILE(11); TILE(12);
+#undef TILE
+    }
+  }
+  if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, cut[2], cut[3]);
+}
+
+/* MR outputs of one group; weights [tap][MR]. The last block of a group may have fewer outputs to store. */
+INLINE void plane_dense_tile(const int32_t *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
+                             const int32_t *distances, const int NV) {
+  const float *x = at(base, a[PL_X]) + tile[0];
+  vec acc[PLANE_MR * PLANE_NV];
+#pragma GCC unroll 24
+  for (int i = 0; i < PLANE_MR * NV; i++) acc[i] = splat(0);
+  for (int k = 0; k < a[PL_TAPS]; k++) {
+    const float *from = x + distances[k], *w = weights + k * PLANE_MR;
+    vec in[PLANE_NV];
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; v++) {
+      in[v] = load_loose(from + v * VL);
+      PIN(in[v]);
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < PLANE_MR; m++)
+#pragma GCC unroll 3
+      for (int v = 0; v < NV; v++) acc[m * NV + v] += in[v] * w[m];
+  }
+  const int32_t *mask = a[PL_MASK] < 0 ? 0 : ints_at(base, a[PL_MASK]) + tile[1];
+  float low = as_float(a[PL_LOW]), high = as_float(a[PL_HIGH]);
+#pragma GCC unroll 8
+  for (int m = 0; m < PLANE_MR; m++) {
+    if (m >= outputs) break;
+    int o = first + m;
+    float bias = at(base, a[PL_BIAS])[o], *y = at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + tile[1];
+    int32_t offset = a[PL_RESIDUAL] < 0 ? -1 : ints_at(base, a[PL_RESIDUAL_OFFSETS])[o];
+    const float *r = offset < 0 ? 0 : at(base, a[PL_RESIDUAL]) + offset + tile[1];
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; v++)
+      plane_store(y + v * VL, acc[m * NV + v] + splat(bias), r ? r + v * VL : 0, mask ? mask + v * VL : 0, low, high);
+  }
+}
+
+/* The ranges of items count blocks of outputs here. */
+static void plane_dense(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
+  int taps = a[PL_TAPS], per_group = a[PL_GROUP], blocks = a[PL_BLOCKS];
+  for (int b = cut[2]; b < cut[3]; b++) {
+    int group = b / blocks, inner = b % blocks * PLANE_MR, first = group * per_group + inner;
+    int outputs = min_int(PLANE_MR, per_group - inner);
+    const float *weights = at(base, a[PL_WEIGHTS]) + (int64_t)b * taps * PLANE_MR;
+    const int32_t *distances = ints_at(base, a[PL_DISTANCES]) + group * taps;
+    for (int t = cut[0]; t < cut[1]; t++) {
+      const int32_t *tile = tiles + 3 * t;
+      switch (tile[2]) {
+#define TILE(n) case n: plane_dense_tile(a, base, tile, first, outputs, weights, distances, n); break
+        TILE(1); TILE(2); TILE(3);
+#undef TILE
+      }
+    }
+    if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, first, first + outputs);
+  }
+}
+
+/*
+ * Cuts each channel into sy · sx planes: pixel (sy·i + r, sx·j + q) goes to row i, column j of plane r·sx + q. An item is a
+ * channel. Also with strides of 1: a copy from any rows into planes.
+ *
+ * args: x, offset of its first pixel (line, float), y (line, at the first plane's first pixel), height, width, sy, sx
+ *       x channel, row (floats)     y plane, row, rows, run, margin (floats, from plane to plane)
+ */
+enum { PH_X, PH_OFFSET, PH_Y, PH_HEIGHT, PH_WIDTH, PH_SY, PH_SX, PH_XC, PH_XR, PH_YP, PH_YR, PH_ROWS, PH_RUN, PH_MARGIN };
+
+static void plane_phases(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  int sy = a[PH_SY], sx = a[PH_SX], phases = sy * sx, pitch = a[PH_YR], margin = a[PH_MARGIN];
+  const float *x = at(base, a[PH_X]) + a[PH_OFFSET] + (int64_t)item * a[PH_XC];
+  float *y = at(base, a[PH_Y]) + (int64_t)item * phases * a[PH_YP];
+  if (item == 0)
+    for (int i = 0; i < margin; i++) y[i - margin] = 0;
+  for (int r = 0; r < sy; r++)
+    for (int i = 0; i < a[PH_ROWS]; i++) {
+      int from = i * sy + r, width = from < a[PH_HEIGHT] ? a[PH_WIDTH] : 0;
+      const float *RESTRICT row = x + (int64_t)from * a[PH_XR];
+      float *RESTRICT to = y + (int64_t)r * sx * a[PH_YP] + i * pitch;
+      int j = 0;
+      if (sx == 2) {
+        float *RESTRICT odd = to + a[PH_YP];
+        for (; j < width / 2; j++) {
+          to[j] = row[2 * j];
+          odd[j] = row[2 * j + 1];
+        }
+      } else if (sx == 1)
+        for (; j < width; j++) to[j] = row[j];
+      for (; j < pitch; j++)
+        for (int q = 0; q < sx; q++) to[(int64_t)q * a[PH_YP] + j] = j * sx + q < width ? row[j * sx + q] : 0;
+    }
+  for (int p = 0; p < phases; p++)
+    for (int i = a[PH_ROWS] * pitch; i < a[PH_RUN] + margin; i++) y[(int64_t)p * a[PH_YP] + i] = 0;
+}
+
+/* y[p] = max over taps of x[p + distance], for max pooling; args as for plane_sparse, weights and bias unused. Items: channels
+ * are outputs; x's floats from channel to channel stand for the starts. */
+static void plane_max(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
+  const int32_t *distances = ints_at(base, a[PL_DISTANCES]);
+  for (int o = cut[2]; o < cut[3]; o++)
+    for (int t = cut[0]; t < cut[1]; t++) {
+      const int32_t *tile = tiles + 3 * t;
+      for (int v = 0; v < tile[2]; v++) {
+        const float *x = at(base, a[PL_X]) + (int64_t)o * a[PL_GROUP] + tile[0] + v * VL;
+        vec best = load_loose(x + distances[0]);
+        for (int k = 1; k < a[PL_TAPS]; k++) {
+          vec other = load_loose(x + distances[k]);
+          best = choose((other > best) | (other != other), other, best);
+        }
+        int to = tile[1] + v * VL;
+        plane_store(at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + to, best, 0,
+                    a[PL_MASK] < 0 ? 0 : ints_at(base, a[PL_MASK]) + to, as_float(a[PL_LOW]), as_float(a[PL_HIGH]));
+      }
+    }
+  if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, cut[2], cut[3]);
+}
+
+/*
+ * A linear layer on one sample: y[o] = clip(bias[o] + Σ w[o][c]·x[c], low, high), lanes along c. An item is LINEAR_ROWS outputs.
+ * args: x, offset, y, offset, w, bias (lines and floats), inputs, outputs, floats from row to row of w, low, high
+ */
+enum { LI_X, LI_X_OFFSET, LI_Y, LI_Y_OFFSET, LI_W, LI_BIAS, LI_INPUTS, LI_OUTPUTS, LI_ROW, LI_LOW, LI_HIGH };
+#define LINEAR_ROWS 16
+
+static void linear(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const float *x = at(base, a[LI_X]) + a[LI_X_OFFSET], *bias = at(base, a[LI_BIAS]);
+  float *y = at(base, a[LI_Y]) + a[LI_Y_OFFSET];
+  int n = a[LI_INPUTS];
+  for (int o = item * LINEAR_ROWS; o < min_int(a[LI_OUTPUTS], (item + 1) * LINEAR_ROWS); o++) {
+    const float *w = at(base, a[LI_W]) + (int64_t)o * a[LI_ROW];
+    vec s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+    int i = 0;
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+      s0 += load_loose(x + i) * load_loose(w + i);
+      s1 += load_loose(x + i + VL) * load_loose(w + i + VL);
+      s2 += load_loose(x + i + 2 * VL) * load_loose(w + i + 2 * VL);
+      s3 += load_loose(x + i + 3 * VL) * load_loose(w + i + 3 * VL);
+    }
+    for (; i + VL <= n; i += VL) s0 += load_loose(x + i) * load_loose(w + i);
+    float sum = lane_sum((s0 + s1) + (s2 + s3)) + bias[o];
+    for (; i < n; i++) sum += x[i] * w[i];
+    float low = as_float(a[LI_LOW]), high = as_float(a[LI_HIGH]);
+    y[o] = sum < low ? low : sum > high ? high : sum;
+  }
+}

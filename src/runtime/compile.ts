@@ -1,0 +1,190 @@
+/** From a core graph of one sample to a program in a machine's memory. */
+import { LINE } from '../engine/driver.js';
+import { assemble } from '../engine/lowering/assemble.js';
+import { fuse } from '../engine/lowering/fuse.js';
+import type { Values } from '../engine/lowering/lower.js';
+import { type Buffer, type Place, wholePlace } from '../engine/lowering/place.js';
+import { planMemory } from '../engine/lowering/plan.js';
+import type { Choice, Lowering, Step } from '../engine/lowering/steps.js';
+import type { Machine } from '../engine/machine.js';
+import type { CoreNode } from '../graph/core.js';
+import type { Tape } from '../graph/tape.js';
+import { floats, sizeOf } from '../onnx/tensor.js';
+import { takeInTails } from './fuse.js';
+import { type Context, lowerPlanes } from './lower.js';
+import { planesOf } from './planes.js';
+
+export interface Program {
+  /** Live view of an input, row by row; undefined where nothing depends on it. */
+  input(name: string): Float32Array | undefined;
+  /** A copy of an output, row by row. */
+  output(name: string): Float32Array;
+  /** The line where the program begins. */
+  readonly start: number;
+  readonly steps: readonly Step[];
+  /** Bytes of activations at the peak of a run. */
+  readonly peakBytes: number;
+  close(): void;
+}
+
+export interface CompileOptions {
+  machine: Machine;
+  tape: Tape;
+  inputs: readonly string[];
+  outputs: readonly string[];
+  /** Parts that a step is cut into, so that threads share it. */
+  parts: number;
+}
+
+/** @throws UserError when memory does not suffice. */
+export function compile({ machine, tape, inputs, outputs, parts }: CompileOptions): Program {
+  const lines: number[] = [];
+  const take = (bytes: number): number => {
+    const line = machine.allocate(bytes);
+    lines.push(line);
+    return line;
+  };
+  const free = () => {
+    for (const line of lines) machine.free(line);
+  };
+  try {
+    return write();
+  } catch (error) {
+    free();
+    throw error;
+  }
+
+  function write(): Program {
+    const fixed = (size: number): Buffer => ({ laned: false, size, fixed: take(size * 4) });
+    const steps: Step[] = [];
+    const l = loweringOf(machine, steps, fixed);
+    const places = new Map<string, Place>();
+    for (const name of inputs) {
+      const { shape } = tape.type(name);
+      places.set(name, wholePlace({ laned: false, size: sizeOf(shape), given: true }, shape));
+    }
+    const place = (name: string): Place => {
+      const found = places.get(name);
+      if (found) return found;
+      const { constant } = tape.type(name);
+      if (!constant) throw new Error(`The value '${name}' has no place yet`);
+      const made = wholePlace(l.table(floats(constant)), constant.shape);
+      places.set(name, made);
+      return made;
+    };
+    const v: Values = {
+      type: tape.type,
+      place,
+      put: (name, p) => places.set(name, p),
+      destined: () => undefined,
+      mask: () => undefined,
+      masked: () => false,
+    };
+    const kept = new Set(outputs);
+    const { nodes, tails } = takeInTails(needed(tape.nodes, kept), tape.type, kept);
+    const context: Context = {
+      l,
+      v,
+      planes: planesOf(nodes, (name) => tape.type(name).shape),
+      tails,
+      parts,
+      held: new Map(),
+      phased: new Map(),
+      widened: new Map(),
+      residuals: onlyResiduals(nodes, tails, kept),
+    };
+    lowerPlanes(context, fuse(nodes, tape.type, kept));
+    const results = outputs.map((name) => place(name).buffer);
+    for (const buffer of results) buffer.kept = true;
+    const plan = planMemory(steps, 1, results);
+    const base = take(Math.max(1, plan.lines) * LINE);
+    const words = assemble(machine, steps, plan, base);
+    const start = take(words.byteLength);
+    machine.ints(start, words.length).set(words);
+    const view = ({ buffer }: Place) => machine.floats(buffer.fixed ?? base + (plan.offsets.get(buffer) ?? 0), buffer.size);
+    return {
+      input: (name) => (plan.offsets.has(places.get(name)!.buffer) ? view(places.get(name)!) : undefined),
+      output: (name) => gathered(view(place(name)), place(name)),
+      start,
+      steps,
+      peakBytes: plan.lines * LINE,
+      close: free,
+    };
+  }
+}
+
+/** The nodes that `wanted` depends on, in order. */
+function needed(nodes: readonly CoreNode[], wanted: ReadonlySet<string>): CoreNode[] {
+  const alive = new Set(wanted);
+  const kept: CoreNode[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => alive.has(name))) continue;
+    for (const name of node.inputs) alive.add(name);
+    kept.push(node);
+  }
+  return kept.reverse();
+}
+
+function onlyResiduals(
+  nodes: readonly CoreNode[],
+  tails: Context['tails'],
+  kept: ReadonlySet<string>,
+): Set<string> {
+  const names = new Set([...tails.values()].flatMap(({ residual }) => residual ?? []));
+  for (const node of nodes)
+    for (const [i, name] of node.inputs.entries())
+      if (i < 2 || tails.get(node)?.residual !== name) names.delete(name);
+  for (const name of kept) names.delete(name);
+  return names;
+}
+
+function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Buffer): Lowering {
+  return {
+    machine,
+    blocks: 1,
+    valid: fixed(1),
+    whole: fixed(1),
+    every: fixed(1),
+    seed: fixed(2),
+    steps,
+    step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    // The first of several ways to the same values: the engine's dense kernels.
+    either(options, [{ counts, emit }]) {
+      const choice: Choice = { ...options, counts: [fixed(Math.max(1, counts))] };
+      emit(choice.counts[0]);
+    },
+    table: tables(machine, fixed),
+    scratch: (n) => ({ laned: false, size: n * 16 * machine.threads }),
+  };
+}
+
+/** Tables in memory, each content once. */
+function tables(machine: Machine, fixed: (size: number) => Buffer): Lowering['table'] {
+  const known = new Map<string, { data: Int32Array | Float32Array; buffer: Buffer }[]>();
+  return (data) => {
+    const key = `${data instanceof Int32Array}${data.length}:${data.slice(0, 8)}`;
+    const same = known.get(key)?.find((k) => k.data.every((x, i) => Object.is(x, data[i])));
+    if (same) return same.buffer;
+    const buffer = fixed(Math.max(1, data.length));
+    if (data instanceof Int32Array) machine.ints(buffer.fixed!, data.length).set(data);
+    else machine.floats(buffer.fixed!, data.length).set(data);
+    known.set(key, [...(known.get(key) ?? []), { data, buffer }]);
+    return buffer;
+  };
+}
+
+/** The elements of a place, row by row. */
+function gathered(memory: Float32Array, p: Place): Float32Array {
+  const result = new Float32Array(sizeOf(p.shape));
+  const index = p.shape.map(() => 0);
+  for (let i = 0, at = p.offset; i < result.length; i++) {
+    result[i] = memory[at];
+    for (let axis = p.shape.length - 1; axis >= 0; axis--) {
+      at += p.strides[axis];
+      if (++index[axis] < p.shape[axis]) break;
+      at -= p.strides[axis] * p.shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return result;
+}

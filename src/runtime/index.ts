@@ -1,0 +1,3 @@
+/** Inference of pruned models, one sample at a time: import { load } from 'espalier/runtime'. */
+export { load } from './load.js';
+export type { LoadOptions, Model } from './model.js';

@@ -1,0 +1,149 @@
+/** A model made ready to run on one sample at a time. */
+import { fail } from '../base/errors.js';
+import { foldBatchNorm } from '../channels/fold.js';
+import { type Machine, openMachine } from '../engine/machine.js';
+import { expandBefore, sampleShape } from '../graph/expand.js';
+import { runCore } from '../graph/reference/run.js';
+import { toTensor, toValue } from '../graph/reference/value.js';
+import { type Tape, tape } from '../graph/tape.js';
+import type { Graph } from '../onnx/model.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { compile } from './compile.js';
+
+export interface LoadOptions {
+  /** Default: the cores there are. */
+  threads?: number;
+  /** A machine to run on, which stays open when the model is closed; default one of the model's own. */
+  machine?: Machine;
+  /** Shapes of inputs whose dimensions the file leaves open, by name, batch first. */
+  inputShapes?: Record<string, readonly number[]>;
+}
+
+export interface Model {
+  /** Shape of each input and output, as in the file, the batch 1. */
+  readonly inputs: ReadonlyMap<string, readonly number[]>;
+  readonly outputs: ReadonlyMap<string, readonly number[]>;
+  /** Bytes of activations at the peak of a run. */
+  readonly peakBytes: number;
+  /**
+   * Runs one sample; values are row-major. Runs asked for meanwhile wait their turn.
+   * @throws UserError when an input is missing or has the wrong length.
+   */
+  run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>>;
+  /** Gives the memory back, and ends the machine where it is the model's own. */
+  close(): Promise<void>;
+}
+
+/** Work of a run, in multiplications of whole registers, below which waking other threads takes longer than it saves. */
+const ALONE = 1_000_000;
+
+/** @throws UserError for operators or shapes that there is no form for, and when memory does not suffice. */
+export async function modelOf(graph: Graph, options: LoadOptions = {}): Promise<Model> {
+  const machine = options.machine ?? (await openMachine({ threads: options.threads }));
+  try {
+    return prepare(graph, machine, options);
+  } catch (error) {
+    if (!options.machine) await machine.close();
+    throw error;
+  }
+}
+
+function prepare(graph: Graph, machine: Machine, options: LoadOptions): Model {
+  const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
+  const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
+  const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
+  const outputs = new Map([...cores].map(([name, core]) => [name, t.type(core).shape]));
+  const alone = machine.threads === 1 || workOf(t, machine) < ALONE;
+  const program = compile({
+    machine,
+    tape: t,
+    inputs: [...inputs.keys()],
+    outputs: [...new Set(cores.values())],
+    parts: alone ? 1 : machine.threads,
+  });
+  const slots = [...inputs].map(([name, shape]) => ({ name, shape, view: program.input(name) }));
+  let last: Promise<unknown> = Promise.resolve();
+  let busy = 0;
+  const write = (given: Readonly<Record<string, Float32Array>>) => {
+    for (const { name, shape, view } of slots) {
+      const data = checked(given[name], name, shape);
+      view?.set(data);
+    }
+  };
+  const read = () => Object.fromEntries([...cores].map(([name, core]) => [name, program.output(core)]));
+  return {
+    inputs,
+    outputs,
+    peakBytes: program.peakBytes,
+    async run(given) {
+      if (alone && busy === 0) {
+        write(given);
+        machine.runHere(program.start);
+        return read();
+      }
+      busy++;
+      const turn = last.then(async () => {
+        write(given);
+        await machine.run(program.start);
+        return read();
+      });
+      last = turn.catch(() => {}).finally(() => busy--);
+      return turn;
+    },
+    async close() {
+      await last;
+      program.close();
+      if (!options.machine) await machine.close();
+    },
+  };
+}
+
+function checked(data: Float32Array | undefined, name: string, shape: readonly number[]): Float32Array {
+  if (!data) return fail(`The input '${name}' is missing; give its values.`);
+  const size = sizeOf(shape);
+  if (data.length === size) return data;
+  return fail(`The input '${name}' has ${data.length} numbers, but its shape [${shape.join(', ')}] needs ${size}.`);
+}
+
+/** The model as a core graph of one sample in which nothing is in lanes and all weights are constants. */
+function expanded(graph: Graph, options: LoadOptions): { t: Tape; values: Map<string, string> } {
+  const t = tape();
+  const given = new Map<string, string>();
+  for (const value of graph.inputs) {
+    const shape = sampleShape(value, options.inputShapes?.[value.name]);
+    given.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: false }));
+  }
+  const values = expandBefore(t, graph, given);
+  foldConstants(t);
+  return { t, values };
+}
+
+/** Computes what does not depend on the inputs. */
+function foldConstants(t: Tape): void {
+  const left = t.nodes.filter((node) => {
+    const types = node.inputs.map((name) => t.type(name));
+    if (node.op === 'uniform' || !types.every(({ constant }) => constant)) return true;
+    const known = new Map(node.inputs.map((name, i) => [name, toValue(types[i].constant!)]));
+    const made = runCore([node], known);
+    for (const name of node.outputs) {
+      const type = t.type(name);
+      t.types.set(name, { ...type, constant: toTensor(made.get(name)!, type.dtype) });
+    }
+    return false;
+  });
+  t.nodes.splice(0, t.nodes.length, ...left);
+}
+
+/** Multiplications of whole registers in the convolutions of a run. */
+function workOf(t: Tape, machine: Machine): number {
+  let work = 0;
+  for (const node of t.nodes) {
+    if (node.op !== 'conv') continue;
+    const weights = t.type(node.inputs[1]).constant?.data as Float32Array | undefined;
+    const pixels = sizeOf(t.type(node.outputs[0]).shape.slice(2));
+    let count = 0;
+    for (const value of weights ?? []) if (value !== 0) count++;
+    work += (count * pixels) / machine.lanesPerVector;
+  }
+  return work;
+}
