@@ -101,7 +101,8 @@ export function compile({ machine, tape, inputs, outputs, parts }: CompileOption
     const words = assemble(machine, steps, plan, base);
     const start = take(words.byteLength);
     machine.ints(start, words.length).set(words);
-    const view = ({ buffer }: Place) => machine.floats(buffer.fixed ?? base + (plan.offsets.get(buffer) ?? 0), buffer.size);
+    const view = ({ buffer }: Place) =>
+      machine.floats(buffer.fixed ?? base + (plan.offsets.get(buffer) ?? 0), buffer.size);
     return {
       input: (name) => (plan.offsets.has(places.get(name)!.buffer) ? view(places.get(name)!) : undefined),
       output: (name) => gathered(view(place(name)), place(name)),

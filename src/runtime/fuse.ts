@@ -26,13 +26,15 @@ export function takeInTails(
   kept: ReadonlySet<string>,
 ): Fused {
   const users = new Map<string, CoreNode[]>();
-  for (const node of nodes) for (const name of node.inputs) users.set(name, [...(users.get(name) ?? []), node]);
+  for (const node of nodes)
+    for (const name of node.inputs) users.set(name, [...(users.get(name) ?? []), node]);
   const gone = new Set<CoreNode>();
   const instead = new Map<CoreNode, CoreNode>();
   const tails = new Map<CoreNode, Tail>();
+  const free = (node: CoreNode) => !gone.has(node) && !instead.has(node);
   const only = (name: string): CoreNode | undefined => {
     const mine = users.get(name) ?? [];
-    return mine.length === 1 && !kept.has(name) && !instead.has(mine[0]) ? mine[0] : undefined;
+    return mine.length === 1 && !kept.has(name) && free(mine[0]) ? mine[0] : undefined;
   };
   for (const node of nodes) {
     if (node.op !== 'conv') continue;
@@ -98,7 +100,9 @@ function addend(node: CoreNode, name: string, type: (name: string) => Type): str
   if (node.op !== 'elementwise') return undefined;
   const { expression } = node.options as CoreOptions['elementwise'];
   if (typeof expression === 'number' || !('f' in expression) || expression.f !== 'add') return undefined;
-  const names = expression.of.map((e) => (typeof e === 'object' && 'input' in e ? node.inputs[e.input] : undefined));
+  const names = expression.of.map((e) =>
+    typeof e === 'object' && 'input' in e ? node.inputs[e.input] : undefined,
+  );
   const other = names.find((n) => n !== name);
   if (names.length !== 2 || !names.includes(name) || other === undefined) return undefined;
   const same = `${type(other).shape}` === `${type(name).shape}`;

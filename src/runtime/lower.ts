@@ -6,9 +6,9 @@
 import { dense } from '../engine/lowering/dense.js';
 import type { Pass, Unit } from '../engine/lowering/fuse.js';
 import { lower, type Values } from '../engine/lowering/lower.js';
-import { lowerFill, lowerMap } from '../engine/lowering/map.js';
+import { lowerCopy, lowerFill, lowerMap } from '../engine/lowering/map.js';
 import { type Buffer, type Place, reshaped, wholePlace } from '../engine/lowering/place.js';
-import type { Lowering, Word } from '../engine/lowering/steps.js';
+import { fresh, type Lowering, type Word } from '../engine/lowering/steps.js';
 import type { CoreNode, Window } from '../graph/core.js';
 import { call, type Expression, evaluate, input } from '../graph/expression.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
@@ -62,9 +62,26 @@ function lowerNode(c: Context, node: CoreNode): boolean {
       return isImage(shape) && lowerSlice(c, node as CoreNode<'slice'>);
     case 'pad':
       return lowerPad(c, node as CoreNode<'pad'>);
+    case 'gather':
+      lowerGather(c, node);
+      return true;
     default:
       return false;
   }
+}
+
+/** The engine looks up in lanes: indices are spread over them, and what is found is the same in all. */
+function lowerGather(c: Context, node: CoreNode): void {
+  const [name] = node.outputs;
+  const [, indices] = node.inputs;
+  const spread = fresh(c.v.type(indices).shape, true);
+  lowerCopy(c.l, c.v.place(indices), spread);
+  const found = fresh(c.v.type(name).shape, true);
+  const place = (other: string) => (other === indices ? spread : c.v.place(other));
+  lower(c.l, [{ node }], { ...c.v, place, put: () => {}, destined: () => found });
+  const own = fresh(found.shape, false);
+  lowerMap(c.l, own.shape, [found], [{ expression: input(0), how: 'max', place: own, across: true }], false);
+  c.v.put(name, own);
 }
 
 const isConstant = (c: Context, name: string): boolean => c.v.type(name).constant !== undefined;
@@ -112,7 +129,12 @@ function lowerLinear(c: Context, node: CoreNode<'conv'>): void {
   c.v.put(node.outputs[0], y);
 }
 
-const biasOf = (c: Context, node: CoreNode<'conv'>, name: string | undefined, outputs: number): Float32Array =>
+const biasOf = (
+  c: Context,
+  node: CoreNode<'conv'>,
+  name: string | undefined,
+  outputs: number,
+): Float32Array =>
   name !== undefined && name !== c.tails.get(node)?.residual ? contents(c, name) : new Float32Array(outputs);
 
 /** By the engine's kernels, which know no tails. */
@@ -156,7 +178,8 @@ function inPlanes(c: Context, name: string, window: Window): { place: Place; pla
   const strided = window.strides.some((s) => s > 1);
   const here = strided ? undefined : planeAt(c, from);
   const wanted = strided ? c.planes.phases(height, width, window) : c.planes.of(height, width);
-  if (here && here.pitch === wanted.pitch && here.margin >= wanted.margin) return { place: from, plane: here, phases: 1 };
+  if (here && here.pitch === wanted.pitch && here.margin >= wanted.margin)
+    return { place: from, plane: here, phases: 1 };
   const phases = window.strides[0] * window.strides[1];
   const key = `${name}/${window.strides}`;
   const made = c.phased.get(key) ?? split(c, from, channels, wanted, window.strides);
@@ -240,7 +263,12 @@ function lowerConv(c: Context, node: CoreNode<'conv'>): void {
     { float: high },
     ...(terms
       ? [{ buffer: c.l.table(terms.starts) }]
-      : [{ buffer: c.l.table(blocks!.distances) }, weights.channels * weights.taps, weights.outputs, blocks!.blocks]),
+      : [
+          { buffer: c.l.table(blocks!.distances) },
+          weights.channels * weights.taps,
+          weights.outputs,
+          blocks!.blocks,
+        ]),
   ]);
   c.v.put(node.outputs[0], y);
 }
@@ -410,21 +438,37 @@ function lowerPass(c: Context, pass: Pass): boolean {
     first.shape[1] === pass.shape[1] &&
     plane.height === pass.shape[2] &&
     plane.width === pass.shape[3] &&
-    full.every((p) => isWhole(c, p) && `${p.strides}` === `${first.strides}` && `${p.shape}` === `${first.shape}`);
+    full.every(
+      (p) => isWhole(c, p) && `${p.strides}` === `${first.strides}` && `${p.shape}` === `${first.shape}`,
+    );
   const zeroed = pass.results.every(({ expression }) =>
-    [1, -2.5].every((x) => evaluate(expression, operands.map((p) => (full.includes(p) ? 0 : x))) === 0),
+    [1, -2.5].every(
+      (x) =>
+        evaluate(
+          expression,
+          operands.map((p) => (full.includes(p) ? 0 : x)),
+        ) === 0,
+    ),
   );
   const stores = pass.results.every((r) => r.how === 'store');
-  const sums = pass.results.every((r) => r.how === 'sum' && `${c.v.type(r.output).shape.slice(1)}` === `${[pass.shape[1], 1, 1]}`);
+  const sums = pass.results.every(
+    (r) => r.how === 'sum' && `${c.v.type(r.output).shape.slice(1)}` === `${[pass.shape[1], 1, 1]}`,
+  );
   if (!alike || !zeroed || !(stores || sums)) return false;
   const channels = pass.shape[1];
   const flat = operands.map((p) => (full.includes(p) ? flattened(p, plane) : perChannel(p)));
   const results = pass.results.map((r) => {
     const place = stores
       ? hold(c, channels, plane)
-      : ({ buffer: { laned: false, size: channels }, offset: 0, shape: [1, channels, 1, 1], strides: [channels, 1, 1, 1] } as Place);
+      : ({
+          buffer: { laned: false, size: channels },
+          offset: 0,
+          shape: [1, channels, 1, 1],
+          strides: [channels, 1, 1, 1],
+        } as Place);
     c.v.put(r.output, place);
-    if (stores && plane.margin > 0) lowerFill(c.l, { ...place, offset: 0, shape: [plane.margin], strides: [1] }, 0);
+    if (stores && plane.margin > 0)
+      lowerFill(c.l, { ...place, offset: 0, shape: [plane.margin], strides: [1] }, 0);
     return {
       ...r,
       place: stores ? flattened(place, plane) : { ...place, shape: [channels, 1], strides: [1, 1] },

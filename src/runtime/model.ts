@@ -63,7 +63,6 @@ function prepare(graph: Graph, machine: Machine, options: LoadOptions): Model {
   });
   const slots = [...inputs].map(([name, shape]) => ({ name, shape, view: program.input(name) }));
   let last: Promise<unknown> = Promise.resolve();
-  let busy = 0;
   const write = (given: Readonly<Record<string, Float32Array>>) => {
     for (const { name, shape, view } of slots) {
       const data = checked(given[name], name, shape);
@@ -76,18 +75,17 @@ function prepare(graph: Graph, machine: Machine, options: LoadOptions): Model {
     outputs,
     peakBytes: program.peakBytes,
     async run(given) {
-      if (alone && busy === 0) {
+      if (alone) {
         write(given);
         machine.runHere(program.start);
         return read();
       }
-      busy++;
       const turn = last.then(async () => {
         write(given);
         await machine.run(program.start);
         return read();
       });
-      last = turn.catch(() => {}).finally(() => busy--);
+      last = turn.catch(() => {});
       return turn;
     },
     async close() {
@@ -102,7 +100,9 @@ function checked(data: Float32Array | undefined, name: string, shape: readonly n
   if (!data) return fail(`The input '${name}' is missing; give its values.`);
   const size = sizeOf(shape);
   if (data.length === size) return data;
-  return fail(`The input '${name}' has ${data.length} numbers, but its shape [${shape.join(', ')}] needs ${size}.`);
+  return fail(
+    `The input '${name}' has ${data.length} numbers, but its shape [${shape.join(', ')}] needs ${size}.`,
+  );
 }
 
 /** The model as a core graph of one sample in which nothing is in lanes and all weights are constants. */
@@ -123,6 +123,12 @@ function foldConstants(t: Tape): void {
   const left = t.nodes.filter((node) => {
     const types = node.inputs.map((name) => t.type(name));
     if (node.op === 'uniform' || !types.every(({ constant }) => constant)) return true;
+    if (node.op === 'reshape') {
+      // Alone worth a path of its own: it is what stands before most large weights, and changes none.
+      const type = t.type(node.outputs[0]);
+      t.types.set(node.outputs[0], { ...type, constant: { ...types[0].constant!, shape: [...type.shape] } });
+      return false;
+    }
     const known = new Map(node.inputs.map((name, i) => [name, toValue(types[i].constant!)]));
     const made = runCore([node], known);
     for (const name of node.outputs) {

@@ -5,8 +5,9 @@
  * before the first channel. So what lies a row above or a column to the left of a pixel is one constant distance away, for
  * border pixels too, where 0 is found there. `pitch` and `margin` are the most that any window over images of that size needs.
  */
-import type { CoreNode, CoreOptions, Window } from '../graph/core.js';
+
 import type { Buffer, Place } from '../engine/lowering/place.js';
+import type { CoreNode, CoreOptions, Window } from '../graph/core.js';
 
 /** How far windows reach over the edges of an image: columns to one side, and rows, above or below. */
 export interface Reach {
@@ -29,9 +30,16 @@ export interface Plane {
 const LINE = 16;
 const lines = (n: number): number => Math.ceil(n / LINE) * LINE;
 
-export function planeOf(height: number, width: number, { columns, rows }: Reach, pitch = width + columns): Plane {
+export function planeOf(
+  height: number,
+  width: number,
+  { columns, rows }: Reach,
+  pitch = width + columns,
+): Plane {
   const run = lines(height * pitch);
-  let margin = lines(rows * pitch + columns);
+  // Where rows are computed one by one, the last one's last vector may end behind the run.
+  const overhang = lines((height - 1) * pitch + lines(pitch)) - run;
+  let margin = Math.max(lines(rows * pitch + columns), overhang);
   // Channels a multiple of 4096 bytes apart would meet in the same sets of the L1 cache.
   if ((run + margin) % 1024 === 0) margin += LINE;
   return { height, width, pitch, run, margin, gaps: run !== height * width };

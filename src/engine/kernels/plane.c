@@ -39,12 +39,16 @@ typedef struct { int32_t distance; float value; } plane_term;
 
 INLINE vec load_loose(const float *p) { return *(const vecu *)p; }
 
-/* Residual, activation, mask: NaN stays NaN. */
-INLINE void plane_store(float *y, vec sum, const float *residual, const int32_t *mask, float low, float high) {
-  if (residual) sum += load_loose(residual);
+/*
+ * Residual, activation, mask: NaN stays NaN. Whether there is a residual or a mask is told apart from where: memory may begin
+ * at address 0, and compilers take whatever is computed from a null pointer for null.
+ */
+INLINE void plane_store(float *y, vec sum, int adds, const float *residual, int masks, const int32_t *mask, float low,
+                        float high) {
+  if (adds) sum += load_loose(residual);
   sum = choose(sum < splat(low), splat(low), sum);
   sum = choose(sum > splat(high), splat(high), sum);
-  if (mask) sum = (vec)((ivec)sum & *(const ivec *)mask);
+  if (masks) sum = (vec)((ivec)sum & *(const ivec *)mask);
   *(vecu *)y = sum;
 }
 
@@ -62,27 +66,42 @@ INLINE void plane_sparse_tile(const int32_t *a, char *base, const int32_t *tile,
   const float *x = at(base, a[PL_X]) + tile[0];
   float *y = at(base, a[PL_Y]) + tile[1];
   const float *bias = at(base, a[PL_BIAS]);
-  const float *residual = a[PL_RESIDUAL] < 0 ? 0 : at(base, a[PL_RESIDUAL]) + tile[1];
-  const int32_t *offsets = residual ? ints_at(base, a[PL_RESIDUAL_OFFSETS]) : 0;
+  const float *residual = at(base, a[PL_RESIDUAL]) + tile[1];
+  const int32_t *offsets = ints_at(base, a[PL_RESIDUAL_OFFSETS]);
   const int32_t *starts = ints_at(base, a[PL_STARTS]);
-  const int32_t *mask = a[PL_MASK] < 0 ? 0 : ints_at(base, a[PL_MASK]) + tile[1];
+  int masks = a[PL_MASK] >= 0;
+  const int32_t *mask = ints_at(base, a[PL_MASK]) + tile[1];
   const plane_term *terms = (const plane_term *)at(base, a[PL_WEIGHTS]);
   float low = as_float(a[PL_LOW]), high = as_float(a[PL_HIGH]);
+  /* Narrow tiles take several terms at a time, each with sums of its own, lest each addition wait for the one before. */
+  const int WAYS = NV == 1 ? 8 : NV == 2 ? 4 : NV == 3 ? 2 : 1;
   for (int o = first; o < end; o++) {
     vec acc[PLANE_TILE];
 #pragma GCC unroll 12
     for (int v = 0; v < NV; v++) acc[v] = splat(bias[o]);
-    for (const plane_term *term = terms + starts[o], *last = terms + starts[o + 1]; term < last; term++) {
+    const plane_term *term = terms + starts[o], *last = terms + starts[o + 1];
+    if (WAYS > 1 && last - term >= WAYS) {
+      vec part[PLANE_TILE];
+#pragma GCC unroll 12
+      for (int i = 0; i < WAYS * NV; i++) part[i] = splat(0);
+      for (; last - term >= WAYS; term += WAYS)
+#pragma GCC unroll 12
+        for (int i = 0; i < WAYS * NV; i++)
+          part[i] += load_loose(x + term[i / NV].distance + i % NV * VL) * term[i / NV].value;
+#pragma GCC unroll 12
+      for (int i = 0; i < WAYS * NV; i++) acc[i % NV] += part[i];
+    }
+    for (; term < last; term++) {
       const float *from = x + term->distance;
       float value = term->value;
 #pragma GCC unroll 12
       for (int v = 0; v < NV; v++) acc[v] += load_loose(from + v * VL) * value;
     }
-    const float *r = residual && offsets[o] >= 0 ? residual + offsets[o] : 0;
+    int32_t offset = a[PL_RESIDUAL] < 0 ? -1 : offsets[o];
     float *to = y + (int64_t)o * a[PL_YC];
 #pragma GCC unroll 12
     for (int v = 0; v < NV; v++)
-      plane_store(to + v * VL, acc[v], r ? r + v * VL : 0, mask ? mask + v * VL : 0, low, high);
+      plane_store(to + v * VL, acc[v], offset >= 0, residual + offset + v * VL, masks, mask + v * VL, low, high);
   }
 }
 
@@ -120,7 +139,8 @@ INLINE void plane_dense_tile(const int32_t *a, char *base, const int32_t *tile, 
 #pragma GCC unroll 3
       for (int v = 0; v < NV; v++) acc[m * NV + v] += in[v] * w[m];
   }
-  const int32_t *mask = a[PL_MASK] < 0 ? 0 : ints_at(base, a[PL_MASK]) + tile[1];
+  int masks = a[PL_MASK] >= 0;
+  const int32_t *mask = ints_at(base, a[PL_MASK]) + tile[1];
   float low = as_float(a[PL_LOW]), high = as_float(a[PL_HIGH]);
 #pragma GCC unroll 8
   for (int m = 0; m < PLANE_MR; m++) {
@@ -128,10 +148,10 @@ INLINE void plane_dense_tile(const int32_t *a, char *base, const int32_t *tile, 
     int o = first + m;
     float bias = at(base, a[PL_BIAS])[o], *y = at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + tile[1];
     int32_t offset = a[PL_RESIDUAL] < 0 ? -1 : ints_at(base, a[PL_RESIDUAL_OFFSETS])[o];
-    const float *r = offset < 0 ? 0 : at(base, a[PL_RESIDUAL]) + offset + tile[1];
+    const float *r = at(base, a[PL_RESIDUAL]) + offset + tile[1];
 #pragma GCC unroll 3
     for (int v = 0; v < NV; v++)
-      plane_store(y + v * VL, acc[m * NV + v] + splat(bias), r ? r + v * VL : 0, mask ? mask + v * VL : 0, low, high);
+      plane_store(y + v * VL, acc[m * NV + v] + splat(bias), offset >= 0, r + v * VL, masks, mask + v * VL, low, high);
   }
 }
 
@@ -211,8 +231,8 @@ static void plane_max(const int32_t *a, char *base, int item, int thread) {
           best = choose((other > best) | (other != other), other, best);
         }
         int to = tile[1] + v * VL;
-        plane_store(at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + to, best, 0,
-                    a[PL_MASK] < 0 ? 0 : ints_at(base, a[PL_MASK]) + to, as_float(a[PL_LOW]), as_float(a[PL_HIGH]));
+        plane_store(at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + to, best, 0, 0, a[PL_MASK] >= 0, ints_at(base, a[PL_MASK]) + to,
+                    as_float(a[PL_LOW]), as_float(a[PL_HIGH]));
       }
     }
   if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, cut[2], cut[3]);

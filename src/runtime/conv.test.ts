@@ -1,0 +1,143 @@
+/** Convolutions of random geometry, dense and sparse, with residual and bounds, against the reference in float64. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { integer, normal, random, uniform } from '../base/random.js';
+import { type Machine, openMachine } from '../engine/index.js';
+import { expandModel } from '../graph/expand.js';
+import { runCore } from '../graph/reference/run.js';
+import { toLaned, toValue } from '../graph/reference/value.js';
+import {
+  type Attribute,
+  floatTensor,
+  type Graph,
+  type Node,
+  newSource,
+  sizeOf,
+  type Tensor,
+} from '../onnx/index.js';
+import { modelOf } from './model.js';
+
+const machines: Machine[] = [];
+before(async () => {
+  for (const engine of ['native', 'wasm'] as const)
+    for (const threads of [1, 2]) machines.push(await openMachine({ engine, threads }));
+});
+after(() => Promise.all(machines.map((machine) => machine.close())));
+
+const ints = (value: number[]): Attribute => ({ type: 'ints', value });
+
+/** x → a convolution [+ another one of x] [→ Relu or Clip] → a second convolution → y, in one of many geometries. */
+function randomModel(seed: number): Graph {
+  const r = random(seed, 'runtime/conv');
+  const pick = <T>(...from: T[]): T => from[integer(r, from.length)];
+  const groups = pick(1, 1, 1, 2, 3);
+  const channels = groups * (1 + integer(r, 5));
+  const [height, width] = [3 + integer(r, 20), 3 + integer(r, 40)];
+  const outputs = groups * (1 + integer(r, 12));
+  const kernel = [pick(1, 2, 3, 3, 3, 5), pick(1, 2, 3, 3, 3, 5)];
+  const dilations = kernel.map((k) => (k > 1 ? pick(1, 1, 1, 2) : 1));
+  const strides = pick([1, 1], [1, 1], [2, 2], [1, 2], [3, 2]);
+  const pads = [0, 1, 0, 1].map((axis) => {
+    const size = [height, width][axis];
+    const reach = dilations[axis] * (kernel[axis] - 1) + 1;
+    return Math.max(integer(r, reach), Math.ceil((reach - size) / 2));
+  });
+  const density = pick(1, 0.5, 0.1, 0.02, 0);
+  const initializers = new Map<string, Tensor>();
+  const weight = (name: string, shape: number[], kept = 1) => {
+    const scale = 1 / Math.sqrt(sizeOf(shape.slice(1)));
+    const data = Float32Array.from({ length: sizeOf(shape) }, () =>
+      uniform(r) < kept ? normal(r) * scale : 0,
+    );
+    initializers.set(name, floatTensor(shape, data));
+    return name;
+  };
+  const conv = (
+    input: string,
+    output: string,
+    w: string,
+    b: string,
+    attributes: Node['attributes'],
+  ): Node => ({
+    name: output,
+    op: 'Conv',
+    domain: '',
+    inputs: [input, w, b],
+    outputs: [output],
+    attributes,
+  });
+  const settings = {
+    strides: ints(strides),
+    pads: ints(pads),
+    dilations: ints(dilations),
+    group: { type: 'int', value: groups },
+  } as const;
+  const shape = [outputs, channels / groups, ...kernel];
+  const nodes = [conv('x', 'a', weight('wa', shape, density), weight('ba', [outputs]), settings)];
+  const more = (op: string, inputs: string[]) => {
+    const output = `${op}${nodes.length}`;
+    nodes.push({ name: output, op, domain: '', inputs, outputs: [output], attributes: {} });
+    return output;
+  };
+  let last = 'a';
+  if (pick(true, false)) {
+    nodes.push(conv('x', 'b', weight('wb', shape), weight('bb', [outputs]), settings));
+    last = more('Add', pick(['a', 'b'], ['b', 'a']));
+  }
+  const activation = pick('', 'Relu', 'Clip', 'Sigmoid');
+  if (activation === 'Clip') {
+    initializers.set('low', floatTensor([], [-0.5]));
+    initializers.set('high', floatTensor([], [0.75]));
+    last = more('Clip', [last, 'low', 'high']);
+  } else if (activation) last = more(activation, [last]);
+  const second = 1 + integer(r, 9);
+  nodes.push(
+    conv(last, 'y', weight('wy', [second, outputs, 1, 1], pick(1, 0.2)), weight('by', [second]), {}),
+  );
+  const value = (name: string, dims?: number[]) => ({ name, dtype: 'float32' as const, shape: dims });
+  return {
+    name: `random ${seed}`,
+    inputs: [value('x', [1, channels, height, width])],
+    outputs: [value('y'), ...(pick(true, false) ? [value(last)] : [])],
+    nodes,
+    initializers,
+    declared: new Map(),
+    source: newSource(13),
+  };
+}
+
+/** What the model means, in float64. */
+function meant(graph: Graph, x: Tensor): Float64Array[] {
+  const { tape, values } = expandModel(graph);
+  const known = new Map(
+    [...graph.initializers].map(([name, tensor]) => [values.get(name)!, toValue(tensor)]),
+  );
+  for (const [name, { constant }] of tape.types) if (constant) known.set(name, toValue(constant));
+  known.set(values.get('x')!, toLaned([x]));
+  const all = runCore(tape.nodes, known);
+  return graph.outputs.map(({ name }) => all.get(values.get(name)!)!.samples[0]);
+}
+
+test('random convolutions mean what they should', async () => {
+  for (let seed = 0; seed < 120; seed++) {
+    const graph = randomModel(seed);
+    const shape = graph.inputs[0].shape as number[];
+    const r = random(seed, 'runtime/conv/input');
+    const x = floatTensor(
+      shape,
+      Float32Array.from({ length: sizeOf(shape) }, () => normal(r)),
+    );
+    const expected = meant(graph, x);
+    const model = await modelOf(graph, { machine: machines[seed % machines.length] });
+    for (let turn = 0; turn < 2; turn++) {
+      const actual = await model.run({ x: x.data as Float32Array });
+      for (const [i, { name }] of graph.outputs.entries()) {
+        assert.equal(actual[name].length, expected[i].length);
+        const scale = expected[i].reduce((most, e) => Math.max(most, Math.abs(e)), 1e-3);
+        const worst = expected[i].reduce((most, e, k) => Math.max(most, Math.abs(e - actual[name][k])), 0);
+        assert.ok(worst <= 1e-5 * scale, `seed ${seed}, ${name}: off by ${worst} of ${scale}`);
+      }
+    }
+    await model.close();
+  }
+});

@@ -1,0 +1,114 @@
+/** Every real model that the engine runs agrees with onnxruntime here, too; so do networks of the zoo, dense and pruned. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { UserError } from '../base/errors.js';
+import { integer, normal, random } from '../base/random.js';
+import { type Machine, openMachine } from '../engine/index.js';
+import { modelFiles, modelName } from '../engine/onnxruntime.test.fixture.js';
+import { buildNetwork } from '../nn/index.js';
+import { type Graph, readModel, serializeModel, sizeOf, type Value } from '../onnx/index.js';
+import { modelOf } from './model.js';
+
+let machine: Machine;
+before(async () => {
+  machine = await openMachine({ threads: 2 });
+});
+after(() => machine.close());
+
+/** Shapes for models that leave theirs open. */
+const shapes: Record<string, Record<string, number[]>> = {
+  ppocr_cls_v2: { x: [1, 3, 48, 192] },
+  bert_toy_optimized: { input_ids: [1, 12], token_type_ids: [1, 12], input_mask: [1, 12] },
+};
+
+const refused = /^(silero_vad_16k|squeezenet_winml|tiny_random_gpt2_ortfused)$/;
+/** 224 × 224 networks of 4 to 20 thousand million multiply-adds; and one in 8 bits, where halves round either way. */
+const large = /^(light_vgg19|light_resnet50|densenet_small|super_resolution_opset10|light_densenet121)$/;
+const quantized = /^mobilenetv2_int8_qdq$/;
+
+function draw({ dtype, name }: Value, size: number): Float32Array {
+  const r = random(5, name);
+  const word = () => (name.includes('mask') ? 1 : name.includes('type') ? 0 : integer(r, 90));
+  return Float32Array.from({ length: size }, () => (dtype.startsWith('int') ? word() : normal(r)));
+}
+
+/** The largest difference from onnxruntime as a share of what is allowed: 1e-4 of the largest element, and 1e-6. */
+async function excess(
+  graph: Graph,
+  file: string | Uint8Array,
+  inputShapes?: Record<string, number[]>,
+): Promise<number> {
+  const model = await modelOf(graph, { machine, inputShapes });
+  const inputs: Record<string, Float32Array> = {};
+  const feeds: Record<string, Tensor> = {};
+  for (const input of graph.inputs) {
+    const shape = model.inputs.get(input.name)!;
+    const data = draw(input, sizeOf(shape));
+    inputs[input.name] = data;
+    feeds[input.name] =
+      input.dtype === 'int64'
+        ? new Tensor('int64', BigInt64Array.from(data, BigInt), shape)
+        : new Tensor('float32', data, shape);
+  }
+  const actual = await model.run(inputs);
+  await model.close();
+  const session = await InferenceSession.create(file as string, {
+    logSeverityLevel: 4,
+    intraOpNumThreads: 2,
+  });
+  const expected = await session.run(feeds);
+  await session.release();
+  let worst = 0;
+  for (const { name } of graph.outputs) {
+    const reference = Float64Array.from(expected[name].data as ArrayLike<number | bigint>, Number);
+    assert.equal(actual[name].length, reference.length);
+    const scale = reference.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    const difference = reference.reduce(
+      (most, x, i) => Math.max(most, Object.is(x, actual[name][i]) ? 0 : Math.abs(x - actual[name][i])),
+      0,
+    );
+    worst = Math.max(worst, difference / (1e-4 * scale + 1e-6));
+  }
+  return worst;
+}
+
+test('real models', async (t) => {
+  const files = modelFiles();
+  if (files.length === 0) return t.skip('the folder of models is not there');
+  for (const file of files) {
+    const name = modelName(file);
+    await t.test(name, async (s) => {
+      if (large.test(name)) return s.skip('large: npm run bench:latency runs it');
+      if (refused.test(name))
+        return assert.rejects(async () => excess(await readModel(file), file), UserError);
+      const found = await excess(await readModel(file), file, shapes[name]);
+      assert.ok(found <= (quantized.test(name) ? 1000 : 1), `${found} times what is allowed`);
+    });
+  }
+});
+
+/** Every weight kept with this probability, the others scaled up so that signals stay as strong. */
+function pruned(graph: Graph, density: number): Graph {
+  const r = random(7, 'mask');
+  const initializers = new Map(graph.initializers);
+  for (const [name, tensor] of initializers) {
+    if (tensor.shape.length < 2 || density === 1) continue;
+    const data = (tensor.data as Float32Array).map((x) =>
+      integer(r, 1000) < 1000 * density ? x / Math.sqrt(density) : 0,
+    );
+    initializers.set(name, { ...tensor, data });
+  }
+  return { ...graph, initializers };
+}
+
+for (const name of ['lenet5', 'resnet20', 'vgg16', 'resnet18', 'mobilenetv2'])
+  test(`${name}, dense and pruned`, async () => {
+    const width = name === 'vgg16' || name === 'resnet18' ? 0.25 : 1;
+    const graph = buildNetwork(name, { shape: [3, 32, 32], classes: 10, seed: 1, width });
+    for (const density of [1, 0.3, 0.1, 0.02]) {
+      const model = pruned(graph, density);
+      const found = await excess(model, serializeModel(model));
+      assert.ok(found <= 1, `density ${density}: ${found} times what is allowed`);
+    }
+  });
