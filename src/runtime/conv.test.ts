@@ -128,7 +128,7 @@ test('random convolutions mean what they should', async () => {
       Float32Array.from({ length: sizeOf(shape) }, () => normal(r)),
     );
     const expected = meant(graph, x);
-    const model = await modelOf(graph, { machine: machines[seed % machines.length] });
+    const model = await modelOf(graph, { machine: machines[seed % machines.length] }, 0);
     for (let turn = 0; turn < 2; turn++) {
       const actual = await model.run({ x: x.data as Float32Array });
       for (const [i, { name }] of graph.outputs.entries()) {

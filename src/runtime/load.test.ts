@@ -7,6 +7,7 @@ import { UserError } from '../base/errors.js';
 import { buildNetwork } from '../nn/index.js';
 import { serializeModel, writeModel } from '../onnx/index.js';
 import { load } from './index.js';
+import { modelOf } from './model.js';
 
 const graph = buildNetwork('lenet5', { shape: [1, 28, 28], classes: 10, seed: 1 });
 const image = Float32Array.from({ length: 784 }, (_, i) => Math.sin(i));
@@ -36,11 +37,11 @@ test('bytes, a path and an address give the same model', async () => {
 });
 
 test('threads change no bit, and runs may overlap', async () => {
-  const resnet = serializeModel(buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 1 }));
+  const resnet = buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 1 });
   const x = Float32Array.from({ length: 3072 }, (_, i) => Math.sin(i));
   const other = x.map((v) => -v);
-  const one = await load(resnet, { threads: 1 });
-  const two = await load(resnet, { threads: 2 });
+  const one = await modelOf(resnet, { threads: 1 });
+  const two = await modelOf(resnet, { threads: 2 }, 0);
   const expected = [await one.run({ input: x }), await one.run({ input: other })];
   assert.notDeepEqual(expected[0], expected[1]);
   assert.deepEqual(await Promise.all([two.run({ input: x }), two.run({ input: other })]), expected);

@@ -34,26 +34,29 @@ export interface Model {
   close(): Promise<void>;
 }
 
-/** Work of a run, in multiplications of whole registers, below which waking other threads takes longer than it saves. */
-const ALONE = 1_000_000;
+/** Work of a run, in multiplications of whole registers, below which it is done (in a few milliseconds) before others are awake. */
+const ALONE = 8_000_000;
 
-/** @throws UserError for operators or shapes that there is no form for, and when memory does not suffice. */
-export async function modelOf(graph: Graph, options: LoadOptions = {}): Promise<Model> {
+/**
+ * @param alone work up to which a run stays on the calling thread.
+ * @throws UserError for operators or shapes that there is no form for, and when memory does not suffice.
+ */
+export async function modelOf(graph: Graph, options: LoadOptions = {}, alone = ALONE): Promise<Model> {
   const machine = options.machine ?? (await openMachine({ threads: options.threads }));
   try {
-    return prepare(graph, machine, options);
+    return prepare(graph, machine, options, alone);
   } catch (error) {
     if (!options.machine) await machine.close();
     throw error;
   }
 }
 
-function prepare(graph: Graph, machine: Machine, options: LoadOptions): Model {
+function prepare(graph: Graph, machine: Machine, options: LoadOptions, most: number): Model {
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
   const outputs = new Map([...cores].map(([name, core]) => [name, t.type(core).shape]));
-  const alone = machine.threads === 1 || workOf(t, machine) < ALONE;
+  const alone = machine.threads === 1 || workOf(t, machine) <= most;
   const program = compile({
     machine,
     tape: t,
