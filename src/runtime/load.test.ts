@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -8,6 +8,7 @@ import { buildNetwork } from '../nn/index.js';
 import { serializeModel, writeModel } from '../onnx/index.js';
 import { load } from './index.js';
 import { modelOf } from './model.js';
+import { pack } from './pack.js';
 
 const graph = buildNetwork('lenet5', { shape: [1, 28, 28], classes: 10, seed: 1 });
 const image = Float32Array.from({ length: 784 }, (_, i) => Math.sin(i));
@@ -17,10 +18,14 @@ test('bytes, a path and an address give the same model', async () => {
   const path = join(folder, 'lenet5.onnx');
   await writeModel(path, graph);
   const bytes = serializeModel(graph);
+  const packed = await pack(graph);
+  await writeFile(join(folder, 'lenet5.espk'), packed);
   const sources = [
     bytes,
     path,
     new URL(`file://${path}`),
+    packed,
+    join(folder, 'lenet5.espk'),
     `data:;base64,${Buffer.from(bytes).toString('base64')}`,
   ];
   const answers = [];
