@@ -79,7 +79,7 @@ test('real models', async (t) => {
   for (const file of files) {
     const name = modelName(file);
     await t.test(name, async (s) => {
-      if (large.test(name)) return s.skip('large: npm run bench:latency runs it');
+      if (large.test(name)) return s.skip('large: not run here');
       if (refused.test(name))
         return assert.rejects(async () => excess(await readModel(file), file), UserError);
       const found = await excess(await readModel(file), file, shapes[name]);
