@@ -34,9 +34,15 @@ function prune({ parameters }, { slots }, sparsity, masks) {
   const scores = prunable.map(({ weight }) =>
     weight.map((w) => (masks === 'global' ? Math.abs(w) : 1 + uniform(draws))),
   );
-  const all = Float32Array.from(scores.flatMap((own) => [...own])).sort();
+  const all = masks === 'global' && new Float32Array(scores.reduce((sum, own) => sum + own.length, 0));
+  let next = 0;
+  for (const own of all ? scores : []) {
+    all.set(own, next);
+    next += own.length;
+  }
+  if (all) all.sort();
   for (const [l, { weight, mask }] of prunable.entries()) {
-    const sorted = masks === 'global' ? all : scores[l].slice().sort();
+    const sorted = all || scores[l].slice().sort();
     const threshold = sorted[Math.floor(sparsity * sorted.length)];
     for (let i = 0; i < mask.length; i++) {
       mask[i] = scores[l][i] < threshold ? 0 : 1;

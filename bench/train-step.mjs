@@ -3,7 +3,8 @@
  * PyTorch's dense step in both of its layouts.
  *
  *     node bench/train-step.mjs [--nets resnet20,resnet56,vgg19] [--batch 128] [--rounds 7]
- *                               [--sparsities 0.5,0.9,0.95,0.98] [--masks uniform|global] [--json] [--write]
+ *                               [--sparsities 0.5,0.9,0.95,0.98] [--masks uniform|global]
+ *                               [--engines native,wasm] [--json] [--write]
  *
  * The contenders stand in memory together and take their steps in turn, one at a time, so that whatever the machine does
  * in the meantime happens to all of them; each times itself, and the rest sleep. A round begins with another contender
@@ -32,6 +33,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '7' },
     sparsities: { type: 'string', default: '0.5,0.9,0.95,0.98' },
     masks: { type: 'string', default: 'uniform' },
+    engines: { type: 'string', default: 'native,wasm' },
     python: { type: 'string', default: '/usr/bin/python3' },
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -106,8 +108,10 @@ async function leave({ name, kind, threads, sparsity, absent, process, times, be
 async function measure(task, python, absent) {
   tell(`${task.net}, batch ${task.batch}`);
   const entries = [];
-  for (const contender of contenders(python, task.sparsities, task.masks))
+  for (const contender of contenders(python, task.sparsities, task.masks)) {
+    if (contender.kind !== 'pytorch' && !options.engines.split(',').includes(contender.kind)) continue;
     entries.push(await enter(contender, absent, task));
+  }
   const running = entries.filter((entry) => !entry.absent);
   for (let round = 0; round < task.rounds; round++) {
     const turn = running.map((_, i) => running[(i + round) % running.length]);

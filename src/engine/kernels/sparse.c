@@ -2,8 +2,8 @@
  * Convolution and its weight gradient with the weights that are not pruned only.
  *
  * Both give the dense kernels' sums (conv.c) to the bit: they add the same products in the same order and leave out those
- * with a weight of 0, which change no sum (both kernels store s + 0, so that −0 tells nobody which one ran). So it may be
- * chosen by the clock which of them runs. What is not pruned is looked up in the weights or in the mask themselves,
+ * with a weight of 0, which change no sum of finite numbers (both kernels store s + 0, so that −0 tells nobody which one
+ * ran). So it may be chosen by the clock which of them runs. What is not pruned is looked up in the weights or in the mask themselves,
  * every time: there is no index that could be out of date, and a look costs little beside the work.
  *
  * conv_sparse. An item is `tile` outputs of some blocks. Of each of these outputs the weights that are not 0 are listed by
