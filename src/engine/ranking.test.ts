@@ -24,6 +24,7 @@ test('so many of the largest magnitudes, of equal ones the first, on either engi
       [1000, 17, 30_000],
       [150_000, 5, 70_000],
       [75_000, 0, 69_999],
+      [74_990, 3, 69_990], // near the last: found under its first digit
     ]) {
       await ranked.mark(kept);
       for (const [b, values] of drawn.entries()) {
