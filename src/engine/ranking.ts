@@ -1,7 +1,8 @@
 /**
- * The largest magnitudes of parameters, marked by kernels: the k-th is found digit by digit, a pass over the values each.
- * From one time to the next it seldom changes its first digit, so the search begins under that of the last time, and only
- * where the k-th is not found there from the first digit.
+ * The largest magnitudes of parameters, marked by kernels. The bits of a float without its sign are ordered as magnitudes
+ * are, so the k-th is found by counting in windows of bits, each a bin of the one before, a pass over the values each. From
+ * one time to the next it moves little: the search begins in a narrow window around the last one, and in that of all
+ * magnitudes only where it is not found there.
  */
 import type { Machine } from './machine.js';
 import type { Ranking } from './types.js';
@@ -11,14 +12,11 @@ import { arena, independent } from './update.js';
 const RUN = 262_144;
 const BINS = 2048;
 const COUNTS = BINS + 1;
-/** Bits from `shift` up to `above`. */
-type Digit = { shift: number; above: number };
-/** A magnitude's 31 bits, from the highest on. */
-const DIGITS: readonly Digit[] = [
-  { shift: 20, above: 31 },
-  { shift: 10, above: 20 },
-  { shift: 0, above: 10 },
-];
+/** A window has BINS · 2^shift magnitudes. All there are, then those of a bin, then of one of its bins. */
+const WIDE = [20, 10, 0];
+/** Around the last one: ±0.8 % of it; then every single one. */
+const NARROW = [6, 0];
+const HALF = (BINS << NARROW[0]) / 2;
 
 /** A block's values, its marks, and how many they are. */
 export interface Ranked {
@@ -31,21 +29,21 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
   const { take, free } = arena(machine);
   const own = blocks.map((block) => {
     const runs = Math.ceil(block.length / RUN);
-    return { ...block, runs, counts: take(COUNTS * runs), digit: take(3), quotas: take(runs) };
+    return { ...block, runs, counts: take(COUNTS * runs), window: take(2), quotas: take(runs) };
   });
   const program = (kernel: string, calls: number[][], length: number) =>
     independent(machine, take, kernel, calls, length, RUN);
   const counting = program(
     'magnitude_counts',
-    own.map((b) => [b.values, b.counts, b.digit, b.length]),
+    own.map((b) => [b.values, b.counts, b.window, b.length]),
     3,
   );
   const marking = program(
     'magnitude_marks',
-    own.map((b) => [b.values, b.marks, b.digit, b.quotas, b.length]),
+    own.map((b) => [b.values, b.marks, b.window, b.quotas, b.length]),
     4,
   );
-  const setDigit = (b: number, ...words: number[]) => machine.ints(own[b].digit, words.length).set(words);
+  const setWindow = (b: number, ...words: number[]) => machine.ints(own[b].window, words.length).set(words);
   const countsOf = (b: number) => machine.ints(own[b].counts, COUNTS * own[b].runs);
   const countsIn = (b: number, bin: number) => {
     const counts = countsOf(b);
@@ -57,36 +55,36 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
     for (let i = 0; i < counts.length; i++) totals[i % COUNTS] += counts[i];
     return totals;
   };
-  let first: readonly number[] | undefined;
+  let last: readonly number[] | undefined;
 
-  /** The bits of each block's k-th, whose first bits are `prefix`; undefined when one of them is not among those. */
-  async function search(kept: readonly number[], digits: readonly Digit[], prefix: readonly number[]) {
-    let found = [...prefix];
-    for (const { shift, above } of digits) {
-      for (const b of own.keys()) setDigit(b, found[b], shift, above);
+  /** The bits of each block's k-th, looked for from `bases` on; undefined when one of them is not there. */
+  async function search(kept: readonly number[], shifts: readonly number[], bases: readonly number[]) {
+    let found = [...bases];
+    for (const shift of shifts) {
+      for (const b of own.keys()) setWindow(b, found[b], shift);
       await machine.run(counting);
-      const bins = own.map((_, b) => binOf(totalsOf(b), kept[b], 2 ** (above - shift)));
+      const bins = own.map((_, b) => binOf(totalsOf(b), kept[b]));
       if (bins.some((found) => !found)) return undefined;
       if (shift === 0)
         for (const [b, { runs, quotas }] of own.entries())
           machine.ints(quotas, runs).set(share(bins[b]!.missing, countsIn(b, bins[b]!.bin)));
-      found = found.map((bits, b) => bits * 2 ** (above - shift) + bins[b]!.bin);
+      found = found.map((bits, b) => bits + bins[b]!.bin * 2 ** shift);
     }
     return found;
   }
 
   return {
     async mark(kept) {
-      const near = first && (await search(kept, DIGITS.slice(1), first));
-      const found =
+      const bases = last?.map((bits) => Math.max(0, bits - HALF));
+      const near = bases && (await search(kept, NARROW, bases));
+      last =
         near ??
         (await search(
           kept,
-          DIGITS,
-          blocks.map(() => 0),
+          WIDE,
+          kept.map(() => 0),
         ))!;
-      first = found.map((bits) => bits >>> DIGITS[0].shift);
-      for (const b of own.keys()) setDigit(b, found[b]);
+      for (const b of own.keys()) setWindow(b, last[b]);
       await machine.run(marking);
     },
     close: free,
@@ -94,10 +92,10 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
 }
 
 /** The bin that the k-th is in, and how many of those in it are still missing; undefined when it is in none of them. */
-function binOf(totals: Float64Array, k: number, bins: number): { bin: number; missing: number } | undefined {
+function binOf(totals: Float64Array, k: number): { bin: number; missing: number } | undefined {
   let missing = k - totals[BINS];
   if (missing < 0 || (missing === 0 && k > 0)) return undefined;
-  for (let bin = bins - 1; bin >= 0; missing -= totals[bin--])
+  for (let bin = BINS - 1; bin >= 0; missing -= totals[bin--])
     if (totals[bin] >= missing) return { bin, missing };
   return undefined;
 }

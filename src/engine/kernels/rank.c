@@ -9,43 +9,39 @@
 #define MAGNITUDE 0x7fffffffu
 
 /*
- * Counts the digit at `shift` of the magnitudes whose bits from `above` on are `prefix`, and, in a last count, those beyond:
- * with more than `prefix` there. args: values, counts (COUNTS ints a run), prefix, shift and above (ints) (lines), elements.
+ * Counts the magnitudes whose bits are `base` + 0 … BINS · 2^shift − 1, 2^shift to a bin, and, in a last count, those above
+ * them all. args: values, counts (COUNTS ints a run), base and shift (ints) (lines), elements.
  */
 static void magnitude_counts(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
-  const uint32_t *values = (const uint32_t *)at(base, a[0]), *digit = (const uint32_t *)ints_at(base, a[2]);
+  const uint32_t *values = (const uint32_t *)at(base, a[0]), *window = (const uint32_t *)ints_at(base, a[2]);
   int32_t *counts = ints_at(base, a[1]) + (int64_t)COUNTS * item;
-  uint32_t prefix = digit[0], shift = digit[1], above = digit[2], last = (1u << (above - shift)) - 1;
+  uint32_t first = window[0], shift = window[1], width = (uint32_t)BINS << shift;
   int64_t from = (int64_t)item * RANK_RUN, to = from + RANK_RUN < a[3] ? from + RANK_RUN : a[3];
   /* Neighbours often meet in a bin, and an addition waits for the last one there: so they take turns. */
-  int32_t turns[TURNS][BINS], beyond = 0;
+  int32_t turns[TURNS][BINS], above = 0;
   for (int t = 0; t < TURNS; t++)
     for (int i = 0; i < BINS; i++) turns[t][i] = 0;
   for (int64_t line = from; line < to; line += LANES) {
     int64_t end = line + LANES < to ? line + LANES : to;
-    uint32_t under = 1;
-    if (end == line + LANES) {
-      under = 0;
-      for (int j = 0; j < LANES; j++) {
-        uint32_t high = (values[line + j] & MAGNITUDE) >> above;
-        under |= high == prefix;
-        beyond += high > prefix;
-      }
-    } else
-      for (int64_t i = line; i < end; i++) beyond += (values[i] & MAGNITUDE) >> above > prefix;
-    /* In the later rounds few lines have any. */
-    if (!under) continue;
+    uint32_t within = 0;
     for (int64_t i = line; i < end; i++) {
       uint32_t key = values[i] & MAGNITUDE;
-      if (key >> above == prefix) turns[i % TURNS][(key >> shift) & last]++;
+      within |= key - first < width;
+      above += key >= first && key - first >= width;
+    }
+    /* Where the window is narrow, few lines have any. */
+    if (!within) continue;
+    for (int64_t i = line; i < end; i++) {
+      uint32_t past = (values[i] & MAGNITUDE) - first;
+      if (past < width) turns[i % TURNS][past >> shift]++;
     }
   }
   for (int i = 0; i < BINS; i++) {
     counts[i] = 0;
     for (int t = 0; t < TURNS; t++) counts[i] += turns[t][i];
   }
-  counts[BINS] = beyond;
+  counts[BINS] = above;
 }
 
 /*
