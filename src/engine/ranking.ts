@@ -1,8 +1,8 @@
 /**
  * The largest magnitudes of parameters, marked by kernels. The bits of a float without its sign are ordered as magnitudes
  * are, so the k-th is found by counting in windows of bits, each a bin of the one before, a pass over the values each. From
- * one time to the next it moves little: the search begins in a narrow window around the last one, and in that of all
- * magnitudes only where it is not found there.
+ * one time to the next it moves little: the search begins in a narrow window around the last one, and among all magnitudes
+ * only where it is not found there.
  */
 import type { Machine } from './machine.js';
 import type { Ranking } from './types.js';
@@ -12,11 +12,16 @@ import { arena, independent } from './update.js';
 const RUN = 262_144;
 const BINS = 2048;
 const COUNTS = BINS + 1;
-/** A window has BINS · 2^shift magnitudes. All there are, then those of a bin, then of one of its bins. */
-const WIDE = [20, 10, 0];
-/** Around the last one: ±0.8 % of it; then every single one. */
-const NARROW = [6, 0];
-const HALF = (BINS << NARROW[0]) / 2;
+/** BINS · 2^shift magnitudes, of which `base` is the first; those of a bin are the next, narrower one. */
+interface Window {
+  base: number;
+  shift: number;
+}
+const ALL: Window = { base: 0, shift: 20 };
+const within = (bin: number, { base, shift }: Window): Window => ({
+  base: base + bin * 2 ** shift,
+  shift: Math.max(0, shift - 10),
+});
 
 /** A block's values, its marks, and how many they are. */
 export interface Ranked {
@@ -43,7 +48,6 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
     own.map((b) => [b.values, b.marks, b.window, b.quotas, b.length]),
     4,
   );
-  const setWindow = (b: number, ...words: number[]) => machine.ints(own[b].window, words.length).set(words);
   const countsOf = (b: number) => machine.ints(own[b].counts, COUNTS * own[b].runs);
   const countsIn = (b: number, bin: number) => {
     const counts = countsOf(b);
@@ -56,39 +60,52 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
     return totals;
   };
   let last: readonly number[] | undefined;
+  let moved: readonly number[] = blocks.map(() => 0);
 
-  /** The bits of each block's k-th, looked for from `bases` on; undefined when one of them is not there. */
-  async function search(kept: readonly number[], shifts: readonly number[], bases: readonly number[]) {
-    let found = [...bases];
-    for (const shift of shifts) {
-      for (const b of own.keys()) setWindow(b, found[b], shift);
+  /** The bits of each block's k-th, looked for in a window each; undefined when one of them is not there. */
+  async function search(kept: readonly number[], first: readonly Window[]) {
+    for (let windows = first; ; ) {
+      for (const [b, { base, shift }] of windows.entries()) machine.ints(own[b].window, 2).set([base, shift]);
       await machine.run(counting);
       const bins = own.map((_, b) => binOf(totalsOf(b), kept[b]));
-      if (bins.some((found) => !found)) return undefined;
-      if (shift === 0)
-        for (const [b, { runs, quotas }] of own.entries())
-          machine.ints(quotas, runs).set(share(bins[b]!.missing, countsIn(b, bins[b]!.bin)));
-      found = found.map((bits, b) => bits + bins[b]!.bin * 2 ** shift);
+      if (!bins.every((found) => found !== undefined)) return undefined;
+      const next = bins.map(({ bin }, b) => within(bin, windows[b]));
+      if (windows.every(({ shift }) => shift === 0)) {
+        for (const [b, { bin, missing }] of bins.entries())
+          machine.ints(own[b].quotas, own[b].runs).set(share(missing, countsIn(b, bin)));
+        return next.map(({ base }) => base);
+      }
+      windows = next;
     }
-    return found;
   }
 
   return {
     async mark(kept) {
-      const bases = last?.map((bits) => Math.max(0, bits - HALF));
-      const near = bases && (await search(kept, NARROW, bases));
-      last =
+      const near =
+        last &&
+        (await search(
+          kept,
+          last.map((bits, b) => around(bits, moved[b])),
+        ));
+      const found =
         near ??
         (await search(
           kept,
-          WIDE,
-          kept.map(() => 0),
+          blocks.map(() => ALL),
         ))!;
-      for (const b of own.keys()) setWindow(b, last[b]);
+      moved = found.map((bits, b) => (last ? Math.max(Math.abs(bits - last[b]), moved[b] / 2) : 0));
+      last = found;
+      for (const [b, bits] of found.entries()) machine.ints(own[b].window, 1)[0] = bits;
       await machine.run(marking);
     },
     close: free,
   };
+}
+
+/** A window that reaches four times as far as the k-th last moved, within bounds: from ±0.4 % of it to ±12 %. */
+function around(bits: number, moved: number): Window {
+  const shift = Math.min(10, Math.max(5, Math.ceil(Math.log2(8 * moved + 1)) - Math.log2(BINS)));
+  return { base: Math.max(0, bits - (BINS << shift) / 2), shift };
 }
 
 /** The bin that the k-th is in, and how many of those in it are still missing; undefined when it is in none of them. */
