@@ -1,3 +1,4 @@
-export { type Machine, type MachineOptions, openMachine } from './machine.js';
+export type { Machine } from './machine.js';
 export { type LoadOptions, loadNetwork } from './network.js';
+export { type MachineOptions, openMachine } from './open.js';
 export type * from './types.js';

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../base/errors.js';
-import { type Machine, openMachine, profileStride } from './machine.js';
+import { type Machine, profileStride } from './machine.js';
 import { processor } from './native/addon.js';
+import { openMachine } from './open.js';
 
 const FILL_RUN = 16384;
 const asWord = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
@@ -35,7 +36,7 @@ async function withMachine(threads: number, body: (machine: Machine) => Promise<
 
 /** Runs a module in a process of its own. */
 function runAlone(source: string, env: NodeJS.ProcessEnv = {}) {
-  const start = `import { openMachine } from ${JSON.stringify(new URL('./machine.js', import.meta.url))};`;
+  const start = `import { openMachine } from ${JSON.stringify(new URL('./open.js', import.meta.url))};`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', start + source], {
     env: { ...process.env, ...env },
   });
@@ -207,7 +208,7 @@ test('several machines in one process, and one in a worker thread', async () => 
   );
   for (const [i, machine] of machines.entries()) assert.equal(machine.floats(targets[i], 1)[0], i + 1);
   await Promise.all(machines.map((machine) => machine.close()));
-  const source = `import(${JSON.stringify(new URL('./machine.js', import.meta.url))})
+  const source = `import(${JSON.stringify(new URL('./open.js', import.meta.url))})
     .then(({ openMachine }) => openMachine({ threads: 2 })).then((machine) => machine.allocate(10))`;
   const status = await new Promise((resolve, reject) =>
     new Worker(source, { eval: true }).on('error', reject).on('exit', resolve),

@@ -1,13 +1,11 @@
 /**
  * The seam between TypeScript and the kernels: a memory, and programs that run over it. What a program is, see
- * kernels/program.c. Everything above knows only this interface, not which of the two ways stands behind it.
+ * kernels/program.c. Everything above knows only this interface, not which of the ways stands behind it: what opens one, in Node,
+ * is open.ts, and in a browser wasm/browser.ts.
  */
-import { availableParallelism } from 'node:os';
 import { fail } from '../base/errors.js';
-import { type Driver, LINE, Unavailable } from './driver.js';
-import { openNative } from './native/native.js';
+import { type Driver, LINE } from './driver.js';
 import { createSpace } from './space.js';
-import { openWasm } from './wasm/wasm.js';
 
 /** Memory is addressed in lines of 64 bytes; line 0 is never given out and stands for "none". */
 export interface Machine {
@@ -25,13 +23,13 @@ export interface Machine {
   allocate(bytes: number): number;
   /** Gives a block back. Views of it must not be used any more. */
   free(line: number): void;
-  /** Live views, `length` in elements; they stay valid, whatever is allocated later, until close. */
+  /** Live views, `length` in elements, valid until close; without shared memory only until the next `allocate`. */
   floats(line: number, length: number): Float32Array;
   doubles(line: number, length: number): Float64Array;
   ints(line: number, length: number): Int32Array;
   bytes(line: number, length: number): Uint8Array;
   /**
-   * Runs the program at a line, off this thread; runs asked for meanwhile wait their turn. To the doubles at line
+   * Runs the program at a line, off this thread where there are others; runs asked for meanwhile wait their turn. To the doubles at line
    * `profile` it adds, for each thread t from line `profile + t · profileStride(steps)` on, the nanoseconds spent in the
    * kernels of each step, then those of the whole run.
    */
@@ -51,91 +49,26 @@ export interface Machine {
  */
 export type Sparse = 'auto' | 'always' | 'never';
 
-export interface MachineOptions {
-  /** Default: ESPALIER_ENGINE, else native where it is to be had. */
-  engine?: 'native' | 'wasm';
-  /** Default: ESPALIER_THREADS, else the cores there are. */
-  threads?: number;
-  /** Default: ESPALIER_SPARSE, else auto. */
-  sparse?: Sparse;
-}
-
 /** Lines between the profiles of two threads, for a program of `steps` steps. */
 export const profileStride = (steps: number): number => Math.ceil(((steps + 1) * 8) / LINE);
 
 const MOST_THREADS = 256;
-let fallbackTold = false;
 
-/** Opens a machine. Throws UserError on settings that cannot be met. */
-export async function openMachine(options: MachineOptions = {}): Promise<Machine> {
-  const engine = options.engine ?? process.env.ESPALIER_ENGINE;
-  const threads = threadCount(options.threads ?? process.env.ESPALIER_THREADS);
-  const sparse = sparseOf(options.sparse ?? process.env.ESPALIER_SPARSE);
-  switch (engine) {
-    case 'native':
-    case 'wasm':
-      return machineOf(await openOnly(engine, threads), sparse);
-    case undefined:
-    case '':
-      return machineOf(await openBest(threads), sparse);
-    default:
-      return fail(
-        `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,
-      );
-  }
-}
-
-function threadCount(asked: number | string | undefined): number {
-  if (asked === undefined || asked === '') return Math.min(availableParallelism(), MOST_THREADS);
+/** The number of threads that is asked for, by default that of the `cores`. Throws UserError, naming what to `correct`. */
+export function threadCount(asked: number | string | undefined, cores: number, correct: string): number {
+  if (asked === undefined || asked === '') return Math.min(cores, MOST_THREADS);
   const threads = Number(asked);
   if (Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS) return threads;
   return fail(
-    `The number of threads is "${asked}", but must be a whole number from 1 to ${MOST_THREADS}: correct --threads or ESPALIER_THREADS.`,
+    `The number of threads is "${asked}", but must be a whole number from 1 to ${MOST_THREADS}: correct ${correct}.`,
   );
-}
-
-function sparseOf(asked: string | undefined): Sparse {
-  switch (asked) {
-    case undefined:
-    case '':
-      return 'auto';
-    case 'auto':
-    case 'always':
-    case 'never':
-      return asked;
-    default:
-      return fail(`ESPALIER_SPARSE is "${asked}", but must be auto, always or never: correct it.`);
-  }
-}
-
-async function openOnly(engine: 'native' | 'wasm', threads: number): Promise<Driver> {
-  try {
-    return await (engine === 'native' ? openNative(threads) : openWasm(threads));
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    const other = engine === 'native' ? 'wasm' : 'native';
-    return fail(
-      `The ${engine} engine cannot be used: ${error.message}; ESPALIER_ENGINE=${other} takes the other one.`,
-    );
-  }
-}
-
-async function openBest(threads: number): Promise<Driver> {
-  try {
-    return openNative(threads);
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    if (!fallbackTold)
-      process.stderr.write(`espalier: slower without the native engine: ${error.message}.\n`);
-    fallbackTold = true;
-    return openOnly('wasm', threads);
-  }
 }
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6)} MB`;
 
-function machineOf(driver: Driver, sparse: Sparse): Machine {
+/** A machine that runs its programs so. */
+export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
   const space = createSpace(driver.first, driver.limit);
   let last: Promise<void> = Promise.resolve();
   let closed: Promise<void> | undefined;

@@ -1,4 +1,14 @@
-/** Inference of pruned models, one sample at a time: import { load } from 'espalier/runtime'. */
-export { load } from './load.js';
+/** Inference of pruned models, one sample at a time: import { load } from 'espalier/runtime'. In Node; see also browser.ts. */
+import { openMachine } from '../engine/open.js';
+import { fetchModel, type Load, loader } from './load.js';
+import { readLocal } from './local.js';
+
+export type { Load } from './load.js';
 export type { LoadOptions, Model } from './model.js';
 export { type PackOptions, pack, unpack } from './pack.js';
+
+export const load: Load = loader({
+  openMachine,
+  read: (source) =>
+    /^(https?|blob|data):/.test(String(source)) ? fetchModel(String(source)) : readLocal(source),
+});

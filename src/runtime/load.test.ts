@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { UserError } from '../base/errors.js';
+import { openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { serializeModel, writeModel } from '../onnx/index.js';
 import { load } from './index.js';
@@ -45,13 +46,12 @@ test('threads change no bit, and runs may overlap', async () => {
   const resnet = buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 1 });
   const x = Float32Array.from({ length: 3072 }, (_, i) => Math.sin(i));
   const other = x.map((v) => -v);
-  const one = await modelOf(resnet, { threads: 1 });
-  const two = await modelOf(resnet, { threads: 2 }, 0);
+  const machines = await Promise.all([1, 2].map((threads) => openMachine({ threads })));
+  const [one, two] = machines.map((machine) => modelOf(resnet, { machine }, 0));
   const expected = [await one.run({ input: x }), await one.run({ input: other })];
   assert.notDeepEqual(expected[0], expected[1]);
   assert.deepEqual(await Promise.all([two.run({ input: x }), two.run({ input: other })]), expected);
-  await one.close();
-  await two.close();
+  for (const machine of machines) await machine.close();
 });
 
 test('what does not fit is refused in a sentence', async () => {

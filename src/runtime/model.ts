@@ -1,7 +1,7 @@
 /** A model made ready to run on one sample at a time. */
 import { fail } from '../base/errors.js';
 import { foldBatchNorm } from '../channels/fold.js';
-import { type Machine, openMachine } from '../engine/machine.js';
+import type { Machine } from '../engine/machine.js';
 import { expandBefore, sampleShape } from '../graph/expand.js';
 import { runCore } from '../graph/reference/run.js';
 import { toTensor, toValue } from '../graph/reference/value.js';
@@ -11,7 +11,7 @@ import { sizeOf } from '../onnx/tensor.js';
 import { compile } from './compile.js';
 
 export interface LoadOptions {
-  /** Default: the cores there are. */
+  /** Default: the cores there are. In a browser without shared memory (crossOriginIsolated) there is one, whatever is asked for. */
   threads?: number;
   /** A machine to run on, which stays open when the model is closed; default one of the model's own. */
   machine?: Machine;
@@ -23,6 +23,8 @@ export interface Model {
   /** Shape of each input and output, as in the file, the batch 1. */
   readonly inputs: ReadonlyMap<string, readonly number[]>;
   readonly outputs: ReadonlyMap<string, readonly number[]>;
+  /** What it runs on, for people: 'native, AVX-512, 2 threads'. */
+  readonly machine: string;
   /** Bytes of activations at the peak of a run. */
   readonly peakBytes: number;
   /**
@@ -34,24 +36,18 @@ export interface Model {
   close(): Promise<void>;
 }
 
-/** Work of a run, in multiplications of whole registers, below which it is done (in a few milliseconds) before others are awake. */
-const ALONE = 8_000_000;
+export type ModelOptions = LoadOptions & { machine: Machine };
+
+/** Work of a run, in multiplications of whole registers, below which it is done (in some 200 µs) before it would pay to wake others. */
+const ALONE = 500_000;
 
 /**
- * @param alone work up to which a run stays on the calling thread.
+ * A model on a machine, which stays open when it is closed.
+ * @param most work up to which a run stays on the calling thread.
  * @throws UserError for operators or shapes that there is no form for, and when memory does not suffice.
  */
-export async function modelOf(graph: Graph, options: LoadOptions = {}, alone = ALONE): Promise<Model> {
-  const machine = options.machine ?? (await openMachine({ threads: options.threads }));
-  try {
-    return prepare(graph, machine, options, alone);
-  } catch (error) {
-    if (!options.machine) await machine.close();
-    throw error;
-  }
-}
-
-function prepare(graph: Graph, machine: Machine, options: LoadOptions, most: number): Model {
+export function modelOf(graph: Graph, options: ModelOptions, most = ALONE): Model {
+  const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
@@ -64,12 +60,11 @@ function prepare(graph: Graph, machine: Machine, options: LoadOptions, most: num
     outputs: [...new Set(cores.values())],
     parts: alone ? 1 : machine.threads,
   });
-  const slots = [...inputs].map(([name, shape]) => ({ name, shape, view: program.input(name) }));
   let last: Promise<unknown> = Promise.resolve();
   const write = (given: Readonly<Record<string, Float32Array>>) => {
-    for (const { name, shape, view } of slots) {
+    for (const [name, shape] of inputs) {
       const data = checked(given[name], name, shape);
-      view?.set(data);
+      program.input(name)?.set(data);
     }
   };
   const read = () => Object.fromEntries([...cores].map(([name, core]) => [name, program.output(core)]));
@@ -77,6 +72,7 @@ function prepare(graph: Graph, machine: Machine, options: LoadOptions, most: num
     inputs,
     outputs,
     peakBytes: program.peakBytes,
+    machine: machine.description,
     async run(given) {
       if (alone) {
         write(given);
@@ -94,7 +90,6 @@ function prepare(graph: Graph, machine: Machine, options: LoadOptions, most: num
     async close() {
       await last;
       program.close();
-      if (!options.machine) await machine.close();
     },
   };
 }

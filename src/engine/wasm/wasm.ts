@@ -1,10 +1,10 @@
 /**
- * Runs programs by WebAssembly: one shared memory that grows, and a thread per worker. Views made before the memory
- * grew stay valid, since growing a shared memory moves nothing.
+ * Runs programs by WebAssembly: over one shared memory and with a thread per worker, or, where memory cannot be shared, over
+ * a plain one and on the calling thread. Both grow. Views made before a shared memory grew stay valid; the growth of a plain
+ * one empties them.
  */
 import { type Driver, LINE, Unavailable } from '../driver.js';
-import { readModule, startThread } from './host.js';
-import { imports, type Kernels } from './instance.js';
+import { hasRelaxedSimd, instance, type Kernels, type Post } from './module.js';
 
 const PAGE = 65536;
 /** Memory to start with, as the module asks (build-wasm.mjs), and the least to grow by: 4 and 16 MiB. */
@@ -14,38 +14,41 @@ const STEP_PAGES = 256;
 const MOST_PAGES = 65535;
 const STACK = 256 * 1024;
 
-/** Opens a team of `threads`; throws Unavailable where the host has no WebAssembly with threads and simd128. */
-export async function openWasm(threads: number): Promise<Driver> {
-  const { module, vector } = await compile();
-  const { memory, pages } = reserve();
-  const kernels = new WebAssembly.Instance(
-    module,
-    imports(memory, () => {}),
-  ).exports as unknown as Kernels;
+/** What the engine needs of where it runs. */
+export interface Host {
+  /** The bytes of the module: for a shared memory where there is `startThread`; with relaxed-simd or without. */
+  read(relaxed: boolean): Promise<Uint8Array<ArrayBuffer>>;
+  /** Starts a thread; `done` is called when it was the last to end a run, `failed` when it died. */
+  startThread?(post: Post, done: () => void, failed: (error: Error) => void): Thread | Promise<Thread>;
+}
+
+export interface Thread {
+  /** An idle thread keeps no process alive; one that is held does. */
+  hold(): void;
+  release(): void;
+  end(): unknown;
+}
+
+/** How programs are run. */
+type Runner = Pick<Driver, 'threads' | 'run' | 'close'>;
+
+/** Opens a team of `threads`, or none without `host.startThread`; throws Unavailable where there is no WebAssembly with simd128. */
+export async function openWasm(host: Host, threads = 1): Promise<Driver> {
+  const shared = host.startThread !== undefined;
+  const { module, vector } = await compile(host);
+  const { memory, pages } = reserve(shared);
+  const kernels = instance(module, memory);
   const stacks = Math.ceil(kernels.__heap_base.value / STACK) * STACK;
-  const first = (stacks + threads * STACK) / LINE;
+  const first = (stacks + (shared ? threads * STACK : 0)) / LINE;
   if (!reach(first)) throw new Unavailable('there is no memory for its threads');
-
-  let current: { resolve: () => void; reject: (error: Error) => void } | undefined;
-  let broken: Error | undefined;
-  const team = Array.from({ length: threads }, (_, thread) =>
-    startThread({ module, memory, stack: stacks + (thread + 1) * STACK, thread, threads }, done, failed),
-  );
-
-  function done(): void {
-    team[0].release();
-    current?.resolve();
-    current = undefined;
-  }
-
-  function failed(error: Error): void {
-    broken ??= error;
-    team[0].release();
-    current?.reject(broken);
-    current = undefined;
-    // The others would wait for the dead one at its barrier for ever.
-    for (const thread of team) void thread.end();
-  }
+  const post = (thread: number): Post => ({
+    module,
+    memory,
+    stack: stacks + (thread + 1) * STACK,
+    thread,
+    threads,
+  });
+  const runner = host.startThread ? await team(host.startThread, post, kernels) : alone(kernels);
 
   function reach(end: number): boolean {
     const have = memory.buffer.byteLength / PAGE;
@@ -64,7 +67,6 @@ export async function openWasm(threads: number): Promise<Driver> {
     vector,
     lanes: kernels.lanes(),
     names: text(memory, kernels.names()),
-    threads,
     first,
     limit: (pages * PAGE) / LINE,
     reach,
@@ -73,41 +75,79 @@ export async function openWasm(threads: number): Promise<Driver> {
       const have = memory.buffer.byteLength - line * LINE;
       if (have > 0) new Uint8Array(memory.buffer, line * LINE, Math.min(have, lines * LINE)).fill(0);
     },
+    runHere: (program) => kernels.run_here(0, program),
+    ...runner,
+  };
+}
+
+const alone = (kernels: Kernels): Runner => ({
+  threads: 1,
+  run: async (program) => kernels.run_here(0, program),
+  close: async () => {},
+});
+
+async function team(
+  start: NonNullable<Host['startThread']>,
+  post: (thread: number) => Post,
+  kernels: Kernels,
+): Promise<Runner> {
+  const { threads } = post(0);
+  let current: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  let broken: Error | undefined;
+  const births = Array.from({ length: threads }, async (_, thread) => start(post(thread), done, failed));
+  const born = await Promise.allSettled(births);
+  const members = born.flatMap((birth) => (birth.status === 'fulfilled' ? [birth.value] : []));
+  for (const birth of born)
+    if (birth.status === 'rejected') {
+      for (const thread of members) void thread.end();
+      throw birth.reason;
+    }
+
+  function done(): void {
+    members[0].release();
+    current?.resolve();
+    current = undefined;
+  }
+
+  function failed(error: Error): void {
+    broken ??= error;
+    members[0].release();
+    current?.reject(broken);
+    current = undefined;
+    // The others would wait for the dead one at its barrier for ever.
+    for (const thread of members) void thread.end();
+  }
+
+  return {
+    threads,
     run: (program, profile) =>
       new Promise((resolve, reject) => {
         if (broken) return reject(broken);
         current = { resolve, reject };
-        team[0].hold();
+        members[0].hold();
         kernels.run(0, program, profile, threads);
       }),
-    runHere: (program) => kernels.run_here(0, program),
     async close() {
-      await Promise.all(team.map((thread) => thread.end()));
+      await Promise.all(members.map((thread) => thread.end()));
     },
   };
 }
 
-/** Of the two modules the one that this host can run faster: with fused multiply-add where it knows relaxed-simd. */
-async function compile(): Promise<{ module: WebAssembly.Module; vector: string }> {
-  const candidates = [
-    ['espalier-relaxed', 'relaxed-simd'],
-    ['espalier', 'simd128'],
-  ];
-  for (const [name, vector] of candidates) {
-    const bytes = await readModule(name).catch(() => {
-      throw new Unavailable(`its file ${name}.wasm is missing`);
-    });
-    if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), vector };
-  }
-  throw new Unavailable('this host has no WebAssembly with simd128 and threads');
+async function compile(host: Host): Promise<{ module: WebAssembly.Module; vector: string }> {
+  const relaxed = hasRelaxedSimd();
+  const bytes = await host.read(relaxed);
+  if (!WebAssembly.validate(bytes))
+    throw new Unavailable(
+      `this host has no WebAssembly with simd128${host.startThread ? ' and threads' : ''}`,
+    );
+  return { module: await WebAssembly.compile(bytes), vector: relaxed ? 'relaxed-simd' : 'simd128' };
 }
 
 /** The greatest memory, up to 4 GiB, that the host will set aside room for. */
-function reserve(): { memory: WebAssembly.Memory; pages: number } {
+function reserve(shared: boolean): { memory: WebAssembly.Memory; pages: number } {
   for (let pages = MOST_PAGES; pages > FIRST_PAGES; pages = Math.floor(pages / 2)) {
     try {
-      const memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: pages, shared: true });
-      return { memory, pages };
+      return { memory: new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: pages, shared }), pages };
     } catch {}
   }
   throw new Unavailable('there is no memory for it');

@@ -1,12 +1,5 @@
-/** A thread of the WebAssembly engine: an instance of the module with a stack of its own, serving till it is ended. */
+/** A thread of the WebAssembly engine in Node. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Post } from './host.js';
-import { imports, type Kernels } from './instance.js';
+import { type Post, serve } from './module.js';
 
-const { module, memory, stack, thread, threads } = workerData as Post;
-const kernels = new WebAssembly.Instance(
-  module,
-  imports(memory, () => parentPort!.postMessage(0)),
-).exports as unknown as Kernels;
-kernels.__stack_pointer.value = stack;
-kernels.serve(thread, threads);
+serve(workerData as Post, (news) => parentPort!.postMessage(news));

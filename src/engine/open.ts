@@ -1,0 +1,80 @@
+/** Opens machines in Node: native where that is to be had, else WebAssembly. */
+import { availableParallelism } from 'node:os';
+import { fail } from '../base/errors.js';
+import { type Driver, Unavailable } from './driver.js';
+import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';
+import { openNative } from './native/native.js';
+import { nodeHost } from './wasm/node.js';
+import { openWasm } from './wasm/wasm.js';
+
+export interface MachineOptions {
+  /** Default: ESPALIER_ENGINE, else native where it is to be had. */
+  engine?: 'native' | 'wasm';
+  /** Default: ESPALIER_THREADS, else the cores there are. */
+  threads?: number;
+  /** Default: ESPALIER_SPARSE, else auto. */
+  sparse?: Sparse;
+}
+
+let fallbackTold = false;
+
+/** Opens a machine. Throws UserError on settings that cannot be met. */
+export async function openMachine(options: MachineOptions = {}): Promise<Machine> {
+  const engine = options.engine ?? process.env.ESPALIER_ENGINE;
+  const threads = threadCount(
+    options.threads ?? process.env.ESPALIER_THREADS,
+    availableParallelism(),
+    '--threads or ESPALIER_THREADS',
+  );
+  const sparse = sparseOf(options.sparse ?? process.env.ESPALIER_SPARSE);
+  switch (engine) {
+    case 'native':
+    case 'wasm':
+      return machineOver(await openOnly(engine, threads), sparse);
+    case undefined:
+    case '':
+      return machineOver(await openBest(threads), sparse);
+    default:
+      return fail(
+        `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,
+      );
+  }
+}
+
+function sparseOf(asked: string | undefined): Sparse {
+  switch (asked) {
+    case undefined:
+    case '':
+      return 'auto';
+    case 'auto':
+    case 'always':
+    case 'never':
+      return asked;
+    default:
+      return fail(`ESPALIER_SPARSE is "${asked}", but must be auto, always or never: correct it.`);
+  }
+}
+
+async function openOnly(engine: 'native' | 'wasm', threads: number): Promise<Driver> {
+  try {
+    return await (engine === 'native' ? openNative(threads) : openWasm(nodeHost, threads));
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    const other = engine === 'native' ? 'wasm' : 'native';
+    return fail(
+      `The ${engine} engine cannot be used: ${error.message}; ESPALIER_ENGINE=${other} takes the other one.`,
+    );
+  }
+}
+
+async function openBest(threads: number): Promise<Driver> {
+  try {
+    return openNative(threads);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    if (!fallbackTold)
+      process.stderr.write(`espalier: slower without the native engine: ${error.message}.\n`);
+    fallbackTold = true;
+    return openOnly('wasm', threads);
+  }
+}

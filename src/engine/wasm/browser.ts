@@ -1,0 +1,72 @@
+/**
+ * The engine in a browser: WebAssembly, over a shared memory with a worker for each thread where the page is isolated from
+ * others (crossOriginIsolated), else over a plain memory on the calling thread. What it consists of is embedded in the
+ * bundle that scripts/build-browser.mjs makes, so that there is no address that could be wrong.
+ */
+import { fail } from '../../base/errors.js';
+import { type Driver, Unavailable } from '../driver.js';
+import { type Machine, machineOver, threadCount } from '../machine.js';
+import type { News, Post } from './module.js';
+import { type Host, openWasm, type Thread } from './wasm.js';
+
+/** What the bundle brings along. */
+export interface Embedded {
+  /** The source of a thread's worker: web-worker.ts. */
+  worker: string;
+  /** The bytes of the kernels for inference. */
+  kernels(memory: 'plain' | 'shared', relaxed: boolean): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Throws UserError on settings that cannot be met, and where the browser is too old. */
+export async function openHere(embedded: Embedded, asked?: number): Promise<Machine> {
+  return machineOver(
+    await openDriver(embedded, threadCount(asked, navigator.hardwareConcurrency, 'threads')),
+  );
+}
+
+async function openDriver(embedded: Embedded, threads: number): Promise<Driver> {
+  if (threads > 1 && globalThis.crossOriginIsolated)
+    try {
+      return await openWasm(isolated(embedded), threads);
+    } catch (error) {
+      // Workers may be forbidden to the page; then one thread is what there is.
+      if (!(error instanceof Unavailable)) throw error;
+    }
+  try {
+    return await openWasm({ read: (relaxed) => embedded.kernels('plain', relaxed) });
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    return fail(`Models cannot be run here: ${error.message}; update the browser.`);
+  }
+}
+
+const isolated = ({ worker, kernels }: Embedded): Host => ({
+  read: (relaxed) => kernels('shared', relaxed),
+  startThread: (post, done, failed) => startThread(worker, post, done, failed),
+});
+
+/** Resolves when the thread serves. */
+function startThread(
+  source: string,
+  post: Post,
+  done: () => void,
+  failed: (error: Error) => void,
+): Promise<Thread> {
+  const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const worker = new Worker(address);
+  const thread: Thread = { hold() {}, release() {}, end: () => worker.terminate() };
+  return new Promise((resolve, reject) => {
+    let started = false;
+    worker.addEventListener('message', ({ data }: MessageEvent<News>) => {
+      if (data === 'done') return done();
+      started = true;
+      URL.revokeObjectURL(address);
+      resolve(thread);
+    });
+    worker.addEventListener('error', ({ message }) => {
+      if (started) failed(new Error(message));
+      else reject(new Unavailable(`a worker cannot be started: ${message}`));
+    });
+    worker.postMessage(post);
+  });
+}
