@@ -1,7 +1,8 @@
 /**
- * Compiles the kernels to the two WebAssembly files, with Debian's clang-19 and lld-19.
+ * Compiles the kernels to WebAssembly files, with Debian's clang-19 and lld-19: all of them over a shared memory (espalier),
+ * and for browsers those for inference, over a shared memory and over a plain one; each without relaxed-simd and with.
  *
- *     node scripts/build-wasm.mjs             writes src/engine/wasm/espalier.wasm and espalier-relaxed.wasm
+ *     node scripts/build-wasm.mjs             writes src/engine/wasm/{espalier,inference,inference-plain}{,-relaxed}.wasm
  *     node scripts/build-wasm.mjs --check     builds elsewhere and compares; fails when the files are not what the
  *                                             sources give, says that it skips where there is no clang-19
  */
@@ -16,16 +17,20 @@ const folder = fileURLToPath(new URL('../src/engine/wasm/', import.meta.url));
 const plain = (ir) => ir;
 /** clang-19 marks a·b + c as one that may be fused, but does not know how to on relaxed-simd; so it is told. */
 const fused = (ir) => ir.replaceAll('@llvm.fmuladd.v4f32', '@llvm.wasm.relaxed.madd.v4f32');
-const variants = {
-  espalier: { features: ['simd128'], rewrite: plain },
-  'espalier-relaxed': { features: ['simd128', 'relaxed-simd'], rewrite: fused },
+const modules = {
+  espalier: { defines: [], shared: true },
+  inference: { defines: ['-DESPALIER_INFERENCE', '-Wno-unused-function'], shared: true },
+  'inference-plain': { defines: ['-DESPALIER_INFERENCE', '-Wno-unused-function'], shared: false },
 };
+const variants = Object.entries(modules).flatMap(([name, module]) => [
+  { ...module, name, features: ['simd128'], rewrite: plain },
+  { ...module, name: `${name}-relaxed`, features: ['simd128', 'relaxed-simd'], rewrite: fused },
+]);
 
 const link = [
   '--no-entry',
   '--strip-all',
   '--import-memory',
-  '--shared-memory',
   '--initial-memory=4194304',
   '--max-memory=4294967296',
   '--export=__stack_pointer',
@@ -44,11 +49,12 @@ function compile(args, input) {
 }
 
 function build(into) {
-  for (const [name, { features, rewrite }] of Object.entries(variants)) {
+  for (const { name, defines, shared, features, rewrite } of variants) {
     const target = [...baseline, ...features].map((feature) => `-m${feature}`);
-    const ir = compile([...target, ...language, '-S', '-emit-llvm', 'module.c', '-o', '-']);
+    const ir = compile([...target, ...language, ...defines, '-S', '-emit-llvm', 'module.c', '-o', '-']);
     const output = join(into, `${name}.wasm`);
-    const linker = ['-nostdlib', ...link.map((option) => `-Wl,${option}`), '-o', output];
+    const options = shared ? [...link, '--shared-memory'] : link;
+    const linker = ['-nostdlib', ...options.map((option) => `-Wl,${option}`), '-o', output];
     compile([...target, '-Xclang', '-disable-llvm-passes', ...linker, '-x', 'ir', '-'], rewrite(ir));
     chmodSync(output, 0o644);
   }
@@ -57,7 +63,7 @@ function build(into) {
 function check() {
   const elsewhere = mkdtempSync(join(tmpdir(), 'espalier-wasm-'));
   build(elsewhere);
-  const same = Object.keys(variants).every((name) =>
+  const same = variants.every(({ name }) =>
     readFileSync(join(elsewhere, `${name}.wasm`)).equals(readFileSync(join(folder, `${name}.wasm`))),
   );
   rmSync(elsewhere, { recursive: true });

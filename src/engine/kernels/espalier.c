@@ -1,5 +1,5 @@
 /*
- * The kernels, one translation unit for both targets. To add one: write its file, include it, name it in KERNELS.
+ * The kernels, one translation unit for both targets. To add one: write its file, include it, name it in INFERENCE or TRAINING.
  * Programs refer to kernels by their place in the list; the host reads the names from `espalier_kernel_names`.
  */
 #include "base.h"
@@ -17,11 +17,18 @@
 #include "uniform.c"
 #include "plane.c"
 
-#define KERNELS(K) K(fill) K(conv) K(conv_pack) K(conv_weight) K(conv_sparse) K(conv_weight_sparse) K(sum_parts) \
-  K(map) K(max_pool) K(max_pool_input) K(positions) K(normalize) \
-  K(normalize_input) K(cross_entropy) K(sgd) K(adam) K(accumulate) K(square_sum) K(matmul) K(gather) K(scatter_sum) K(uniform) \
-  K(clip_sum) K(clip) K(magnitude_counts) K(magnitude_marks) \
-  K(plane_sparse) K(plane_dense) K(plane_phases) K(plane_max) K(linear)
+/* Those that inference needs; and those that training needs besides, which a module for inference alone is built without. */
+#define INFERENCE(K) K(fill) K(conv) K(conv_pack) K(map) K(max_pool) K(positions) K(normalize) K(matmul) K(gather) \
+  K(scatter_sum) K(uniform) K(plane_sparse) K(plane_dense) K(plane_phases) K(plane_max) K(linear) \
+  K(plane_points) K(plane_sum) K(blend) K(linear_sparse)
+#define TRAINING(K) K(conv_weight) K(conv_sparse) K(conv_weight_sparse) K(sum_parts) K(max_pool_input) K(normalize_input) \
+  K(cross_entropy) K(sgd) K(adam) K(accumulate) K(square_sum) K(clip_sum) K(clip) K(magnitude_counts) K(magnitude_marks)
+
+#ifdef ESPALIER_INFERENCE
+#define KERNELS(K) INFERENCE(K)
+#else
+#define KERNELS(K) INFERENCE(K) TRAINING(K)
+#endif
 
 #define ENTRY(name) name,
 static kernel *const kernels[] = {KERNELS(ENTRY)};
