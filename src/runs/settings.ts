@@ -180,6 +180,7 @@ export const pruningSettings = {
     'SCORE',
   ),
   objective: choice('whose gradient decides before training', ['loss', 'synaptic-flow', 'gradient-norm']),
+  perClass: whole('images of every class that it looks at; 0: the first batch', 0),
   rounds: whole('prunes in so many rounds; of single weights before training, and 0 is during it', 0),
   first: text('what first narrows the candidates down, as score', 'SCORE'),
   selectRatio: number(
@@ -320,6 +321,18 @@ export const sharedSettings = ['method', 'rounds', 'threshold', 'fineTune', 'fin
 export const benchSettings = {
   batch: whole('images in a run; default 1', 1),
   runs: whole('timed runs of each model on each runtime; default 50', 1),
+  runtimes: names(
+    'some of espalier, espalier/runtime, onnxruntime-node, onnxruntime-web; default those that are there',
+    'NAMES',
+  ),
+} satisfies Settings;
+
+/** What is profiled, and how often. */
+export const profileSettings = {
+  train: flag('the train step instead of inference'),
+  batch: whole('images in a run; default 128', 1),
+  runs: whole('timed runs; default 20', 1),
+  sparsity: fraction('first sets this part of every prunable weight, the smallest, to zero'),
 } satisfies Settings;
 
 /** Where a data set comes from. */

@@ -90,7 +90,9 @@ async function pruneFirst(
   const rounds = plan.steps.filter(({ iteration }) => iteration === 0);
   if (rounds.length === 0) return 0;
   const asked = readsGradient(plan.options);
-  const objective = asked ? await objectives[plan.options.objective](layers, around) : undefined;
+  const objective = asked
+    ? await objectives[plan.options.objective](layers, around, plan.options)
+    : undefined;
   try {
     let dropped = 0;
     for (const [round, step] of rounds.entries()) {

@@ -20,7 +20,11 @@ export function pruningHook(
   const enter = (state: TrainState, memory: Surroundings['memory']) => {
     const { network, training, iterations, seed } = state;
     layers = prunables(state);
-    around = { network, training, iterations, seed, firstBatch: () => state.firstBatch(), memory };
+    around = {
+      ...{ network, training, iterations, seed, memory },
+      firstBatch: () => state.firstBatch(),
+      examples: (perClass) => state.examples(perClass),
+    };
   };
   return {
     async start(state) {

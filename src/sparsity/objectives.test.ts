@@ -10,6 +10,7 @@ import { alone } from './fixture.js';
 import { prunables } from './hook.js';
 import { flowGraph } from './objectives/flow-graph.js';
 import { objectives } from './objectives/index.js';
+import type { ObjectiveOptions } from './probe.js';
 import { referenceGradients } from './reference.test.fixture.js';
 import type { Prunable, Surroundings } from './types.js';
 
@@ -31,10 +32,10 @@ const model = (name: string, width: number): Graph =>
 function open(graph: Graph): { layers: Prunable[]; around: Surroundings } {
   const network = loadNetwork(graph, { machine });
   const training = network.training({ batch: COUNT, optimizer: 'sgd' });
-  const firstBatch = async () => ({ index: 0, images, labels, count: COUNT });
+  const batch = async () => ({ index: 0, images, labels, count: COUNT });
   return {
     layers: prunables({ network, training }),
-    around: { ...alone(), network, training, seed: 1, firstBatch },
+    around: { ...alone(), network, training, seed: 1, firstBatch: batch, examples: batch },
   };
 }
 
@@ -53,9 +54,13 @@ function distance(ours: readonly Float32Array[], theirs: readonly Float64Array[]
   return Math.sqrt(difference / scale);
 }
 
-async function ask(name: keyof typeof objectives, { layers, around }: ReturnType<typeof open>) {
+async function ask(
+  name: keyof typeof objectives,
+  { layers, around }: ReturnType<typeof open>,
+  options: ObjectiveOptions = {},
+) {
   const was = weightsOf(around.network as Parameters<typeof weightsOf>[0]);
-  const objective = await objectives[name](layers, around);
+  const objective = await objectives[name](layers, around, options);
   const gradients = await objective.gradients();
   objective.close();
   assert.deepEqual(weightsOf(around.network as Parameters<typeof weightsOf>[0]), was);
@@ -72,30 +77,60 @@ test('loss: the gradient of the first batch, BatchNorm by that batch', async () 
 test('gradient norm: Hg of the loss at the temperature, as float64 has it', async () => {
   const graph = model('resnet8', 0.25);
   const opened = open(graph);
-  const weights = weightsIn64(opened.layers);
-  const temperature = (by: ReadonlyMap<string, Float64Array>) => {
-    const last = opened.layers.at(-1)!.name;
+  const wanted = curvatureAlongGradient(graph, opened.layers, [[0, COUNT]]);
+  const ours = await ask('gradient-norm', opened);
+  assert.ok(distance(ours, wanted) < 1e-5, `${distance(ours, wanted)}`);
+});
+
+test('gradient norm of images by class: g and H are sums over two halves, each normalised by itself', async () => {
+  const graph = model('resnet8', 0.25);
+  const opened = open(graph);
+  const wanted = curvatureAlongGradient(graph, opened.layers, [
+    [0, COUNT / 2],
+    [COUNT / 2, COUNT],
+  ]);
+  const ours = await ask('gradient-norm', opened, { perClass: 2 });
+  assert.ok(distance(ours, wanted) < 1e-5, `${distance(ours, wanted)}`);
+  assert.ok(distance(ours, curvatureAlongGradient(graph, opened.layers, [[0, COUNT]])) > 0.1);
+});
+
+/** Hg in float64 by differences of g, both sums over parts of the images, of the loss of logits / 200. */
+function curvatureAlongGradient(
+  graph: Graph,
+  layers: readonly Prunable[],
+  parts: readonly [number, number][],
+): Float64Array[] {
+  const weights = weightsIn64(layers);
+  const cooled = (by: ReadonlyMap<string, Float64Array>, [from, to]: readonly [number, number]) => {
+    const last = layers.at(-1)!.name;
     const scaled = new Map(by).set(
       last,
       by.get(last)!.map((w) => w / 200),
     );
-    const g = referenceGradients(graph, scaled, each, [...labels]);
+    const g = referenceGradients(graph, scaled, each.slice(from, to), [...labels.subarray(from, to)]);
     return g.set(
       last,
       g.get(last)!.map((x) => x / 200),
     );
   };
-  const g = temperature(weights);
+  const gradients = (by: ReadonlyMap<string, Float64Array>) => {
+    const [first, ...others] = parts.map((part) => cooled(by, part));
+    return new Map(
+      [...first].map(([name, own]) => [
+        name,
+        own.map((x, i) => x + others.reduce((sum, m) => sum + m.get(name)![i], 0)),
+      ]),
+    );
+  };
+  const g = gradients(weights);
   const norm = (m: ReadonlyMap<string, Float64Array>) =>
     Math.sqrt([...m.values()].reduce((sum, part) => part.reduce((s, x) => s + x * x, sum), 0));
   const step = (1e-7 * norm(weights)) / norm(g);
   const at = (by: number) =>
-    temperature(new Map([...weights].map(([name, w]) => [name, w.map((x, i) => x + by * g.get(name)![i])])));
+    gradients(new Map([...weights].map(([name, w]) => [name, w.map((x, i) => x + by * g.get(name)![i])])));
   const [above, below] = [at(step), at(-step)];
-  const wanted = [...above].map(([name, a]) => a.map((x, i) => (x - below.get(name)![i]) / (2 * step)));
-  const ours = await ask('gradient-norm', opened);
-  assert.ok(distance(ours, wanted) < 1e-5, `${distance(ours, wanted)}`);
-});
+  return [...above].map(([name, a]) => a.map((x, i) => (x - below.get(name)![i]) / (2 * step)));
+}
 
 test('synaptic flow: as float64 has it, at any scale, and conserved from layer to layer', async () => {
   for (const name of ['resnet8', 'conv2']) {

@@ -26,6 +26,8 @@ export interface GradualOptions {
   rounds: number;
   /** What is differentiated for the gradient that scores of such rounds read. */
   objective: ObjectiveName;
+  /** It looks at so many images of every class; 0: at the run's first batch. */
+  perClass?: number;
   /** Fraction of the run's iterations after which masks are frozen, in (0, 1]. */
   endRatio: number;
   /** Iterations between updates; 0: as many as give about `updates` of them (one-shot: at the first iteration). */
@@ -91,6 +93,10 @@ const rules: Record<keyof GradualOptions, Rule> = {
   schedule: oneOf(Object.keys(schedules)),
   rounds: number((x) => Number.isSafeInteger(x) && x >= 0, 'be a whole number (0 prunes during training)'),
   objective: oneOf(Object.keys(objectives)),
+  perClass: number(
+    (x) => Number.isSafeInteger(x) && x >= 0,
+    "be a whole number of images (0 takes the run's first batch)",
+  ),
   endRatio: fraction,
   interval: number(
     (x) => Number.isSafeInteger(x) && x >= 0,

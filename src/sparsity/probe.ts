@@ -8,7 +8,16 @@ import type { Graph } from '../onnx/index.js';
 import type { Prunable, Surroundings } from './types.js';
 
 /** What a score differentiates before training: opened once, asked once a round. */
-export type Objective = (layers: readonly Prunable[], around: Surroundings) => Promise<OpenObjective>;
+export type Objective = (
+  layers: readonly Prunable[],
+  around: Surroundings,
+  options: ObjectiveOptions,
+) => Promise<OpenObjective>;
+
+export interface ObjectiveOptions {
+  /** Look at so many images of every class; 0: at the run's first batch. */
+  perClass?: number;
+}
 
 export interface OpenObjective {
   /** The gradient by each layer's weights, as the layers are now. */
@@ -16,10 +25,12 @@ export interface OpenObjective {
   close(): void;
 }
 
+export type Examples = Pick<Batch, 'images' | 'labels' | 'count'>;
+
 export interface Probe {
   /**
-   * The gradient of the graph's loss by each layer's weights, were they these; of a probe for curvature, how it changes
-   * along directions.
+   * The gradient of the graph's loss by each layer's weights, were they these, summed over the batches; of a probe for
+   * curvature, how it changes along directions.
    */
   gradients(weights: readonly Float32Array[], directions?: readonly Float32Array[]): Promise<Float32Array[]>;
   close(): void;
@@ -30,14 +41,14 @@ export function openProbe(
   graph: Graph,
   layers: readonly Prunable[],
   { network: { machine, inputs }, seed }: Surroundings,
-  { images, labels, count }: Pick<Batch, 'images' | 'labels' | 'count'>,
+  batches: readonly Examples[],
   options: Pick<TrainingOptions, 'loss' | 'curvature'> = {},
 ): Probe {
   const inputShapes = Object.fromEntries([...inputs].map(([name, shape]) => [name, [1, ...shape]]));
   const names = new Set(layers.map(({ name }) => name));
   const network = loadNetwork(graph, { machine, inputShapes });
   const training = network.training({
-    ...{ batch: count, optimizer: 'sgd', seed, ...options },
+    ...{ batch: Math.max(...batches.map(({ count }) => count)), optimizer: 'sgd', seed, ...options },
     trained: ({ name }) => names.has(name),
   });
   return {
@@ -46,9 +57,20 @@ export function openProbe(
         network.parameters.get(name)!.weight.set(weights[l]);
         if (directions) training.directions!.get(name)!.set(directions[l]);
       });
-      await training.gradients(images, labels, count, 0);
-      return layers.map(({ name }) => training.slots.get(name)!.gradient.slice());
+      const sums = weights.map((values) => new Float32Array(values.length));
+      for (const { images, labels, count } of batches) {
+        await training.gradients(images, labels, count, 0);
+        layers.forEach(({ name }, l) => {
+          const { gradient } = training.slots.get(name)!;
+          for (let i = 0; i < gradient.length; i++) sums[l][i] += gradient[i];
+        });
+      }
+      return sums;
     },
     close: network.close,
   };
 }
+
+/** The images that an objective looks at. */
+export const imagesOf = ({ firstBatch, examples }: Surroundings, { perClass }: ObjectiveOptions) =>
+  perClass ? examples(perClass) : firstBatch();

@@ -30,6 +30,8 @@ export interface TrainState {
   learningRate(iteration: number): number;
   /** The images and labels that the run's first step trains on. */
   firstBatch(): Promise<Batch>;
+  /** So many training images of every class, or all that a class has, drawn by the seed, augmented, class after class. */
+  examples(perClass: number): Promise<Batch>;
 }
 
 /** The same with what concerns epochs. */

@@ -1,6 +1,7 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
 import { fail } from '../base/errors.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
+import { examples } from '../data/examples.js';
 import type { Parameter } from '../engine/types.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { checkTeacher, fingerprint } from './distil.js';
@@ -74,6 +75,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
         for await (const item of trainingBatches(options, 0, 0)) return item;
         return fail('There are no images to train on.');
       },
+      examples: (perClass) => examples(data.train, { ...trainingImages(options), perClass }),
       evaluate: (split) =>
         evaluator.evaluate(split, {
           normalize: data,
@@ -129,13 +131,17 @@ async function startHooks(run: Run, saved: Checkpoint<RunState> | undefined): Pr
 
 /** The batches of an epoch from step `start` on, as the run trains on them. */
 export function trainingBatches(
-  { data, batch, seed, augment = data.augment?.train, dropLast }: Run['options'],
+  options: Run['options'],
   epoch: number,
   start: number,
 ): AsyncGenerator<Batch> {
-  const settings = { batch, seed, augment, dropLast, normalize: data, epoch, start, shuffle: true };
-  return batches(data.train, settings);
+  const { data, batch, dropLast } = options;
+  return batches(data.train, { ...trainingImages(options), batch, dropLast, epoch, start, shuffle: true });
 }
+
+const trainingImages = ({ data, seed, augment = data.augment?.train }: Run['options']) => ({
+  ...{ seed, augment, normalize: data },
+});
 
 /** Keeps a mask report and passes it on; one of an iteration that has its report already takes its place. */
 export function noteMasks({ state, options }: Run, report: MaskReport | undefined): void {

@@ -4,7 +4,8 @@
  *
  * Before training, the weights of largest −w ⊙ Hg go, all layers ranked together: those without which the norm of the
  * gradient falls least, or rises most. That is the order of smallest w ⊙ Hg, by value; `objectives/gradient-norm.ts` says
- * how Hg is had.
+ * how Hg is had. It looks at ten images of every class, as the source does for CIFAR-10 (`perClass`; 0: at the run's first
+ * batch). The source initialises the last layer anew to score it; here the weights that are scored are those that train.
  */
 import { gradual } from '../gradual.js';
 
@@ -14,6 +15,7 @@ export const grasp = gradual({
   defaults: {
     score: 'weight-times-gradient',
     objective: 'gradient-norm',
+    perClass: 10,
     schedule: 'one-shot',
     rounds: 1,
   },

@@ -3,7 +3,7 @@
  * Lee, Ajanthan, Torr, ICLR 2019, arXiv 1810.02340.
  *
  * Before training, the weights of least |w ⊙ g| go, all layers ranked together; g is the gradient of the first batch's
- * loss, so |w ⊙ g| is how much the loss changes, to first order, when a weight is removed. `rounds` above 1 prunes in
+ * loss (or that of `perClass` images of every class), so |w ⊙ g| is how much the loss changes, to first order, when a weight is removed. `rounds` above 1 prunes in
  * rounds with a `schedule` of choice.
  */
 import { gradual } from '../gradual.js';
@@ -11,5 +11,5 @@ import { gradual } from '../gradual.js';
 export const snip = gradual({
   name: 'snip',
   summary: 'Connection sensitivity of one batch before training (Lee et al., 2019)',
-  defaults: { score: 'magnitude-times-gradient', schedule: 'one-shot', rounds: 1 },
+  defaults: { score: 'magnitude-times-gradient', schedule: 'one-shot', rounds: 1, perClass: 0 },
 });

@@ -3,19 +3,22 @@
  * tells how much the norm falls, to first order, when a weight is removed. Wang et al.: "Picking winning tickets before
  * training by preserving gradient flow" (GraSP), 2020, arXiv 2002.07376. As there, the loss is that of logits divided by
  * T = 200, BatchNorm normalises by the batch, which makes it part of the function that is differentiated, and Hg is exact:
- * the tangent of g along g (graph/tangent.ts), with ReLU″ = 0. The batch is the run's first instead of ten images a class,
- * and whole; the source takes it in two halves, each normalised by itself.
+ * the tangent of g along g (graph/tangent.ts), with ReLU″ = 0.
+ *
+ * As in the source's code a number of images of every class, one class after the other, is cut into two halves. Each is
+ * normalised by itself, and g and H are sums over both. The run's first batch, where that is asked for, stays whole.
  */
 import { floatTensor, type Graph } from '../../onnx/index.js';
-import { type Objective, openProbe } from '../probe.js';
+import { type Examples, imagesOf, type Objective, openProbe } from '../probe.js';
 
 const TEMPERATURE = 200;
 
-export const gradientNorm: Objective = async (layers, around) => {
+export const gradientNorm: Objective = async (layers, around, options) => {
   const graph = cooled(around.network.snapshot());
-  const batch = await around.firstBatch();
-  const slope = openProbe(graph, layers, around, batch);
-  const curvature = openProbe(graph, layers, around, batch, { curvature: true });
+  const images = await imagesOf(around, options);
+  const parts = options.perClass ? halves(images) : [images];
+  const slope = openProbe(graph, layers, around, parts);
+  const curvature = openProbe(graph, layers, around, parts, { curvature: true });
   return {
     close() {
       slope.close();
@@ -29,6 +32,21 @@ export const gradientNorm: Objective = async (layers, around) => {
     },
   };
 };
+
+function halves({ images, labels, count }: Examples): Examples[] {
+  const middle = count >> 1;
+  const size = images.length / count;
+  return [
+    [0, middle],
+    [middle, count],
+  ]
+    .filter(([from, to]) => to > from)
+    .map(([from, to]) => ({
+      images: images.subarray(from * size, to * size),
+      labels: labels.subarray(from, to),
+      count: to - from,
+    }));
+}
 
 /** The graph with its output divided by the temperature. */
 function cooled(graph: Graph): Graph {

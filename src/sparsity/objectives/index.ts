@@ -2,7 +2,7 @@
  * What is differentiated for a score before training. The three methods that prune there score a weight by the same
  * product, weight times gradient; they differ in what the gradient is of.
  *
- *   loss             of the first batch                                       SNIP
+ *   loss             of one batch                                             SNIP
  *   synaptic-flow    the output for an input of ones, all parameters made positive   SynFlow
  *   gradient-norm    ½‖g‖², g the loss's gradient: its gradient is Hg         GraSP
  */

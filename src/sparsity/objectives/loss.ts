@@ -1,8 +1,8 @@
-/** The loss of the first batch, BatchNorm normalising by that batch. */
-import { type Objective, openProbe } from '../probe.js';
+/** The loss of one batch, BatchNorm normalising by that batch. */
+import { imagesOf, type Objective, openProbe } from '../probe.js';
 
-export const loss: Objective = async (layers, around) => {
-  const probe = openProbe(around.network.snapshot(), layers, around, await around.firstBatch());
+export const loss: Objective = async (layers, around, options) => {
+  const probe = openProbe(around.network.snapshot(), layers, around, [await imagesOf(around, options)]);
   const gradients = () => probe.gradients(layers.map(({ weight }) => weight));
   return { gradients, close: probe.close };
 };

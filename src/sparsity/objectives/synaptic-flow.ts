@@ -24,7 +24,7 @@ const PASSES = 100;
 const RANGE = 60;
 
 export const synapticFlow: Objective = async (layers, around) => {
-  const open = (graph: Graph) => openProbe(graph, layers, around, onesFor(around), { loss: 'sum' });
+  const open = (graph: Graph) => openProbe(graph, layers, around, [onesFor(around)], { loss: 'sum' });
   let probe = open(flowGraph(around));
   return {
     close: () => probe.close(),
