@@ -24,8 +24,9 @@ export interface Definition<N extends Name> {
   summary: string;
   /** Settings under headings, for the help; those left out come under 'Options'. */
   groups?: Readonly<Record<string, Settings>>;
-  /** What the flag --out, where it is understood, is about. */
+  /** What the flag --out, where it is understood, is about; and what it names, default a folder. */
   out?: string;
+  outArgument?: 'DIR' | 'FILE';
   /** The flag --recipe is understood; default true. */
   recipes?: boolean;
   examples: readonly string[];
@@ -39,10 +40,11 @@ export function define<N extends Name>(
   signal: AbortSignal,
   definition: Definition<N>,
 ): void {
-  const { name, argument, about, summary, groups = {}, out, recipes = true, examples, run } = definition;
+  const { name, argument, about, summary, groups = {}, recipes = true, examples, run } = definition;
+  const { out, outArgument = 'DIR' } = definition;
   const command = program.command(name).summary(summary).description(`${summary}.`);
   command.argument(argument, about);
-  if (out) command.addOption(new Option('--out <DIR>', out));
+  if (out) command.addOption(new Option(`--out <${outArgument}>`, out));
   const settings: Settings = settingsOf[name];
   const heading = (key: string) => Object.keys(groups).find((title) => key in groups[title]);
   for (const [key, setting] of Object.entries(settings)) {

@@ -4,6 +4,7 @@ import { addBench } from './commands/bench.js';
 import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
 import { addInspect } from './commands/inspect.js';
+import { addPack } from './commands/pack.js';
 import { addPrune, addResume, addTrain } from './commands/run.js';
 import { addSensitivity } from './commands/sensitivity.js';
 import { addStudy } from './commands/study.js';
@@ -11,7 +12,7 @@ import { version } from './version.js';
 
 const ABOUT = `Train and prune neural networks: an .onnx goes in, a smaller one comes out.
 
-MODEL is an .onnx file or a network of the zoo (resnet20, vgg19, …). DATA is digits, cifar10[:DIR], cifar100[:DIR],
+MODEL is an .onnx file, a packed one, or a network of the zoo (resnet20, vgg19, …). DATA is digits, cifar10[:DIR], cifar100[:DIR],
 mnist[:DIR], fashion-mnist[:DIR], images:DIR (a folder per class) or npz:FILE.`;
 
 /** The command line. `signal` stops what can be resumed. */
@@ -39,6 +40,7 @@ export function program(signal: AbortSignal): Command {
     addSensitivity,
     addEval,
     addBench,
+    addPack,
     addData,
     addResume,
     addStudy,

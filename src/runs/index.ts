@@ -7,6 +7,7 @@ export * from './folder.js';
 export * from './inspect.js';
 export * from './measure.js';
 export * from './netron.js';
+export * from './pack.js';
 export * from './recipe.js';
 export { rescaleRecipe } from './rescale.js';
 export * from './run.js';

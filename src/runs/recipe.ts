@@ -28,6 +28,7 @@ import {
   importSettings,
   machineSettings,
   modelSettings,
+  profileSettings,
   pruningEpochs,
   pruningSettings,
   type Settings,
@@ -50,6 +51,8 @@ export const settingsOf = {
   inspect: { ...modelSettings, ...groupSettings, ...machineSettings },
   sensitivity: { ...dataSettings, ...modelSettings, ...sensitivitySettings, ...machineSettings },
   bench: { ...benchSettings, ...modelSettings, ...machineSettings },
+  profile: { ...profileSettings, ...modelSettings, ...machineSettings },
+  pack: { ...modelSettings, ...machineSettings },
   data: { ...importSettings, ...machineSettings },
   resume: machineSettings,
   study: studySettings,
@@ -243,7 +246,7 @@ function unknownSetting(command: string, name: string, known: string[]): never {
 const absoluteModel = (model: string): string => (isPath(model) ? resolve(model) : model);
 
 /** Whether a MODEL means a file rather than a network of the zoo. */
-export const isPath = (model: string): boolean => /[\\/]|\.onnx$/i.test(model);
+export const isPath = (model: string): boolean => /[\\/]|\.(onnx|espk)$/i.test(model);
 
 function absoluteData(data: string): string {
   const colon = data.indexOf(':');

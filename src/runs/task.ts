@@ -3,7 +3,8 @@ import { fail } from '../base/errors.js';
 import { type Dataset, openDataset, parseNormalize } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
-import { type Graph, readModel } from '../onnx/index.js';
+import type { Graph } from '../onnx/index.js';
+import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { isPath } from './recipe.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
@@ -23,7 +24,7 @@ export interface Task {
  * @throws UserError when either is missing or unsound, or they do not fit.
  */
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
-  if (graph || isPath(options.model)) return fitData(graph ?? (await readModel(options.model)), options);
+  if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
   const dataset = await openData(options, options.size);
   return { graph: buildZoo(options, dataset.shape, dataset.classes.length), dataset, inputShapes: {} };
 }
@@ -36,7 +37,7 @@ export async function openModel(
   options: ModelOptions,
 ): Promise<{ graph: Graph; inputShapes: Record<string, number[]> }> {
   if (!isPath(options.model)) return { graph: buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
-  const graph = await readModel(options.model);
+  const graph = await readLocal(options.model);
   return { graph, inputShapes: options.inputShape ? inputShapesOf(graph, options.inputShape) : {} };
 }
 
@@ -46,7 +47,7 @@ function buildZoo(options: ModelOptions, shape: readonly number[], classes: numb
     const names = Object.keys(zoo);
     const guess = nearest(model, names);
     fail(
-      `There is no network ${JSON.stringify(model)} in the zoo${guess ? ` (did you mean ${guess}?)` : ''}; choose one of ${names.join(', ')}, or give the path of an .onnx file.`,
+      `There is no network ${JSON.stringify(model)} in the zoo${guess ? ` (did you mean ${guess}?)` : ''}; choose one of ${names.join(', ')}, or give the path of an .onnx file or a packed one.`,
     );
   }
   const image = (inputShape ? inputShape.split(',').map(Number) : shape) as [number, number, number];

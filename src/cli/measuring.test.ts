@@ -1,0 +1,94 @@
+/** Packing, timing and profiling as a person does them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { expandModel } from '../graph/expand.js';
+import { buildNetwork } from '../nn/index.js';
+import { floats, readModel, writeModel } from '../onnx/index.js';
+import { unpack } from '../runtime/index.js';
+
+const program = fileURLToPath(new URL('./main.js', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'espalier-measuring-'));
+const at = (name: string): string => join(root, name);
+
+/** A small residual network for the digits, of whose weights nineteen in twenty are zero. */
+before(async () => {
+  const graph = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 1 });
+  await writeModel(at('dense.onnx'), graph);
+  const initializers = new Map(graph.initializers);
+  for (const name of expandModel(graph).prunable.keys()) {
+    const tensor = initializers.get(name)!;
+    const data = floats(tensor).map((x, i) => (i % 20 ? x * 0 : x));
+    initializers.set(name, { ...tensor, data });
+  }
+  await writeModel(at('pruned.onnx'), { ...graph, initializers });
+});
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function espalier(line: string): Promise<{ status: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (text) => {
+      out += text;
+    });
+    child.stderr.on('data', (text) => {
+      err += text;
+    });
+    child.on('close', (status) => resolve({ status, out, err }));
+  });
+}
+
+test('pack: a smaller file of the same weights, which other commands read', async () => {
+  const packed = await espalier('pack pruned.onnx --json');
+  assert.equal(packed.status, 0, packed.err);
+  const { file, bytes, sparsity } = JSON.parse(packed.out);
+  assert.equal(file, 'pruned.espk');
+  assert.equal(bytes.raw, readFileSync(at('pruned.onnx')).length);
+  assert.equal(bytes.packed, readFileSync(at('pruned.espk')).length);
+  assert.ok(bytes.packed < bytes.gzip && bytes.gzip < bytes.raw);
+  const { initializers } = await readModel(at('pruned.onnx'));
+  const back = await unpack(readFileSync(at('pruned.espk')));
+  for (const [name, { data }] of initializers)
+    assert.ok(
+      data.every((x, i) => x === back.initializers.get(name)!.data[i]),
+      name,
+    );
+
+  const inspected = JSON.parse((await espalier('inspect pruned.espk --json')).out);
+  assert.equal(inspected.sparsity, sparsity);
+  const [one, other] = await Promise.all(
+    ['onnx', 'espk'].map((ending) => espalier(`eval pruned.${ending} --data digits --json`)),
+  );
+  assert.equal(other.status, 0, other.err);
+  assert.equal(JSON.parse(one.out).loss, JSON.parse(other.out).loss);
+});
+
+test('pack: says where it gains nothing, and never takes the place of its model', async () => {
+  const dense = await espalier('pack dense.onnx --out nothing-gained.espk');
+  assert.equal(dense.status, 0, dense.err);
+  assert.match(dense.out, /gzip makes the \.onnx as small\.$/m);
+
+  const before = readFileSync(at('pruned.onnx'));
+  const onto = await espalier('pack pruned.onnx --out ./pruned.onnx');
+  assert.equal(onto.status, 1);
+  assert.match(onto.err, /^espalier: The packed file would take the place of its own model [^\n]+\.\n$/);
+  assert.ok(before.equals(readFileSync(at('pruned.onnx'))));
+
+  const nowhere = await espalier('pack pruned.onnx --out no/folder/model.espk');
+  assert.equal(nowhere.status, 1);
+  assert.match(nowhere.err, /^espalier: Cannot write no\/folder\/model\.espk: [^\n]+\.\n$/);
+
+  const whole = await espalier('pack pruned.onnx --out whole.espk');
+  assert.equal(whole.status, 0, whole.err);
+  writeFileSync(at('half.espk'), readFileSync(at('whole.espk')).subarray(0, 500));
+  const half = await espalier('pack half.espk --out again.espk');
+  assert.equal(half.status, 1);
+  assert.match(half.err, /^espalier: half\.espk is damaged or cut short; fetch or pack it anew\.\n$/);
+  assert.ok(!existsSync(at('again.espk')));
+});

@@ -1,0 +1,72 @@
+/** A model as a packed file: of each weight only what is not 0, for `espalier/runtime` and every command that takes a model. */
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fail } from '../base/errors.js';
+import { writeAtomically } from '../base/files.js';
+import { type Graph, serializeModel } from '../onnx/index.js';
+import { pack, unpack } from '../runtime/index.js';
+import { type Bytes, bytesOfModel } from './export.js';
+import { measure } from './measure.js';
+import { isPath } from './recipe.js';
+import { type ModelOptions, openModel } from './task.js';
+
+export interface PackModelOptions extends ModelOptions {
+  /** Where the packed file goes; default beside the model, under its name and .espk. */
+  out?: string;
+}
+
+export interface PackedModel {
+  model: string;
+  file: string;
+  /** Of the .onnx as it is and after gzip, and of the packed file. */
+  bytes: Bytes & { packed: number };
+  /** Fraction of the prunable weights that are zero. */
+  sparsity: number;
+}
+
+/**
+ * Packs a model, after it has been unpacked again and found to be the same.
+ * @throws UserError when the model cannot be read, the file would take its place, or cannot be written.
+ */
+export async function packModel(options: PackModelOptions): Promise<PackedModel> {
+  const { model } = options;
+  const file = options.out ?? packedName(model);
+  if (isPath(model) && (await placeOf(file)) === (await placeOf(model)))
+    fail(`The packed file would take the place of its own model ${model}; give another name with --out.`);
+  const { graph, inputShapes } = await openModel(options);
+  const packed = await pack(graph);
+  const difference = differenceOf(graph, await unpack(packed, file));
+  if (difference !== undefined)
+    fail(`${model} was not packed: its ${difference} came back changed; please report this with the model.`);
+  const bytes = { ...(await bytesOfModel(graph)), packed: packed.length };
+  const { sparsity } = measure(graph, inputShapes);
+  await writeAtomically(file, packed);
+  return { model, file, bytes, sparsity };
+}
+
+/** 'runs/a/model.onnx' → 'runs/a/model.espk' */
+const packedName = (model: string): string => `${model.replace(/\.(onnx|espk)$/i, '')}.espk`;
+
+const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+
+/**
+ * What of two models differs, in words, or undefined. Weights are compared as bits, except that a zero may have lost its
+ * sign: it multiplies alike.
+ */
+export function differenceOf(one: Graph, other: Graph): string | undefined {
+  if (`${[...one.initializers.keys()]}` !== `${[...other.initializers.keys()]}`) return 'list of weights';
+  for (const [name, { dtype, shape, data }] of one.initializers) {
+    const back = other.initializers.get(name)!;
+    const same = dtype === back.dtype && `${shape}` === `${back.shape}` && data.length === back.data.length;
+    if (!same || !data.every((x, i) => Object.is(x, back.data[i]) || (x === 0 && back.data[i] === 0)))
+      return `weight ${name}`;
+  }
+  const bare = (graph: Graph) => serializeModel({ ...graph, initializers: new Map() });
+  return Buffer.compare(bare(one), bare(other)) === 0 ? undefined : 'graph';
+}
+
+/** What a reader of the figures must know: where packing gains nothing. */
+export function packNotes({ bytes: { gzip, packed } }: PackedModel): string[] {
+  if (packed < gzip) return [];
+  return ['Packing leaves out zeros, of which there are few here: gzip makes the .onnx as small.'];
+}
