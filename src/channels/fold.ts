@@ -79,20 +79,27 @@ function foldedBias(graph: Graph, layer: Layer, { scale, shift }: Affine): Float
 /** The weight with every element of output channel c times scale[c]. */
 function foldedWeight(graph: Graph, { node }: Layer, scale: Float64Array): Tensor {
   const weight = graph.initializers.get(node.inputs[1])!;
-  const channel = channelOf(node, weight.shape);
-  const values = floats(weight).map((w, i) => w * scale[channel(i)]);
+  const values = floats(weight).slice();
+  const { run, channel } = runsOf(node, weight.shape);
+  for (let start = 0; start < values.length; start += run) {
+    const factor = scale[channel(start / run)];
+    for (let i = start; i < start + run; i++) values[i] *= factor;
+  }
   return { ...weight, data: weight.dtype === 'float64' ? Float64Array.from(values) : values };
 }
 
-/** Of an element of a layer's weight: the output channel it belongs to. */
-function channelOf(node: Node, shape: readonly number[]): (element: number) => number {
+/** Elements of a layer's weight lie in runs that belong to one output channel: their length, and whose the r-th is. */
+function runsOf(node: Node, shape: readonly number[]): { run: number; channel: (r: number) => number } {
   const taps = sizeOf(shape.slice(2));
-  const first = (i: number) => Math.floor(i / (shape[1] * taps));
-  const second = (i: number) => Math.floor(i / taps) % shape[1];
-  if (node.op === 'Conv' || (node.op === 'Gemm' && attr.int(node, 'transB', 0) !== 0)) return first;
-  if (node.op !== 'ConvTranspose') return second;
+  const second = (r: number) => r % shape[1];
+  if (node.op === 'Conv' || (node.op === 'Gemm' && attr.int(node, 'transB', 0) !== 0))
+    return { run: shape[1] * taps, channel: (r) => r };
+  if (node.op !== 'ConvTranspose') return { run: taps, channel: second };
   const perGroup = shape[0] / attr.int(node, 'group', 1);
-  return (i) => Math.floor(first(i) / perGroup) * shape[1] + second(i);
+  return {
+    run: taps,
+    channel: (r) => Math.floor(Math.floor(r / shape[1]) / perGroup) * shape[1] + second(r),
+  };
 }
 
 /** The nodes that stand for the layer's and the BatchNormalization's: the layer, giving out what that gave. */

@@ -161,17 +161,31 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
 
 /** Tables in memory, each content once. */
 function tables(machine: Machine, fixed: (size: number) => Buffer): Lowering['table'] {
-  const known = new Map<string, { data: Int32Array | Float32Array; buffer: Buffer }[]>();
+  const known = new Map<string, { bits: Int32Array; buffer: Buffer }[]>();
   return (data) => {
-    const key = `${data instanceof Int32Array}${data.length}:${data.slice(0, 8)}`;
-    const same = known.get(key)?.find((k) => k.data.every((x, i) => Object.is(x, data[i])));
+    const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+    const key = summary(bits);
+    const alike = known.get(key) ?? [];
+    const same = alike.find((k) => areSame(k.bits, bits));
     if (same) return same.buffer;
-    const buffer = fixed(Math.max(1, data.length));
-    if (data instanceof Int32Array) machine.ints(buffer.fixed!, data.length).set(data);
-    else machine.floats(buffer.fixed!, data.length).set(data);
-    known.set(key, [...(known.get(key) ?? []), { data, buffer }]);
+    const buffer = fixed(Math.max(1, bits.length));
+    machine.ints(buffer.fixed!, bits.length).set(bits);
+    known.set(key, [...alike, { bits, buffer }]);
     return buffer;
   };
+}
+
+/** The length and a number made of a few hundred elements: tables that differ mostly differ in it. */
+function summary(bits: Int32Array): string {
+  const step = Math.max(1, Math.floor(bits.length / 256));
+  let hash = 0;
+  for (let i = 0; i < bits.length; i += step) hash = Math.imul(hash ^ bits[i], 0x9e3779b1);
+  return `${bits.length}:${hash}`;
+}
+
+function areSame(a: Int32Array, b: Int32Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The elements of a place, row by row. */

@@ -204,6 +204,7 @@ function split(c: Context, from: Place, channels: number, plane: Plane, strides:
     plane.height,
     plane.run,
     plane.margin,
+    { float: 0 },
   ]);
   return to;
 }
@@ -276,7 +277,7 @@ function lowerConv(c: Context, node: CoreNode<'conv'>): void {
 /** Whether leaving zeros out is cheaper than tiles of several outputs, some of which may be unused. */
 function isSparse({ data, groups, outputs }: Weights, vector: number): boolean {
   let count = 0;
-  for (const value of data) if (value !== 0) count++;
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
   const height = denseHeight(vector);
   const padded = (data.length * Math.ceil(outputs / height) * height) / outputs;
   return groups > 1 && outputs < height ? true : count * SPARSE_COST < padded;

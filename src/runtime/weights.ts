@@ -46,11 +46,12 @@ export function blocksOf(
   const blocks = Math.ceil(outputs / height);
   const packed = new Float32Array(groups * blocks * window * height);
   for (let g = 0; g < groups; g++)
-    for (let o = 0; o < outputs; o++) {
-      const block = g * blocks + Math.floor(o / height);
-      const from = (g * outputs + o) * window;
-      const to = block * window * height + (o % height);
-      for (let k = 0; k < window; k++) packed[to + k * height] = data[from + k];
+    for (let first = 0; first < outputs; first += height) {
+      const to = (g * blocks + first / height) * window * height;
+      const from = (g * outputs + first) * window;
+      const present = Math.min(height, outputs - first);
+      for (let k = 0; k < window; k++)
+        for (let o = 0; o < present; o++) packed[to + k * height + o] = data[from + o * window + k];
     }
   const distances = Int32Array.from({ length: groups * window }, (_, i) =>
     distance(Math.floor(i / window), Math.floor(i / taps) % channels, i % taps),

@@ -27,7 +27,7 @@ enum {
 
 typedef struct { int32_t distance; float value; } plane_term;
 
-/* Vectors of a tile, at most; and outputs of a dense one. Known to src/runtime/plane.ts. */
+/* Vectors of a tile, at most; and outputs and vectors of a dense one. Known to src/runtime/tiles.ts. */
 #define PLANE_TILE 12
 #if VL == 16
 #define PLANE_MR 8
@@ -178,40 +178,131 @@ static void plane_dense(const int32_t *a, char *base, int item, int thread) {
 }
 
 /*
+ * Small images leave most of a run to its borders. Then lanes run along VL outputs instead, and a tile is a few pixels, rows ×
+ * columns of them, each with a sum of its own: weights [block][tap][VL], pixels one at a time. Of one group only.
+ * A tile is [from, to, rows · 16 + columns]; args as for plane_dense, with what is said of margins there for all but pixels,
+ * so a mask is not needed; in its place stands the distance of rows in x, and behind the rest that in y.
+ */
+enum { PL_XR = PL_MASK, PL_YR = PL_BLOCKS + 1 };
+
+INLINE void plane_points_tile(const int32_t *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
+                              const int R, const int C) {
+  const float *x = at(base, a[PL_X]) + tile[0];
+  const int32_t *distances = ints_at(base, a[PL_DISTANCES]);
+  int xr = a[PL_XR], yr = a[PL_YR];
+  vec acc[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < R * C; i++) acc[i] = splat(0);
+  for (int k = 0; k < a[PL_TAPS]; k++) {
+    const float *from = x + distances[k];
+    vec w = load(weights + k * VL);
+    PIN(w);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+      for (int c = 0; c < C; c++) acc[r * C + c] += w * from[r * xr + c];
+  }
+  vec bias = load(at(base, a[PL_BIAS]) + first);
+  vec low = splat(as_float(a[PL_LOW])), high = splat(as_float(a[PL_HIGH]));
+  float *y = at(base, a[PL_Y]) + (int64_t)first * a[PL_YC] + tile[1];
+  const float *residual = at(base, a[PL_RESIDUAL]) + tile[1];
+  const int32_t *offsets = ints_at(base, a[PL_RESIDUAL_OFFSETS]) + first;
+  int adds = a[PL_RESIDUAL] >= 0;
+#pragma GCC unroll 16
+  for (int i = 0; i < R * C; i++) {
+    int to = i / C * yr + i % C;
+    vec sum = acc[i] + bias;
+    if (adds)
+      for (int m = 0; m < outputs; m++)
+        if (offsets[m] >= 0) sum[m] += residual[offsets[m] + to];
+    sum = choose(sum < low, low, sum);
+    sum = choose(sum > high, high, sum);
+    for (int m = 0; m < outputs; m++) y[(int64_t)m * a[PL_YC] + to] = sum[m];
+  }
+}
+
+static void plane_points(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
+  for (int b = cut[2]; b < cut[3]; b++) {
+    int first = b * VL, outputs = min_int(VL, a[PL_GROUP] - first);
+    const float *weights = at(base, a[PL_WEIGHTS]) + (int64_t)b * a[PL_TAPS] * VL;
+    for (int o = first; o < first + outputs; o++)
+      for (int i = 0; i < a[PL_RUN]; i++) at(base, a[PL_Y])[(int64_t)o * a[PL_YC] + i] = 0;
+    plane_margins(a, base, first, first + outputs);
+    for (int t = cut[0]; t < cut[1]; t++) {
+      const int32_t *tile = tiles + 3 * t;
+      switch (tile[2]) {
+#define TILE(r, c) case r * 16 + c: plane_points_tile(a, base, tile, first, outputs, weights, r, c); break
+        TILE(1, 1); TILE(2, 1); TILE(4, 1); TILE(1, 2); TILE(2, 2); TILE(4, 2); TILE(1, 4); TILE(2, 4); TILE(1, 8);
+#if VL == 16
+        TILE(4, 4); TILE(2, 8); TILE(1, 7); TILE(2, 7);
+#endif
+#undef TILE
+      }
+    }
+  }
+}
+
+/*
  * Cuts each channel into sy · sx planes: pixel (sy·i + r, sx·j + q) goes to row i, column j of plane r·sx + q. An item is a
- * channel. Also with strides of 1: a copy from any rows into planes.
+ * channel. Also with strides of 1: a copy from any rows into planes. What is no pixel becomes `fill`.
  *
  * args: x, offset of its first pixel (line, float), y (line, at the first plane's first pixel), height, width, sy, sx
- *       x channel, row (floats)     y plane, row, rows, run, margin (floats, from plane to plane)
+ *       x channel, row (floats)     y plane, row, rows, run, margin (floats, from plane to plane), fill
  */
-enum { PH_X, PH_OFFSET, PH_Y, PH_HEIGHT, PH_WIDTH, PH_SY, PH_SX, PH_XC, PH_XR, PH_YP, PH_YR, PH_ROWS, PH_RUN, PH_MARGIN };
+enum { PH_X, PH_OFFSET, PH_Y, PH_HEIGHT, PH_WIDTH, PH_SY, PH_SX, PH_XC, PH_XR, PH_YP, PH_YR, PH_ROWS, PH_RUN, PH_MARGIN, PH_FILL };
+
+/* The even elements of two registers side by side, and the odd ones. */
+#if VL == 16
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif VL == 8
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#else
+#define EVEN 0, 2, 4, 6
+#define ODD 1, 3, 5, 7
+#endif
+
+/* Every second pixel of a row to one row, the others to another; how many went to each. */
+INLINE int part_pairs(const float *RESTRICT row, int width, float *RESTRICT even, float *RESTRICT odd) {
+  int j = 0;
+  for (; 2 * (j + VL) <= width; j += VL) {
+    vec a = load_loose(row + 2 * j), b = load_loose(row + 2 * j + VL);
+    *(vecu *)(even + j) = __builtin_shufflevector(a, b, EVEN);
+    *(vecu *)(odd + j) = __builtin_shufflevector(a, b, ODD);
+  }
+  for (; 2 * j + 1 < width; j++) {
+    even[j] = row[2 * j];
+    odd[j] = row[2 * j + 1];
+  }
+  return j;
+}
 
 static void plane_phases(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
   int sy = a[PH_SY], sx = a[PH_SX], phases = sy * sx, pitch = a[PH_YR], margin = a[PH_MARGIN];
+  int64_t plane = a[PH_YP];
+  float fill = as_float(a[PH_FILL]);
   const float *x = at(base, a[PH_X]) + a[PH_OFFSET] + (int64_t)item * a[PH_XC];
-  float *y = at(base, a[PH_Y]) + (int64_t)item * phases * a[PH_YP];
+  float *y = at(base, a[PH_Y]) + (int64_t)item * phases * plane;
   if (item == 0)
-    for (int i = 0; i < margin; i++) y[i - margin] = 0;
+    for (int i = 0; i < margin; i++) y[i - margin] = fill;
   for (int r = 0; r < sy; r++)
     for (int i = 0; i < a[PH_ROWS]; i++) {
       int from = i * sy + r, width = from < a[PH_HEIGHT] ? a[PH_WIDTH] : 0;
       const float *RESTRICT row = x + (int64_t)from * a[PH_XR];
-      float *RESTRICT to = y + (int64_t)r * sx * a[PH_YP] + i * pitch;
+      float *RESTRICT to = y + r * sx * plane + i * pitch;
       int j = 0;
-      if (sx == 2) {
-        float *RESTRICT odd = to + a[PH_YP];
-        for (; j < width / 2; j++) {
-          to[j] = row[2 * j];
-          odd[j] = row[2 * j + 1];
-        }
-      } else if (sx == 1)
+      if (sx == 2) j = part_pairs(row, width, to, to + plane);
+      else if (sx == 1)
         for (; j < width; j++) to[j] = row[j];
       for (; j < pitch; j++)
-        for (int q = 0; q < sx; q++) to[(int64_t)q * a[PH_YP] + j] = j * sx + q < width ? row[j * sx + q] : 0;
+        for (int q = 0; q < sx; q++) to[q * plane + j] = j * sx + q < width ? row[j * sx + q] : fill;
     }
   for (int p = 0; p < phases; p++)
-    for (int i = a[PH_ROWS] * pitch; i < a[PH_RUN] + margin; i++) y[(int64_t)p * a[PH_YP] + i] = 0;
+    for (int i = a[PH_ROWS] * pitch; i < a[PH_RUN] + margin; i++) y[p * plane + i] = fill;
 }
 
 /* y[p] = max over taps of x[p + distance], for max pooling; args as for plane_sparse, weights and bias unused. Items: channels
@@ -265,5 +356,81 @@ static void linear(const int32_t *a, char *base, int item, int thread) {
     for (; i < n; i++) sum += x[i] * w[i];
     float low = as_float(a[LI_LOW]), high = as_float(a[LI_HIGH]);
     y[o] = sum < low ? low : sum > high ? high : sum;
+  }
+}
+
+/* The same with the weights that are not 0 alone: args as above, then where each output's terms start; terms in the place of w. */
+enum { LI_STARTS = LI_HIGH + 1 };
+
+static void linear_sparse(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const float *x = at(base, a[LI_X]) + a[LI_X_OFFSET], *bias = at(base, a[LI_BIAS]);
+  float *y = at(base, a[LI_Y]) + a[LI_Y_OFFSET], low = as_float(a[LI_LOW]), high = as_float(a[LI_HIGH]);
+  const plane_term *terms = (const plane_term *)at(base, a[LI_W]);
+  const int32_t *starts = ints_at(base, a[LI_STARTS]);
+  for (int o = item * LINEAR_ROWS; o < min_int(a[LI_OUTPUTS], (item + 1) * LINEAR_ROWS); o++) {
+    const plane_term *t = terms + starts[o], *end = terms + starts[o + 1];
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    for (; end - t >= 4; t += 4) {
+      s0 += x[t[0].distance] * t[0].value;
+      s1 += x[t[1].distance] * t[1].value;
+      s2 += x[t[2].distance] * t[2].value;
+      s3 += x[t[3].distance] * t[3].value;
+    }
+    for (; t < end; t++) s0 += x[t->distance] * t->value;
+    float sum = (s0 + s1) + (s2 + s3) + bias[o];
+    y[o] = sum < low ? low : sum > high ? high : sum;
+  }
+}
+
+/*
+ * Of each channel factor · Σ of its run, borders being 0. An item is CHANNELS channels.
+ * args: x (line, at channel 0's first pixel), y (line), channels, x's floats from channel to channel, run (whole lines), factor
+ */
+enum { SU_X, SU_Y, SU_CHANNELS, SU_XC, SU_RUN, SU_FACTOR };
+#define CHANNELS 64
+
+static void plane_sum(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  for (int c = item * CHANNELS; c < min_int(a[SU_CHANNELS], (item + 1) * CHANNELS); c++) {
+    const float *x = at(base, a[SU_X]) + (int64_t)c * a[SU_XC];
+    vec sums[PARTS];
+    for (int p = 0; p < PARTS; p++) sums[p] = splat(0);
+    for (int i = 0; i < a[SU_RUN]; i += LANES)
+      for (int p = 0; p < PARTS; p++) sums[p] += load(x + i + p * VL);
+    for (int p = 1; p < PARTS; p++) sums[0] += sums[p];
+    at(base, a[SU_Y])[c] = as_float(a[SU_FACTOR]) * lane_sum(sums[0]);
+  }
+}
+
+/*
+ * What `positions` (pool.c) does, for one sample: y[r][q][i] = Σ weight[k] · x[r][from[k]][i], k from start[q] to start[q + 1].
+ * An item is BLENDS rows of y. args: x, y, start, from, weight (lines), rows in all (r, q), Q, floats of a row (i), x's floats
+ * from r to r
+ */
+enum { BL_X, BL_Y, BL_START, BL_FROM, BL_WEIGHT, BL_ROWS, BL_Q, BL_INNER, BL_XR };
+#define BLENDS 64
+
+static void blend(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  const int32_t *start = ints_at(base, a[BL_START]), *from = ints_at(base, a[BL_FROM]);
+  const float *weight = at(base, a[BL_WEIGHT]);
+  int inner = a[BL_INNER], count = a[BL_Q], end = min_int(a[BL_ROWS], (item + 1) * BLENDS);
+  int r = item * BLENDS / count, q = item * BLENDS % count;
+  for (int row = item * BLENDS; row < end; row++) {
+    const float *RESTRICT x = at(base, a[BL_X]) + (int64_t)r * a[BL_XR];
+    float *RESTRICT y = at(base, a[BL_Y]) + (int64_t)row * inner;
+    int i = 0;
+    for (; i + VL <= inner; i += VL) {
+      vec sum = splat(0);
+      for (int k = start[q]; k < start[q + 1]; k++) sum += load_loose(x + from[k] * inner + i) * weight[k];
+      *(vecu *)(y + i) = sum;
+    }
+    for (; i < inner; i++) {
+      float sum = 0;
+      for (int k = start[q]; k < start[q + 1]; k++) sum += x[from[k] * inner + i] * weight[k];
+      y[i] = sum;
+    }
+    if (++q == count) q = 0, r++;
   }
 }
