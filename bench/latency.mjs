@@ -11,12 +11,12 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openMachine } from '../dist/engine/index.js';
-import { expandModel } from '../dist/graph/expand.js';
 import { buildNetwork } from '../dist/nn/index.js';
 import { serializeModel, sizeOf } from '../dist/onnx/index.js';
 import { spread } from '../dist/runs/bench.js';
 import { load } from '../dist/runtime/index.js';
 import { describeMachine, machineText } from './machine.mjs';
+import { pruned } from './pruned.mjs';
 
 const { values: o } = parseArgs({
   options: {
@@ -33,24 +33,6 @@ const about = describeMachine();
 /** Runs of a turn, and how many of them do not count. */
 const TURN = 10;
 const SETTLING = 4;
-
-function pruned(graph, sparsity) {
-  const initializers = new Map(graph.initializers);
-  // The networks are untrained: with biases of 0, what is left of their weights would let all signals die.
-  for (const [name, tensor] of initializers)
-    if (tensor.shape.length === 1 && tensor.data.every((x) => x === 0))
-      initializers.set(name, { ...tensor, data: tensor.data.map((_, i) => 0.1 * Math.sin(1 + i)) });
-  for (const name of sparsity > 0 ? expandModel(graph).prunable.keys() : []) {
-    const tensor = initializers.get(name);
-    const order = tensor.data.map(Math.abs).sort();
-    const least = order[Math.floor(order.length * sparsity)];
-    const kept = tensor.data.map((x) => (Math.abs(x) < least ? 0 : x));
-    const norm = (data) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
-    const scale = norm(tensor.data) / norm(kept);
-    initializers.set(name, { ...tensor, data: kept.map((x) => x * scale) });
-  }
-  return { ...graph, initializers };
-}
 
 async function onnxruntime(bytes, shapes, image) {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');

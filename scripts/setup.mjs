@@ -52,13 +52,16 @@ function fingerprint() {
   const hash = createHash('sha256');
   for (const file of ['tsconfig.json', 'package-lock.json', ...filesOf('src').sort()])
     if (/\.(ts|json)$/.test(file)) hash.update(file).update(readFileSync(file));
-  for (const file of filesOf('dist').sort()) hash.update(`${file} ${statSync(file).mtimeMs}`);
+  for (const file of compiled().sort()) hash.update(`${file} ${statSync(file).mtimeMs}`);
   return hash.digest('hex');
 }
 
+/** What tsc made; dist/browser is bundled (build-browser.mjs). */
+const compiled = () => filesOf('dist').filter((file) => !file.startsWith(join('dist', 'browser')));
+
 /** What tsc made of sources that are gone would be run and shipped still. */
 function sweep() {
-  for (const file of filesOf('dist')) {
+  for (const file of compiled()) {
     const source = file.replace(/^dist/, 'src');
     const module = source.replace(/\.(js|d\.ts)(\.map)?$/, '');
     if (!existsSync(source) && !existsSync(`${module}.ts`)) rmSync(file);

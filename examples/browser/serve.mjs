@@ -1,0 +1,80 @@
+/**
+ * Serves the page beside this file, with a model to run: a pruned .onnx, packed, or without one a ResNet-20 of the zoo, untrained,
+ * with 95 % of its weights at 0.
+ *
+ *     npm run build
+ *     node examples/browser/serve.mjs [MODEL.onnx] [--port 8080] [--plain]
+ *
+ * Without --plain the page is isolated from others by two headers, which gives it shared memory and so threads.
+ */
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Where the page's parts lie: folders by the beginning of their addresses. */
+const FOLDERS = {
+  '/espalier/': folder('../../dist/browser/'),
+  '/onnxruntime/': folder('../../node_modules/onnxruntime-web/dist/'),
+  '/': folder('./'),
+};
+
+/**
+ * A server on this machine for the page, and for `files`, bytes by address.
+ * @param options.isolated with the two headers; default true. `options.port`: default any that is free.
+ */
+export async function serve(files, { isolated = true, port = 0 } = {}) {
+  const server = createServer(({ url }, response) => {
+    const path = normalize(decodeURIComponent(new URL(url, 'http://here').pathname));
+    const answer = (status, type, body) => {
+      const headers = { 'Content-Type': type, 'Cache-Control': 'no-store', ...(isolated ? ISOLATED : {}) };
+      response.writeHead(status, headers);
+      if (body?.pipe) body.pipe(response);
+      else response.end(body);
+    };
+    if (Object.hasOwn(files, path)) return answer(200, 'application/octet-stream', files[path]);
+    const [prefix, root] = Object.entries(FOLDERS).find(([start]) => path.startsWith(start));
+    const file = join(root, path === '/' ? 'index.html' : path.slice(prefix.length));
+    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return answer(404, 'text/plain', 'not there');
+    answer(200, TYPES[extname(file)] ?? 'application/octet-stream', createReadStream(file));
+  });
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    address: `http://127.0.0.1:${server.address().port}/`,
+    close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
+  };
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { port: { type: 'string', default: '8080' }, plain: { type: 'boolean', default: false } },
+  });
+  const { buildNetwork } = await import('../../dist/nn/index.js');
+  const { readModel, serializeModel } = await import('../../dist/onnx/index.js');
+  const { pack } = await import('../../dist/runtime/index.js');
+  const { pruned } = await import('../../bench/pruned.mjs');
+  const [path] = positionals;
+  const graph = path
+    ? await readModel(path)
+    : pruned(buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 1 }), 0.95);
+  const files = { '/model.onnx': serializeModel(graph), '/model.espk': await pack(graph) };
+  const { address } = await serve(files, { isolated: !values.plain, port: Number(values.port) });
+  console.log(`${path ?? 'ResNet-20, 95 % of its weights 0,'} is served: open ${address}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

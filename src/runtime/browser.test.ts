@@ -1,0 +1,177 @@
+/** The bundle for browsers: its size, its kernels, and itself in headless Chromium, beside onnxruntime-web. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { openMachine } from '../engine/index.js';
+import { type Machine, machineOver } from '../engine/machine.js';
+import { openWasm } from '../engine/wasm/wasm.js';
+import { buildNetwork, type NetworkOptions } from '../nn/index.js';
+import { type Graph, serializeModel, sizeOf } from '../onnx/index.js';
+import { type Browser, findChromium, openChromium, type Page } from './chromium.test.fixture.js';
+import { modelOf } from './model.js';
+import { pack } from './pack.js';
+
+const root = new URL('../../', import.meta.url);
+const bundle = new URL('dist/browser/', root);
+const cifar: NetworkOptions = { shape: [3, 32, 32], classes: 10, seed: 1 };
+
+/** The network with all but every fifth weight at 0. */
+function sparse(name: string): Graph {
+  const graph = buildNetwork(name, { ...cifar, width: name === 'mobilenetv2' ? 0.5 : 1 });
+  const initializers = [...graph.initializers].map(([key, tensor]) => {
+    const data = (tensor.data as Float32Array).map((x, i) =>
+      tensor.shape.length < 2 || i % 5 === 0 ? x : 0,
+    );
+    return [key, { ...tensor, data }] as const;
+  });
+  return { ...graph, initializers: new Map(initializers) };
+}
+
+const imageFor = (shape: readonly number[]): Float32Array =>
+  Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(1.7 * i));
+
+/** The machine that a page without shared memory has, here. */
+async function plainMachine(): Promise<Machine> {
+  const read = async (relaxed: boolean) =>
+    new Uint8Array(
+      readFileSync(new URL(`src/engine/wasm/inference-plain${relaxed ? '-relaxed' : ''}.wasm`, root)),
+    );
+  return machineOver(await openWasm({ read }));
+}
+
+before(() => {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/build-browser.mjs'], {
+    cwd: fileURLToPath(root),
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+});
+
+test('code and kernels that a page needs are smaller than 150 KB, zipped', () => {
+  const zipped = (name: string) => gzipSync(readFileSync(new URL(name, bundle)), { level: 9 }).length;
+  const kernels = readdirSync(bundle).filter((name) => name.startsWith('kernels-'));
+  assert.equal(kernels.length, 4);
+  const size = zipped('runtime.js') + Math.max(...kernels.map(zipped));
+  assert.ok(size < 150_000, `${size} bytes`);
+  assert.doesNotMatch(
+    readFileSync(new URL('runtime.js', bundle), 'utf8'),
+    /\b(from|import)\s*\(?"(?!\.\/kernels-)/,
+  );
+});
+
+test('a plain memory and the kernels of inference compute the same, and models outlive its growth', async () => {
+  const [machine, other] = await Promise.all([plainMachine(), openMachine({ engine: 'wasm', threads: 1 })]);
+  const small = modelOf(sparse('lenet5'), { machine });
+  const image = imageFor([...small.inputs.values()][0]);
+  const first = await small.run({ input: image });
+  machine.allocate(2 ** 25);
+  for (const name of ['resnet20', 'mobilenetv2']) {
+    const models = [machine, other].map((on) => modelOf(sparse(name), { machine: on }));
+    const [one, two] = await Promise.all(models.map((model) => model.run({ input: image })));
+    assert.deepEqual(one, two, name);
+  }
+  assert.deepEqual(await small.run({ input: image }), first);
+  await Promise.all([machine.close(), other.close()]);
+});
+
+/** Calls a function in the page. */
+const call = <T, A>(page: Page, f: (given: A) => Promise<T>, given: A): Promise<T> =>
+  page.evaluate<T>(`(${f})(${JSON.stringify(given)})`);
+
+/** When the example has come to its end: what it says. */
+const ending = () =>
+  new Promise<string>((resolve) => {
+    const look = () => {
+      if ('done' in document.body.dataset) resolve(document.querySelector('#status')!.textContent!);
+      else setTimeout(look, 20);
+    };
+    look();
+  });
+
+/** In the page: how far outputs are from onnxruntime-web's, and on what they were computed. */
+async function compared({ address, peer, threads }: { address: string; peer: string; threads: number }) {
+  const script = '/contestants.js';
+  const { espalier, onnxruntime, anyInputs, difference } = await import(script);
+  const mine = await espalier(address, { threads });
+  const other = await onnxruntime(peer, mine.inputs, threads);
+  let far = 0;
+  for (const seed of [0, 1, 2]) {
+    const inputs = anyInputs(mine.inputs, seed);
+    far = Math.max(far, difference(await mine.run(inputs), await other.run(inputs)));
+  }
+  await Promise.all([mine.close(), other.close()]);
+  return { far, name: mine.name as string };
+}
+
+async function refusal(address: string): Promise<string> {
+  const script = '/contestants.js';
+  const { load } = await import(script);
+  return load(address).then(
+    () => 'loaded',
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+}
+
+test('in Chromium: agrees with onnxruntime-web, with threads and without; what is no model is refused', async (t) => {
+  const path = findChromium();
+  if (!path) return t.skip('Chromium is not there (apt-get install chromium), so no page is opened');
+  const { serve } = await import(new URL('examples/browser/serve.mjs', root).href);
+  const packed = await pack(sparse('resnet20'));
+  const files = {
+    '/model.espk': await pack(sparse('lenet5')),
+    '/model.onnx': serializeModel(sparse('lenet5')),
+    '/resnet20.espk': packed,
+    '/resnet20.onnx': serializeModel(sparse('resnet20')),
+    '/mobilenetv2.onnx': serializeModel(sparse('mobilenetv2')),
+    '/cut.espk': packed.slice(0, -10),
+    '/text.onnx': new TextEncoder().encode('<!doctype html><title>Not a model</title>'),
+  };
+  const browser: Browser = await openChromium(path);
+  try {
+    for (const isolated of [false, true]) {
+      const server = await serve(files, { isolated });
+      const page = await browser.open(server.address);
+      assert.match(
+        await page.evaluate(`(${ending})()`),
+        /^Outputs differ by \de-\d+ of the largest; espalier is/,
+      );
+      const threads = isolated ? 2 : 1;
+      for (const [address, peer] of [
+        ['resnet20.espk', 'resnet20.onnx'],
+        ['mobilenetv2.onnx', 'mobilenetv2.onnx'],
+      ]) {
+        const { far, name } = await call(page, compared, { address, peer, threads });
+        assert.ok(far < 1e-4, `${address}: ${far}`);
+        assert.match(name, new RegExp(`wasm, .*, ${threads} thread`));
+      }
+      if (!isolated) await refusals(page);
+      await page.close();
+      await server.close();
+    }
+  } finally {
+    await browser.close();
+  }
+});
+
+async function refusals(page: Page): Promise<void> {
+  const told = (name: string) => call(page, refusal, name);
+  assert.equal(
+    await told('nowhere.espk'),
+    'UserError: Cannot fetch nowhere.espk: the answer is 404; check the address and the network.',
+  );
+  assert.match(
+    await told('cut.espk'),
+    /^UserError: cut\.espk is damaged or cut short; fetch or pack it anew\.$/,
+  );
+  assert.match(
+    await told('text.onnx'),
+    /^UserError: text\.onnx is damaged or no ONNX model \(.*\); get it again/,
+  );
+  assert.match(
+    await told('http://127.0.0.1:9/'),
+    /^UserError: Cannot fetch http:.* check the address and the network\.$/,
+  );
+}

@@ -1,0 +1,140 @@
+/** A headless Chromium, driven by the DevTools protocol over a pipe: messages of JSON, each ended by a zero. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+
+export interface Browser {
+  /** For people: 'HeadlessChrome/140.0.0.0'. */
+  readonly version: string;
+  /** Opens a page, and waits until it has loaded. */
+  open(address: string): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export interface Page {
+  /** What an expression gives, or what its promise resolves to; it must be JSON. Throws with the page's message. */
+  evaluate<T>(expression: string): Promise<T>;
+  close(): Promise<void>;
+}
+
+type Send = <T = void>(method: string, params?: object, sessionId?: string) => Promise<T>;
+
+/** What is read of the answer to Runtime.evaluate. */
+interface Evaluated<T> {
+  result: { value: T };
+  exceptionDetails?: { text: string; exception?: { description?: string } };
+}
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** Where Chromium is; undefined where it is not. CHROMIUM names another. */
+export function findChromium(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return [...(process.env.CHROMIUM ? [process.env.CHROMIUM] : []), ...paths].find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function openChromium(path: string): Promise<Browser> {
+  const profile = mkdtempSync(join(tmpdir(), 'espalier-chromium-'));
+  const child = spawn(
+    path,
+    [
+      '--headless=new',
+      '--remote-debugging-pipe',
+      `--user-data-dir=${profile}`,
+      '--no-sandbox',
+      '--no-first-run',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--disable-background-networking',
+      'about:blank',
+    ],
+    { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
+  );
+  const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
+  const { send, fail } = talk(child.stdio[3] as Writable, child.stdio[4] as Readable);
+  child.on('error', fail);
+  void ended.then(() => fail(new Error('Chromium has ended')));
+  const { product } = await send<{ product: string }>('Browser.getVersion');
+
+  async function open(address: string): Promise<Page> {
+    const { targetId } = await send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
+    const { sessionId } = await send<{ sessionId: string }>('Target.attachToTarget', {
+      targetId,
+      flatten: true,
+    });
+    const { errorText } = await send<{ errorText?: string }>('Page.navigate', { url: address }, sessionId);
+    if (errorText) throw new Error(`${address}: ${errorText}`);
+    const page: Page = {
+      async evaluate<T>(expression: string) {
+        const { result, exceptionDetails } = await send<Evaluated<T>>(
+          'Runtime.evaluate',
+          { expression, awaitPromise: true, returnByValue: true },
+          sessionId,
+        );
+        if (exceptionDetails)
+          throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+        return result.value;
+      },
+      close: () => send('Target.closeTarget', { targetId }),
+    };
+    await page.evaluate(
+      "document.readyState === 'complete' || new Promise((resolve) => addEventListener('load', () => resolve()))",
+    );
+    return page;
+  }
+
+  return {
+    version: product,
+    open,
+    async close() {
+      await send('Browser.close').catch(() => {});
+      await ended;
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Requests to the browser; after `fail` all of them are refused. */
+function talk(to: Writable, from: Readable): { send: Send; fail: (error: Error) => void } {
+  const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>();
+  let last = 0;
+  let broken: Error | undefined;
+  let rest = '';
+  from.setEncoding('utf8').on('data', (data: string) => {
+    const messages = (rest + data).split('\0');
+    rest = messages.pop()!;
+    for (const message of messages) {
+      const { id, result, error } = JSON.parse(message);
+      const { resolve, reject } = waiting.get(id) ?? {};
+      waiting.delete(id);
+      if (error) reject?.(new Error(error.message));
+      else resolve?.(result as never);
+    }
+  });
+  to.on('error', () => {});
+  return {
+    send: (method, params = {}, sessionId) =>
+      new Promise((resolve, reject) => {
+        if (broken) return reject(broken);
+        waiting.set(++last, { resolve, reject });
+        to.write(`${JSON.stringify({ id: last, method, params, sessionId })}\0`);
+      }),
+    fail(error) {
+      broken = error;
+      for (const { reject } of waiting.values()) reject(error);
+      waiting.clear();
+    },
+  };
+}
