@@ -92,3 +92,49 @@ test('pack: says where it gains nothing, and never takes the place of its model'
   assert.match(half.err, /^espalier: half\.espk is damaged or cut short; fetch or pack it anew\.\n$/);
   assert.ok(!existsSync(at('again.espk')));
 });
+
+test('bench: models on all runtimes that are there, in turns', async () => {
+  const { status, out, err } = await espalier('bench dense.onnx pruned.onnx --runs 6 --threads 1 --json');
+  assert.equal(status, 0, err);
+  const { results, notes, threads, runs } = JSON.parse(out);
+  assert.deepEqual([threads, runs], [1, 6]);
+  const peers = ['onnxruntime-node', 'onnxruntime-web', 'espalier/runtime', 'espalier'];
+  const there = peers.filter(
+    (name) => !notes.some((note: string) => note.startsWith(`${name} is not installed`)),
+  );
+  assert.deepEqual(
+    results.map(({ model, runtime }: Record<string, string>) => [model, runtime]),
+    ['dense.onnx', 'pruned.onnx'].flatMap((model) => there.map((runtime) => [model, runtime])),
+  );
+  assert.equal(results[0].speed, 1);
+  for (const { median, interval, speed, macs, effectiveMacs, sparsity } of results) {
+    assert.ok(0 < interval[0] && interval[0] <= median && median <= interval[1]);
+    assert.equal(speed, results[0].median / median);
+    assert.ok(sparsity > 0.9 ? effectiveMacs < macs / 5 : effectiveMacs === macs);
+  }
+});
+
+test('bench: chosen runtimes, and what they cannot do', async () => {
+  const chosen = await espalier('bench pruned.onnx --runs 5 --runtimes espalier,espalier/runtime');
+  assert.equal(chosen.status, 0, chosen.err);
+  assert.match(chosen.out, /^pruned\.onnx +espalier +1 .* 1\.00 × +9\d\.\d\d % /m);
+  assert.match(chosen.out, /^\d+ threads? each, 5 runs in turns: espalier \(.+\), espalier\/runtime \(/m);
+  assert.doesNotMatch(chosen.out, /onnxruntime/);
+
+  const many = await espalier('bench pruned.onnx --runs 5 --batch 3 --threads 1 --json');
+  assert.equal(many.status, 0, many.err);
+  const { results, notes } = JSON.parse(many.out);
+  assert.ok(
+    results.every(
+      ({ batch, runtime }: Record<string, unknown>) => batch === 3 && runtime !== 'espalier/runtime',
+    ),
+  );
+  assert.ok(notes.includes('espalier/runtime computes one sample at a time, so it takes no part at 3.'));
+
+  const asked = await espalier('bench pruned.onnx --batch 3 --runtimes espalier/runtime');
+  assert.equal(asked.status, 1);
+  assert.match(asked.err, /^espalier: espalier\/runtime computes one sample at a time[^\n]+\n$/);
+  const unknown = await espalier('bench pruned.onnx --runtimes tensorflow');
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.err, /^espalier: There is no runtime "tensorflow"; choose some of [^\n]+\n$/);
+});

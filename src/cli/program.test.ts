@@ -74,7 +74,18 @@ const dense = (): Promise<Outcome> => {
 test('help and version', async () => {
   const help = await espalier('--help');
   assert.equal(help.status, 0);
-  for (const name of ['inspect', 'train', 'prune', 'eval', 'bench', 'data', 'resume', 'study'])
+  for (const name of [
+    'inspect',
+    'train',
+    'prune',
+    'eval',
+    'bench',
+    'profile',
+    'pack',
+    'data',
+    'resume',
+    'study',
+  ])
     assert.match(help.out, new RegExp(`^  ${name} `, 'm'));
   const prune = await espalier('prune --help');
   assert.equal(prune.status, 0);
@@ -110,7 +121,7 @@ test('what cannot be done ends with 1 and a sentence', async () => {
   assert.deepEqual(readdirSync(at('hard')), [], 'a run that never began leaves nothing behind');
 });
 
-test('train, prune, inspect, eval and bench', async () => {
+test('train, prune, inspect and eval', async () => {
   const trained = await dense();
   assert.equal(trained.status, 0, trained.err);
   assert.match(trained.out, /^accuracy \(test\) +– +\d\d\.\d\d %$/m);
@@ -154,13 +165,6 @@ test('train, prune, inspect, eval and bench', async () => {
 
   const evaluated = JSON.parse((await espalier('eval pruned/model.onnx --data digits --json')).out);
   assert.equal(evaluated.accuracy, summary.accuracy.after);
-
-  const bench = await espalier('bench dense/model.onnx pruned/model.onnx --runs 5 --threads 1 --json');
-  const { results, notes } = JSON.parse(bench.out);
-  assert.equal(results.length, 4);
-  for (const { median, interval } of results)
-    assert.ok(0 < interval[0] && interval[0] <= median && median <= interval[1]);
-  assert.match(notes[0], /^No gain is to be expected/);
 });
 
 test('recipes: a file beneath the flags, and a run’s own to repeat it', async () => {

@@ -1,17 +1,22 @@
 /**
  * Latency of models side by side on the runtimes that are there.
  *
- * Every contestant (a model on a runtime) is warmed up, then all take turns, run by run, so that whatever disturbs the
- * machine disturbs them alike. Told are the median and a 95 % interval for it by order statistics: of n times sorted,
- * the median of what is being measured lies between those at ranks n/2 ± 0.98 √n, whatever their distribution.
+ * Every contestant (a model on a runtime) is warmed up, then all take turns, every round beginning with another one, so that
+ * whatever disturbs the machine disturbs them alike. A turn is some runs that are not timed, until the threads of the one
+ * before are asleep and caches are its own, and then a few that are. Told are the median and a 95 % interval for it by order
+ * statistics: of n times sorted, the median of what is being measured lies between those at ranks n/2 ± 0.98 √n, whatever
+ * their distribution.
  */
-import { normal, random } from '../base/random.js';
-import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { serializeModel, sizeOf } from '../onnx/index.js';
+import { setImmediate } from 'node:timers/promises';
+import { fail } from '../base/errors.js';
+import { openMachine } from '../engine/index.js';
+import { type Contestant, enter, type Runtime, runtimes } from './bench-contestants.js';
+import { type BenchResult, benchNotes, oddMacs } from './bench-notes.js';
 import { measure } from './measure.js';
-import { fixedBatch, onnxruntimeName, openSession, type Session } from './onnxruntime.js';
-import { isPath } from './recipe.js';
+import { misuse } from './misuse.js';
 import { type ModelOptions, openModel } from './task.js';
+
+export type { BenchResult };
 
 export interface BenchOptions extends Omit<ModelOptions, 'model'> {
   models: readonly string[];
@@ -19,103 +24,111 @@ export interface BenchOptions extends Omit<ModelOptions, 'model'> {
   batch?: number;
   /** Timed runs of each contestant; default 50. */
   runs?: number;
+  /** Some of {@link runtimes}; default those that are there. */
+  runtimes?: readonly string[];
+  /** Of every runtime. */
   threads?: number;
   signal?: AbortSignal;
   onProgress?: (done: number, runs: number) => void;
 }
 
 export interface Bench {
+  /** That every runtime may use. */
   threads: number;
+  runs: number;
   results: BenchResult[];
   /** What a reader must know to read the figures. */
   notes: string[];
 }
 
-export interface BenchResult {
-  model: string;
-  /** 'espalier (native, AVX-512)', 'onnxruntime 1.30.0' */
-  runtime: string;
-  batch: number;
-  /** Milliseconds of one run. */
-  median: number;
-  /** 95 % interval for the median. */
-  interval: [low: number, high: number];
-  /** Fraction of the prunable weights that are zero. */
-  sparsity: number;
-  macs: number;
-}
+const WARM_UP = 12;
+const FEWEST_WARM_UP = 3;
+const PATIENCE_MS = 3000;
+/** Of a turn: how long runs are not timed, and how many are. */
+const SETTLING_MS = 5;
+const TURN = 5;
 
-interface Contestant {
-  label: Omit<BenchResult, 'median' | 'interval'>;
-  run(): Promise<unknown>;
-  close(): unknown;
-  times: number[];
-}
-
-const WARM_UP = 5;
-
-/** @throws UserError when a model cannot be read or run, the signal's reason when it stops. */
+/**
+ * @throws UserError when a model cannot be read or run, or a runtime that was asked for is not there; the signal's reason
+ * when it stops.
+ */
 export async function bench(options: BenchOptions): Promise<Bench> {
   const { runs = 50, signal, onProgress } = options;
+  const wanted = runtimesOf(options.runtimes);
   const machine = await openMachine({ threads: options.threads });
-  const contestants: Contestant[] = [];
+  const entries: { contestant: Contestant; facts: Facts; times: number[] }[] = [];
+  const absent = new Set<string>();
   try {
-    for (const model of options.models) contestants.push(...(await enter(model, options, machine)));
-    for (let i = -WARM_UP; i < runs; i++) {
-      signal?.throwIfAborted();
-      for (const contestant of contestants) {
-        const start = performance.now();
-        await contestant.run();
-        if (i >= 0) contestant.times.push(performance.now() - start);
-      }
-      if (i >= 0) onProgress?.(i + 1, runs);
+    for (const model of options.models) {
+      const { graph, inputShapes } = await openModel({ ...options, model });
+      const { sparsity, macs, effectiveMacs } = measure(graph, inputShapes);
+      const facts = { sparsity, macs, effectiveMacs, oddMacs: oddMacs(graph, inputShapes) };
+      const { batch = 1 } = options;
+      const entered = await enter({ model, graph, inputShapes, batch, machine }, wanted);
+      entries.push(...entered.contestants.map((contestant) => ({ contestant, facts, times: [] })));
+      for (const sentence of entered.absent.values()) absent.add(sentence);
+      if (options.runtimes && absent.size) fail([...absent][0]);
     }
-    const results = contestants.map(({ label, times }) => ({ ...label, ...spread(times) }));
-    return { threads: machine.threads, results, notes: await notesOn(results) };
+    for (const { contestant } of entries) await warmUp(contestant, signal);
+    for (let round = 0, done = 0; done < runs; round++) {
+      const timed = Math.min(TURN, runs - done);
+      for (let i = 0; i < entries.length; i++) {
+        await setImmediate();
+        signal?.throwIfAborted();
+        const { contestant, times } = entries[(i + round) % entries.length];
+        times.push(...(await turn(contestant, timed)));
+      }
+      done += timed;
+      onProgress?.(done, runs);
+    }
+    const results = entries.map(({ contestant: { run, close, ...label }, facts, times }) => ({
+      ...label,
+      ...facts,
+      ...spread(times),
+    }));
+    const compared = results.map((result) => ({ ...result, speed: results[0].median / result.median }));
+    return {
+      threads: machine.threads,
+      runs,
+      results: compared,
+      notes: [...benchNotes(compared), ...absent],
+    };
   } finally {
-    for (const contestant of contestants) await contestant.close();
+    for (const { contestant } of entries) await contestant.close();
     await machine.close();
   }
 }
 
-/** A model on each runtime. */
-async function enter(model: string, options: BenchOptions, machine: Machine): Promise<Contestant[]> {
-  const { graph, inputShapes } = await openModel({ ...options, model });
-  const batch = fixedBatch(graph) ?? options.batch ?? 1;
-  const { sparsity, macs } = measure(graph, inputShapes);
-  const network = loadNetwork(graph, { machine, inputShapes });
-  const inference = network.inference({ batch });
-  const inputs = randomInputs(network.inputs, batch);
-  const enrol = (runtime: string, session: Pick<Session, 'run' | 'close'> | undefined): Contestant[] =>
-    session
-      ? [
-          {
-            label: { model, runtime, batch, sparsity, macs },
-            run: () => session.run(inputs, batch),
-            close: () => session.close(),
-            times: [],
-          },
-        ]
-      : [];
-  const engine = { run: inference.run, close: async () => network.close() };
-  const peer = await openSession(isPath(model) ? model : serializeModel(graph), network);
-  return [
-    ...enrol(`espalier (${machine.description})`, engine),
-    ...enrol((await onnxruntimeName()) ?? '', peer),
-  ];
+type Facts = Pick<BenchResult, 'sparsity' | 'macs' | 'effectiveMacs' | 'oddMacs'>;
+
+/** @throws UsageError on a runtime that does not exist. */
+function runtimesOf(names: readonly string[] | undefined): readonly Runtime[] {
+  const unknown = names?.find((name) => !runtimes.includes(name as Runtime));
+  if (unknown !== undefined)
+    misuse(`There is no runtime ${JSON.stringify(unknown)}; choose some of ${runtimes.join(', ')}.`);
+  return (names as readonly Runtime[] | undefined) ?? runtimes;
 }
 
-function randomInputs(
-  shapes: ReadonlyMap<string, readonly number[]>,
-  batch: number,
-): Record<string, Float32Array> {
-  const stream = random(0, 'bench');
-  return Object.fromEntries(
-    [...shapes].map(([name, shape]) => [
-      name,
-      Float32Array.from({ length: batch * sizeOf(shape) }, () => normal(stream)),
-    ]),
-  );
+async function warmUp({ run }: Contestant, signal?: AbortSignal): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  for (let i = 0; i < WARM_UP && (i < FEWEST_WARM_UP || performance.now() < end); i++) {
+    signal?.throwIfAborted();
+    await run();
+  }
+}
+
+/** Milliseconds of so many runs. */
+async function turn({ run }: Contestant, timed: number): Promise<number[]> {
+  const end = performance.now() + SETTLING_MS;
+  do await run();
+  while (performance.now() < end);
+  const times: number[] = [];
+  for (let i = 0; i < timed; i++) {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  }
+  return times;
 }
 
 /** Median and its 95 % interval. */
@@ -128,15 +141,4 @@ export function spread(times: readonly number[]): { median: number; interval: [n
     median: (at(Math.floor((n - 1) / 2)) + at(Math.ceil((n - 1) / 2))) / 2,
     interval: [at(Math.floor(n / 2 - reach)), at(Math.ceil(n / 2 + reach) - 1)],
   };
-}
-
-async function notesOn(results: readonly BenchResult[]): Promise<string[]> {
-  const notes: string[] = [];
-  if (results.some(({ sparsity }) => sparsity > 0.01))
-    notes.push(
-      'No gain is to be expected from single zero weights on a dense runtime: it multiplies by them all the same. They make the compressed file smaller; time is saved by runtimes that skip zeros, or by removing whole channels.',
-    );
-  if (!(await onnxruntimeName()))
-    notes.push('onnxruntime-node is not installed here, so it is not among the runtimes.');
-  return notes;
 }

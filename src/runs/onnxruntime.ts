@@ -34,11 +34,21 @@ export async function openSession(
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   }).catch((error: Error) => fail(`onnxruntime refuses ${graph.name || 'the model'}: ${plain(error)}`));
+  return sessionOf(session, module.Tensor, network);
+}
+
+type Api = typeof import('onnxruntime-node');
+
+/** What onnxruntime has opened, in Node or on WebAssembly, as a session of dense float32. */
+export function sessionOf(
+  session: import('onnxruntime-node').InferenceSession,
+  Tensor: Api['Tensor'],
+  { graph, inputs: shapes }: Network,
+): Session {
   return {
     async run(inputs, count) {
       const feeds = Object.entries(inputs).map(
-        ([name, data]) =>
-          [name, new module.Tensor('float32', data, [count, ...network.inputs.get(name)!])] as const,
+        ([name, data]) => [name, new Tensor('float32', data, [count, ...shapes.get(name)!])] as const,
       );
       const answer = await session
         .run(Object.fromEntries(feeds))

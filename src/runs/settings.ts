@@ -322,7 +322,7 @@ export const benchSettings = {
   batch: whole('images in a run; default 1', 1),
   runs: whole('timed runs of each model on each runtime; default 50', 1),
   runtimes: names(
-    'some of espalier, espalier/runtime, onnxruntime-node, onnxruntime-web; default those that are there',
+    'some of onnxruntime-node, onnxruntime-web, espalier/runtime, espalier; default those that are there',
     'NAMES',
   ),
 } satisfies Settings;

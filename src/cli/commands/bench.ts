@@ -1,7 +1,7 @@
 /** bench: latency side by side. */
 import type { Command } from 'commander';
 import { large, percent } from '../../report/index.js';
-import { bench, misuse, modelSettings } from '../../runs/index.js';
+import { type Bench, bench, benchSettings, misuse, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
@@ -10,12 +10,13 @@ export function addBench(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'bench',
     argument: '[MODEL...]',
-    about: '.onnx files or names of networks of the zoo',
+    about: '.onnx or packed files, or names of networks of the zoo',
     summary: 'latency of models side by side, on the runtimes that are there',
-    groups: { 'Model:': modelSettings },
+    groups: { 'Measuring:': benchSettings, 'Model:': modelSettings },
     examples: [
       'bench runs/a/model.onnx runs/e/model.onnx',
       'bench runs/a/model.onnx --batch 32 --runs 200 --threads 1',
+      'bench runs/e/model.onnx --runtimes espalier/runtime,onnxruntime-node',
     ],
     async run({ given, argument }, face) {
       const { model, ...options } = given;
@@ -28,27 +29,36 @@ export function addBench(program: Command, signal: AbortSignal): void {
         signal: face.signal,
         onProgress: (done, runs) => progress.update(done, runs, `run ${done} of ${runs}`),
       }).finally(progress.stop);
-      const rows = result.results.map(
-        ({ model: name, runtime, batch, median, interval: [low, high], sparsity, macs }) => [
-          name,
-          runtime,
-          String(batch),
-          `${median.toFixed(3)} ms`,
-          `${low.toFixed(3)} – ${high.toFixed(3)}`,
-          percent(sparsity),
-          large(macs),
-        ],
-      );
-      const titles = [
-        left('model'),
-        left('runtime'),
-        right('batch'),
-        right('median'),
-        right('95 % interval'),
-        right('sparsity'),
-        right('MACs'),
-      ];
-      face.result(result, [table(titles, rows), ...result.notes].join('\n\n'));
+      face.result(result, describe(result));
     },
   });
+}
+
+function describe({ threads, runs, results, notes }: Bench): string {
+  const rows = results.map(
+    ({ model, runtime, batch, median, interval: [low, high], speed, sparsity, macs }) => [
+      model,
+      runtime,
+      String(batch),
+      `${median.toFixed(3)} ms`,
+      `${low.toFixed(3)} – ${high.toFixed(3)}`,
+      `${speed.toFixed(2)} ×`,
+      percent(sparsity),
+      large(macs),
+    ],
+  );
+  const titles = [
+    left('model'),
+    left('runtime'),
+    right('batch'),
+    right('median'),
+    right('95 % interval'),
+    right('speed'),
+    right('sparsity'),
+    right('MACs'),
+  ];
+  const versions = new Map(results.map(({ runtime, version }) => [runtime, version]));
+  const list = [...versions].map(([runtime, version]) => `${runtime} (${version})`).join(', ');
+  const about = `${threads} thread${threads > 1 ? 's' : ''} each, ${runs} runs in turns: ${list}. Speeds are those beside the first line.`;
+  return [table(titles, rows), about, ...notes].join('\n\n');
 }

@@ -1,0 +1,37 @@
+/** onnxruntime-web, where it is installed: it runs in Node too, on WebAssembly, as it would in a browser. */
+import { fail } from '../base/errors.js';
+import type { Network } from '../engine/index.js';
+import { type Session, sessionOf } from './onnxruntime.js';
+
+/** It is no dependency, so its own types may not be there; those of onnxruntime-node say the same. */
+type Module = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor' | 'env'>;
+
+const NAME: string = 'onnxruntime-web';
+
+const onnxruntimeWeb = async (): Promise<Module | undefined> =>
+  (import(NAME) as Promise<Module>).catch(() => undefined);
+
+/** '1.30.0' */
+export const webName = async (): Promise<string | undefined> => {
+  const module = await onnxruntimeWeb();
+  return module && (module.env.versions.web ?? module.env.versions.common);
+};
+
+/**
+ * Opens a model with as many threads as the network's machine has; how many that are is settled by the first that is opened.
+ * @throws UserError when it is refused; undefined where there is no onnxruntime-web.
+ */
+export async function openWebSession(bytes: Uint8Array, network: Network): Promise<Session | undefined> {
+  const module = await onnxruntimeWeb();
+  if (!module) return undefined;
+  module.env.wasm.numThreads = network.machine.threads;
+  const session = await module.InferenceSession.create(bytes, {
+    executionProviders: ['wasm'],
+    logSeverityLevel: 3,
+  }).catch((error: Error) =>
+    fail(
+      `onnxruntime-web refuses ${network.graph.name || 'the model'}: ${error.message.split('\n')[0].replace(/\.?$/, '.')}`,
+    ),
+  );
+  return sessionOf(session, module.Tensor, network);
+}
