@@ -24,6 +24,7 @@ const SMALL = { shape: [3, 32, 32], classes: 10, seed: 1 };
 const LARGE = { shape: [3, 224, 224], classes: 1000, seed: 1 };
 const NETWORKS = {
   resnet56: SMALL,
+  'resnet56-B': { ...SMALL, shortcut: 'B' },
   vgg19: SMALL,
   mobilenetv2: { ...LARGE, stem: 'imagenet' },
   resnet18: { ...LARGE, stem: 'imagenet' },
@@ -60,7 +61,7 @@ async function cut(graph, fraction, roundTo) {
 }
 
 async function measured(net) {
-  const graph = buildNetwork(net, NETWORKS[net]);
+  const graph = buildNetwork(net.split('-')[0], NETWORKS[net]);
   const forms = [{ graph }];
   for (const roundTo of numbers(options['round-to']))
     for (const fraction of numbers(options.keep)) {

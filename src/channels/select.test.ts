@@ -40,20 +40,32 @@ test('prices turn importance into importance for what is saved', () => {
   assert.equal(order[0].group, 'b');
 });
 
-test('rounding keeps multiples, or all; small groups are not rounded', () => {
-  assert.deepEqual(allowedCounts(20, 8), [20, 16, 8]);
-  assert.deepEqual(allowedCounts(16, 8), [16, 8]);
-  assert.deepEqual(allowedCounts(3, 8), [3, 2, 1, 0]);
-  const channels = groupsOf({ a: 20, b: 3 });
-  const importance = scoresOf({ a: Array.from({ length: 20 }, (_, i) => i), b: [5, 6, 7] });
+test('rounding keeps multiples, or all; less than a block in quarters of it', () => {
+  assert.deepEqual(allowedCounts(20, 8), [20, 16, 8, 6, 4, 2, 0]);
+  assert.deepEqual(allowedCounts(7, 16), [7, 4, 0]);
+  assert.deepEqual(allowedCounts(3, 16), [3, 2, 1, 0]);
+  assert.deepEqual(allowedCounts(3), [3, 2, 1, 0]);
+  assert.deepEqual(allowedCounts(20, 8, false), [20, 16, 8, 0], 'not alone on its axis: all may go');
+  const channels = groupsOf({ a: 40, b: 3 });
+  const importance = scoresOf({ a: Array.from({ length: 40 }, (_, i) => i), b: [5, 6, 7] });
   const kept = (density: number) => {
-    const chosen = selectDensities(channels, importance, density, { roundTo: 8 });
+    const chosen = selectDensities(channels, importance, density, { roundTo: 16 });
     return ['a', 'b'].map((name) => chosen.get(name)?.filter((is) => is).length ?? 'all');
   };
-  assert.deepEqual(kept(0.5), [8, 2]);
-  assert.deepEqual(kept(0.6), [16, 2], '12 is as near to 8 as to 16');
-  assert.deepEqual(kept(0.1), [8, 1]);
+  assert.deepEqual(kept(0.5), [16, 2]);
+  assert.deepEqual(kept(0.6), [32, 2], '24 is as near to 16 as to 32');
+  assert.deepEqual(kept(0.2), [8, 1]);
   assert.deepEqual(kept(0.95), ['all', 'all']);
+});
+
+test('steps of whole blocks come first, whatever matters', () => {
+  const channels = groupsOf({ narrow: 4, wide: 12, part: 4 }, [['narrow'], ['wide'], ['narrow', 'part']]);
+  const importance = scoresOf({ narrow: [0, 0, 0, 0], wide: Array(12).fill(1), part: [2, 2, 2, 2] });
+  const order = removalOrder(channels, importance, { roundTo: 4 });
+  assert.deepEqual(
+    order.map(({ group, units }) => `${group} ${units.length}`),
+    ['wide 4', 'wide 4', 'part 4', ...Array(3).fill('narrow 1'), ...Array(3).fill('wide 1')],
+  );
 });
 
 test('limits: floors of axes and of groups, and the most that may go', () => {
@@ -162,11 +174,11 @@ test('marks are kept whatever their importance; rounding adds the most important
   const importance = scoresOf({ a: [9, 1, 8, 2, 7, 3, 6, 4] });
   const marks = new Map([['a', [false, true, false, false, false, false, false, false]]]);
   assert.deepEqual(digits(selectMarked(channels, importance, marks)), { a: '01000000' });
-  assert.deepEqual(digits(selectMarked(channels, importance, marks, { roundTo: 4 })), { a: '11101000' });
+  assert.deepEqual(digits(selectMarked(channels, importance, marks, { roundTo: 12 })), { a: '11100000' });
 });
 
 const scope = fc.constantFrom<Scope>('global', 'group');
-const roundTo = fc.constantFrom(1, 2, 4, 8);
+const roundTo = fc.constantFrom(1, 2, 4, 8, 16);
 
 test('every beginning of an order holds floors and roundings, and contains the shorter', () => {
   fc.assert(
@@ -181,8 +193,8 @@ test('every beginning of an order holds floors and roundings, and contains the s
         for (const { name, size } of channels.groups) {
           const own = countsAfter(channels, order, steps).get(name)!;
           assert.equal(own, selection.get(name)?.filter((is) => is).length ?? size);
-          const rounded = roundTo === 1 || (own > 0 && own % roundTo === 0);
-          assert.ok(own === size || size < roundTo || rounded);
+          const quarter = Math.max(1, roundTo >> 2);
+          assert.ok(own === size || size < quarter || own % (own < roundTo ? quarter : roundTo) === 0);
         }
         before = kept;
       }
