@@ -287,7 +287,10 @@ export const channelSettings = {
   markedStrength: number('how strongly; default 5e-4, or what takes a scale of 1 to 0', ...aboveZero),
   markedShifts: flag('pulls at their shifts too'),
   markedEpochs: whole('of that second training', 0, 'EPOCHS'),
-  roundTo: whole('layers keep multiples of so many channels; default 8, which suits onnxruntime', 1),
+  roundTo: whole(
+    'layers keep multiples of so many channels, less than that only where a target needs it; default 16, which suits onnxruntime',
+    1,
+  ),
   keepAtLeast: whole('channels that every layer keeps at least; default 1', 1),
   maxRatio: number(
     'part of a group that may go at most',

@@ -1,5 +1,5 @@
 /** The table of a study: the same cells for the terminal, the page and Markdown. */
-import type { Difference, Statistics, StudyResult } from '../../runs/index.js';
+import type { CellFigures, Difference, MeasuredWhen, Statistics, StudyResult } from '../../runs/index.js';
 import { count, duration, large, percent } from '../words.js';
 
 export interface StudyTable {
@@ -23,14 +23,42 @@ function inPoints({ mean, deviation, interval }: Difference): string {
   return `${signed(mean)}${spread}${interval ? ` [${interval.map(signed).join(', ')}]` : ''}`;
 }
 
+/** Columns of accuracies along a run that removes channels, where some cell has them. */
+const alongTitles: Partial<Record<MeasuredWhen, string>> = {
+  before: 'before, %',
+  sparse: 'after sparse training, %',
+  marked: 'after marked training, %',
+  pruned: 'right after the cut, %',
+  recalibrated: 'recalibrated, %',
+};
+
+function accuracyAt({ stages }: CellFigures, when: string): string {
+  const found = stages?.find((stage) => stage.when === when);
+  return found ? inPercent(found.accuracy) : '–';
+}
+
 export function studyTable(result: StudyResult): StudyTable {
   const { axes, baseline, cells } = result;
   const compared = baseline === undefined ? [] : [`to ${baseline}, points [95 %]`];
-  const figures = ['test accuracy, %', ...compared, 'n', 'zeros', 'MACs not by 0', 'emptied', 'time a run'];
+  const along = Object.entries(alongTitles).filter(([when]) =>
+    cells.some(({ stages }) => stages?.some((stage) => stage.when === when)),
+  );
+  const before = along.map(([, title]) => title);
+  const figures = [
+    ...before,
+    'test accuracy, %',
+    ...compared,
+    'n',
+    'zeros',
+    'MACs not by 0',
+    'emptied',
+    'time a run',
+  ];
   return {
     titles: [...axes, ...figures],
     rows: cells.map((cell) => [
       ...axes.map((axis) => cell.at[axis]),
+      ...along.map(([when]) => accuracyAt(cell, when)),
       inPercent(cell.accuracy),
       ...compared.map(() => (cell.difference ? inPoints(cell.difference) : '–')),
       count(cell.accuracy.n),
@@ -46,7 +74,7 @@ export function studyTable(result: StudyResult): StudyTable {
 export function studyNotes(result: StudyResult): string[] {
   const { planned, finished, seeds, baseline, failures } = result;
   return [
-    `${finished} of ${planned} runs; seeds ${seeds.join(', ')}. Accuracy is that of the last epoch, mean ± sample standard deviation over n seeds.`,
+    `${finished} of ${planned} runs; seeds ${seeds.join(', ')}. Accuracy is that at the end, mean ± sample standard deviation over n seeds.`,
     ...(baseline === undefined
       ? []
       : [

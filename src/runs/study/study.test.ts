@@ -27,7 +27,11 @@ async function study(yaml = text) {
 }
 
 /** A finished run, as far as a table reads it. */
-function finish({ path, recipe, seed }: StudyRun, accuracies: number[], kept = 10): void {
+function finish(
+  { path, recipe, seed }: StudyRun,
+  accuracies: number[],
+  { kept = 10, channels }: { kept?: number; channels?: object } = {},
+): void {
   mkdirSync(path, { recursive: true });
   const put = (name: string, value: string) => writeFileSync(join(path, name), value);
   put('recipe.json', JSON.stringify({ ...recipe, threads: 7 }));
@@ -36,7 +40,10 @@ function finish({ path, recipe, seed }: StudyRun, accuracies: number[], kept = 1
   const change = (value: number) => ({ after: value });
   const prunable = { layers: [{ name: 'w', kept }] };
   const figures = { sparsity: change(0.5), macs: change(100), effectiveMacs: change(50), seconds: seed };
-  put('summary.json', JSON.stringify({ prunable, ...figures }));
+  put(
+    'summary.json',
+    JSON.stringify({ prunable, ...figures, channels, accuracy: { before: 0.8, after: 0 } }),
+  );
 }
 
 test('every combination with every seed, seed by seed, each in a folder of its own', async () => {
@@ -60,7 +67,7 @@ test('means, deviations and differences by seed', async () => {
   const at = (cell: string, seed: number) =>
     runs.find(({ path }) => path.endsWith(join(cell, `seed-${seed}`)))!;
   finish(at('gmp/0.5', 3), [0.1, 0.5]);
-  finish(at('gmp/0.5', 1), [0.2, 0.7], 0);
+  finish(at('gmp/0.5', 1), [0.2, 0.7], { kept: 0 });
   finish(at('once/0.5', 3), [0.9, 0.4]);
   finish(at('once/0.5', 1), [0.9, 0.5]);
   finish(at('once/0.75', 1), [0.9, 0.3]);
@@ -90,6 +97,37 @@ test('means, deviations and differences by seed', async () => {
     result.failures.map(({ at, seed, failed }) => [at, seed, failed]),
     [[{ setting: 'gmp', sparsity: '0.75' }, 3, 'It would not.']],
   );
+});
+
+test('accuracies along runs that remove channels: of several rounds the last, the end as the figure', async () => {
+  const given = await study();
+  const runs = studyRuns(given, join(root, 'stages'), '1.0.0');
+  const stagesWith = (x: number) => ({
+    stages: [
+      { stage: '1-sparse', what: 'trained', accuracy: 0.7 },
+      { stage: '3-prune', what: 'pruned', accuracy: 0.1 },
+      { stage: '3-prune', what: 'recalibrated', accuracy: 0.2 },
+      { stage: '5-prune', what: 'pruned', accuracy: 0.3 + x },
+      { stage: '6-fine-tune', what: 'trained', accuracy: 0.75 },
+    ],
+  });
+  const [first, , , , again, other] = runs;
+  finish(first, [0.7, 0.75], { channels: stagesWith(0) });
+  finish(again, [0.7, 0.75], { channels: stagesWith(0.2) });
+  finish(other, [0.7, 0.6]);
+  const { cells } = summarizeStudy(given, await readStudyLines(runs));
+  const [{ accuracy, stages }, plain] = cells;
+  assert.equal(accuracy.mean, 0.75);
+  assert.deepEqual(
+    stages?.map(({ when, accuracy: { n, mean } }) => [when, n, mean]),
+    [
+      ['before', 2, 0.8],
+      ['sparse', 2, 0.7],
+      ['pruned', 2, 0.4],
+      ['recalibrated', 2, 0.2],
+    ],
+  );
+  assert.deepEqual([plain.stages, plain.accuracy.mean], [undefined, 0.6]);
 });
 
 test('a folder with another run is refused, threads and version aside', async () => {

@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { readJson, runFolder } from '../folder.js';
 import type { MetricsLine, Summary } from '../summary.js';
 import { failureOf } from './failures.js';
+import { type StageAccuracy, type StageFigures, stageAccuracies, stageFigures } from './stages.js';
 import { meanOf, type Statistics, statisticsOf, tInterval } from './statistics.js';
 import { baselineAxis, type Cell, cellsOf, findRun, type Study, type StudyRun } from './study.js';
 
@@ -21,6 +22,8 @@ export interface RunLine {
   seed: number;
   /** On the test images after every epoch. */
   accuracy: number[];
+  /** Of a run that removes channels: how good the network was along the way. */
+  stages?: StageAccuracy[];
   sparsity: number;
   macs: number;
   /** Those with a weight that is not zero. */
@@ -47,8 +50,10 @@ export interface Difference extends Statistics {
 export interface CellFigures {
   at: Record<string, string>;
   settings: object;
-  /** Of the last epoch, on the test images. */
+  /** At the end, on the test images. */
   accuracy: Statistics;
+  /** Of runs that remove channels: before the end, in order. */
+  stages?: StageFigures[];
   /** To the baseline, over the seeds that both have. */
   difference?: Difference;
   /** Means. */
@@ -102,6 +107,7 @@ async function readFigures({ path }: StudyRun): Promise<Figures> {
     accuracy: metrics.flatMap((line) =>
       line.kind === 'epoch' ? [(line.test ?? line.validation ?? line).accuracy] : [],
     ),
+    stages: stageAccuracies(summary),
     sparsity: summary.sparsity.after,
     macs: summary.macs.after,
     effectiveMacs: summary.effectiveMacs.after,
@@ -111,7 +117,9 @@ async function readFigures({ path }: StudyRun): Promise<Figures> {
 }
 
 const isFinished = (line: RunLine | FailedLine): line is RunLine => 'accuracy' in line;
-const last = ({ accuracy }: RunLine): number => accuracy[accuracy.length - 1];
+/** At the end: the last epoch need not be, where channels were taken out after it. */
+const last = ({ accuracy, stages }: RunLine): number =>
+  stages?.[stages.length - 1].accuracy ?? accuracy[accuracy.length - 1];
 const key = (at: Cell['at']): string => JSON.stringify(Object.entries(at));
 
 /** Figures of every cell that has a finished run. */
@@ -129,6 +137,7 @@ export function summarizeStudy(study: Study, lines: readonly (RunLine | FailedLi
         at,
         settings,
         accuracy: statisticsOf(runs.map(last)),
+        stages: stageFigures(runs),
         difference: compared ? difference(runs, runsAt({ ...at, [axis]: baseline as string })) : undefined,
         sparsity: meanOf(runs.map(({ sparsity }) => sparsity)),
         macs: meanOf(runs.map(({ macs }) => macs)),

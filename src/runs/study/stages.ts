@@ -1,0 +1,44 @@
+/**
+ * Accuracies along a run that removes channels, so that a table can tell what its trainings before the cut were good for from
+ * what fine-tuning made good.
+ */
+import type { Summary } from '../summary.js';
+import { type Statistics, statisticsOf } from './statistics.js';
+
+/** When a network was measured: `before` anything; after the training on all channels, or on those that will go; after the cut; … */
+export const measuredWhen = ['before', 'sparse', 'marked', 'pruned', 'recalibrated', 'fine-tune'] as const;
+export type MeasuredWhen = (typeof measuredWhen)[number];
+
+/** On the test images. */
+export interface StageAccuracy {
+  when: MeasuredWhen;
+  accuracy: number;
+}
+
+/** The same over the seeds of a cell. */
+export interface StageFigures {
+  when: MeasuredWhen;
+  accuracy: Statistics;
+}
+
+/** In the order of the run, of several rounds all; undefined for a run that removes no channels. */
+export function stageAccuracies({ accuracy, channels }: Summary): StageAccuracy[] | undefined {
+  if (!channels) return undefined;
+  const along = channels.stages.map(({ stage, what, accuracy }) => ({
+    when: (what === 'trained' ? stage.replace(/^\d+-/, '') : what) as MeasuredWhen,
+    accuracy,
+  }));
+  return accuracy.before === undefined ? along : [{ when: 'before', accuracy: accuracy.before }, ...along];
+}
+
+/** Of several rounds the last, and without the run's end; undefined where no run has any. */
+export function stageFigures(
+  runs: readonly { stages?: readonly StageAccuracy[] }[],
+): StageFigures[] | undefined {
+  const along = runs.flatMap(({ stages }) => (stages ? [stages.slice(0, -1)] : []));
+  if (along.length === 0) return undefined;
+  return measuredWhen.flatMap((when) => {
+    const found = along.flatMap((stages) => stages.findLast((stage) => stage.when === when)?.accuracy ?? []);
+    return found.length > 0 ? [{ when, accuracy: statisticsOf(found) }] : [];
+  });
+}
