@@ -9,9 +9,10 @@ import { fuse } from './lowering/fuse.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
 import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
-import { planMemory } from './lowering/plan.js';
+import { linesOf, planMemory } from './lowering/plan.js';
 import type { Choice, Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
+import type { StepTime } from './types.js';
 
 export interface CompileOptions {
   machine: Machine;
@@ -52,6 +53,8 @@ export interface Program {
   ): Promise<void>;
   /** Nanoseconds by kernel over all runs, summed over threads; 'wait' is what they stood still. */
   profile(): Map<string, number>;
+  /** The steps of a run, in their order, with the nanoseconds that each took over all runs, summed over threads. */
+  steps(): StepTime[];
   close(): void;
 }
 
@@ -134,6 +137,8 @@ export function compile(o: CompileOptions): Program | undefined {
   const program = take(words.byteLength);
   machine.ints(program, words.length).set(words);
   const profile = take(profileStride(steps.length) * LINE * machine.threads);
+  const at = stepsAt(steps);
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const guide = guideOf(machine, steps, program, words.length, profile);
   const address = (b: Buffer) => b.fixed ?? base + (plan.offsets.get(b) ?? 0);
   return {
@@ -159,6 +164,16 @@ export function compile(o: CompileOptions): Program | undefined {
       guide.learn();
     },
     profile: () => profileOf(machine, steps, profile),
+    steps() {
+      const taken = (i: number) => machine.ints(program, words.length)[at[i] + ITEMS_WORD] > 0;
+      return timesOf(machine, steps, profile).map((time, i) => {
+        const { kernel, makes } = steps[i];
+        const node = makes === undefined ? undefined : makers.get(makes);
+        const gradient = makes !== undefined && backward.has(makes);
+        const bytes = bytesTouched(steps[i], blocks);
+        return { kernel, makes, layer: node?.layer, op: node?.op, gradient, time, bytes, taken: taken(i) };
+      });
+    },
     close: free,
   };
 }
@@ -283,6 +298,23 @@ const sum = (numbers: Int32Array): number => {
   for (const x of numbers) total += x;
   return total;
 };
+
+/** Nanoseconds of each step over all runs, summed over threads. */
+function timesOf(machine: Machine, steps: readonly Step[], line: number): number[] {
+  const stride = profileStride(steps.length);
+  const views = Array.from({ length: machine.threads }, (_, t) =>
+    machine.doubles(line + t * stride, steps.length),
+  );
+  return steps.map((_, i) => views.reduce((sum, view) => sum + view[i], 0));
+}
+
+/** Bytes of the buffers that a step reads or writes, each counted once. */
+function bytesTouched({ words }: Step, blocks: number): number {
+  const buffers = new Set(
+    words.flatMap((word) => (typeof word === 'object' && 'buffer' in word ? [word.buffer] : [])),
+  );
+  return [...buffers].reduce((sum, buffer) => sum + linesOf(buffer, blocks) * LINE, 0);
+}
 
 function profileOf(machine: Machine, steps: readonly Step[], line: number): Map<string, number> {
   const total = new Map<string, number>();

@@ -145,6 +145,8 @@ function inference(
       await program.run(count);
       return Object.fromEntries(names.map((name, i) => [name, program.read(cores[i], count)]));
     },
+    profile: program.profile,
+    steps: program.steps,
     close: program.close,
   };
 }

@@ -118,6 +118,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     update: update.step,
     gradientNorm: update.norm,
     profile: program.profile,
+    steps: program.steps,
     close() {
       program.close();
       sums?.close();

@@ -77,7 +77,29 @@ export interface Inference {
    * @throws UserError when an input is missing or has the wrong length.
    */
   run(inputs: Readonly<Record<string, Float32Array>>, count: number): Promise<Record<string, Float32Array>>;
+  /** Where the time of all runs went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */
+  profile(): ReadonlyMap<string, number>;
+  /** The same step by step. */
+  steps(): readonly StepTime[];
   close(): void;
+}
+
+/** A kernel call of a program, and the time that it has taken so far. */
+export interface StepTime {
+  kernel: string;
+  /** The core value that it makes or helps to make, and by which core operator. */
+  makes?: string;
+  op?: string;
+  /** Name of the model's node that this is a part of, or of the gradient of. */
+  layer?: string;
+  /** It is a part of the backward pass. */
+  gradient: boolean;
+  /** Nanoseconds over all runs, summed over threads. */
+  time: number;
+  /** Of the buffers that it reads or writes, each counted once. */
+  bytes: number;
+  /** Whether runs take it now: of several ways to the same values they take one. */
+  taken: boolean;
 }
 
 export type OptimizerKind = 'sgd' | 'adam' | 'adamw';
@@ -170,5 +192,7 @@ export interface Training {
   gradientNorm(): Promise<number>;
   /** Where the last steps' time went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */
   profile(): ReadonlyMap<string, number>;
+  /** The same step by step, of gradients alone. */
+  steps(): readonly StepTime[];
   close(): void;
 }

@@ -93,6 +93,8 @@ export interface CoreNode<Name extends CoreName = CoreName> {
   options: CoreOptions[Name];
   /** A gradient that stands for the operator's own: given ∂L/∂(output 0), emits ∂L/∂(input i), undefined where none. */
   gradient?: (build: Build, dy: string) => (string | undefined)[];
+  /** Name of the model's node that it is a part of, or the gradient of one. */
+  layer?: string;
 }
 
 /** Writes a core graph node by node; what is constant is computed at once and emits nothing. */

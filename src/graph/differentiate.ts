@@ -20,6 +20,7 @@ export function differentiate(
     const dy = gradients.get(node.outputs[0]);
     if (dy === undefined || !node.inputs.some((name) => needed.has(name))) continue;
     const wants = node.inputs.map((name) => needed.has(name));
+    t.layer = node.layer;
     const parts = node.gradient ? node.gradient(t, dy) : gradientOf(t, node, dy, wants);
     node.inputs.forEach((name, i) => {
       if (parts[i] === undefined || !wants[i]) return;
@@ -32,6 +33,7 @@ export function differentiate(
       );
     });
   }
+  t.layer = undefined;
   return new Map(wanted.flatMap((name) => (gradients.has(name) ? [[name, gradients.get(name)!]] : [])));
 }
 

@@ -76,8 +76,15 @@ export function expandBefore(
 function expandNodes(graph: Graph, t: Tape, values: Map<string, string>): void {
   const dtypes = new Map<string, DType>(graph.inputs.map(({ name, dtype }) => [name, dtype]));
   for (const [name, { dtype }] of graph.initializers) dtypes.set(name, dtype);
-  for (const node of graph.nodes) expandNode(node, graph, t, values, dtypes);
+  for (const node of graph.nodes) {
+    t.layer = nameOf(node);
+    expandNode(node, graph, t, values, dtypes);
+  }
+  t.layer = undefined;
 }
+
+/** What a node is called, by itself or after its first result. */
+export const nameOf = ({ name, outputs }: Node): string => name || outputs[0];
 
 /** `dtypes`: what ONNX says each value is; a core value may stand for several of different types. */
 function expandNode(

@@ -9,6 +9,8 @@ export interface Tape extends Build {
   /** Declares a value that comes from outside: an input of the program, or a tensor that it keeps. */
   declare(name: string, type: Type): string;
   training: boolean;
+  /** Of which node of the model what is emitted now is a part. */
+  layer?: string;
 }
 
 /** An empty tape. */
@@ -21,7 +23,7 @@ export function tape(training = false): Tape {
     if (!found) throw new Error(`No value is called '${name}'`);
     return found;
   };
-  return {
+  const made: Tape = {
     nodes,
     types,
     training,
@@ -41,14 +43,15 @@ export function tape(training = false): Tape {
       options: CoreOptions[Name],
       gradient?: CoreNode['gradient'],
     ) {
-      const made = coreTypes({ op, options }, inputs.map(type));
-      const outputs = made.map((t) => {
+      const results = coreTypes({ op, options }, inputs.map(type));
+      const outputs = results.map((t) => {
         const name = `${op}#${count++}`;
         types.set(name, { dtype: 'float32', ...t });
         return name;
       });
-      nodes.push({ op, inputs, outputs, options, gradient });
+      nodes.push({ op, inputs, outputs, options, gradient, layer: made.layer });
       return outputs;
     },
   };
+  return made;
 }

@@ -28,6 +28,8 @@ function echo(classes: number, ops: string[], map = (row: Float32Array): Float32
         const rows = Array.from({ length: count }, (_, i) => map(x.subarray(i * classes, (i + 1) * classes)));
         return { y: Float32Array.from(rows.flatMap((row) => [...row])) };
       },
+      profile: () => new Map(),
+      steps: () => [],
       close() {},
     }),
   };

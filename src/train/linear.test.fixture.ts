@@ -120,6 +120,8 @@ export function linearNetwork(seed = 1): LinearNetwork {
         run: async ({ x }, count) => ({
           y: Float32Array.from(Array.from({ length: count }, (_, i) => [...forward(x, i)]).flat()),
         }),
+        profile: () => new Map(),
+        steps: () => [],
         close,
       };
     },
@@ -135,6 +137,7 @@ export function linearNetwork(seed = 1): LinearNetwork {
         update,
         gradientNorm: async () => 0,
         profile: () => new Map(),
+        steps: () => [],
         close,
       };
     },

@@ -29,8 +29,11 @@ export interface Values {
 /** Writes the steps of all units. */
 export function lower(l: Lowering, units: readonly Unit[], v: Values): void {
   for (const unit of units) {
+    const before = l.steps.length;
     if ('pass' in unit) lowerPass(l, unit.pass, v);
     else lowerNode(l, unit.node, v);
+    const made = 'pass' in unit ? unit.pass.results[0].output : unit.node.outputs[0];
+    for (const step of l.steps.slice(before)) step.makes ??= made;
   }
 }
 

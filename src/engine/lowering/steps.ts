@@ -9,6 +9,8 @@ export interface Step {
   kernel: string;
   items: number;
   words: Word[];
+  /** The core value that it makes, or helps to make. */
+  makes?: string;
   /** The step runs only while its choice has taken this way. */
   way?: { choice: Choice; way: number };
 }
