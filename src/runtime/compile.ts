@@ -10,8 +10,9 @@ import type { Machine } from '../engine/machine.js';
 import type { CoreNode } from '../graph/core.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
+import type { Context } from './context.js';
 import { takeInTails } from './fuse.js';
-import { type Context, lowerPlanes } from './lower.js';
+import { lowerPlanes } from './lower.js';
 import { planesOf } from './planes.js';
 
 export interface Program {

@@ -68,6 +68,14 @@ export function tapAt(w: Window, axis: number, tap: number): { phase: number; sh
   return { phase: at - shift * w.strides[axis], shift };
 }
 
+/** How far a tap's pixel lies from an output's, in planes of one phase or of all of a window's. */
+export function distanceOf(w: Window, plane: Plane, phases: number, tap: number): number {
+  const row = tapAt(w, 0, Math.floor(tap / w.kernel[1]));
+  const column = tapAt(w, 1, tap % w.kernel[1]);
+  const phase = phases === 1 ? 0 : row.phase * w.strides[1] + column.phase;
+  return phase * channelStride(plane) + row.shift * plane.pitch + column.shift;
+}
+
 /** Rows or columns of a phase of an axis. */
 export const phaseSize = (size: number, stride: number): number => Math.ceil(size / stride);
 

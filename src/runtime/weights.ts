@@ -12,13 +12,18 @@ export interface Weights {
   taps: number;
 }
 
+/** How many are not 0. */
+export function countOf(data: Float32Array): number {
+  let count = 0;
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
+  return count;
+}
+
 /** Of each output where its terms start, and the terms, distance and value in turn. */
 export function termsOf(w: Weights, distance: Distance): { starts: Int32Array; terms: Int32Array } {
   const { data, groups, outputs, channels, taps } = w;
   const starts = new Int32Array(groups * outputs + 1);
-  let count = 0;
-  for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
-  const terms = new Int32Array(2 * count);
+  const terms = new Int32Array(2 * countOf(data));
   const values = new Float32Array(terms.buffer);
   let at = 0;
   for (let o = 0, i = 0; o < groups * outputs; o++) {

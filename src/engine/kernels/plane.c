@@ -11,10 +11,10 @@
  * stride is done away with before (plane_phases): pixels whose row and column leave the same remainders are a plane each.
  *
  * A *tile* is a few vectors side by side, [from, to, vectors]: where in the run of x and of y. An *item* is a range of tiles
- * and a range of outputs, [first tile, end, first output, end]. After its last tile, a plane's `margin` zeros are written, too.
+ * and a range of outputs, [first tile, end, first output, end]. After its last tile, zeros follow up to the next plane.
  *
  * args: x, y (lines, at channel 0's first pixel), residual (line, −1 none), weights, bias, residual offsets, tiles, items, mask
- *       (lines; mask −1: every float is a pixel), number of tiles, y's floats from channel to channel, run, margin, low, high
+ *       (lines; mask −1: every float is a pixel), number of tiles, y's floats from channel to channel, floats of the run that tiles store, margin, low, high
  *       then sparse: starts (line)     dense: distances (line), number of them, outputs per group, blocks per group
  * y = clip(sum + residual[residual offset of o + p], low, high); a residual offset of −1 means none.
  */
@@ -59,7 +59,7 @@ static void plane_margins(const int32_t *a, char *base, int from, int end) {
   if (from == 0)
     for (int i = 0; i < margin; i++) y[i - margin] = 0;
   for (int o = from; o < end; o++)
-    for (int i = 0; i < margin; i++) y[(int64_t)o * a[PL_YC] + a[PL_RUN] + i] = 0;
+    for (int i = a[PL_RUN]; i < a[PL_YC]; i++) y[(int64_t)o * a[PL_YC] + i] = 0;
 }
 
 INLINE void plane_sparse_tile(const int32_t *a, char *base, const int32_t *tile, int first, int end, const int NV) {

@@ -1,0 +1,70 @@
+/** Lowers linear layers on one vector. */
+import { dense } from '../engine/lowering/dense.js';
+import { type Place, reshaped } from '../engine/lowering/place.js';
+import type { CoreNode } from '../graph/core.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { biasOf, type Context, contents, isConstant } from './context.js';
+import { countOf, termsOf } from './weights.js';
+
+/** Outputs of an item: kernels/plane.c. */
+const LINEAR_ROWS = 16;
+/** What a term costs beside a register of weights. */
+const TERM = 1.3;
+/** Larger weights are read anew from memory by every run. */
+const CACHE_BYTES = 2 ** 21;
+
+/** A linear layer on one vector: its window, if it has one, covers the whole of the input. */
+export function isLinear(c: Context, node: CoreNode): boolean {
+  const { window, groups } = (node as CoreNode<'conv'>).options;
+  const [x, y] = [c.v.type(node.inputs[0]).shape, c.v.type(node.outputs[0]).shape];
+  return (
+    groups === 1 &&
+    y[0] === 1 &&
+    sizeOf(y.slice(2)) === 1 &&
+    window.kernel.every((k, i) => k === x[i + 2]) &&
+    [...window.padsBefore, ...window.padsAfter].every((p) => p === 0) &&
+    isConstant(c, node.inputs[1]) &&
+    !c.tails.get(node)!.residual
+  );
+}
+
+export function lowerLinear(c: Context, node: CoreNode<'conv'>): void {
+  const { l } = c;
+  const [name, weight, bias] = node.inputs;
+  const x = c.v.place(name);
+  const { shape } = c.v.type(node.outputs[0]);
+  const flat = reshaped(x, [sizeOf(x.shape)]);
+  const vector = flat && (flat.strides[0] === 1 || flat.shape[0] === 1) ? flat : dense(l, x);
+  const [inputs, outputs] = [sizeOf(x.shape), shape[1]];
+  const y: Place = { buffer: { laned: false, size: outputs }, offset: 0, shape, strides: shape.map(() => 1) };
+  const { low, high } = c.tails.get(node)!;
+  const data = contents(c, weight);
+  const sparse = isSparse(data, c.l.machine.lanesPerVector);
+  const { starts, terms } = sparse
+    ? termsOf({ data, groups: 1, outputs, channels: inputs, taps: 1 }, (_, channel) => channel)
+    : { starts: undefined, terms: data };
+  l.step(sparse ? 'linear_sparse' : 'linear', Math.ceil(outputs / LINEAR_ROWS), [
+    { buffer: vector.buffer },
+    vector.offset,
+    { buffer: y.buffer },
+    0,
+    { buffer: l.table(terms) },
+    { buffer: l.table(biasOf(c, node, bias, outputs)) },
+    inputs,
+    outputs,
+    inputs,
+    { float: low },
+    { float: high },
+    ...(starts ? [{ buffer: l.table(starts) }] : []),
+  ]);
+  c.v.put(node.outputs[0], y);
+}
+
+/**
+ * Whether it is cheaper to leave zeros out: one weight at a time, each with its place, in place of whole registers. Weights
+ * that no cache holds cost what is read of them.
+ */
+function isSparse(data: Float32Array, vector: number): boolean {
+  const count = countOf(data);
+  return data.length * 4 > CACHE_BYTES ? 2 * count < data.length : TERM * count * vector < data.length;
+}

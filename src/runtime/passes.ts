@@ -1,0 +1,113 @@
+/** Lowers element-wise formulas and sums over images that lie in planes. */
+import type { Pass } from '../engine/lowering/fuse.js';
+import { lowerFill, lowerMap } from '../engine/lowering/map.js';
+import type { Place } from '../engine/lowering/place.js';
+import { type Expression, evaluate } from '../graph/expression.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { at, type Context, hold, planeAt } from './context.js';
+import { channelStride, isImage, type Plane } from './planes.js';
+
+/**
+ * A formula over planes that lie alike keeps them: it runs over the whole of them in one go, borders and all, where it makes
+ * 0 of their zeros. Sums over the image are taken likewise. What has one number a channel is spread over the plane.
+ */
+export function lowerPass(c: Context, pass: Pass): boolean {
+  if (!isImage(pass.shape)) return false;
+  const operands = pass.operands.map((name) => c.v.place(name));
+  const full = operands.filter((p) => sizeOf(p.shape.slice(2)) > 1);
+  const [first] = full;
+  const plane = first && planeAt(c, first);
+  const alike =
+    plane &&
+    first.shape[1] === pass.shape[1] &&
+    plane.height === pass.shape[2] &&
+    plane.width === pass.shape[3] &&
+    full.every(
+      (p) => isWhole(c, p) && `${p.strides}` === `${first.strides}` && `${p.shape}` === `${first.shape}`,
+    );
+  const zeroed = pass.results.every(({ expression }) =>
+    [1, -2.5].every(
+      (x) =>
+        evaluate(
+          expression,
+          operands.map((p) => (full.includes(p) ? 0 : x)),
+        ) === 0,
+    ),
+  );
+  const stores = pass.results.every((r) => r.how === 'store');
+  const sums = pass.results.every(
+    (r) => r.how === 'sum' && `${c.v.type(r.output).shape.slice(1)}` === `${[pass.shape[1], 1, 1]}`,
+  );
+  if (!alike || !zeroed || !(stores || sums)) return false;
+  const channels = pass.shape[1];
+  if (sums && pass.results.every((r) => factorOf(r.expression) !== undefined) && operands.length === 1) {
+    for (const r of pass.results) lowerSum(c, first, plane, r.output, factorOf(r.expression)!);
+    return true;
+  }
+  const flat = operands.map((p) => (full.includes(p) ? flattened(p, plane) : perChannel(p)));
+  const results = pass.results.map((r) => {
+    const place = stores ? hold(c, channels, plane) : onePerChannel(channels);
+    c.v.put(r.output, place);
+    if (stores && plane.margin > 0)
+      lowerFill(c.l, { ...place, offset: 0, shape: [plane.margin], strides: [1] }, 0);
+    return {
+      ...r,
+      place: stores ? flattened(place, plane) : { ...place, shape: [channels, 1], strides: [1, 1] },
+    };
+  });
+  lowerMap(c.l, [channels, channelStride(plane)], flat, results, false);
+  return true;
+}
+
+/** Of an operand, or of an operand times a number: the number. */
+function factorOf(e: Expression): number | undefined {
+  if (typeof e === 'number') return undefined;
+  if ('input' in e) return 1;
+  if (!('f' in e) || e.f !== 'mul') return undefined;
+  const number = e.of.find((x) => typeof x === 'number');
+  const other = e.of.find((x) => typeof x === 'object' && 'input' in x);
+  return other === undefined ? undefined : (number as number | undefined);
+}
+
+/** Channels of an item: kernels/plane.c. */
+const SUM_CHANNELS = 64;
+
+function lowerSum(c: Context, x: Place, plane: Plane, output: string, factor: number): void {
+  const [, channels] = x.shape;
+  const y = onePerChannel(channels);
+  c.l.step('plane_sum', Math.ceil(channels / SUM_CHANNELS), [
+    at(x),
+    { buffer: y.buffer },
+    channels,
+    channelStride(plane),
+    plane.run,
+    { float: factor },
+  ]);
+  c.v.put(output, y);
+}
+
+const onePerChannel = (channels: number): Place => ({
+  buffer: { laned: false, size: channels },
+  offset: 0,
+  shape: [1, channels, 1, 1],
+  strides: [channels, 1, 1, 1],
+});
+
+/** Planes one after another, as they are made; not phases or every other channel. */
+function isWhole(c: Context, p: Place): boolean {
+  const plane = planeAt(c, p);
+  return plane !== undefined && p.strides[1] === channelStride(plane);
+}
+
+const flattened = (p: Place, plane: Plane): Place => ({
+  ...p,
+  shape: [p.shape[1], channelStride(plane)],
+  strides: [p.strides[1], 1],
+});
+
+const perChannel = (p: Place): Place => {
+  const lead = 4 - p.shape.length;
+  const channel = 1 - lead;
+  const size = p.shape[channel] ?? 1;
+  return { ...p, shape: [size, 1], strides: [p.strides[channel] ?? 0, 0] };
+};
