@@ -51,7 +51,7 @@ export {
 } from './order.js';
 export type { Part } from './parts.js';
 export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf, type Goal } from './pipeline.js';
-export { composed } from './pipeline-rounds.js';
+export { composed, followed } from './pipeline-rounds.js';
 export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
 export { hasScales, markedHooks, needsScales, sparseHooks, strengthFor } from './pipeline-stages.js';
 export { addSaliency } from './saliency.js';

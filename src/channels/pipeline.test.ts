@@ -6,12 +6,13 @@ import { openMachine } from '../engine/index.js';
 import { summarize } from '../graph/facts/summary.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats } from '../onnx/tensor.js';
-import { tossed } from './equivalence.test.fixture.js';
+import { halved, tossed } from './equivalence.test.fixture.js';
 import {
   chooseUnits,
   composed,
   countsOf,
   findChannels,
+  followed,
   type MethodSettings,
   maskChannels,
   measureSaliency,
@@ -22,6 +23,7 @@ import {
   structuredMethods,
   usual,
 } from './index.js';
+import { built, troubles } from './shapes.test.fixture.js';
 
 const graph = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 1, width: 0.5 });
 const channels = findChannels(graph);
@@ -48,7 +50,7 @@ test('pruning in rounds is pruning at once: the same units, the same network', (
     fc.property(fc.nat(), fc.nat(), (a, b) => {
       const first = tossed(channels, a);
       const once = shrink(graph, channels, first);
-      const smaller = findChannels(once);
+      const smaller = followed(channels, first, findChannels(once));
       const second = tossed(smaller, b);
       const both = composed(channels, first, smaller, second);
       const twice = shrink(once, smaller, second);
@@ -59,6 +61,26 @@ test('pruning in rounds is pruning at once: the same units, the same network', (
     }),
     { numRuns: 25 },
   ));
+
+test('heads that have shrunk to one dimension each do not go in units of the first network', () => {
+  const [separate] = troubles.filter(({ name }) => name === 'attention: dimensions of all heads');
+  const given = built(separate);
+  const first = findChannels(given);
+  const thin = new Map(
+    first.groups.map(({ name, size }) => [name, Array.from({ length: size }, (_, i) => i === 1)]),
+  );
+  const once = shrink(given, first, thin);
+  const found = findChannels(once);
+  const followable = followed(first, thin, found);
+  const apart = found.groups.filter(({ name }) => !followable.groups.some((group) => group.name === name));
+  assert.ok(apart.length > 0 && apart.every(({ size }) => size === 3), 'the heads');
+  assert.ok(followable.frozen.some(({ reason }) => /went together with others/.test(reason)));
+  const whole = new Map(apart.map(({ name }) => [name, [true, false, true]]));
+  assert.throws(() => composed(first, thin, found, whole), /not in the larger network/);
+  const half = halved(channels, 1);
+  const less = findChannels(shrink(graph, channels, half));
+  assert.equal(followed(channels, half, less), less, 'all else can be followed');
+});
 
 test('a goal of channels is met within one unit, or refused', async () => {
   for (const allocate of ['uniform', 'global'] as const)

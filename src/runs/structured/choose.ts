@@ -2,7 +2,6 @@
 import {
   type Chosen,
   chooseUnits,
-  findChannels,
   importanceOf,
   importances,
   measureSaliency,
@@ -12,7 +11,7 @@ import {
 import { recalibrate } from '../../train/index.js';
 import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
 import { goalOf } from './goal.js';
-import { optionsOf, type Progress, type Running } from './progress.js';
+import { channelsNow, type Progress, type Running } from './progress.js';
 import type { Stage } from './stages.js';
 
 /** Scores the units of the network as it is, and chooses. */
@@ -24,7 +23,7 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
   const { signal } = options;
   const data = dataOf(recipe, task);
   const split = choosingSplit(data);
-  const channels = findChannels(graph, optionsOf(work));
+  const channels = channelsNow(work, progress);
   const goal =
     costing &&
     (await goalOf(costing, { graph: progress.base, channels: progress.whole }, round / settings.rounds));
@@ -46,11 +45,12 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
  * What goes of a mask. Where a threshold made it, and a training was to bring it down, only what has come below: the others
  * are still needed.
  */
-export function fallen({ graph, mask }: Progress, work: Running): Selection {
+export function fallen(progress: Progress, work: Running): Selection {
+  const { graph, mask } = progress;
   const { recipe, settings, limits, costing, options } = work;
   const { rule, threshold = 0.01 } = settings;
   if (costing || recipe.mask || rule !== 'threshold' || !recipe.markedEpochs) return mask!;
-  const channels = findChannels(graph, optionsOf(work));
+  const channels = channelsNow(work, progress);
   const importance = importanceOf(graph, channels, importances[settings.importance]);
   const marks = new Map(
     [...mask!].map(([name, kept]) => [

@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import {
   countsOf,
-  findChannels,
   markedHooks,
   measureStatistics,
   readMasks,
@@ -29,7 +28,7 @@ import type { MetricsLine } from '../summary.js';
 import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
 import { agreement } from './agree.js';
 import { choose, fallen } from './choose.js';
-import { optionsOf, type Progress, type Running } from './progress.js';
+import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
 import { type Measured, type Outcome, type Stage, stageFolder } from './stages.js';
 
 type Performer = (stage: Stage, progress: Progress, work: Running) => Promise<Outcome>;
@@ -78,7 +77,7 @@ export const performers: Record<Stage['kind'], Performer> = {
   async prune(_, progress, work) {
     const { recipe, task, machine, options } = work;
     const { signal } = options;
-    const channels = findChannels(progress.graph, optionsOf(work));
+    const channels = channelsNow(work, progress);
     const selection = fallen(progress, work);
     if (![...selection.values()].flat().includes(false))
       options.onNote?.(

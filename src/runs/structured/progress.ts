@@ -4,6 +4,7 @@ import {
   type Channels,
   composed,
   findChannels,
+  followed,
   type Limits,
   type MethodSettings,
   type Selection,
@@ -46,6 +47,12 @@ export const begin = (work: Work<PruneRecipe>, base: Graph): Progress => ({
   ...{ base, graph: base, whole: findChannels(base, optionsOf(work)), kept: new Map(), done: [] },
 });
 
+/** What may go of the network as it is. */
+export const channelsNow = (
+  work: Work<PruneRecipe>,
+  { whole, kept, graph }: Pick<Progress, 'whole' | 'kept' | 'graph'>,
+): Channels => followed(whole, kept, findChannels(graph, optionsOf(work)));
+
 /** The run after a stage. */
 export function after(work: Work<PruneRecipe>, before: Progress, stage: Stage, outcome: Outcome): Progress {
   const { graph, selection, facts } = outcome;
@@ -53,11 +60,12 @@ export function after(work: Work<PruneRecipe>, before: Progress, stage: Stage, o
   const next = { ...start, done: [...before.done, { stage, facts }] };
   if (stage.kind === 'mask') return { ...next, mask: selection };
   if (stage.kind !== 'prune') return { ...next, graph };
-  const smaller = findChannels(before.graph, optionsOf(work));
+  const smaller = channelsNow(work, before);
   return { ...next, graph, mask: undefined, kept: composed(before.whole, before.kept, smaller, selection!) };
 }
 
 /** What is kept of the base, a mask that is not carried out yet included. */
-export function keptOf(work: Work<PruneRecipe>, { whole, kept, mask, graph }: Progress): Selection {
-  return mask ? composed(whole, kept, findChannels(graph, optionsOf(work)), mask) : kept;
+export function keptOf(work: Work<PruneRecipe>, progress: Progress): Selection {
+  const { whole, kept, mask } = progress;
+  return mask ? composed(whole, kept, channelsNow(work, progress), mask) : kept;
 }
