@@ -5,7 +5,7 @@ import { type Machine, openMachine } from '../engine/index.js';
 import type { Graph } from '../onnx/model.js';
 import { difference, halved, inputsOf, ran, sameComputed, tossed } from './equivalence.test.fixture.js';
 import { expected } from './expected.test.fixture.js';
-import { findChannels, floorsHold, maskChannels, type Selection, shrink } from './index.js';
+import { findChannels, floorsHold, maskChannels, type Selection, shrink, shrinker } from './index.js';
 import { built, troubles } from './shapes.test.fixture.js';
 import { frozenInWords, groupsInWords, type Sketch, sketch } from './sketch.test.fixture.js';
 
@@ -55,6 +55,19 @@ const parametersOf = ({ initializers }: Graph): number =>
     (sum, { dtype, data }) => (dtype === 'int64' ? sum : sum + data.length),
     0,
   );
+
+test('a graph that is followed once shrinks as often as asked, each time as if it were the first', () => {
+  for (const trouble of troubles) {
+    const graph = built(trouble);
+    const channels = findChannels(graph, { heads: trouble.heads });
+    const again = shrinker(graph, channels);
+    for (const seed of [4, 5, 4]) {
+      const selection = tossed(channels, seed);
+      const [found, wanted] = [again(selection), shrink(graph, channels, selection)];
+      assert.deepEqual(found, wanted, trouble.name);
+    }
+  }
+});
 
 const chain = () => built(troubles[0]);
 

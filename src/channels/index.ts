@@ -63,7 +63,7 @@ export {
   type SensitivityRow,
   sensitivityOf,
 } from './sensitivity.js';
-export { shrink } from './shrink.js';
+export { shrink, shrinker } from './shrink.js';
 export {
   type Cost,
   costs,

@@ -13,7 +13,7 @@ import { estimateOf } from './estimate.js';
 import type { Importance } from './importance.js';
 import type { Limits } from './order.js';
 import { countAt, selectDensities } from './select.js';
-import { shrink } from './shrink.js';
+import { shrinker } from './shrink.js';
 import { type Cost, costs } from './target.js';
 import type { Channels, Selection } from './types.js';
 
@@ -69,12 +69,13 @@ export async function searchDensities(
   const draw = drawingFrom(graph, channels, options);
   const countMacs: Cost = costs.macs(channels.options ?? {});
   const whole = await countMacs(graph);
+  const shrunk = shrinker(graph, channels);
   const candidates: Candidate[] = [];
   for (let attempt = 0; candidates.length < wanted && attempt < 10 * wanted; attempt++) {
     signal?.throwIfAborted();
     const densities = draw(random(seed, 'eagleeye', attempt));
     const selection = selectDensities(channels, importance, densities, limits);
-    const smaller = shrink(graph, channels, selection);
+    const smaller = shrunk(selection);
     const macs = (await countMacs(smaller)) / whole;
     if (Math.abs(macs - options.macs) > tolerance) continue;
     candidates.push({ densities, selection, macs, value: await evaluate(smaller, selection) });

@@ -26,29 +26,45 @@ import { type Walk, walk } from './walk.js';
  * @param channels as found in this graph; its weights may have changed since.
  * @throws UserError where the selection does not fit the groups, or would leave an axis empty.
  */
-export function shrink(
-  given: Graph,
+export const shrink = (
+  graph: Graph,
   channels: Channels,
   selection: Selection,
   options: ChannelOptions = {},
-): Graph {
-  checkSelection(channels, selection);
-  const [empty] = emptied(channels, selection);
-  if (empty) {
-    const names = empty.map((name) => `'${name}'`).join(', ');
-    fail(
-      `The selection removes all of ${names}, which leaves nothing to compute with; keep one unit at least.`,
-    );
-  }
+): Graph => shrinker(graph, channels, options)(selection);
+
+/** {@link shrink} for many selections of one graph, which is followed only once, when the first is asked for. */
+export function shrinker(
+  given: Graph,
+  channels: Channels,
+  options: ChannelOptions = {},
+): (selection: Selection) => Graph {
   const all = { ...channels.options, ...options };
-  const analysis = analyse(given, all);
-  checkSelection(analysis.channels, selection);
-  const twice = doubled(analysis, all);
-  const plan = planOf(analysis, selection, twice);
-  const nodes = analysis.coupling.walk.steps.flatMap((step, i) => rewritten(step, i, plan));
-  const result = cleaned({ ...analysis.graph, nodes, initializers: plan.initializers }, plan);
-  verify(result, plan, all);
-  return result;
+  let known: { analysis: Analysis; twice: Walk | undefined } | undefined;
+  return (selection) => {
+    checkSelection(channels, selection);
+    refuseEmpty(channels, selection);
+    if (!known) {
+      const analysis = analyse(given, all);
+      known = { analysis, twice: doubled(analysis, all) };
+    }
+    const { analysis, twice } = known;
+    checkSelection(analysis.channels, selection);
+    const plan = planOf(analysis, selection, twice);
+    const nodes = analysis.coupling.walk.steps.flatMap((step, i) => rewritten(step, i, plan));
+    const result = cleaned({ ...analysis.graph, nodes, initializers: plan.initializers }, plan);
+    verify(result, plan, all);
+    return result;
+  };
+}
+
+function refuseEmpty(channels: Channels, selection: Selection): void {
+  const [empty] = emptied(channels, selection);
+  if (!empty) return;
+  const names = empty.map((name) => `'${name}'`).join(', ');
+  fail(
+    `The selection removes all of ${names}, which leaves nothing to compute with; keep one unit at least.`,
+  );
 }
 
 /** The walk at a batch of two, where the model leaves its batch open and can be followed there just as well. */

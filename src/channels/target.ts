@@ -13,7 +13,7 @@ import { serializeModel } from '../onnx/serialize.js';
 import { estimateOf } from './estimate.js';
 import { forecast } from './forecast.js';
 import { type Step, selectionAfter } from './order.js';
-import { shrink } from './shrink.js';
+import { shrinker } from './shrink.js';
 import type { ChannelOptions, Channels, Selection } from './types.js';
 
 export type Measurable = 'macs' | 'params' | 'bytes' | 'latency';
@@ -68,9 +68,10 @@ export async function reachTarget(options: TargetOptions): Promise<Reached> {
   checkTarget(target);
   const before = await measure(graph);
   const atMost = 'fraction' in target ? target.fraction * before : target.atMost;
+  const shrunk = shrinker(graph, channels);
   const trial = async (steps: readonly Step[]): Promise<Trial> => {
     if (steps.length === 0) return { steps, graph, after: before };
-    const smaller = shrink(graph, channels, selectionAfter(channels, steps));
+    const smaller = shrunk(selectionAfter(channels, steps));
     return { steps, graph: smaller, after: await measure(smaller) };
   };
   const search = async (last: Trial, count: number, stepsAt: (at: number) => Step[], guess: number) => {
