@@ -27,6 +27,8 @@ export interface CompileOptions {
   destined?: ReadonlyMap<string, Place>;
   /** The masks of the weights whose gradients these are. */
   masks?: ReadonlyMap<string, Place>;
+  /** Of further gradients: values that are 0 where the gradient is of no use. */
+  patterns?: ReadonlyMap<string, string>;
   /** Values of the tape's inputs, written before every run. */
   inputs: readonly string[];
   /** Nodes from this one on are gradients: lanes beyond the valid samples stay 0 there. */
@@ -109,7 +111,7 @@ export function compile(o: CompileOptions): Program | undefined {
     places.set(name, made);
     return made;
   };
-  const wanted = new Set([...o.outputs, ...(o.destined?.keys() ?? [])]);
+  const wanted = new Set([...o.outputs, ...(o.destined?.keys() ?? []), ...(o.patterns?.values() ?? [])]);
   const nodes = needed(tape.nodes, wanted);
   const backward = new Set(tape.nodes.slice(o.backwardFrom ?? tape.nodes.length).flatMap((n) => n.outputs));
   lower(l, fuse(nodes, tape.type, wanted), {
@@ -117,7 +119,7 @@ export function compile(o: CompileOptions): Program | undefined {
     place,
     put: (name, p) => places.set(name, p),
     destined: (name) => o.destined?.get(name),
-    mask: (name) => o.masks?.get(name),
+    mask: (name) => o.masks?.get(name) ?? (o.patterns?.has(name) ? place(o.patterns.get(name)!) : undefined),
     masked: (name) => backward.has(name),
   });
   for (const [name, p] of o.destined ?? []) settle(l, place(name), p);

@@ -54,7 +54,9 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     o,
   );
   const names = trained.map((p) => p.name);
-  const gradients = differentiate(tape, new Map([[logits, seed]]), names);
+  const { patterns } = tape;
+  const all = differentiate(tape, new Map([[logits, seed]]), [...names, ...patterns.keys()]);
+  const gradients = new Map([...all].filter(([name]) => !patterns.has(name)));
   const directions = o.curvature ? openDirections(machine, tape, trained) : undefined;
   const { destined, masks } = destinations(tape, directions?.changes(gradients, labels) ?? gradients, update);
   const memory =
@@ -62,6 +64,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const outputs = correct === undefined ? [loss] : [loss, correct];
   const options = {
     ...{ machine, tape, outputs, inputs: [...given, labels], destined, masks, backwardFrom, memory },
+    patterns: patternsOf(tape, all),
     places: new Map([...places, ...(directions?.places ?? [])]),
   };
   const free = () => {
@@ -219,6 +222,12 @@ function destinations(
     masks.set(source, wholePlace(memory(slot.maskLine), own));
   }
   return { destined, masks };
+}
+
+/** By gradient: the value that is 0 where the gradient is of no use. */
+function patternsOf(tape: Tape, gradients: ReadonlyMap<string, string>): Map<string, string> {
+  const known = [...tape.patterns].filter(([value]) => gradients.has(value));
+  return new Map(known.map(([value, pattern]) => [unshaped(tape, gradients.get(value)!), pattern]));
 }
 
 /** What a value is a reshaped view of, where nothing else uses that. */

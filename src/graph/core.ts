@@ -110,6 +110,8 @@ export interface Build {
   type(name: string): Type;
   /** A constant as a value. */
   constant(tensor: Tensor): string;
+  /** Says that nobody uses the gradient of a value where another, of the same shape, is 0. */
+  pattern(value: string, pattern: string): void;
   /** Whether BatchNorm uses batch statistics and Dropout drops. */
   readonly training: boolean;
 }

@@ -6,6 +6,8 @@ import { coreTypes } from './shapes.js';
 export interface Tape extends Build {
   readonly nodes: CoreNode[];
   readonly types: Map<string, Type>;
+  /** By value: where this other one is 0, its gradient is of no use. */
+  readonly patterns: Map<string, string>;
   /** Declares a value that comes from outside: an input of the program, or a tensor that it keeps. */
   declare(name: string, type: Type): string;
   training: boolean;
@@ -26,6 +28,7 @@ export function tape(training = false): Tape {
   const made: Tape = {
     nodes,
     types,
+    patterns: new Map(),
     training,
     type,
     declare(name, declared) {
@@ -36,6 +39,9 @@ export function tape(training = false): Tape {
       const name = `constant#${count++}`;
       types.set(name, { dtype: tensor.dtype, shape: tensor.shape, laned: false, constant: tensor });
       return name;
+    },
+    pattern(value, pattern) {
+      made.patterns.set(value, pattern);
     },
     emit<Name extends CoreName>(
       op: Name,

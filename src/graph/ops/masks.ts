@@ -11,6 +11,8 @@
  * ConcreteMask: ProbMask (Zhou et al. 2021), the binary concrete relaxation of Maddison et al. 2017. With u0, u1 uniform,
  * −log(log(u0)/log(u1)) is the difference of two Gumbel variables. ThresholdMask: STR (Kusupati et al. 2020), g = sigmoid.
  * With m = σ(·) its slope is ∂m/∂s = T·m(1 − m)·(1/(s + ε) + 1/(1 − s + ε)), which is 0 and not NaN where m is 0 or 1.
+ * Where m is 0, so is its slope, and where |w| ≤ σ(t), so are both slopes of ThresholdMask: there the gradient by the masked
+ * weight is of no use, and is not computed where that is faster. ScoreMask uses all of it.
  * ScoreMask: edge-popup (Ramanujan et al. 2020), whose mask is that of the largest |score|: hence the sign.
  */
 import { random } from '../../base/random.js';
@@ -57,12 +59,16 @@ function concreteMask(site: Site, [w, s, T, mask]: readonly string[], b: Build):
     { expression: concrete(0) },
     through,
   );
-  return [pointwise(b, call('mul', input(0), input(1)), [w, soft])];
+  const masked = pointwise(b, call('mul', input(0), input(1)), [w, soft]);
+  b.pattern(masked, soft);
+  return [masked];
 }
 
 function thresholdMask(_: Site, [w, t]: readonly string[], b: Build): string[] {
   const excess = call('relu', call('sub', call('abs', input(0)), call('sigmoid', input(1))));
-  return [pointwise(b, call('mul', call('sign', input(0)), excess), [w, t])];
+  const masked = pointwise(b, call('mul', call('sign', input(0)), excess), [w, t]);
+  b.pattern(masked, masked);
+  return [masked];
 }
 
 function scoreMask(_: Site, [w, scores, mask]: readonly string[], b: Build): string[] {

@@ -107,6 +107,7 @@ function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steeri
       refuseTooFew(maskedLayers(state), target, allowEmpty);
       return undefined;
     },
+    needsPrunedGradients: () => false,
     afterGradients(state, iteration) {
       const end = endOf(state.iterations);
       if (!updateIterations(end, defaultInterval(end, updates)).includes(iteration)) return undefined;
