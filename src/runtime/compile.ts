@@ -192,15 +192,19 @@ function areSame(a: Int32Array, b: Int32Array): boolean {
 /** The elements of a place, row by row. */
 function gathered(memory: Float32Array, p: Place): Float32Array {
   const result = new Float32Array(sizeOf(p.shape));
-  const index = p.shape.map(() => 0);
-  for (let i = 0, at = p.offset; i < result.length; i++) {
-    result[i] = memory[at];
-    for (let axis = p.shape.length - 1; axis >= 0; axis--) {
-      at += p.strides[axis];
-      if (++index[axis] < p.shape[axis]) break;
-      at -= p.strides[axis] * p.shape[axis];
-      index[axis] = 0;
-    }
-  }
+  const rank = p.shape.length;
+  // Inner axes that lie as they should are one run.
+  let inner = rank;
+  let run = 1;
+  while (inner > 0 && (p.shape[inner - 1] === 1 || p.strides[inner - 1] === run)) run *= p.shape[--inner];
+  const last = run === 1 && inner > 0 ? inner - 1 : inner;
+  const copy = (axis: number, from: number, to: number, size: number): void => {
+    if (axis < last) {
+      const part = size / p.shape[axis];
+      for (let i = 0; i < p.shape[axis]; i++) copy(axis + 1, from + i * p.strides[axis], to + i * part, part);
+    } else if (last === inner) result.set(memory.subarray(from, from + run), to);
+    else for (let i = 0, at = from; i < size; i++, at += p.strides[last]) result[to + i] = memory[at];
+  };
+  if (result.length > 0) copy(0, p.offset, 0, result.length);
   return result;
 }

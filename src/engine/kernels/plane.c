@@ -265,6 +265,8 @@ enum { PH_X, PH_OFFSET, PH_Y, PH_HEIGHT, PH_WIDTH, PH_SY, PH_SX, PH_XC, PH_XR, P
 #define ODD 1, 3, 5, 7
 #endif
 
+typedef float few __attribute__((vector_size(16), aligned(4)));
+
 /* Every second pixel of a row to one row, the others to another; how many went to each. */
 INLINE int part_pairs(const float *RESTRICT row, int width, float *RESTRICT even, float *RESTRICT odd) {
   int j = 0;
@@ -272,6 +274,11 @@ INLINE int part_pairs(const float *RESTRICT row, int width, float *RESTRICT even
     vec a = load_loose(row + 2 * j), b = load_loose(row + 2 * j + VL);
     *(vecu *)(even + j) = __builtin_shufflevector(a, b, EVEN);
     *(vecu *)(odd + j) = __builtin_shufflevector(a, b, ODD);
+  }
+  for (; 2 * (j + 4) <= width; j += 4) {
+    few a = *(const few *)(row + 2 * j), b = *(const few *)(row + 2 * j + 4);
+    *(few *)(even + j) = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+    *(few *)(odd + j) = __builtin_shufflevector(a, b, 1, 3, 5, 7);
   }
   for (; 2 * j + 1 < width; j++) {
     even[j] = row[2 * j];
