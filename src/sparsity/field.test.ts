@@ -116,6 +116,22 @@ test('weights exchanged: counts of layers stay, new weights begin at 0, and RigL
   }
 });
 
+test('what SET keeps it also trains: the kept weights are those that are not 0', async () => {
+  const conv2 = () => buildNetwork('conv2', { shape: [1, 8, 8], classes: 10, seed: 1, width: 0.25 });
+  for (const make of [graph, conv2]) {
+    const path = join(folder, `set-${make.name}`);
+    const network = loadNetwork(make(), { machine });
+    const { arrays, reports } = await prune(findMethod('set'), {}, { path, more: { network } });
+    network.close();
+    const { layers } = reports.at(-1)!;
+    const trained = layers.map(({ name }) => countNonZero(arrays.get(`weight/${name}`)!));
+    assert.deepEqual(
+      trained,
+      layers.map(({ kept }) => kept),
+    );
+  }
+});
+
 test('a lottery ticket takes up the weights of the first training, as far as they are kept', async () => {
   const seen = new Map<number, Float32Array>();
   const statistics = new Map<number, Float32Array[]>();

@@ -37,7 +37,7 @@ export function gradual(setting: {
     start,
     needsGradient: ({ options, updates }: GradualPlan, iteration) =>
       Boolean(options.averageGradient) ||
-      (updates.includes(iteration) && (readsGradient(options) || options.growth === 'gradient')),
+      (updates.includes(iteration) && (readsGradient(options) || options.growth !== undefined)),
     // A weight that comes back takes part in this very step, with the average of its gradients if there is one.
     needsPrunedGradient: ({ options, updates }: GradualPlan, iteration) =>
       options.growth !== undefined && (Boolean(options.averageGradient) || updates.includes(iteration)),

@@ -4,12 +4,18 @@
  * Any weight that is pruned by then may come back, those of this very update too; a weight that goes and comes back has
  * not been away and keeps its value and its momentum. Any other starts at 0 with none, as masked weights and their momenta
  * are 0 already. Mocanu et al. (SET), 2018; Evci et al. (RigL), 2020; Liu et al. (GraNet), 2021.
+ *
+ * Chance draws among the places that the mini-batch's gradient reaches, as long as there are any: elsewhere a weight would
+ * stay 0, and the layer be sparser than its mask.
  */
 import { random, uniform } from '../base/random.js';
 import { clear, countNonZero } from './masks.js';
 import { choose, type ScoreName } from './score.js';
 import { largest } from './select.js';
 import type { Prunable } from './types.js';
+
+/** Below every other number that chance gives. */
+const LAST = 2 ** -40;
 
 export interface Exchange {
   /** Of the kept weights; the number is rounded up, as in GraNet. */
@@ -29,7 +35,7 @@ export function exchange(layer: Prunable, { fraction, score, growth, seed, itera
   const [going] = choose([layer], { score }, { drop: count, pool: 0, seed, iteration });
   clear(layer, going);
   const draw = random(seed, 'growth', iteration, name);
-  const values = growth === 'gradient' ? gradient : gradient.map(() => uniform(draw));
+  const values = growth === 'gradient' ? gradient : gradient.map((g) => uniform(draw) * (g === 0 ? LAST : 1));
   const [coming] = largest([{ name, values, among: Uint8Array.from(mask, (m) => (m === 0 ? 1 : 0)) }], count);
   for (let i = 0; i < mask.length; i++) if (coming[i] !== 0) mask[i] = 1;
 }
