@@ -282,6 +282,13 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
     groups: ['2: a.0 out, a.b.0 along, b.0 out, b.b.0 along, fc.0 in'],
     frozen: [],
   },
+  'channels summed up': {
+    groups: ['4: a.0 out, a.b.0 along, c.1 in, d.1 in', '5: c.0 out, c.b.0 along'],
+    frozen: [
+      "b.0 out: its positions are summed over by ReduceSum 'ReduceSum7', where they would not be 0 without their weights",
+      "d.0 out: its positions are summed, averaged or compared by ReduceMean 'ReduceMean11'",
+    ],
+  },
   'quantised weights': {
     groups: ['8: a.0 out, a.scale.0 along, a.zero.0 along, b.1 in'],
     frozen: [],

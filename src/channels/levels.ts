@@ -42,6 +42,7 @@ export function checkSums({ walk, atoms, labels }: Coupling): void {
       for (const [a, i, b, j] of sums(node)) {
         if (!vanishes(of(a).at(i), of(b).at(j))) freeze(a, i);
       }
+      for (const [a, i] of plainSums(node)) if (live(a, i) && of(a)[i] !== 0) freeze(a, i);
       const levels = levelsOf(node, of, (name) => t.type(name), live);
       for (const output of node.outputs) known.set(output, levels);
     }
@@ -58,6 +59,13 @@ function sums({ op, inputs: [a, b], options }: CoreNode): [string, number, strin
   if (op === 'conv') return [[a, 1, b, 1]];
   if (op === 'convInput') return (options as CoreOptions['convInput']).groups === 1 ? [[a, 1, b, 0]] : [];
   return op === 'matmul' ? [[a, -1, b, -2]] : [];
+}
+
+/** Axes that an operator sums over as they are. */
+function plainSums({ op, inputs: [a], options }: CoreNode): [string, number][] {
+  if (op !== 'reduce') return [];
+  const { how, axes } = options as CoreOptions['reduce'];
+  return how === 'sum' ? axes.map((axis) => [a, axis]) : [];
 }
 
 const merged = (levels: readonly Level[]): Level =>

@@ -15,6 +15,8 @@ export interface Context {
   atoms: Atoms;
   /** The node being expanded, in words. */
   where: string;
+  /** It does nothing with sums that depends on how many numbers there were. */
+  plainSums: boolean;
   labels(core: string): readonly Label[];
   set(core: string, labels: readonly Label[]): void;
   shape(core: string): readonly number[];
@@ -103,12 +105,13 @@ const elementwise: Rule = ({ inputs, outputs: [y] }, c) => {
   c.set(y, axes);
 };
 
+/** A sum is the same without what adds 0 to it, which is seen to when all levels are known. */
 const reduce: Rule = ({ inputs: [x], outputs: [y], options }, c) => {
-  const { axes } = options as CoreOptions['reduce'];
+  const { axes, how } = options as CoreOptions['reduce'];
   const reason = reasonFor.reduced(c.where);
   const labels = c.labels(x).map((label, axis) => {
     if (!axes.includes(axis)) return label;
-    c.atoms.freeze(label, reason);
+    if (how !== 'sum' || !c.plainSums) c.atoms.freeze(label, reason);
     return c.stuck(1, reason);
   });
   c.set(y, labels);

@@ -479,6 +479,17 @@ export const troubles: Trouble[] = [
     },
   },
   {
+    name: 'channels summed up',
+    build(s) {
+      const relu = s.relu(s.conv(image(s), 'a', 4, 3));
+      const sigmoid = s.op('Sigmoid', [s.conv(image2(s), 'b', 4, 3)]);
+      const [sum, half] = [relu, sigmoid].map((x) => s.op('ReduceSum', [x, s.ints(1)], { keepdims: 0 }));
+      const size = s.op('ReduceL2', [s.conv(relu, 'c', 5, 4)], { axes: [1, 2] });
+      const mean = s.op('ReduceMean', [s.conv(relu, 'd', 6, 4)], { axes: [1] });
+      return [sum, half, size, mean];
+    },
+  },
+  {
     name: 'quantised weights',
     engineless: true,
     build(s) {
