@@ -55,12 +55,12 @@ export function difference(one, other) {
 }
 
 /**
- * Milliseconds of the runs of each, taking turns. Of a turn the first runs do not count: the threads of the one before may
+ * Milliseconds of the runs of each, taking turns; `warmUp` rounds do not count. Of a turn the first runs do not count: the threads of the one before may
  * still be spinning.
  */
-export async function race(contestants, inputs, { rounds = 20, turn = 10, settling = 4 } = {}) {
+export async function race(contestants, inputs, { warmUp = 1, rounds = 20, turn = 10, settling = 4 } = {}) {
   const times = contestants.map(() => []);
-  for (let round = -1; round < rounds; round++)
+  for (let round = -warmUp; round < rounds; round++)
     for (const [k, { run }] of contestants.entries())
       for (let i = 0; i < turn; i++) {
         const start = performance.now();

@@ -1,4 +1,4 @@
-/** Loads model.espk and model.onnx, compares their outputs, and lets them take turns before a clock. */
+/** Loads model.espk and model.onnx, compares their outputs, and lets them take turns before a clock; ?rounds=20 of them. */
 import { anyInputs, difference, espalier, onnxruntime, race } from './contestants.js';
 
 const status = document.querySelector('#status');
@@ -23,7 +23,8 @@ try {
   const inputs = anyInputs(packed.inputs);
   const far = difference(await packed.run(inputs), await plain.run(inputs));
   status.textContent = 'Taking turns …';
-  const times = (await race(contestants, inputs)).map(median);
+  const rounds = Number(new URLSearchParams(location.search).get('rounds') ?? 20);
+  const times = (await race(contestants, inputs, { rounds })).map(median);
   const sizes = await Promise.all(['model.espk', 'model.onnx'].map(bytesOf));
   for (const [i, { name }] of contestants.entries()) show(name, sizes[i], times[i], Math.max(...times));
   status.textContent = `Outputs differ by ${far.toExponential(0)} of the largest; espalier is ${(times[1] / times[0]).toFixed(1)} × as fast.`;

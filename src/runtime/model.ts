@@ -38,15 +38,18 @@ export interface Model {
 
 export type ModelOptions = LoadOptions & { machine: Machine };
 
-/** Work of a run, in multiplications of whole registers, below which it is done (in some 200 µs) before it would pay to wake others. */
-const ALONE = 500_000;
+/**
+ * Work of a run, in multiplications of whole registers, below which it is done before it would pay to wake others: some 200 µs, or
+ * a millisecond by WebAssembly, whose threads wake and wait more slowly.
+ */
+const ALONE = { native: 500_000, wasm: 4_000_000 };
 
 /**
  * A model on a machine, which stays open when it is closed.
  * @param most work up to which a run stays on the calling thread.
  * @throws UserError for operators or shapes that there is no form for, and when memory does not suffice.
  */
-export function modelOf(graph: Graph, options: ModelOptions, most = ALONE): Model {
+export function modelOf(graph: Graph, options: ModelOptions, most = ALONE[options.machine.kind]): Model {
   const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
