@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { expandModel } from '../graph/expand.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats, readModel, writeModel } from '../onnx/index.js';
+import { measure } from '../runs/index.js';
 import { unpack } from '../runtime/index.js';
 
 const program = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -137,4 +138,56 @@ test('bench: chosen runtimes, and what they cannot do', async () => {
   const unknown = await espalier('bench pruned.onnx --runtimes tensorflow');
   assert.equal(unknown.status, 2);
   assert.match(unknown.err, /^espalier: There is no runtime "tensorflow"; choose some of [^\n]+\n$/);
+});
+
+interface Row {
+  name: string;
+  ms: number;
+  backward: number;
+  share: number;
+  macs: number;
+  gigamacs?: number;
+  best?: number;
+}
+
+const sum = (rows: readonly Row[], what: 'ms' | 'share' | 'macs') =>
+  rows.reduce((total, row) => total + row[what], 0);
+
+test('profile: a single sample on espalier/runtime', async () => {
+  const { status, out, err } = await espalier('profile pruned.onnx --runs 5 --json');
+  assert.equal(status, 0, err);
+  const { runtime, batch, ms, kernels, layers, limits, sparsity } = JSON.parse(out);
+  assert.deepEqual([runtime, batch], ['espalier/runtime', 1]);
+  assert.ok(sparsity > 0.9 && limits.gigamacs > 0 && limits.gigabytes > 0);
+  assert.ok(Math.abs(sum(kernels, 'ms') - ms) < 0.01 * ms);
+  assert.ok(Math.abs(sum(kernels, 'share') - 1) < 0.01);
+  assert.equal(layers.length, 8, 'seven convolutions and a linear layer');
+  for (const { best, share } of layers) assert.ok(best > 0 && best <= 1 && share > 0 && share < 1);
+  const { effectiveMacs } = measure(await readModel(at('pruned.onnx')));
+  const done = sum(layers, 'macs');
+  assert.ok(done >= 0.99 * effectiveMacs && done === sum(kernels, 'macs'));
+});
+
+test('profile: the train step, by kernel and layer', async () => {
+  const { status, out, err } = await espalier(
+    'profile dense.onnx --train --batch 32 --runs 3 --threads 2 --json',
+  );
+  assert.equal(status, 0, err);
+  const { what, runtime, kernels, layers } = JSON.parse(out);
+  assert.deepEqual([what, runtime], ['train step', 'espalier']);
+  const { macs } = measure(await readModel(at('dense.onnx')));
+  const first = 16 * 9 * 64;
+  assert.equal(sum(layers, 'macs'), 32 * (3 * macs - first), 'the image needs no gradient');
+  for (const name of ['waiting', 'update', 'between programs'])
+    assert.ok(
+      kernels.some((row: Row) => row.name === name),
+      name,
+    );
+  const conv = layers.find(({ name }: Row) => name === 'layer1.0.conv2');
+  assert.ok(conv.backward > 0 && conv.backward < conv.ms && conv.gigamacs > 0);
+
+  const sparse = await espalier('profile dense.onnx --train --batch 32 --runs 3 --sparsity 0.9');
+  assert.equal(sparse.status, 0, sparse.err);
+  assert.match(sparse.out, /^Train step of 32 samples on espalier \(.+\): .* 89\.99 % of the prunable/);
+  assert.match(sparse.out, /^layer3\.0\.conv2 +Conv +[\d.]+ ms +[\d.]+ ms +[\d.]+ %/m);
 });

@@ -5,6 +5,7 @@ import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
 import { addInspect } from './commands/inspect.js';
 import { addPack } from './commands/pack.js';
+import { addProfile } from './commands/profile.js';
 import { addPrune, addResume, addTrain } from './commands/run.js';
 import { addSensitivity } from './commands/sensitivity.js';
 import { addStudy } from './commands/study.js';
@@ -40,6 +41,7 @@ export function program(signal: AbortSignal): Command {
     addSensitivity,
     addEval,
     addBench,
+    addProfile,
     addPack,
     addData,
     addResume,

@@ -8,6 +8,7 @@ export * from './inspect.js';
 export * from './measure.js';
 export * from './netron.js';
 export * from './pack.js';
+export * from './profile.js';
 export * from './recipe.js';
 export { rescaleRecipe } from './rescale.js';
 export * from './run.js';

@@ -333,7 +333,7 @@ export const benchSettings = {
 /** What is profiled, and how often. */
 export const profileSettings = {
   train: flag('the train step instead of inference'),
-  batch: whole('images in a run; default 128', 1),
+  batch: whole('images in a run; default 128 in training, else 1, which espalier/runtime computes', 1),
   runs: whole('timed runs; default 20', 1),
   sparsity: fraction('first sets this part of every prunable weight, the smallest, to zero'),
 } satisfies Settings;

@@ -1,0 +1,267 @@
+/** Where the time of a model goes, by kernel and by layer: in training, in the engine, and in `espalier/runtime`. */
+import { integer, normal, random } from '../base/random.js';
+import { loadNetwork, type Machine, type Network, openMachine, type StepTime } from '../engine/index.js';
+import { expandModel, nameOf } from '../graph/expand.js';
+import { summarize } from '../graph/facts/summary.js';
+import { floats, type Graph, serializeModel, sizeOf } from '../onnx/index.js';
+import { load } from '../runtime/index.js';
+import { measure } from './measure.js';
+import { fixedBatch } from './onnxruntime.js';
+import { limitsOf } from './profile-limits.js';
+import {
+  bestOf,
+  type LayerCost,
+  type Limits,
+  type ProfiledStep,
+  type ProfileRow,
+  rowsBy,
+  withLayersInOrder,
+  withMacs,
+} from './profile-rows.js';
+import { watched } from './profile-runtime.js';
+import { type ModelOptions, openModel } from './task.js';
+
+export type { Limits, ProfileRow };
+
+export interface ProfileOptions extends ModelOptions {
+  /** The train step; default inference. */
+  train?: boolean;
+  /** Samples in a run; default 128 in training, 1 otherwise, which is the business of espalier/runtime. */
+  batch?: number;
+  /** Timed runs; default 20. */
+  runs?: number;
+  /** First sets this part of every prunable weight, the smallest, to zero. */
+  sparsity?: number;
+  threads?: number;
+  signal?: AbortSignal;
+  onProgress?: (done: number, runs: number) => void;
+}
+
+export interface Profile {
+  model: string;
+  what: 'train step' | 'inference';
+  runtime: 'espalier' | 'espalier/runtime';
+  /** 'native, AVX-512, 2 threads' */
+  machine: string;
+  threads: number;
+  batch: number;
+  runs: number;
+  sparsity: number;
+  /** Milliseconds of a run, the mean. */
+  ms: number;
+  /** Kernels, then 'waiting' at barriers (one thread: 'between steps'), 'update' in training, and 'between programs'. */
+  kernels: ProfileRow[];
+  /** Nodes of the model; what was fused counts for the last of them. */
+  layers: ProfileRow[];
+  limits: Limits;
+}
+
+/** In which the engine tries out which kernels are faster. */
+const WARM_UP = 12;
+
+/** @throws UserError when the model cannot be read, run or trained; the signal's reason when it stops. */
+export async function profileModel(options: ProfileOptions): Promise<Profile> {
+  const { model, train = false, runs = 20, sparsity } = options;
+  const opened = await openModel(options);
+  const { inputShapes } = opened;
+  const graph = sparsity === undefined ? opened.graph : thinned(opened.graph, sparsity, inputShapes);
+  const batch = train ? (options.batch ?? 128) : (fixedBatch(graph) ?? options.batch ?? 1);
+  const subject: Subject = { graph, inputShapes, costs: costsOf(graph, inputShapes), batch, runs };
+  const alone = !train && batch === 1;
+  const what = train ? ('train step' as const) : ('inference' as const);
+  const measured = await (alone ? inRuntime : inEngine)(subject, options);
+  const { steps, ms, beside, machine, threads } = measured;
+  const limits = bestOf(measured.limits, steps);
+  const accounted = steps.reduce((sum, step) => sum + step.ms, 0);
+  const between = ms - accounted - beside.reduce((sum, [, own]) => sum + own, 0);
+  const others = [...beside, ['between programs', Math.max(0, between)] as const].map(
+    ([name, own]): ProfileRow => ({ name, ms: own, backward: 0, share: own / ms, macs: 0 }),
+  );
+  const ops = new Map(subject.costs.map(({ name, op }) => [name, op]));
+  return {
+    ...{ model, what, runtime: alone ? 'espalier/runtime' : 'espalier', machine, threads, batch, runs, ms },
+    sparsity: measure(graph, inputShapes).sparsity,
+    kernels: [...rowsBy('kernel', steps, ms, limits), ...others],
+    layers: rowsBy('layer', steps, ms, limits, ops),
+    limits,
+  };
+}
+
+interface Subject {
+  graph: Graph;
+  inputShapes: Record<string, number[]>;
+  costs: LayerCost[];
+  batch: number;
+  runs: number;
+}
+
+interface Measured {
+  machine: string;
+  threads: number;
+  steps: ProfiledStep[];
+  ms: number;
+  /** What else a run consists of, and its milliseconds. */
+  beside: (readonly [name: string, ms: number])[];
+  limits: Limits;
+}
+
+async function inEngine(subject: Subject, options: ProfileOptions): Promise<Measured> {
+  const { graph, inputShapes, batch, costs, runs } = subject;
+  const machine = await openMachine({ threads: options.threads });
+  try {
+    const limits = await limitsOf(machine);
+    const network = loadNetwork(graph, { machine, inputShapes });
+    const inputs = randomInputs(network.inputs, batch);
+    let update = 0;
+    let program: { steps(): readonly StepTime[]; profile(): ReadonlyMap<string, number> };
+    let run: () => Promise<unknown>;
+    if (options.train) {
+      const training = network.training({ batch, optimizer: 'sgd' });
+      maskZeros(network, training.slots);
+      const labels = randomLabels(network, batch);
+      let step = 0;
+      program = training;
+      run = async () => {
+        await training.gradients(inputs, labels, batch, step++, { dense: false });
+        const begun = performance.now();
+        await training.update({ learningRate: 1e-4, momentum: 0.9, weightDecay: 5e-4 });
+        update += performance.now() - begun;
+      };
+    } else {
+      const inference = network.inference({ batch });
+      program = inference;
+      run = () => inference.run(inputs, batch);
+    }
+    await repeat(run, WARM_UP, options.signal);
+    update = 0;
+    const before = program.steps().map(({ time }) => time);
+    const waited = program.profile().get('wait')!;
+    const ms = await repeat(run, runs, options.signal, options.onProgress);
+    const perRun = (time: number) => time / 1e6 / machine.threads / runs;
+    const raw = program.steps().map((step, i) => ({ ...step, ms: perRun(step.time - before[i]) }));
+    const steps = withMacs(raw, new Map(costs.map((cost) => [cost.name, cost])), batch);
+    const waiting = [idle(machine), perRun(program.profile().get('wait')! - waited)] as const;
+    const beside = options.train ? [waiting, ['update', update / runs] as const] : [waiting];
+    return { machine: machine.description, threads: machine.threads, steps, ms, beside, limits };
+  } finally {
+    await machine.close();
+  }
+}
+
+/** On one thread where the runtime would not wake others for it. */
+async function inRuntime(subject: Subject, options: ProfileOptions): Promise<Measured> {
+  const machine = await openMachine({ threads: options.threads });
+  try {
+    const measured = await accountOf(subject, machine, options);
+    if (measured) return measured;
+  } finally {
+    await machine.close();
+  }
+  const single = await openMachine({ threads: 1 });
+  try {
+    return (await accountOf(subject, single, options))!;
+  } finally {
+    await single.close();
+  }
+}
+
+/** Undefined where the machine has threads that the runtime leaves asleep. */
+async function accountOf(
+  { graph, inputShapes, costs, runs }: Subject,
+  machine: Machine,
+  { signal, onProgress }: ProfileOptions,
+): Promise<Measured | undefined> {
+  const account = watched(machine);
+  const model = await load(serializeModel(graph), { machine: account.machine, inputShapes });
+  const shapes = new Map([...model.inputs].map(([name, shape]) => [name, shape.slice(1)]));
+  const inputs = randomInputs(shapes, 1);
+  const run = async () => {
+    await model.run(inputs);
+    await account.settled();
+  };
+  await run();
+  if (account.alone() && machine.threads > 1) return undefined;
+  const limits = await limitsOf(machine);
+  await repeat(run, WARM_UP, signal);
+  const before = account.steps();
+  const total = account.total();
+  await repeat(run, runs, signal, onProgress);
+  const perRun = (time: number) => time / 1e6 / machine.threads / runs;
+  const own = account.steps().map(({ kernel, time }, i) => ({ kernel, ms: perRun(time - before[i].time) }));
+  const ms = perRun(account.total() - total);
+  const busy = own.reduce((sum, step) => sum + step.ms, 0);
+  const steps = withLayersInOrder(own, costs);
+  const beside = [[idle(machine), Math.max(0, ms - busy)] as const];
+  return { machine: machine.description, threads: machine.threads, steps, ms, beside, limits };
+}
+
+/** What threads do between steps: they wait for each other, where there are several. */
+const idle = ({ threads }: Machine): string => (threads > 1 ? 'waiting' : 'between steps');
+
+/** Runs so many times; the mean time of a run in milliseconds. */
+async function repeat(
+  run: () => Promise<unknown>,
+  times: number,
+  signal?: AbortSignal,
+  onProgress?: (done: number, runs: number) => void,
+): Promise<number> {
+  const begun = performance.now();
+  for (let i = 0; i < times; i++) {
+    signal?.throwIfAborted();
+    await run();
+    onProgress?.(i + 1, times);
+  }
+  return (performance.now() - begun) / times;
+}
+
+/** What each node of the model multiplies. */
+function costsOf(graph: Graph, inputShapes: Record<string, number[]>): LayerCost[] {
+  const densities = new Map(measure(graph, inputShapes).layers.map(({ name, density }) => [name, density]));
+  const { layers } = summarize(graph, { inputShapes });
+  return layers.map(({ op, macs, prunable }, i) => ({
+    ...{ name: nameOf(graph.nodes[i]), op, macs },
+    effectiveMacs: macs * (densities.get(prunable[0]) ?? 1),
+  }));
+}
+
+/** The smallest of every prunable weight made 0, as many as the sparsity says. */
+function thinned(graph: Graph, sparsity: number, inputShapes: Record<string, number[]>): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const name of expandModel(graph, { inputShapes }).prunable.keys()) {
+    const tensor = initializers.get(name)!;
+    const data = floats(tensor).slice();
+    const order = [...data.keys()].sort((a, b) => Math.abs(data[a]) - Math.abs(data[b]));
+    for (const i of order.slice(0, Math.floor(sparsity * data.length))) data[i] = 0;
+    initializers.set(name, { ...tensor, dtype: 'float32', data });
+  }
+  return { ...graph, initializers };
+}
+
+/** Zeros of prunable weights count as pruned. */
+function maskZeros(network: Network, slots: ReadonlyMap<string, { mask: Float32Array }>): void {
+  for (const [name, { mask }] of slots) {
+    const { prunable, weight } = network.parameters.get(name)!;
+    if (prunable) for (let i = 0; i < mask.length; i++) mask[i] = weight[i] === 0 ? 0 : 1;
+  }
+}
+
+function randomInputs(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  batch: number,
+): Record<string, Float32Array> {
+  const stream = random(0, 'profile');
+  return Object.fromEntries(
+    [...shapes].map(([name, shape]) => [
+      name,
+      Float32Array.from({ length: batch * sizeOf(shape) }, () => normal(stream)),
+    ]),
+  );
+}
+
+function randomLabels(network: Network, batch: number): Int32Array {
+  const inference = network.inference({ batch: 1 });
+  const [shape] = inference.outputs.values();
+  inference.close();
+  const stream = random(1, 'profile');
+  return Int32Array.from({ length: batch }, () => integer(stream, sizeOf(shape)));
+}
