@@ -73,8 +73,8 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   };
   const program = largest(o.batch, (batch) => compile({ ...options, batch }), memory, free);
   const part = program.batch;
-  const samples = o.samples ?? 1;
-  const sums = part < o.batch || samples > 1 ? update.sums() : undefined;
+  const most = o.samples ?? 1;
+  const sums = part < o.batch || most > 1 ? update.sums() : undefined;
 
   const pass = async (
     images: Readonly<Record<string, Float32Array>>,
@@ -103,7 +103,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     peakBytes: program.peakBytes,
     slots: update.slots,
     directions: directions?.views,
-    async gradients(values, answers, count, step, { dense = true } = {}) {
+    async gradients(values, answers, count, step, { dense = true, samples = most } = {}) {
       const images = values instanceof Float32Array ? { [given[0]]: values } : values;
       const total = { loss: 0, correct: 0 };
       let passes = 0;

@@ -173,7 +173,7 @@ export interface Training {
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
    * `step` numbers the draw of random numbers. Images are dense [count, …sample], by input name where the model has several
-   * inputs; labels are class indices.
+   * inputs; labels are class indices. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
    * @returns mean loss, and how many samples were classified rightly.
    */
   gradients(
@@ -181,7 +181,7 @@ export interface Training {
     labels: Int32Array,
     count: number,
     step: number,
-    options?: { dense?: boolean },
+    options?: { dense?: boolean; samples?: number },
   ): Promise<{ loss: number; correct: number }>;
   /**
    * One optimiser step on every parameter that is trained by `kind` (default: on all, where all are trained by one kind);

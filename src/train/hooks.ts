@@ -71,6 +71,8 @@ export interface Hook {
    * faster. Without this function, a hook that has afterGradients is taken to need them.
    */
   needsPrunedGradients?(iteration: number): boolean;
+  /** How many passes the run's `samples` are at this iteration, where the hook draws nothing any more: fewer. */
+  samples?(iteration: number): number | undefined;
   /** After every optimiser step. */
   afterUpdate?(state: EpochState, iteration: number): void | Promise<void>;
   /**

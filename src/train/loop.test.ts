@@ -115,6 +115,23 @@ test('hooks see every iteration; the best epoch is one at the final sparsity', a
   assert.deepEqual([...network.parameters.get('w')!.weight.subarray(0, 3)], [0, 0, 0]);
 });
 
+test('a hook may ask for fewer passes', async () => {
+  const network = linearNetwork();
+  const passes: (number | undefined)[] = [];
+  const { training } = network;
+  network.training = (options) => {
+    const made = training(options);
+    const gradients: typeof made.gradients = (x, labels, count, step, asked) => {
+      passes.push(asked?.samples);
+      return made.gradients(x, labels, count, step, asked);
+    };
+    return { ...made, gradients };
+  };
+  const hook: Hook = { samples: (iteration) => (iteration > 3 ? 1 : undefined) };
+  await trainNetwork(settings({ network, samples: 2, hooks: [{}, hook], epochs: 1, batch: 10 }));
+  assert.deepEqual(passes, [undefined, undefined, undefined, 1, 1]);
+});
+
 /** Runs in as many pieces as there are stops, each on a network of its own, and gives the last piece's result. */
 async function inPieces(path: string, stops: number[], more: Partial<TrainOptions> = {}) {
   for (let piece = 0; ; piece++) {

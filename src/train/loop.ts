@@ -76,7 +76,8 @@ async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
   const iteration = iterationsDone(run) + 1;
   const hooks = options.hooks ?? [];
   const dense = hooks.some((hook) => hook.needsPrunedGradients?.(iteration) ?? hook.afterGradients);
-  const { loss, correct } = await training.gradients(images, labels, count, iteration, { dense });
+  const samples = hooks.map((hook) => hook.samples?.(iteration)).find((passes) => passes !== undefined);
+  const { loss, correct } = await training.gradients(images, labels, count, iteration, { dense, samples });
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
   let skip = false;
   for (const hook of hooks) {

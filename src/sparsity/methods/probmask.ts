@@ -13,7 +13,7 @@
  * the projection is exact (`projection: 'halving'` is the code's); the final mask is that of the K highest probabilities, so
  * that sparsity is met exactly and no layer is emptied (`finalMask: 'draw'` draws `draws` masks and takes the best on the
  * validation split, or with `chooseOn: 'train'` as the code does); measuring leaves BatchNorm's statistics alone; the
- * fine-tuning has the batch of the rest. `anneal: false` leaves the temperature at 1.
+ * fine-tuning, one pass a step as there is nothing to draw, has the batch of the rest. `anneal: false` leaves the temperature at 1.
  *
  * With `start: 'frozen'` it finds a supermask: random weights stay as they are, BatchNorm's scales too, and only the
  * probabilities are trained, from the density on (the paper's settings for this are not known; these are ours).
@@ -133,8 +133,10 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
   const temperatureAt = (epoch: number) => (options.anneal ? temperature(epoch, epochs) : 1);
   let layers: MaskedLayer[];
   let size: number;
+  let steps: number;
   let clipping: Clipping | undefined;
-  const enter = (state: Pick<EpochState, 'network'>) => {
+  const enter = (state: Pick<EpochState, 'network' | 'steps'>) => {
+    steps = state.steps;
     layers = maskedLayers(state);
     size = layers.reduce((sum, { mask }) => sum + mask.length, 0);
     const many = options.projection === 'exact' && size >= MANY;
@@ -161,7 +163,8 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
       return undefined;
     },
     restore: (_, state) => enter(state as EpochState),
-    async afterUpdate({ steps }, iteration) {
+    samples: (iteration) => (iteration > epochs * steps ? 1 : undefined),
+    async afterUpdate(_, iteration) {
       const epoch = Math.floor((iteration - 1) / steps);
       if (epoch >= epochs) return;
       const budget = keepRate(epoch, epochs, density) * size;
