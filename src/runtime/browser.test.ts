@@ -79,7 +79,7 @@ test('a plain memory and the kernels of inference compute the same, and models o
 
 /** Calls a function in the page. */
 const call = <T, A>(page: Page, f: (given: A) => Promise<T>, given: A): Promise<T> =>
-  page.evaluate<T>(`(${f})(${JSON.stringify(given)})`);
+  page.evaluate<T>(`(${f})(${JSON.stringify(given) ?? ''})`);
 
 /** When the example has come to its end: what it says. */
 const ending = () =>
@@ -148,7 +148,7 @@ test('in Chromium: agrees with onnxruntime-web, with threads and without; what i
         assert.ok(far < 1e-4, `${address}: ${far}`);
         assert.match(name, new RegExp(`wasm, .*, ${threads} thread`));
       }
-      if (!isolated) await refusals(page);
+      await (isolated ? withoutWorkers(page) : refusals(page));
       await page.close();
       await server.close();
     }
@@ -175,4 +175,18 @@ async function refusals(page: Page): Promise<void> {
     await told('http://127.0.0.1:9/'),
     /^UserError: Cannot fetch http:.* check the address and the network\.$/,
   );
+}
+
+/** A page that may have no workers has one thread. */
+async function withoutWorkers(page: Page): Promise<void> {
+  const forbid = async () => {
+    const policy = { httpEquiv: 'Content-Security-Policy', content: "worker-src 'none'" };
+    document.head.append(Object.assign(document.createElement('meta'), policy));
+    const script = '/contestants.js';
+    const { load } = await import(script);
+    const model = await load('model.espk', { threads: 2 });
+    await model.close();
+    return model.machine as string;
+  };
+  assert.match(await call(page, forbid, undefined), /1 thread$/);
 }

@@ -45,7 +45,7 @@ const isolated = ({ worker, kernels }: Embedded): Host => ({
   startThread: (post, done, failed) => startThread(worker, post, done, failed),
 });
 
-/** Resolves when the thread serves. */
+/** Resolves when the thread serves; rejects with Unavailable where the page may have no workers. */
 function startThread(
   source: string,
   post: Post,
@@ -53,20 +53,20 @@ function startThread(
   failed: (error: Error) => void,
 ): Promise<Thread> {
   const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const worker = new Worker(address);
-  const thread: Thread = { hold() {}, release() {}, end: () => worker.terminate() };
-  return new Promise((resolve, reject) => {
-    let started = false;
+  return new Promise<Thread>((resolve, reject) => {
+    const worker = new Worker(address);
     worker.addEventListener('message', ({ data }: MessageEvent<News>) => {
-      if (data === 'done') return done();
-      started = true;
-      URL.revokeObjectURL(address);
-      resolve(thread);
+      if (data === 'done') done();
+      else resolve({ hold() {}, release() {}, end: () => worker.terminate() });
     });
     worker.addEventListener('error', ({ message }) => {
-      if (started) failed(new Error(message));
-      else reject(new Unavailable(`a worker cannot be started: ${message}`));
+      failed(new Error(message));
+      reject(new Unavailable(`a worker cannot be started: ${message}`));
     });
     worker.postMessage(post);
-  });
+  })
+    .catch((error: Error) => {
+      throw error instanceof Unavailable ? error : new Unavailable(error.message);
+    })
+    .finally(() => URL.revokeObjectURL(address));
 }

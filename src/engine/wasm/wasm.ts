@@ -94,12 +94,13 @@ async function team(
   const { threads } = post(0);
   let current: { resolve: () => void; reject: (error: Error) => void } | undefined;
   let broken: Error | undefined;
-  const births = Array.from({ length: threads }, async (_, thread) => start(post(thread), done, failed));
-  const born = await Promise.allSettled(births);
-  const members = born.flatMap((birth) => (birth.status === 'fulfilled' ? [birth.value] : []));
-  for (const birth of born)
+  const members: Thread[] = [];
+  const births = Array.from({ length: threads }, async (_, thread) => {
+    members[thread] = await start(post(thread), done, failed);
+  });
+  for (const birth of await Promise.allSettled(births))
     if (birth.status === 'rejected') {
-      for (const thread of members) void thread.end();
+      endAll();
       throw birth.reason;
     }
 
@@ -111,11 +112,15 @@ async function team(
 
   function failed(error: Error): void {
     broken ??= error;
-    members[0].release();
+    members[0]?.release();
     current?.reject(broken);
     current = undefined;
     // The others would wait for the dead one at its barrier for ever.
-    for (const thread of members) void thread.end();
+    endAll();
+  }
+
+  function endAll(): void {
+    for (const thread of members) void thread?.end();
   }
 
   return {
