@@ -181,3 +181,14 @@ test('synaptic flow of a network whose flow is beyond float32', async () => {
   const ratio = after[1].map((x, i) => (before[1][i] === 0 ? 0 : x / before[1][i])).filter((x) => x > 0);
   assert.ok(ratio.every((x) => Math.abs(x / ratio[0] - 1) < 1e-4));
 });
+
+test('synaptic flow beyond float32 that cannot be scaled names the operator', async () => {
+  const graph = model('resnet8', 0.25);
+  const nodes = graph.nodes.map((node) => (node.op === 'Relu' ? { ...node, op: 'Softplus' } : node));
+  const opened = open({ ...graph, nodes });
+  for (const { weight } of opened.layers) for (let i = 0; i < weight.length; i++) weight[i] *= 2 ** 40;
+  await assert.rejects(
+    ask('synaptic-flow', opened),
+    /beyond the range of numbers, and Softplus '.+' does not/,
+  );
+});

@@ -1,5 +1,6 @@
 /** The network through which synaptic flow runs: magnitudes for parameters, and values kept in range by levels. */
 
+import { fail } from '../../base/errors.js';
 import { inferTypes } from '../../graph/facts/infer.js';
 import { attr, floats, floatTensor, type Graph, type Node, type Tensor } from '../../onnx/index.js';
 import type { Surroundings } from '../types.js';
@@ -57,8 +58,8 @@ const linear = new Set([
   ...['Flatten', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Split', 'Cast'],
 ]);
 
-/** A flow graph with its values at levels; undefined where an operator of it is not homogeneous. */
-export function atLevels(graph: Graph, levels: Levels): Graph | undefined {
+/** A flow graph with its values at levels. @throws UserError where an operator of it is not homogeneous. */
+export function atLevels(graph: Graph, levels: Levels): Graph {
   const initializers = new Map(graph.initializers);
   const nodes: Node[] = [];
   const scale = (name: string, exponent: number, output: string) => {
@@ -75,7 +76,9 @@ export function atLevels(graph: Graph, levels: Levels): Graph | undefined {
       continue;
     }
     if (!joins.has(node.op) && (flowing.length > 1 || !(layers.has(node.op) || linear.has(node.op))))
-      return undefined;
+      fail(
+        `The synaptic flow of the model is beyond the range of numbers, and ${node.op} '${node.name}' does not let it be scaled: prune by another method, or scale the weights.`,
+      );
     const top = Math.max(...flowing.map((name) => level.get(name)!));
     const inputs = node.inputs.map((name, i) => {
       const own = level.get(name) ?? (isAdded(node, i) ? 0 : top);

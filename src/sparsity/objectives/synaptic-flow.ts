@@ -32,7 +32,7 @@ export const synapticFlow: Objective = async (layers, around) => {
       const magnitudes = layers.map(({ weight }) => weight.map(Math.abs));
       const gradients = await probe.gradients(magnitudes);
       if (gradients.every((part) => inRange(largest(part), RANGE))) return gradients;
-      const graph = atLevels(flowGraph(around), await measureLevels(around)) ?? beyond();
+      const graph = atLevels(flowGraph(around), await measureLevels(around));
       probe.close();
       probe = open(graph);
       const levelled = await probe.gradients(magnitudes);
@@ -73,7 +73,7 @@ async function measure(around: Flow, levels: Levels): Promise<Levels> {
   const graph = flowGraph(around);
   const names = graph.nodes.filter(isLayer).map(({ outputs }) => outputs[0]);
   const outputs = names.map((name) => ({ ...graph.outputs[0], name, shape: undefined }));
-  const levelled = { ...(atLevels(graph, levels) ?? beyond()), outputs };
+  const levelled = { ...atLevels(graph, levels), outputs };
   const network = loadNetwork(levelled, { machine: around.network.machine, inputShapes: shapesOf(around) });
   try {
     const ones = { [graph.inputs[0].name]: onesFor(around).images };
