@@ -32,8 +32,12 @@ function randomModel(seed: number): Graph {
   const pick = <T>(...from: T[]): T => from[integer(r, from.length)];
   const groups = pick(1, 1, 1, 2, 3);
   const channels = groups * (1 + integer(r, 5));
-  const [height, width] = [3 + integer(r, 20), 3 + integer(r, 40)];
-  const outputs = groups * (1 + integer(r, 12));
+  // Small images with many outputs are computed in a way of their own.
+  const small = pick(true, false, false);
+  const [height, width] = small
+    ? [2 + integer(r, 8), 2 + integer(r, 8)]
+    : [3 + integer(r, 20), 3 + integer(r, 40)];
+  const outputs = groups * (1 + integer(r, small ? 40 : 12));
   const kernel = [pick(1, 2, 3, 3, 3, 5), pick(1, 2, 3, 3, 3, 5)];
   const dilations = kernel.map((k) => (k > 1 ? pick(1, 1, 1, 2) : 1));
   const strides = pick([1, 1], [1, 1], [2, 2], [1, 2], [3, 2]);
@@ -119,7 +123,7 @@ function meant(graph: Graph, x: Tensor): Float64Array[] {
 }
 
 test('random convolutions mean what they should', async () => {
-  for (let seed = 0; seed < 120; seed++) {
+  for (let seed = 0; seed < 130; seed++) {
     const graph = randomModel(seed);
     const shape = graph.inputs[0].shape as number[];
     const r = random(seed, 'runtime/conv/input');

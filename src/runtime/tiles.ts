@@ -5,9 +5,10 @@
  *     sparse   one output × up to a dozen vectors at a time, with the weights that are not 0
  *     points   a vector of outputs × a few pixels at a time, for images so small that a run is mostly borders
  *
- * What a way costs is reckoned in multiplications of whole registers as plane_dense does them. The factors were measured
- * (bench/ways.mjs prints them), one set for each width of register: that they are constants makes a model compute the same bits
- * whenever it is loaded on the same kind of machine. Between the ways results differ by rounding.
+ * What a way costs is reckoned in multiplications of whole registers as plane_dense does them (0.32 ns on a Zen 4 at 3.1 GHz
+ * with AVX-512, 0.21 ns there in WebAssembly). The factors were fitted to the times of some twenty layers in every way, natively
+ * with AVX-512 and in WebAssembly; for registers of 8 lanes they are set in between. They are constants, not timed at load, so
+ * that a model computes the same bits whenever it is loaded on a machine of the kind. Between the ways results differ by rounding.
  */
 import type { Machine } from '../engine/machine.js';
 import type { Plane } from './planes.js';
@@ -46,7 +47,8 @@ interface Limits {
   height: number;
   vectors: number;
   points: number;
-  /** What a vector of a term costs in a sparse tile, and what an output does besides, with each of its vectors. */
+  /** What a term costs in a sparse tile, and with each of its vectors; and what an output does besides, likewise. */
+  read: number;
   term: number;
   output: number;
   vector: number;
@@ -55,13 +57,17 @@ interface Limits {
   stored: number;
 }
 
-const common = { term: 1.2, output: 8, vector: 2, pixel: 1.2, stored: 2 };
+const stores = { output: 8, vector: 5, stored: 2 };
 
 function limitsOf({ lanesPerVector, kind }: Machine): Limits {
-  if (lanesPerVector === 16) return { ...common, height: 8, vectors: 3, points: 16, term: 1.9 };
-  if (lanesPerVector === 8) return { ...common, height: 4, vectors: 3, points: 8, term: 1.4 };
+  // A register of 16 lanes is a line of the cache: where it does not begin with one, it takes two reads.
+  if (lanesPerVector === 16)
+    return { ...stores, height: 8, vectors: 3, points: 16, read: 0.9, term: 1.6, pixel: 1 };
+  if (lanesPerVector === 8)
+    return { ...stores, height: 4, vectors: 3, points: 8, read: 1, term: 1.3, pixel: 1.1 };
   // WebAssembly has sixteen registers, and needs one for each product; other machines of this width have 32.
-  return { ...common, height: 4, vectors: kind === 'wasm' ? 2 : 3, points: 8 };
+  const vectors = kind === 'wasm' ? 2 : 3;
+  return { ...stores, height: 4, vectors, points: 8, read: 1.5, term: 1.1, pixel: 1.35 };
 }
 
 /** The cheapest way. */
@@ -85,10 +91,10 @@ function denseWay({ height, vectors }: Limits, vector: number, s: Shape): Tiling
   return { way: 'dense', tiles, height, cost: blocks * height * s.window * total(tiles, (n) => n) };
 }
 
-function sparseWay({ term, output, vector: each }: Limits, vector: number, s: Shape): Tiling {
+function sparseWay({ read, term, output, vector: each }: Limits, vector: number, s: Shape): Tiling {
   const tiles = runTiles(s.from, s.to, vector, SPARSE_TILE);
   const outputs = s.outputs * s.groups;
-  const cost = total(tiles, (n) => n * (s.count * term + outputs * each) + outputs * output);
+  const cost = total(tiles, (n) => s.count * (read + n * term) + outputs * (output + n * each));
   return { way: 'sparse', tiles, height: 1, cost };
 }
 
