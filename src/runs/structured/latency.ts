@@ -4,46 +4,47 @@ import { normal, random } from '../../base/random.js';
 import type { Cost } from '../../channels/index.js';
 import { loadNetwork, type Machine } from '../../engine/index.js';
 import { type Graph, serializeModel, sizeOf } from '../../onnx/index.js';
-import { spread } from '../bench.js';
 import { fixedBatch, openSession } from '../onnxruntime.js';
 
-const WARM_UP = 5;
-const RUNS = 40;
+const ROUNDS = 8;
+/** Runs of a turn; the first is not timed, since threads of the one before may still be looking for work. */
+const RUNS = 6;
 
 /**
- * Milliseconds of a run of one image. Every network takes turns with the first that was measured, and what it took is told
- * as a share of that: so a machine that slows down in between does not decide.
+ * Milliseconds of a run of one image: the fastest, since whatever else the machine does can only add, and to networks of many
+ * small layers it adds most. Every network takes turns with the first that was measured, and what it took is told as a share of
+ * that: so a machine that slows down in between does not decide.
  */
 export function latencyIn(
   machine: Machine,
   inputShapes: Record<string, number[]>,
   signal?: AbortSignal,
 ): Cost {
-  let first: { graph: Graph; median: number } | undefined;
+  let first: { graph: Graph; fastest: number } | undefined;
   return async (graph) => {
     if (!first) {
-      const [median] = await sideBySide([graph]);
-      first = { graph, median };
-      return median;
+      const [fastest] = await sideBySide([graph]);
+      first = { graph, fastest };
+      return fastest;
     }
     const [whole, own] = await sideBySide([first.graph, graph]);
-    return first.median * (own / whole);
+    return first.fastest * (own / whole);
   };
 
   async function sideBySide(graphs: readonly Graph[]): Promise<number[]> {
     const contestants: Contestant[] = [];
     try {
       for (const graph of graphs) contestants.push(await enter(graph, machine, inputShapes));
-      const times = graphs.map((): number[] => []);
-      for (let i = -WARM_UP; i < RUNS; i++) {
-        signal?.throwIfAborted();
-        for (const [c, { run }] of contestants.entries()) {
-          const start = performance.now();
-          await run();
-          if (i >= 0) times[c].push(performance.now() - start);
-        }
-      }
-      return times.map((own) => spread(own).median);
+      const fastest = graphs.map(() => Infinity);
+      for (let round = 0; round < ROUNDS; round++)
+        for (const [c, { run }] of contestants.entries())
+          for (let i = 0; i < RUNS; i++) {
+            signal?.throwIfAborted();
+            const start = performance.now();
+            await run();
+            if (i > 0) fastest[c] = Math.min(fastest[c], performance.now() - start);
+          }
+      return fastest;
     } finally {
       for (const { close } of contestants) await close();
     }
