@@ -2,7 +2,7 @@
  * espalier's train step, dense or with masks, timed on demand: the same conversation as peers/step.py has.
  *
  *     node bench/step.mjs --net resnet20 [--batch 128] [--engine native|wasm] [--threads 2]
- *                         [--sparsity 0.9] [--masks uniform|global]
+ *                         [--sparsity 0.9] [--masks uniform|global] [--width 1]
  *
  * Masks are random and prune the same share of every weight tensor that can be pruned, the first and the last too; or
  * they keep the largest weights of the whole network, as initialised. Gradients of pruned weights are not asked for.
@@ -51,9 +51,9 @@ function prune({ parameters }, { slots }, sparsity, masks) {
   }
 }
 
-async function serve({ net, batch, engine, threads, sparsity, masks }) {
+async function serve({ net, batch, engine, threads, sparsity, masks, width }) {
   const machine = await openMachine({ engine, threads });
-  const graph = buildNetwork(net, { shape: IMAGE, classes: CLASSES, seed: 1 });
+  const graph = buildNetwork(net, { shape: IMAGE, classes: CLASSES, seed: 1, width });
   const network = loadNetwork(graph, { machine });
   const training = network.training({ batch, optimizer: 'sgd' });
   if (sparsity > 0) prune(network, training, sparsity, masks);
@@ -86,6 +86,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     sparsity: { type: 'string', default: '0' },
     masks: { type: 'string', default: 'uniform' },
+    width: { type: 'string', default: '1' },
   },
 });
 try {
@@ -94,6 +95,7 @@ try {
     batch: Number(values.batch),
     threads: Number(values.threads),
     sparsity: Number(values.sparsity),
+    width: Number(values.width),
   });
 } catch (error) {
   process.stderr.write(`${error instanceof UserError ? error.message : error.stack}\n`);
