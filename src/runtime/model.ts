@@ -39,10 +39,11 @@ export interface Model {
 export type ModelOptions = LoadOptions & { machine: Machine };
 
 /**
- * Work of a run, in multiplications of whole registers, below which it is done before it would pay to wake others: some 200 µs, or
- * a millisecond by WebAssembly, whose threads wake and wait more slowly.
+ * Work of a run, in multiplications of whole registers, up to which it is done on the calling thread: some 3 ms natively, a
+ * millisecond by WebAssembly. On an idle machine two threads would take a quarter to a third off that, but beside other threads
+ * (another runtime's that still spin, say) they take several times as long, since at every barrier the one waits for the other.
  */
-const ALONE = { native: 500_000, wasm: 4_000_000 };
+const ALONE = { native: 6_000_000, wasm: 4_000_000 };
 
 /**
  * A model on a machine, which stays open when it is closed.
