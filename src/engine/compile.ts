@@ -85,14 +85,18 @@ export function compile(o: CompileOptions): Program | undefined {
     seed,
     steps,
     step: (kernel, items, words) => steps.push({ kernel, items, words }),
-    either(options, ways) {
+    either(options, ways, instead) {
       const choice: Choice = { ...options, counts: [] };
-      for (const [way, { counts, emit }] of ways.entries()) {
+      const record = (way: number, emit: () => void) => {
         const before = steps.length;
-        choice.counts.push(fixed(counts));
-        emit(choice.counts[way]);
+        emit();
         for (const step of steps.slice(before)) step.way ??= { choice, way };
+      };
+      for (const [way, { counts, emit }] of ways.entries()) {
+        choice.counts.push(fixed(counts));
+        record(way, () => emit(choice.counts[way]));
       }
+      if (instead) record(INSTEAD, instead);
     },
     table: tables(machine, fixed),
     scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
@@ -249,6 +253,23 @@ function readPlace(memory: Float32Array, p: Place, count: number): Float32Array 
   return result;
 }
 
+/** The number of the way that is taken by the weights alone. */
+const INSTEAD = 2;
+/** How many of the weights are looked at to tell how many are not 0. */
+const LOOKS = 1024;
+
+/** The share of the floats at a place that are not 0, from looks at equal distances. */
+function densityOf(machine: Machine, { buffer, offset, shape }: Place): () => number {
+  const size = sizeOf(shape);
+  const values = machine.floats(buffer.fixed!, offset + size).subarray(offset);
+  const looks = Math.min(LOOKS, size);
+  return () => {
+    let found = 0;
+    for (let i = 0; i < looks; i++) if (values[Math.floor(((i + 0.5) * size) / looks)] !== 0) found++;
+    return found / looks;
+  };
+}
+
 /** Sets a program to the ways that its choices take, and learns from the clock. */
 function guideOf(machine: Machine, steps: readonly Step[], program: number, length: number, profile: number) {
   const stride = profileStride(steps.length);
@@ -262,19 +283,31 @@ function guideOf(machine: Machine, steps: readonly Step[], program: number, leng
   };
   const words = machine.ints(program, length);
   const guides = [...new Set(steps.flatMap(({ way }) => (way ? [way.choice] : [])))].map((choice) => {
-    const ways = choice.counts.map((counts, way) => ({
-      counts: machine.ints(counts.fixed!, counts.size),
+    const counts: (Int32Array | undefined)[] = choice.counts.map((c) => machine.ints(c.fixed!, c.size));
+    if (choice.instead) counts[INSTEAD] = undefined;
+    const ways = counts.map((own, way) => ({
+      counts: own,
       steps: steps.flatMap((step, i) => (step.way?.choice === choice && step.way.way === way ? [i] : [])),
       spent: 0,
     }));
-    return { ...choice, ways, chooser: chooseWays(choice.weights, machine.sparse), taken: -1, free: true };
+    const density = choice.instead && densityOf(machine, choice.instead.weights);
+    const instead = () => density !== undefined && density() >= choice.instead!.density;
+    return {
+      ...choice,
+      ways,
+      instead,
+      chooser: chooseWays(choice.weights, machine.sparse),
+      taken: -1,
+      free: true,
+    };
   });
   const at = stepsAt(steps);
   return {
     set(every: boolean) {
       for (const guide of guides) {
-        guide.free = !(guide.gradient && every);
-        const way = guide.free ? guide.chooser.next() : 0;
+        const instead = guide.instead();
+        guide.free = !instead && !(guide.gradient && every);
+        const way = instead ? INSTEAD : guide.free ? guide.chooser.next() : 0;
         if (way === guide.taken) continue;
         guide.taken = way;
         for (const [w, own] of guide.ways.entries())
@@ -288,7 +321,7 @@ function guideOf(machine: Machine, steps: readonly Step[], program: number, leng
       for (const guide of guides) {
         const own = guide.ways[guide.taken];
         const spent = timeOf(own.steps);
-        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts));
+        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts!));
         own.spent = spent;
       }
     },

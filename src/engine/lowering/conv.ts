@@ -9,6 +9,7 @@ import { lowerCopy } from './map.js';
 import { type Buffer, isDense, LANES, type Place, wholePlace } from './place.js';
 import { blockStride, type Lowering, lineOf, type Word } from './steps.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
+import { emitWinograd, isWinograd, WINOGRAD_DENSITY, type WinogradConv, winogradPays } from './winograd.js';
 
 interface Options {
   window: Window;
@@ -49,7 +50,13 @@ export function lowerConv(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], y.shape[i + 2]));
-  const roles = { groups, outputs: w.shape[0] / groups, channels: w.shape[1], transposed: false };
+  const roles = {
+    groups,
+    outputs: w.shape[0] / groups,
+    channels: w.shape[1],
+    transposed: false,
+    pads: isWinograd(window, groups, x, y) ? window.padsBefore : undefined,
+  };
   gather(l, classesOf(axes, window.kernel, x.strides.slice(2), y.strides.slice(2)), x, y, bias, w, roles);
 }
 
@@ -61,7 +68,13 @@ export function lowerConvInput(
   { window, groups }: Options,
 ): void {
   const axes = window.kernel.map((_, i) => transposedAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
-  const roles = { groups, outputs: w.shape[1], channels: w.shape[0] / groups, transposed: true };
+  const roles = {
+    groups,
+    outputs: w.shape[1],
+    channels: w.shape[0] / groups,
+    transposed: true,
+    pads: isWinograd(window, groups, dy, x) ? window.padsBefore.map((p) => 2 - p) : undefined,
+  };
   gather(
     l,
     classesOf(axes, window.kernel, dy.strides.slice(2), x.strides.slice(2)),
@@ -79,6 +92,8 @@ interface Roles {
   outputs: number;
   channels: number;
   transposed: boolean;
+  /** Rows and columns of zeros before the image, where Winograd's kernels could do it. */
+  pads?: readonly number[];
 }
 
 /** What both kernels of a convolution are told of. */
@@ -119,14 +134,31 @@ function gather(
   const g: Gather = { ...r, x, y, w, window, table, strides: [gs, os, cs], bias: bias ? lineOf(bias) : -1 };
   const tiles = Math.ceil(r.outputs / tileHeight(l, r.outputs));
   const tile = sparseTile(l, g);
-  l.either({ weights: sizeOf(w.shape), gradient: false }, [
-    { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) },
-    {
-      counts: r.groups * Math.ceil(r.outputs / tile),
-      emit: (counts) => gatherSparse(l, g, tile, counts),
-    },
-  ]);
+  const winograd = winogradOf(l, g, sum(classes.map((c) => c.taps.length * c.pixels.length)));
+  const instead = winograd && { weights: w, density: WINOGRAD_DENSITY };
+  l.either(
+    { weights: sizeOf(w.shape), gradient: false, instead },
+    [
+      { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) },
+      {
+        counts: r.groups * Math.ceil(r.outputs / tile),
+        emit: (counts) => gatherSparse(l, g, tile, counts),
+      },
+    ],
+    winograd && (() => emitWinograd(l, winograd)),
+  );
 }
+
+/** The same for Winograd's kernels, where they can do it and it pays: weights must be there before the run, to be judged. */
+function winogradOf(l: Lowering, g: Gather, taps: number): WinogradConv | undefined {
+  if (!g.pads || g.w.buffer.fixed === undefined || !isDense(g.w)) return undefined;
+  const [, outputStride, channelStride] = g.strides;
+  const high = tileHeight(l, g.outputs);
+  const c = { ...g, pads: g.pads, outputStride, channelStride, turned: g.transposed, high };
+  return winogradPays(l, c, taps) ? c : undefined;
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 const imageStrides = ({ x, y, channels, outputs }: Gather): Word[] => [
   x.strides[1],

@@ -23,6 +23,11 @@ export interface Choice {
   weights: number;
   /** Whether way 0 must be taken by runs that want the gradients of pruned weights. */
   gradient: boolean;
+  /**
+   * A way that gives other bits, taken whenever so large a share of these weights (or of their mask) is not 0; then no
+   * other is. What decides is in the weights alone, so it is the same in every run of the same weights.
+   */
+  instead?: { weights: Place; density: number };
 }
 
 /** What lowering an operator may use. */
@@ -39,10 +44,14 @@ export interface Lowering {
   readonly seed: Buffer;
   readonly steps: Step[];
   step(kernel: string, items: number, words: Word[]): void;
-  /** Emits several ways to the same values; each is given memory for `counts` int32 of its own. */
+  /**
+   * Emits several ways to the same values; each is given memory for `counts` int32 of its own. `instead` emits what
+   * `options.instead` is about.
+   */
   either(
-    options: { weights: number; gradient: boolean },
+    options: Omit<Choice, 'counts'>,
     ways: readonly { counts: number; emit: (counts: Buffer) => void }[],
+    instead?: () => void,
   ): void;
   /** A table in memory, shared where the same was asked for before. */
   table(data: Int32Array | Float32Array): Buffer;

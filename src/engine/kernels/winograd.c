@@ -1,0 +1,258 @@
+/*
+ * 3×3 convolutions of stride 1 by Winograd's minimal filtering F(4×4, 3×3): a tile of 4×4 outputs costs 36 products for each
+ * pair of channels where the sum of taps costs 144 (Lavin, Gray 2016; Winograd 1980; Toom and Cook before them).
+ *
+ * Four outputs of one axis, y_i = Σ_k g_k·d_{i+k}, are y = Aᵀ[(G g) ⊙ (Bᵀ d)], from polynomials evaluated at the points
+ * 0, ±a, ±b, ∞. With N the product of a point's distances to the other finite points,
+ *
+ *     G   row of point p: (1, p, p²) / N_p;  ∞: (0, 0, 1)       N_0 = a²b², N_±a = 2a²(a²−b²), N_±b = 2b²(b²−a²)
+ *     Aᵀ  column of p: (1, p, p², p³);       ∞: (0, 0, 0, 1)
+ *     Bᵀ  row of p: coefficients of Π_{q≠p} (x − q);  ∞: of Π_q (x − q)
+ *
+ * and a tile is y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. a = 5/8 and b = 3/2 make B and A exact in float32 and lose fewer digits than
+ * the usual 1 and 2. A lane is a sample, so transforms are plain vector code; summing over channels in between is 36
+ * products of matrices, conv.c's own loop with a single tap.
+ *
+ * The same algebra transposed gives the weight gradient, dg = Gᵀ[Σ (A dy Aᵀ) ⊙ (Bᵀ d B)]G, summed over tiles and samples.
+ *
+ * Error. Every number on the way is a sum of products. Let |·| stand for the same pipeline in exact arithmetic with the absolute values
+ * of all matrices and data, m = |Aᵀ|[Σ_c (|G||g||Gᵀ|) ⊙ (|Bᵀ||d||B|)]|A|. A term passes through at most n roundings:
+ * 2·4 in Bᵀ d B, 2·4 in G g Gᵀ (constants of G rounded too), C in the sum over channels, 2·5 in Aᵀ · A, and one for the bias. So (Higham 2002, lemma 3.1)
+ *
+ *     |ŷ − y| ≤ γ_n · (m + |bias|),   γ_n = n·u / (1 − n·u),  n = C + 27,  u = 2⁻²⁴.
+ *
+ * For the gradient n = samples·tiles/… is the length of the sum instead of C, taken over parts: n = terms + 27. These are worst cases; what
+ * happens in fact is some 10 to 20 times the error of the direct sum (winograd.test.ts). A number that is not finite
+ * spoils its tile, not only the outputs that it reaches.
+ */
+#define WINO_A 0.625f
+#define WINO_B 1.5f
+#define WINO_A2 (WINO_A * WINO_A)
+#define WINO_B2 (WINO_B * WINO_B)
+#define WINO_POINTS 36
+
+/* One axis of Bᵀ d; from and to are `step` registers apart. */
+INLINE void wino_input(const vec *d, vec *v, const int step) {
+  vec d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+  vec t0 = d4 - WINO_B2 * d2, t1 = d3 - WINO_B2 * d1, u0 = d4 - WINO_A2 * d2, u1 = d3 - WINO_A2 * d1;
+  v[0] = t0 - WINO_A2 * (d2 - WINO_B2 * d0);
+  v[step] = t0 + WINO_A * t1;
+  v[2 * step] = t0 - WINO_A * t1;
+  v[3 * step] = u0 + WINO_B * u1;
+  v[4 * step] = u0 - WINO_B * u1;
+  v[5 * step] = d5 - WINO_B2 * d3 - WINO_A2 * t1;
+}
+
+/* One axis of Aᵀ m: six to four. */
+INLINE void wino_output(const vec *m, vec *y, const int step, const int to) {
+  vec s = m[step] + m[2 * step], d = m[step] - m[2 * step], S = m[3 * step] + m[4 * step], D = m[3 * step] - m[4 * step];
+  y[0] = m[0] + s + S;
+  y[to] = WINO_A * d + WINO_B * D;
+  y[2 * to] = WINO_A2 * s + WINO_B2 * S;
+  y[3 * to] = WINO_A * WINO_A2 * d + WINO_B * WINO_B2 * D + m[5 * step];
+}
+
+/* Its transpose A e: four to six. */
+INLINE void wino_gradient(const vec *e, vec *m, const int step, const int to) {
+  vec e0 = e[0], e1 = e[step], e2 = e[2 * step], e3 = e[3 * step];
+  vec s = e0 + WINO_A2 * e2, d = WINO_A * e1 + WINO_A * WINO_A2 * e3;
+  vec S = e0 + WINO_B2 * e2, D = WINO_B * e1 + WINO_B * WINO_B2 * e3;
+  m[0] = e0;
+  m[to] = s + d;
+  m[2 * to] = s - d;
+  m[3 * to] = S + D;
+  m[4 * to] = S - D;
+  m[5 * to] = e3;
+}
+
+#define WINO_N0 (1 / (WINO_A2 * WINO_B2))
+#define WINO_NA (1 / (2 * WINO_A2 * (WINO_A2 - WINO_B2)))
+#define WINO_NB (1 / (2 * WINO_B2 * (WINO_B2 - WINO_A2)))
+
+/* One axis of G g: three to six. */
+INLINE void wino_filter(const vec *g, vec *u, const int step, const int to) {
+  vec g0 = g[0], g1 = g[step], g2 = g[2 * step];
+  vec s = WINO_NA * g0 + WINO_NA * WINO_A2 * g2, d = WINO_NA * WINO_A * g1;
+  vec S = WINO_NB * g0 + WINO_NB * WINO_B2 * g2, D = WINO_NB * WINO_B * g1;
+  u[0] = WINO_N0 * g0;
+  u[to] = s + d;
+  u[2 * to] = s - d;
+  u[3 * to] = S + D;
+  u[4 * to] = S - D;
+  u[5 * to] = g2;
+}
+
+/* Its transpose Gᵀ u: six to three. */
+INLINE void wino_weight(const vec *u, vec *g, const int step, const int to) {
+  vec s = u[step] + u[2 * step], d = u[step] - u[2 * step], S = u[3 * step] + u[4 * step], D = u[3 * step] - u[4 * step];
+  g[0] = WINO_N0 * u[0] + WINO_NA * s + WINO_NB * S;
+  g[to] = WINO_NA * WINO_A * d + WINO_NB * WINO_B * D;
+  g[2 * to] = WINO_NA * WINO_A2 * s + WINO_NB * WINO_B2 * S + u[5 * step];
+}
+
+/*
+ * Where an image lies: lines between its channels, blocks, rows and pixels of a row; its height and width. Six words of a
+ * kernel's arguments.
+ */
+typedef struct {
+  int64_t channel, block, row, column; /* floats */
+  int height, width;
+} wino_image;
+
+INLINE wino_image wino_image_of(const int32_t *a) {
+  return (wino_image){(int64_t)a[0] * LANES, (int64_t)a[1] * LANES, (int64_t)a[2] * LANES, (int64_t)a[3] * LANES, a[4], a[5]};
+}
+
+/*
+ * Transforms the squares of SIZE × SIZE pixels of `channels` channels whose first pixel is (top, left), which may be outside
+ * the image, where zeros are: with Bᵀ · B (SIZE 6) or A · Aᵀ (SIZE 4). Point k of channel c goes to to[k·points + c·next].
+ */
+INLINE void wino_bring(const wino_image *g, const float *x, int top, int left, int channels, float *to, int64_t points,
+                       int64_t next, const int SIZE, const int whole) {
+  for (int c = 0; c < channels; c++)
+    for (int part = 0; part < LANES; part += VL) {
+      vec d[36], half[36];
+      const float *from = x + c * g->channel + part;
+#pragma GCC unroll 6
+      for (int j = 0; j < SIZE; j++) {
+#pragma GCC unroll 6
+        for (int i = 0; i < SIZE; i++) {
+          int inside = whole || ((unsigned)(top + i) < (unsigned)g->height && (unsigned)(left + j) < (unsigned)g->width);
+          d[i * 6 + j] = inside ? load(from + (top + i) * g->row + (left + j) * g->column) : splat(0);
+        }
+        if (SIZE == 6) wino_input(d + j, half + j, 6);
+        else wino_gradient(d + j, half + j, 6, 6);
+      }
+#pragma GCC unroll 6
+      for (int i = 0; i < 6; i++) {
+        vec out[6];
+        if (SIZE == 6) wino_input(half + i * 6, out, 1);
+        else wino_gradient(half + i * 6, out, 1, 1);
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; j++) store(to + (i * 6 + j) * points + c * next + part, out[j]);
+      }
+    }
+}
+
+#define WINO_BRING(name, SIZE)                                                                                       \
+  static void name(const wino_image *g, const float *x, int top, int left, int channels, float *to, int64_t points,  \
+                   int64_t next) {                                                                                   \
+    if (top >= 0 && left >= 0 && top + SIZE <= g->height && left + SIZE <= g->width)                                 \
+      wino_bring(g, x, top, left, channels, to, points, next, SIZE, 1);                                              \
+    else wino_bring(g, x, top, left, channels, to, points, next, SIZE, 0);                                           \
+  }
+WINO_BRING(wino_bring_input, 6)
+WINO_BRING(wino_bring_gradient, 4)
+
+/*
+ * Convolution. A *spot* is a tile of sixteen samples. An item takes a run of spots and a run of outputs: it transforms the
+ * spots of all channels to V [36][channels][spots], multiplies to M [36][outputs][spots], and transforms that to y.
+ *
+ * args: x, y, u, bias (−1: none), scratch (lines), scratch lines per thread, channels, outputs, mr, u point stride (floats),
+ *       image of x (6), image of y (6), pads above and left, blocks, spots per item, outputs per item (a multiple of mr)
+ */
+enum {
+  WN_X, WN_Y, WN_U, WN_BIAS, WN_SCRATCH, WN_SCRATCH_LINES, WN_CHANNELS, WN_OUTPUTS, WN_MR, WN_US, WN_IN, WN_OUT = WN_IN + 6,
+  WN_TOP = WN_OUT + 6, WN_LEFT, WN_BLOCKS, WN_SPOTS, WN_RUN
+};
+
+static void winograd(const int32_t *a, char *base, int item, int thread) {
+  wino_image in = wino_image_of(a + WN_IN), out = wino_image_of(a + WN_OUT);
+  int channels = a[WN_CHANNELS], mr = a[WN_MR], per = a[WN_SPOTS];
+  int runs = (a[WN_OUTPUTS] + a[WN_RUN] - 1) / a[WN_RUN];
+  int o_from = item % runs * a[WN_RUN], outputs = min_int(a[WN_RUN], a[WN_OUTPUTS] - o_from);
+  int high = (out.height + 3) / 4, wide = (out.width + 3) / 4, tiles = high * wide;
+  int first = item / runs * per, spots = min_int(per, tiles * a[WN_BLOCKS] - first);
+  const float *bias = a[WN_BIAS] < 0 ? 0 : at(base, a[WN_BIAS]) + o_from;
+  int64_t vs = ((int64_t)channels * per | 1) * LANES, ms = ((int64_t)a[WN_RUN] * per | 1) * LANES, next = per * LANES;
+  float *v = at(base, a[WN_SCRATCH]) + (int64_t)thread * a[WN_SCRATCH_LINES] * LANES, *m = v + WINO_POINTS * vs;
+
+  for (int s = 0; s < spots; s++) {
+    int tile = (first + s) % tiles, block = (first + s) / tiles;
+    wino_bring_input(&in, at(base, a[WN_X]) + block * in.block, tile / wide * 4 - a[WN_TOP], tile % wide * 4 - a[WN_LEFT],
+                     channels, v + s * LANES, vs, next);
+  }
+
+  int32_t tap[2] = {0, 0}, pixels[2 * 64];
+  for (int s = 0; s < spots; s++) pixels[2 * s] = pixels[2 * s + 1] = s;
+  conv_tile t = {.taps = tap, .count = 1, .window = 1, .xc = next, .yc = next};
+  conv_run_fn *do_run = conv_run(mr);
+  for (int k = 0; k < WINO_POINTS; k++) {
+    const float *u = at(base, a[WN_U]) + (int64_t)k * a[WN_US] + (int64_t)o_from * channels;
+    for (t.from = 0; t.from < channels; t.from = t.to) {
+      t.to = min_int(channels, t.from + CONV_CHUNK_TAPS);
+      t.first = t.from == 0;
+      for (int o = 0; o < outputs; o += mr) {
+        t.outputs = min_int(mr, outputs - o);
+        do_run(&t, v + k * vs, m + k * ms + o * next, u + (int64_t)o * channels, pixels, spots);
+      }
+    }
+  }
+
+  for (int s = 0; s < spots; s++) {
+    int tile = (first + s) % tiles, block = (first + s) / tiles, top = tile / wide * 4, left = tile % wide * 4;
+    int rows = min_int(4, out.height - top), columns = min_int(4, out.width - left);
+    float *y = at(base, a[WN_Y]) + block * out.block + o_from * out.channel + top * out.row + left * out.column;
+    for (int o = 0; o < outputs; o++)
+      for (int part = 0; part < LANES; part += VL) {
+        const float *from = m + o * next + s * LANES + part;
+        float *to = y + o * out.channel + part;
+        vec plus = splat(bias ? bias[o] : 0), half[24];
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; j++) {
+          vec column[6];
+#pragma GCC unroll 6
+          for (int i = 0; i < 6; i++) column[i] = load(from + (i * 6 + j) * ms);
+          wino_output(column, half + j, 1, 6);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+          vec row[4];
+          wino_output(half + i * 6, row, 1, 1);
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; j++)
+            if (i < rows && j < columns) store(to + i * out.row + j * out.column, row[j] + plus);
+        }
+      }
+  }
+}
+
+/*
+ * U = G g Gᵀ as `winograd` reads it: [36][outputs/mr][channels][mr], zero beyond the outputs. Item: one tile of mr outputs.
+ * args: w (line), offset (floats), u (line), outputs, channels, mr, point stride of u, output and channel stride of w
+ *       (floats), whether the window is turned round (for the input gradient).
+ */
+static void winograd_pack(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  int outputs = a[3], channels = a[4], mr = a[5], turned = a[9];
+  const float *w = at(base, a[0]) + a[1];
+  int64_t size = (int64_t)channels * mr;
+  float *u = at(base, a[2]) + item * size;
+  for (int64_t from = 0; from < size; from += VL) {
+    float taps[9][VL] __attribute__((aligned(64)));
+    int n = size - from < VL ? size - from : VL;
+    for (int i = 0; i < VL; i++) {
+      int o = item * mr + (int)((from + i) % mr), c = (int)((from + i) / mr), there = i < n && o < outputs;
+      const float *g = w + (int64_t)o * a[7] + (int64_t)c * a[8];
+      for (int k = 0; k < 9; k++) taps[k][i] = there ? g[turned ? 8 - k : k] : 0;
+    }
+    vec half[18];
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; j++) {
+      vec column[3] = {load(taps[j]), load(taps[3 + j]), load(taps[6 + j])};
+      wino_filter(column, half + j, 1, 3);
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++) {
+      vec row[6];
+      wino_filter(half + 3 * i, row, 1, 1);
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; j++) {
+        float *to = u + (int64_t)(i * 6 + j) * a[6] + from;
+        if (n == VL) storeu(to, row[j]);
+        else
+          for (int l = 0; l < n; l++) to[l] = row[j][l];
+      }
+    }
+  }
+}

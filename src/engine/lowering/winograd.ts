@@ -1,0 +1,126 @@
+/**
+ * Lowers 3×3 convolutions of stride 1 to kernels/winograd.c, where that pays.
+ *
+ * Winograd's sums have other bits than the sum of taps. So whether it is taken must not be for the clock to say: it follows
+ * from the shapes, by the estimate below, and in use from the weights (steps.ts: `instead`), because zeros among the
+ * weights are of no use to it.
+ */
+import type { Window } from '../../graph/core.js';
+import { sizeOf } from '../../onnx/tensor.js';
+import { type Buffer, LANES, type Place } from './place.js';
+import { blockStride, type Lowering, lineOf, type Word } from './steps.js';
+
+/** Outputs of a tile along an axis; points of its transform. */
+const TILE = 4;
+const POINTS = 36;
+/**
+ * What transforms cost, in multiplications of a line: of a tile's input and output for a channel, and of a filter.
+ * Calibrated on AVX-512; taken as they are on every machine, lest the bits of a run depend on them.
+ */
+const SPOT_COST = 500;
+const FILTER_COST = 25;
+/** Winograd must promise to take this share of the direct way's time at most. */
+const WORTH = 0.8;
+/** The share of weights that must not be 0: with fewer of them the sparse kernels are as fast. */
+export const WINOGRAD_DENSITY = 0.4;
+/** Lines of scratch that an item should keep to, lest transformed pixels leave the L2 cache; spots it has at least and at most. */
+const SCRATCH_LINES = 10240;
+const LEAST_SPOTS = 3;
+const MOST_SPOTS = 12;
+/** Items there should be. */
+const ITEMS = 8;
+
+export interface WinogradConv {
+  x: Place;
+  y: Place;
+  bias: Word;
+  w: Place;
+  /** Of w: floats from output to output and from channel to channel of what is read. */
+  outputStride: number;
+  channelStride: number;
+  /** Whether the window is turned round, as it is for the input gradient. */
+  turned: boolean;
+  outputs: number;
+  channels: number;
+  pads: readonly number[];
+  /** Outputs of a register tile. */
+  high: number;
+}
+
+/** Whether a window is one that Winograd's kernels know, on images of one sample each. */
+export const isWinograd = (w: Window, groups: number, ...images: readonly Place[]): boolean =>
+  groups === 1 &&
+  w.kernel.length === 2 &&
+  w.kernel.every((k) => k === 3) &&
+  [...w.strides, ...w.dilations].every((s) => s === 1) &&
+  w.padsBefore.every((p) => p <= 2) &&
+  images.every((p) => p.shape[0] === 1 && p.buffer.laned);
+
+/** How the spots and the outputs are dealt out to items. */
+function cut(l: Lowering, c: WinogradConv) {
+  const spots = l.blocks * sizeOf(c.y.shape.slice(2).map((n) => Math.ceil(n / TILE)));
+  const most = Math.floor(SCRATCH_LINES / (POINTS * (c.channels + c.outputs)));
+  const wide = most < LEAST_SPOTS ? MOST_SPOTS : Math.min(MOST_SPOTS, most - (most % LEAST_SPOTS));
+  const per = Math.min(spots, wide);
+  const tiles = Math.ceil(c.outputs / c.high);
+  const parts = Math.min(tiles, Math.ceil(ITEMS / Math.ceil(spots / per)));
+  const run = Math.ceil(tiles / parts) * c.high;
+  return { spots, per, run, runs: Math.ceil(c.outputs / run) };
+}
+
+/** Whether Winograd is estimated to be the faster by enough. @param taps valid taps of all pixels of an image. */
+export function winogradPays(l: Lowering, c: WinogradConv, taps: number): boolean {
+  const { spots, runs } = cut(l, c);
+  const pairs = c.channels * c.outputs;
+  const direct = taps * l.blocks * pairs;
+  const transforms = SPOT_COST * spots * (c.channels * runs + c.outputs) * 0.5;
+  return POINTS * spots * pairs + transforms + FILTER_COST * pairs < WORTH * direct;
+}
+
+const imageWords = (p: Place): Word[] => [
+  p.strides[1],
+  blockStride(p),
+  p.strides[2],
+  p.strides[3],
+  p.shape[2],
+  p.shape[3],
+];
+
+export function emitWinograd(l: Lowering, c: WinogradConv): void {
+  const { channels, outputs, high } = c;
+  const { spots, per, run, runs } = cut(l, c);
+  const tiles = Math.ceil(outputs / high);
+  const points = Math.ceil((tiles * channels * high) / LANES) * LANES + LANES;
+  const filters: Buffer = { laned: false, size: POINTS * points };
+  l.step('winograd_pack', tiles, [
+    { buffer: c.w.buffer },
+    c.w.offset,
+    { buffer: filters },
+    outputs,
+    channels,
+    high,
+    points,
+    c.outputStride,
+    c.channelStride,
+    c.turned ? 1 : 0,
+  ]);
+  const lines = POINTS * (channels * per + 1 + run * per + 1);
+  l.step('winograd', Math.ceil(spots / per) * runs, [
+    lineOf(c.x),
+    lineOf(c.y),
+    { buffer: filters },
+    c.bias,
+    { buffer: l.scratch(lines) },
+    lines,
+    channels,
+    outputs,
+    high,
+    points,
+    ...imageWords(c.x),
+    ...imageWords(c.y),
+    ...c.pads,
+    l.blocks,
+    per,
+    run,
+  ]);
+}
