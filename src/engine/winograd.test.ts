@@ -49,7 +49,7 @@ function draw(r: Random): Case {
     output: image.map((n, i) => n + padsBefore[i] + padsAfter[i] - 2),
     channels: pick(r, [32, 33, 40]),
     outputs: pick(r, [32, 35, 48]),
-    samples: pick(r, [1, 16, 17]),
+    samples: pick(r, [1, 16, 16, 17]),
     biased: integer(r, 2) === 0,
   };
 }
@@ -205,8 +205,53 @@ function check(r: Roles, x: Numeric, result: Numeric, bias: Numeric | undefined,
   return error / largest;
 }
 
-test('outputs and input gradients are within the bound, and two threads give the bits of one', async () => {
-  let taken = 0;
+const reach = (c: Case, x: Numeric, n: number, i: number, row: number, column: number): number =>
+  pixel(forward(c, []), x, n, i, row - c.window.padsBefore[0], column - c.window.padsBefore[1]);
+
+/** dw of a few pairs of channels, against the bound of the transposed algorithm. */
+function checkWeights(c: Case, given: Numbers, dw: Numeric, draws: Random): number {
+  const [h, w] = c.output;
+  const dy = (n: number, o: number, i: number, j: number) =>
+    i < h && j < w ? given.dy[((n * c.outputs + o) * h + i) * w + j] : 0;
+  const [high, wide] = [Math.ceil(h / 4), Math.ceil(w / 4)];
+  const terms = Math.ceil(c.samples / 16) * 16 * high * wide;
+  const gamma = ((terms + 27) * 2 ** -24) / (1 - (terms + 27) * 2 ** -24);
+  let [largest, error] = [0, 0];
+  for (let some = 0; some < 6; some++) {
+    const [o, i] = [integer(draws, c.outputs), integer(draws, c.channels)];
+    const sum = Array.from({ length: 6 }, () => new Array<number>(6).fill(0));
+    for (let n = 0; n < c.samples; n++)
+      for (let tile = 0; tile < high * wide; tile++) {
+        const [top, left] = [4 * Math.floor(tile / wide), 4 * (tile % wide)];
+        const e = both(
+          absolute(A),
+          grid(4, (p, q) => Math.abs(dy(n, o, top + p, left + q))),
+        );
+        const d = both(
+          absolute(B),
+          grid(6, (p, q) => Math.abs(reach(c, given.x, n, i, top + p, left + q))),
+        );
+        for (let p = 0; p < 6; p++) for (let q = 0; q < 6; q++) sum[p][q] += e[p][q] * d[p][q];
+      }
+    const most = both(flip(absolute(G)), sum);
+    for (let k = 0; k < 9; k++) {
+      let expected = 0;
+      for (let n = 0; n < c.samples; n++)
+        for (let p = 0; p < h; p++)
+          for (let q = 0; q < w; q++)
+            expected += dy(n, o, p, q) * reach(c, given.x, n, i, p + Math.floor(k / 3), q + (k % 3));
+      const off = Math.abs(dw[(o * c.channels + i) * 9 + k] - expected);
+      const bound = gamma * most[Math.floor(k / 3)][k % 3];
+      assert.ok(off <= bound, `dw is off by ${off}, may be ${bound}`);
+      largest = Math.max(largest, Math.abs(expected));
+      error = Math.max(error, off);
+    }
+  }
+  return error / largest;
+}
+
+test('outputs and both gradients are within the bound, and two threads give the bits of one', async () => {
+  const taken: Record<string, number> = {};
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 0, max: 1e9 }), async (seed) => {
       const r = random(seed);
@@ -214,19 +259,22 @@ test('outputs and input gradients are within the bound, and two threads give the
       const given = numbers(c, r);
       const result = await compute(one, c, given);
       const other = await compute(two, c, given);
-      taken += (result.profile.get('winograd') ?? 0) > 0 ? 1 : 0;
+      for (const kernel of ['winograd', 'winograd_weight'])
+        if ((result.profile.get(kernel) ?? 0) > 0) taken[kernel] = (taken[kernel] ?? 0) + 1;
       for (const name of ['y', 'dx', 'dw'] as const)
         assert.deepEqual(new Int32Array(other[name].buffer), new Int32Array(result[name].buffer), name);
       const bias = c.biased ? given.bias : undefined;
       const errors = [
         check(forward(c, given.w), given.x, result.y, bias, r),
         check(backward(c, given.w), given.dy, result.dx, undefined, r),
+        ...(c.samples % 16 ? [] : [checkWeights(c, given, result.dw, r)]),
       ];
       for (const error of errors) assert.ok(error < 3e-6, `${error} of the largest value`);
     }),
     { numRuns: RUNS },
   );
-  assert.ok(taken > RUNS / 2, 'the kernels meant');
+  for (const kernel of ['winograd', 'winograd_weight'])
+    assert.ok(taken[kernel] > RUNS / 2, `${kernel}: the kernels meant`);
 });
 
 test('weights of which most are 0 are left to the other kernels, whose bits do not depend on the choice', async () => {

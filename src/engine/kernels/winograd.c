@@ -256,3 +256,176 @@ static void winograd_pack(const int32_t *a, char *base, int item, int thread) {
     }
   }
 }
+
+/* Sixteen lines as a matrix, turned: lane l of line c becomes lane c of line l. */
+#if VL == 16 && (defined(__clang__) || __GNUC__ >= 12)
+#define WINO_MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define WINO_STAGE(h, low, high)                 \
+  for (int i = 0; i < 16; i++)                   \
+    if (!(i & h)) {                              \
+      vec a = r[i], b = r[i + h];                \
+      r[i] = WINO_MIX(a, b, WINO_LIST low);      \
+      r[i + h] = WINO_MIX(a, b, WINO_LIST high); \
+    }
+#define WINO_LIST(...) __VA_ARGS__
+static void wino_turn(const float *from, float *to) {
+  vec r[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) r[i] = load(from + i * LANES);
+#pragma GCC unroll 16
+  WINO_STAGE(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+#pragma GCC unroll 16
+  WINO_STAGE(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27), (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+#pragma GCC unroll 16
+  WINO_STAGE(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29), (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+#pragma GCC unroll 16
+  WINO_STAGE(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30), (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) store(to + i * LANES, r[i]);
+}
+#else
+static void wino_turn(const float *from, float *to) {
+  for (int l = 0; l < LANES; l++)
+    for (int c = 0; c < LANES; c++) to[l * LANES + c] = from[c * LANES + l];
+}
+#endif
+
+/* `count` rows: sum[o·so + t] += Σ_i dy[o·os + i] · x[t][i·LANES], MO outputs × MT registers of channels. */
+INLINE void wino_dots(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, int64_t so,
+                      int first, const int MO, const int MT) {
+  vec acc[8][3];
+#pragma GCC unroll 8
+  for (int o = 0; o < MO; o++)
+#pragma GCC unroll 3
+    for (int t = 0; t < MT; t++) acc[o][t] = first ? splat(0) : load(sum[t] + o * so);
+  for (int i = 0; i < count; i++) {
+    vec in[3];
+#pragma GCC unroll 3
+    for (int t = 0; t < MT; t++) in[t] = load(x[t] + i * LANES);
+#pragma GCC unroll 8
+    for (int o = 0; o < MO; o++)
+#pragma GCC unroll 3
+      for (int t = 0; t < MT; t++) acc[o][t] += in[t] * dy[o * os + i];
+  }
+#pragma GCC unroll 8
+  for (int o = 0; o < MO; o++)
+#pragma GCC unroll 3
+    for (int t = 0; t < MT; t++) store(sum[t] + o * so, acc[o][t]);
+}
+
+typedef void wino_dots_fn(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, int64_t so, int first);
+#define WINO_DOTS(MO, MT)                                                                                                  \
+  static void wino_dots_##MO##_##MT(const float *const *x, const float *dy, int64_t os, int count, float *const *sum,      \
+                                    int64_t so, int first) {                                                               \
+    wino_dots(x, dy, os, count, sum, so, first, MO, MT);                                                                   \
+  }
+WINO_DOTS(1, 1) WINO_DOTS(1, 2) WINO_DOTS(1, 3)
+#if CW_MO == 8
+WINO_DOTS(8, 1) WINO_DOTS(8, 2) WINO_DOTS(8, 3)
+#else
+WINO_DOTS(4, 1) WINO_DOTS(4, 2) WINO_DOTS(4, 3)
+#endif
+/* One output at a time, or CW_MO. */
+static wino_dots_fn *const wino_dots_of[2][3] = {
+    {wino_dots_1_1, wino_dots_1_2, wino_dots_1_3},
+#if CW_MO == 8
+    {wino_dots_8_1, wino_dots_8_2, wino_dots_8_3},
+#else
+    {wino_dots_4_1, wino_dots_4_2, wino_dots_4_3},
+#endif
+};
+
+/*
+ * The weight gradient at its 36 points. Here the lanes of a register are channels, so that no sum over lanes is left at the end: V is
+ * turned, [36][channels/16][spot, sample][16], and every number of dy, M [36][outputs][spot, sample], multiplies sixteen
+ * channels. An item takes a part of the spots, some at a time, and a run of outputs; it leaves [36][outputs][channels]
+ * sums, channels rounded up to sixteen, in its part of `sums`.
+ *
+ * args: x, dy, sums, scratch (lines), scratch lines per thread, channels, outputs, image of x (6), image of dy (6),
+ *       pads above and left, blocks, spots at a time, spots per part, outputs per item
+ */
+enum {
+  WW_X, WW_DY, WW_SUMS, WW_SCRATCH, WW_SCRATCH_LINES, WW_CHANNELS, WW_OUTPUTS, WW_IN, WW_OUT = WW_IN + 6, WW_TOP = WW_OUT + 6,
+  WW_LEFT, WW_BLOCKS, WW_SPOTS, WW_PER_PART, WW_RUN
+};
+
+static void winograd_weight(const int32_t *a, char *base, int item, int thread) {
+  wino_image in = wino_image_of(a + WW_IN), out = wino_image_of(a + WW_OUT);
+  int channels = a[WW_CHANNELS], per = a[WW_SPOTS], panels = (channels + LANES - 1) / LANES;
+  int runs = (a[WW_OUTPUTS] + a[WW_RUN] - 1) / a[WW_RUN];
+  int o_from = item % runs * a[WW_RUN], outputs = min_int(a[WW_RUN], a[WW_OUTPUTS] - o_from), part = item / runs;
+  int high = (out.height + 3) / 4, wide = (out.width + 3) / 4, tiles = high * wide;
+  int start = part * a[WW_PER_PART], end = min_int(start + a[WW_PER_PART], tiles * a[WW_BLOCKS]);
+  int64_t panel = (int64_t)per * LANES * LANES, vs = panels * panel + LANES, ms = ((int64_t)a[WW_RUN] * per | 1) * LANES;
+  int64_t next = per * LANES, square = (LANES + 1) * LANES, row = (int64_t)panels * LANES, point = a[WW_OUTPUTS] * row;
+  float *v = at(base, a[WW_SCRATCH]) + (int64_t)thread * a[WW_SCRATCH_LINES] * LANES;
+  float *m = v + WINO_POINTS * vs, *some = m + WINO_POINTS * ms;
+  float *sums = at(base, a[WW_SUMS]) + part * WINO_POINTS * point + o_from * row;
+
+  for (int from = start; from < end; from += per) {
+    int spots = min_int(per, end - from);
+    for (int s = 0; s < spots; s++) {
+      int tile = (from + s) % tiles, block = (from + s) / tiles, top = tile / wide * 4, left = tile % wide * 4;
+      wino_bring_gradient(&out, at(base, a[WW_DY]) + block * out.block + o_from * out.channel, top, left, outputs,
+                          m + s * LANES, ms, next);
+      for (int p = 0; p < panels; p++) {
+        int width = min_int(LANES, channels - p * LANES);
+        wino_bring_input(&in, at(base, a[WW_X]) + block * in.block + p * LANES * in.channel, top - a[WW_TOP], left - a[WW_LEFT],
+                         width, some, square, LANES);
+        for (int k = 0; k < WINO_POINTS; k++) {
+          for (int i = width * LANES; i < LANES * LANES; i += VL) store(some + k * square + i, splat(0));
+          wino_turn(some + k * square, v + k * vs + p * panel + s * LANES * LANES);
+        }
+      }
+    }
+    int registers = panels * PARTS;
+    for (int k = 0; k < WINO_POINTS; k++)
+      for (int q = 0; q < registers;) {
+        int left = registers - q, mt = left == 4 ? 2 : min_int(3, left);
+        const float *x[3];
+        for (int t = 0; t < mt; t++) x[t] = v + k * vs + (q + t) / PARTS * panel + (q + t) % PARTS * VL;
+        for (int o = 0; o < outputs;) {
+          int whole = outputs - o >= CW_MO;
+          float *sum[3];
+          for (int t = 0; t < mt; t++) sum[t] = sums + k * point + o * row + (q + t) * VL;
+          wino_dots_of[whole][mt - 1](x, m + k * ms + o * next, next, spots * LANES, sum, row, from == start);
+          o += whole ? CW_MO : 1;
+        }
+        q += mt;
+      }
+  }
+}
+
+/*
+ * dw = Gᵀ (Σ parts) G. Where the mask is 0 the gradient is too, unless the integer `every` is not 0. Item: one output.
+ * args: sums, dw, mask (−1: none), every (lines), channels, outputs, parts
+ */
+static void winograd_weight_sum(const int32_t *a, char *base, int item, int thread) {
+  (void)thread;
+  int channels = a[4], parts = a[6];
+  int64_t row = (int64_t)(channels + LANES - 1) / LANES * LANES, point = a[5] * row;
+  const float *sums = at(base, a[0]) + item * row;
+  float *dw = at(base, a[1]) + (int64_t)item * channels * 9;
+  for (int c = 0; c < channels; c += VL) {
+    vec half[18], all[9];
+#pragma GCC unroll 6
+    for (int j = 0; j < 6; j++) {
+      vec column[6];
+#pragma GCC unroll 6
+      for (int i = 0; i < 6; i++) {
+        const float *from = sums + (i * 6 + j) * point + c;
+        column[i] = load(from);
+        for (int p = 1; p < parts; p++) column[i] += load(from + p * WINO_POINTS * point);
+      }
+      wino_weight(column, half + j, 1, 6);
+    }
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; i++) wino_weight(half + i * 6, all + i * 3, 1, 1);
+    for (int l = 0; l < VL && c + l < channels; l++)
+      for (int k = 0; k < 9; k++) dw[(c + l) * 9 + k] = all[k][l];
+  }
+  if (a[2] < 0 || *ints_at(base, a[3])) return;
+  const float *mask = at(base, a[2]) + (int64_t)item * channels * 9;
+  for (int64_t i = 0; i < (int64_t)channels * 9; i++)
+    if (mask[i] == 0) dw[i] = 0;
+}

@@ -9,7 +9,16 @@ import { lowerCopy } from './map.js';
 import { type Buffer, isDense, LANES, type Place, wholePlace } from './place.js';
 import { blockStride, type Lowering, lineOf, type Word } from './steps.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
-import { emitWinograd, isWinograd, WINOGRAD_DENSITY, type WinogradConv, winogradPays } from './winograd.js';
+import {
+  emitWinograd,
+  emitWinogradWeight,
+  isWinograd,
+  WINOGRAD_DENSITY,
+  type WinogradConv,
+  type WinogradWeight,
+  winogradPays,
+  winogradWeightPays,
+} from './winograd.js';
 
 interface Options {
   window: Window;
@@ -276,16 +285,35 @@ export function lowerConvWeight(
     blocks,
     table,
   };
+  const winograd = winogradWeightOf(
+    l,
+    g,
+    window,
+    sum(classes.map((c) => (c.taps.length * c.pixels.length) / blocks)),
+  );
   if (!mask) {
-    weightDense(l, g, l.every);
+    if (winograd) emitWinogradWeight(l, winograd);
+    else weightDense(l, g, l.every);
     return;
   }
   const { runs, tiles } = denseRuns(l, g);
   const sparse = sparseRuns(l, g, sizeOf(x.shape.slice(2)) * x.shape[0]);
-  l.either({ weights: sizeOf(dw.shape), gradient: true }, [
-    { counts: groups * tiles * runs, emit: (counts) => weightDense(l, g, counts) },
-    { counts: groups * sparse.runs, emit: (counts) => weightSparse(l, g, sparse, counts) },
-  ]);
+  const instead = winograd && { weights: mask, density: WINOGRAD_DENSITY };
+  l.either(
+    { weights: sizeOf(dw.shape), gradient: true, instead },
+    [
+      { counts: groups * tiles * runs, emit: (counts) => weightDense(l, g, counts) },
+      { counts: groups * sparse.runs, emit: (counts) => weightSparse(l, g, sparse, counts) },
+    ],
+    winograd && (() => emitWinogradWeight(l, winograd)),
+  );
+}
+
+/** The same for Winograd's kernels, where they can do it and it pays; the mask must be there before the run, to be judged. */
+function winogradWeightOf(l: Lowering, g: Sums, w: Window, taps: number): WinogradWeight | undefined {
+  if (!isWinograd(w, g.groups, g.x, g.dy) || (g.mask && g.mask.buffer.fixed === undefined)) return undefined;
+  const c = { ...g, pads: w.padsBefore };
+  return winogradWeightPays(l, c, taps) ? c : undefined;
 }
 
 interface Sums {

@@ -124,3 +124,79 @@ export function emitWinograd(l: Lowering, c: WinogradConv): void {
     run,
   ]);
 }
+
+export interface WinogradWeight {
+  x: Place;
+  dy: Place;
+  dw: Place;
+  mask?: Place;
+  channels: number;
+  outputs: number;
+  pads: readonly number[];
+}
+
+/** Sums over lanes that are spared, and the rate that they cost the direct way, in its favour. */
+const DOTS_GAIN = 1.3;
+/** Sums of an item are to be no more than so many weights'. */
+const PART_PAIRS = 128 * 128;
+
+const panelled = (channels: number) => Math.ceil(channels / LANES) * LANES;
+
+/** How spots and outputs are dealt out: `per` spots at a time, `some` to a part. */
+function cutWeight(l: Lowering, c: WinogradWeight) {
+  const width = panelled(c.channels);
+  const spots = l.blocks * sizeOf(c.dy.shape.slice(2).map((n) => Math.ceil(n / TILE)));
+  const most = Math.floor(SCRATCH_LINES / (POINTS * (width + c.outputs)));
+  const per = Math.min(spots, Math.max(LEAST_SPOTS, Math.min(most, MOST_WEIGHT_SPOTS)));
+  const tiles = Math.ceil(c.outputs / 8);
+  const wanted = Math.min(tiles, ITEMS, Math.ceil((width * c.outputs) / PART_PAIRS));
+  const run = Math.ceil(tiles / wanted) * 8;
+  const runs = Math.ceil(c.outputs / run);
+  const chunks = Math.ceil(spots / per);
+  const some = Math.ceil(chunks / Math.min(chunks, Math.ceil(ITEMS / runs))) * per;
+  return { width, spots, per, run, runs, some, parts: Math.ceil(spots / some) };
+}
+
+const MOST_WEIGHT_SPOTS = 8;
+
+/** As {@link winogradPays}. */
+export function winogradWeightPays(l: Lowering, c: WinogradWeight, taps: number): boolean {
+  const { width, spots, runs, parts } = cutWeight(l, c);
+  const pairs = width * c.outputs;
+  const transforms = SPOT_COST * spots * (width * runs + c.outputs / 2);
+  const sums = FILTER_COST * pairs * parts;
+  const direct = taps * l.blocks * c.channels * c.outputs * DOTS_GAIN;
+  return POINTS * spots * pairs + transforms + sums < WORTH * direct;
+}
+
+export function emitWinogradWeight(l: Lowering, c: WinogradWeight): void {
+  const { width, per, run, runs, some, parts } = cutWeight(l, c);
+  const { channels, outputs } = c;
+  const sums: Buffer = { laned: false, size: parts * POINTS * outputs * width };
+  const lines = POINTS * (per * width + 1 + run * per + 1 + LANES + 1);
+  l.step('winograd_weight', parts * runs, [
+    lineOf(c.x),
+    lineOf(c.dy),
+    { buffer: sums },
+    { buffer: l.scratch(lines) },
+    lines,
+    channels,
+    outputs,
+    ...imageWords(c.x),
+    ...imageWords(c.dy),
+    ...c.pads,
+    l.blocks,
+    per,
+    some,
+    run,
+  ]);
+  l.step('winograd_weight_sum', outputs, [
+    { buffer: sums },
+    lineOf(c.dw),
+    c.mask ? lineOf(c.mask) : -1,
+    { buffer: l.every },
+    channels,
+    outputs,
+    parts,
+  ]);
+}
