@@ -4,7 +4,10 @@ import { machineText } from './machine.mjs';
 
 /** Kernels by what a person calls them; the rest of the time is pooling, the loss, the update and what is between programs. */
 const KINDS = {
-  convolutions: ['conv', 'conv_pack', 'conv_weight', 'conv_sparse', 'conv_weight_sparse', 'sum_parts'],
+  convolutions: [
+    ...['conv', 'conv_pack', 'conv_weight', 'conv_sparse', 'conv_weight_sparse', 'sum_parts'],
+    ...['winograd', 'winograd_pack', 'winograd_weight', 'winograd_weight_sum'],
+  ],
   'element-wise': ['map', 'normalize', 'normalize_input', 'fill'],
   waiting: ['wait'],
 };
