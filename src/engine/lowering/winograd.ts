@@ -15,13 +15,14 @@ const TILE = 4;
 const POINTS = 36;
 /**
  * What transforms cost, in multiplications of a line: of a tile's input and output for a channel, and of a filter.
- * Calibrated on AVX-512; taken as they are on every machine, lest the bits of a run depend on them.
+ * Estimated from the instructions of the AVX-512 kernels, not fitted to times; the same on every machine, lest the bits of
+ * a run depend on it.
  */
 const SPOT_COST = 500;
 const FILTER_COST = 25;
 /** Winograd must promise to take this share of the direct way's time at most. */
 const WORTH = 0.8;
-/** The share of weights that must not be 0: with fewer of them the sparse kernels are as fast. */
+/** The share of weights that must not be 0: with fewer of them the sparse kernels are expected to be as fast; not measured. */
 export const WINOGRAD_DENSITY = 0.4;
 /** Lines of scratch that an item should keep to, lest transformed pixels leave the L2 cache; spots it has at least and at most. */
 const SCRATCH_LINES = 10240;
