@@ -96,7 +96,7 @@ export function withMacs(
 const macsBy = (kernel: string, { macs, effectiveMacs }: LayerCost): number =>
   kernel.includes('sparse') ? effectiveMacs : macs;
 
-const PLANES = /^(plane_dense|plane_sparse|conv|conv_sparse|linear\w*|matmul)$/;
+const PLANES = /^(plane_dense|plane_points|plane_sparse|conv|conv_sparse|linear\w*|matmul)$/;
 
 /**
  * Steps of espalier/runtime, which keeps no account of layers: it multiplies once for each layer that multiplies, in the
