@@ -39,9 +39,10 @@ export interface Model {
 export type ModelOptions = LoadOptions & { machine: Machine };
 
 /**
- * Work of a run, in multiplications of whole registers, up to which it is done on the calling thread: some 3 ms natively, a
- * millisecond by WebAssembly. On an idle machine two threads would take a quarter to a third off that, but beside other threads
- * (another runtime's that still spin, say) they take several times as long, since at every barrier the one waits for the other.
+ * Work of a run, in multiplications of whole registers, up to which it is done on the calling thread: natively some 3 ms, by
+ * WebAssembly a millisecond. On an idle machine two threads take up to two fifths off runs of 2 ms and more, but beside threads
+ * of others (another runtime's that still spin, say) many short steps take twice as long, since at every barrier the one
+ * waits for the other.
  */
 const ALONE = { native: 6_000_000, wasm: 4_000_000 };
 
