@@ -16,7 +16,8 @@
  * fine-tuning, one pass a step as there is nothing to draw, has the batch of the rest. `anneal: false` leaves the temperature at 1.
  *
  * With `start: 'frozen'` it finds a supermask: random weights stay as they are, BatchNorm's scales too, and only the
- * probabilities are trained, from the density on (the paper's settings for this are not known; these are ours).
+ * probabilities are trained, from the density on (the paper's settings for this are not known; these are ours). What is left
+ * for the last epochs then is BatchNorm's statistics, which come from soft masks until the mask is fixed.
  */
 import { fail } from '../../base/errors.js';
 import type { Clipping, Parameter } from '../../engine/types.js';
@@ -95,7 +96,7 @@ function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context
   const options = resolveOptions<Options>('probmask', rules, {
     ...given,
     probability: given.probability ?? (frozen ? 1 - Number(given.sparsity) : 1),
-    fineTune: given.fineTune ?? (frozen ? 0 : Math.round(epochs / 16)),
+    fineTune: given.fineTune ?? Math.round(epochs / 16),
   });
   const { samples, clip, fineTune, fineTuneRate } = options;
   if (fineTune >= epochs)
