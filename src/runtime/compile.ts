@@ -11,6 +11,7 @@ import type { CoreNode } from '../graph/core.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import type { Context } from './context.js';
+import { copyPlain } from './copies.js';
 import { takeInTails } from './fuse.js';
 import { lowerPlanes } from './lower.js';
 import { planesOf } from './planes.js';
@@ -141,7 +142,7 @@ function onlyResiduals(
 }
 
 function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Buffer): Lowering {
-  return {
+  const l: Lowering = {
     machine,
     blocks: 1,
     valid: fixed(1),
@@ -156,8 +157,10 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
       emit(choice.counts[0]);
     },
     table: tables(machine, fixed),
+    copy: (from, to) => copyPlain(l, from, to),
     scratch: (n) => ({ laned: false, size: n * 16 * machine.threads }),
   };
+  return l;
 }
 
 /** Tables in memory, each content once. */

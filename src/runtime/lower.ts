@@ -13,10 +13,12 @@ import { call, type Expression, input } from '../graph/expression.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { type Context, isConstant, phasesKey } from './context.js';
 import { lowerConv } from './conv.js';
+import { lowerConcat, lowerReshape } from './images.js';
 import { isLinear, lowerLinear } from './linear.js';
 import { lowerPass } from './passes.js';
 import { channelStride, isImage, phaseSize } from './planes.js';
 import { lowerMaxPool, lowerPositions } from './pools.js';
+import { lowerProduct } from './product.js';
 
 export function lowerPlanes(c: Context, units: readonly Unit[]): void {
   for (const unit of units) {
@@ -44,6 +46,13 @@ function lowerNode(c: Context, node: CoreNode): boolean {
       return isImage(shape) && lowerSlice(c, node as CoreNode<'slice'>);
     case 'pad':
       return lowerPad(c, node as CoreNode<'pad'>);
+    case 'reshape':
+      return isImage(c.v.type(node.outputs[0]).shape) && lowerReshape(c, node as CoreNode<'reshape'>);
+    case 'concat':
+      return isImage(c.v.type(node.outputs[0]).shape) && lowerConcat(c, node as CoreNode<'concat'>);
+    case 'matmul':
+      lowerProduct(c, node as CoreNode<'matmul'>);
+      return true;
     case 'gather':
       lowerGather(c, node);
       return true;

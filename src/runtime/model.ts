@@ -9,6 +9,7 @@ import { type Tape, tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { compile } from './compile.js';
+import { rewrite } from './rewrite.js';
 
 export interface LoadOptions {
   /** Default: the cores there are. In a browser without shared memory (crossOriginIsolated) there is one, whatever is asked for. */
@@ -118,7 +119,11 @@ function expanded(graph: Graph, options: LoadOptions): { t: Tape; values: Map<st
   }
   const values = expandBefore(t, graph, given);
   foldConstants(t);
-  return { t, values };
+  const found = rewrite(
+    t,
+    graph.outputs.map(({ name }) => values.get(name)!),
+  );
+  return { t, values: new Map(graph.outputs.map(({ name }) => [name, found.get(values.get(name)!)!])) };
 }
 
 /** Computes what does not depend on the inputs. */

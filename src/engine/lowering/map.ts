@@ -178,6 +178,7 @@ const pad = (axes: readonly Axis[], to: number): (Axis | undefined)[] => [
 
 /** Copies one place into another of the same shape. */
 export function lowerCopy(l: Lowering, from: Place, to: Place): void {
+  if (l.copy?.(from, to)) return;
   lowerMap(l, to.shape, [from], [{ expression: input(0), how: 'store', place: to }], false);
 }
 

@@ -55,6 +55,8 @@ export interface Lowering {
   ): void;
   /** A table in memory, shared where the same was asked for before. */
   table(data: Int32Array | Float32Array): Buffer;
+  /** Copies a place in a way of its own, for values that are not laned; false where it knows none. */
+  copy?(from: Place, to: Place): boolean;
   /** Memory for each thread: `lines` lines, thread after thread. */
   scratch(lines: number): Buffer;
 }
