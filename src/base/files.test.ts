@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fail, UserError } from './errors.js';
-import { reason, writeAtomically } from './files.js';
+import { makeFolder, reason, writeAtomically } from './files.js';
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'espalier-files-'));
@@ -51,4 +51,14 @@ test('fail throws a sentence for a person', () => {
     () => fail('No.'),
     (error) => error instanceof UserError && error.name === 'UserError' && error.message === 'No.',
   );
+});
+
+test('a folder is made with those above it, and what stands in its way is said', async (t) => {
+  const home = await folder(t);
+  await makeFolder(join(home, 'a', 'b', 'c'));
+  await makeFolder(join(home, 'a', 'b'));
+  await writeAtomically(join(home, 'a', 'b', 'c', 'file'), '');
+  await assert.rejects(makeFolder(join(home, 'a', 'b', 'c', 'file')), { code: 'EEXIST' });
+  await assert.rejects(makeFolder(join(home, 'a', 'b', 'c', 'file', 'd')), { code: 'ENOTDIR' });
+  if (process.platform === 'linux') await assert.rejects(makeFolder('/proc/none/such'), { code: 'ENOENT' });
 });

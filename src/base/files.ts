@@ -1,5 +1,6 @@
 /** Files that are whole or not there: written beside their place, flushed, then renamed into it. */
-import { open, rename, rm } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail } from './errors.js';
 
@@ -23,6 +24,23 @@ export async function writeAtomically(path: string, data: Uint8Array | string): 
     fail(
       `Cannot write ${path}: ${reason(error)}; check that ${dirname(path)} exists, is writable and has room.`,
     );
+  }
+}
+
+/**
+ * Makes a folder and those above it that are missing, one by one: Node's own way of making several never ends where the
+ * system says ENOENT to the first of them, as /proc does.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const above = dirname(path);
+    if (code === 'ENOENT' && above !== path && !existsSync(above)) {
+      await makeFolder(above);
+      await mkdir(path);
+    } else if (code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
   }
 }
 

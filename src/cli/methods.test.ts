@@ -77,11 +77,9 @@ describe('every method', { concurrency: 2 }, () => {
       const [whole, pieces] = [`${id}-whole`, `${id}-pieces`];
       await succeed(`${prune(flags)} --out ${whole}`);
       const { sparsity } = json(whole, 'summary.json');
-      // A weight that SET grows where no signal comes stays 0.
-      const beyond = name === 'set' ? 0.01 : 1e-4;
       if (sparsity.target !== undefined && !flags.includes('draw'))
         assert.ok(
-          sparsity.after > sparsity.target - 1e-4 && sparsity.after < sparsity.target + beyond,
+          sparsity.after > sparsity.target - 1e-4 && sparsity.after < sparsity.target + 1e-4,
           JSON.stringify(sparsity),
         );
 

@@ -94,7 +94,11 @@ const DIGITS_TEST_LABELS = [1, 3, 4, 5, 6, 2, 0, 1, 2, 3, 5, 4];
 
 test('a data set that does not exist, or an option out of range, is named', async () => {
   await assert.rejects(openDataset('imagenet'), /no data set 'imagenet'; give digits, cifar10\[:DIR\]/);
-  await assert.rejects(openDataset('images:'), /no data set 'images:'/);
+  await assert.rejects(openDataset('images:'), /no data set 'images:'; give/);
+  await assert.rejects(openDataset('digit'), /no data set 'digit' \(did you mean digits\?\)/);
+  await assert.rejects(openDataset('cifar-10:/a'), /\(did you mean cifar10:\/a\?\)/);
+  await assert.rejects(openDataset('./photos'), /\(did you mean images:\.\/photos\?\)/);
+  await assert.rejects(openDataset('mine.npz'), /\(did you mean npz:mine\.npz\?\)/);
   await assert.rejects(openDataset('digits', { size: 0 }), /cannot be 0 pixels wide/);
   await assert.rejects(
     openDataset('digits', { normalize: parseNormalize('1,1,1/1,1,1') }),

@@ -2,11 +2,11 @@
  * Image folders: a folder per class, of PNG, JPEG and WebP files, read and decoded when they are needed.
  *
  * With a folder `train` the classes are in there, and the test images in `test`, `val` or `validation` (the first that is
- * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing.
+ * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing. The library that decodes
+ * is loaded with the first picture.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { type Dataset, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
@@ -106,6 +106,7 @@ async function list(folder: string): Promise<string[]> {
  * @throws UserError, naming the file, when it cannot be decoded.
  */
 export async function decode(path: string, limit: number): Promise<Image> {
+  const { default: sharp } = await import('sharp');
   const { data, info } = await sharp(path, { limitInputPixels: LARGEST })
     .autoOrient()
     .resize(limit, limit, { fit: 'outside', withoutEnlargement: true })

@@ -169,3 +169,16 @@ test('a broken or lying archive is refused', async (t) => {
     );
   }
 });
+
+test('numbers that are not finite, and labels without bounds, are named with their image', async (t) => {
+  const x = npy('<f4', [3, 1, 2, 2], Float32Array.from(counting(12)).fill(Number.NaN, 9, 10));
+  await assert.rejects(
+    async () => openDataset(`npz:${await npz(t, { x, y: labels(3) })}`),
+    /^UserError: x in \S+ holds NaN in image 2; images are finite numbers/,
+  );
+  const y = npy('<i4', [3], Int32Array.of(0, 1, 1_000_000));
+  await assert.rejects(
+    async () => openDataset(`npz:${await npz(t, { x: npy('|u1', [3, 2, 2], counting(12)), y })}`),
+    /gives image 2 the label 1000000; labels are whole numbers from 0 to 99999/,
+  );
+});

@@ -117,7 +117,12 @@ function arraySplit(
   );
   if (bad >= 0)
     fail(
-      `${y} in ${file} gives image ${bad} the label ${labels.data[bad]}; labels are whole numbers from 0.`,
+      `${y} in ${file} gives image ${bad} the label ${labels.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
+    );
+  const wild = data instanceof Uint8Array ? -1 : data.findIndex((value) => !Number.isFinite(value));
+  if (wild >= 0)
+    fail(
+      `${x} in ${file} holds ${data[wild]} in image ${Math.floor(wild / (data.length / count))}; images are finite numbers: remove or mend it.`,
     );
   return { ...memorySplit(data, Int32Array.from(labels.data), shape), bytes: data instanceof Uint8Array };
 }

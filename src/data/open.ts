@@ -1,5 +1,6 @@
 /** Opens a data set by what a person calls it on the command line. */
 import { fail } from '../base/errors.js';
+import { nearest } from '../nn/nearest.js';
 import type { Dataset, Split } from './dataset.js';
 import { openDigits } from './digits.js';
 import { openFolder } from './folder.js';
@@ -51,8 +52,18 @@ async function openKind(
   if (kind === 'npz' && place) return openNpz(place);
   if (isNamed(kind)) return openNamed(kind, place, options.directory);
   return fail(
-    `There is no data set '${spec}'; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,
+    `There is no data set '${spec}'${meant(kind, place)}; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,
   );
+}
+
+/** What was probably meant: a set by its name, or a path that lacks its kind. */
+function meant(kind: string, place?: string): string {
+  const path = place === undefined && /[\\/.]/.test(kind);
+  const guess = path
+    ? `${/\.npz$/i.test(kind) ? 'npz' : 'images'}:${kind}`
+    : nearest(kind, ['digits', ...Object.keys(NAMED), 'images', 'npz']);
+  if (!guess || guess === kind) return '';
+  return ` (did you mean ${guess}${place === undefined || guess === 'digits' ? '' : `:${place}`}?)`;
 }
 
 async function openNamed(name: SetName, place?: string, directory?: string): Promise<Dataset> {

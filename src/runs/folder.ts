@@ -4,10 +4,10 @@
  * What is there at any moment is enough to go on from: the recipe is written first, the model that training starts from
  * is kept beside the checkpoint, and the metrics follow the checkpoint when a run is resumed.
  */
-import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
+import { makeFolder, reason, writeAtomically } from '../base/files.js';
 import type { Recipe } from './recipe.js';
 import type { Summary } from './summary.js';
 
@@ -63,7 +63,7 @@ export async function refuseOccupied(path: string): Promise<void> {
 export async function createRun(path: string, recipe: Recipe): Promise<RunFolder> {
   await refuseOccupied(path);
   const folder = runFolder(path);
-  await mkdir(dirname(folder.checkpoint), { recursive: true }).catch((error) =>
+  await makeFolder(dirname(folder.checkpoint)).catch((error) =>
     fail(`Cannot make the folder ${path}: ${reason(error)}; give another one.`),
   );
   await writeJson(folder.recipe, recipe);

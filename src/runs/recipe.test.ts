@@ -39,7 +39,10 @@ test('settings that make no sense are refused by name', () => {
     [{ ...train, model: undefined }, /model to prune is missing/],
     [{ ...prune, method: 'fgp' }, /no pruning method "fgp" \(did you mean fggp\?\)/],
     [{ ...prune, sparsity: undefined }, /target is missing/],
-    [{ ...prune, sparsity: 1.5 }, /sparsity must be a number between 0 and 1, but it is 1\.5/],
+    [
+      { ...prune, sparsity: 1.5 },
+      /sparsity must be a number above 0 and below 1, such as 0\.9, but it is 1\.5/,
+    ],
     [{ ...prune, epocs: 3 }, /no setting "epocs" \(did you mean epochs\?\)/],
     [{ ...prune, epochs: 2.5 }, /epochs must be a whole number of at least 0, but it is 2\.5/],
     [{ ...prune, augment: 'yes' }, /augment must be true or false, but it is "yes"/],

@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
@@ -54,7 +53,7 @@ export const settingsOf = {
   profile: { ...profileSettings, ...modelSettings, ...machineSettings },
   pack: { ...modelSettings, ...machineSettings },
   data: { ...importSettings, ...machineSettings },
-  resume: machineSettings,
+  resume: { threads: machineSettings.threads },
   study: studySettings,
 } satisfies Record<string, Settings>;
 
@@ -271,8 +270,9 @@ async function parseRecipe(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((error) =>
     fail(`Cannot read the recipe ${path}: ${reason(error)}; check the path.`),
   );
+  const { parse } = await import('yaml');
   try {
-    return parseYaml(text);
+    return parse(text);
   } catch (error) {
     const [line] = (error as Error).message.split('\n');
     return fail(`The recipe ${path} is not valid YAML: ${line.replace(/:$/, '')}.`);

@@ -10,7 +10,10 @@ import {
   markedStages,
   rules,
   sparseStages,
+  structuredMethods,
 } from '../channels/index.js';
+import { methods } from '../sparsity/index.js';
+import { learntMethods } from '../sparsity/learnt/index.js';
 
 export interface Setting<T = unknown> {
   schema: z.ZodType<T>;
@@ -46,7 +49,7 @@ const whole = (about: string, least: number, argument = 'N'): Setting<number> =>
   );
 
 const fraction = (about: string): Setting<number> =>
-  number(about, (x) => x > 0 && x < 1, 'must be a number between 0 and 1', 'FRACTION');
+  number(about, (x) => x > 0 && x < 1, 'must be a number above 0 and below 1, such as 0.9', 'FRACTION');
 
 const aboveZero = [(x: number) => x > 0, 'must be a number above 0'] as const;
 
@@ -84,7 +87,7 @@ const numbers = (about: string, argument: string): Setting<number[]> => ({
 
 const names = (about: string, argument: string): Setting<string[]> => ({
   schema: z.array(z.string({ error: 'must be a list of names' }), { error: 'must be a list of names' }),
-  parse: listed,
+  parse: (given) => listed(given).filter((name) => name !== ''),
   argument,
   about,
 });
@@ -126,7 +129,11 @@ export const dataSettings = {
     'DATA',
   ),
   normalize: text('mean and deviation per channel, as in 0.485,0.456,0.406/0.229,0.224,0.225', 'MEAN/STD'),
-  size: whole('height and width the images are brought to', 1, 'PIXELS'),
+  size: whole(
+    'height and width the images are brought to; default the model’s or their own, of folders 224',
+    1,
+    'PIXELS',
+  ),
 } satisfies Settings;
 
 /** What a model leaves open. */
@@ -140,21 +147,46 @@ export const modelSettings = {
 
 /** How it is trained. */
 export const trainingSettings = {
-  epochs: whole('passes over the training images', 1),
-  batch: whole('images in a step', 1),
-  lr: number('learning rate, the highest', (x) => x > 0, 'must be a number above 0'),
-  schedule: choice('of the learning rate', ['cosine', 'step', 'multi-step', 'constant']),
+  epochs: whole('passes over the training images; default 10', 1),
+  batch: whole('images in a step; default 128', 1),
+  lr: number(
+    'learning rate, the highest; default 0.1, to prune 0.05; with adam and adamw a hundredth of that',
+    (x) => x > 0,
+    'must be a number above 0',
+  ),
+  schedule: choice('of the learning rate; default cosine', ['cosine', 'step', 'multi-step', 'constant']),
   every: number('step: epochs from one step to the next', (x) => x > 0, 'must be a number above 0', 'EPOCHS'),
   milestones: numbers('multi-step: epochs at which the rate falls', 'EPOCHS'),
-  gamma: number('step, multi-step: what the rate is multiplied by', (x) => x > 0, 'must be a number above 0'),
-  warmup: number('epochs of linear warm-up', (x) => x >= 0, 'must be a number of at least 0', 'EPOCHS'),
-  optimizer: choice('how weights are updated', ['sgd', 'adam', 'adamw']),
-  momentum: number('of sgd', (x) => x >= 0 && x < 1, 'must be a number of at least 0 and below 1'),
+  gamma: number(
+    'step, multi-step: what the rate is multiplied by; default 0.1',
+    (x) => x > 0,
+    'must be a number above 0',
+  ),
+  warmup: number(
+    'epochs of linear warm-up; default 0',
+    (x) => x >= 0,
+    'must be a number of at least 0',
+    'EPOCHS',
+  ),
+  optimizer: choice('how weights are updated; default sgd', ['sgd', 'adam', 'adamw']),
+  momentum: number(
+    'of sgd; default 0.9',
+    (x) => x >= 0 && x < 1,
+    'must be a number of at least 0 and below 1',
+  ),
   nesterov: flag('sgd looks ahead'),
-  weightDecay: number('on every parameter', (x) => x >= 0, 'must be a number of at least 0'),
-  labelSmoothing: number('of the loss', (x) => x >= 0 && x < 1, 'must be a number of at least 0 and below 1'),
-  augment: flag('crops and mirrors the training images, as is customary for the data'),
-  validation: fraction('part of the training images set aside to watch the run with'),
+  weightDecay: number(
+    'on every parameter; default 5e-4, with adam 0, with adamw 0.01',
+    (x) => x >= 0,
+    'must be a number of at least 0',
+  ),
+  labelSmoothing: number(
+    'of the loss; default 0',
+    (x) => x >= 0 && x < 1,
+    'must be a number of at least 0 and below 1',
+  ),
+  augment: flag('crops and mirrors the training images, as is customary for the data; default true'),
+  validation: fraction('part of the training images set aside to watch the run with; default none'),
   teacher: text(
     'a model to learn from as well as from the labels: self, as it was before the run, or a file',
     'self|FILE',
@@ -169,11 +201,16 @@ export const trainingSettings = {
 } satisfies Settings;
 
 /** Methods of channels can prune without training. */
-export const pruningEpochs = whole('passes over the training images, of all stages together', 0);
+export const pruningEpochs = whole('passes over the training images, of all stages together; default 10', 0);
+
+const listOf = (named: readonly { name: string }[]): string => named.map(({ name }) => name).join(', ');
 
 /** What goes; the rules are the method's own and are checked by it. */
 export const pruningSettings = {
-  method: text('how the weights to prune are chosen', 'NAME'),
+  method: text(
+    `removes single weights: ${listOf([...methods, ...learntMethods])}; or channels: ${listOf(structuredMethods)}`,
+    'NAME',
+  ),
   sparsity: fraction('part of the prunable weights to remove'),
   score: text(
     'what decides: magnitude, gradient, magnitude-times-gradient, weight-times-gradient, random',
@@ -229,7 +266,7 @@ export const pruningSettings = {
   startAllocation: choice('of that density among layers', ['uniform', 'erk']),
   spareFirst: flag('leaves the first convolution as it is'),
   spareLast: flag('leaves the output layer as it is'),
-  spare: names('weights to leave as they are', 'NAMES'),
+  spare: names('weights to leave as they are; * stands for any text, as in layer1.*', 'NAMES'),
   countBiases: flag('counts biases, which are never pruned, in the sparsity'),
   keepZeros: flag('takes weights that are zero before the start for pruned'),
   allowEmpty: flag('lets a layer lose all its weights'),
@@ -353,7 +390,7 @@ export const studySettings = {
 
 /** Where and how it is computed. */
 export const machineSettings = {
-  seed: whole('of everything random', 0),
+  seed: whole('of everything random; default 0', 0),
   threads: whole('of the engine; default all cores', 1),
 } satisfies Settings;
 

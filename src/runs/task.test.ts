@@ -67,6 +67,14 @@ test('a size, channels or classes that do not fit give a sentence', async () => 
       /wants images of 16 × 16 .* have 8 × 8; resize them with --size 16/,
     ],
     [
+      { model: await model([16, 16, 1], 10), data: 'digits' },
+      /input input is \[N, 16, 16, 1\], channels last, but .*; export the model with its channels first/,
+    ],
+    [
+      { model: await model([1, 8, 6], 10), data: 'digits' },
+      /wants images of 8 × 6 .* have 8 × 8; prepare them at that size/,
+    ],
+    [
       { model: await model([2, 8, 8], 10), data: 'digits' },
       /wants images of 2 channels but those of digits have 1/,
     ],

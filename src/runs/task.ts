@@ -72,6 +72,8 @@ async function openData({ data, normalize }: TaskOptions, size?: number): Promis
 async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const [channels, height, width] = imageShape(graph, options.inputShape);
   const folder = options.data.startsWith('images:');
+  const last = [1, 3].includes(width ?? 0) && Math.min(channels ?? 1, height ?? 1) > 4;
+  if (folder && last) refuseChannelsLast(graph);
   if (folder && height !== width)
     fail(
       `The model wants images of ${height} × ${width}, but folders give square ones; prepare the data as npz:FILE.`,
@@ -79,9 +81,10 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const { normalize, ...rest } = options;
   const raw = await openData(rest, options.size ?? (folder ? height : undefined));
   const [, dataHeight, dataWidth] = raw.shape;
+  if (last && dataWidth !== width) refuseChannelsLast(graph);
   if ((height ?? dataHeight) !== dataHeight || (width ?? dataWidth) !== dataWidth) {
-    const advice =
-      height === width && !options.size ? `resize them with --size ${height}` : 'leave --size out';
+    const resize = height === width ? `resize them with --size ${height}` : 'prepare them at that size';
+    const advice = options.size ? 'leave --size out' : resize;
     fail(
       `The model wants images of ${height} × ${width} but those of ${options.data} have ${dataHeight} × ${dataWidth}; ${advice}, or take another model.`,
     );
@@ -94,6 +97,11 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
     inputShapes: { [input.name]: [1, ...dataset.shape] },
   };
 }
+
+const refuseChannelsLast = ({ inputs: [{ name, shape }] }: Graph): never =>
+  fail(
+    `The model's input ${name} is [${shape!.map((dim) => dim ?? '?').join(', ')}], channels last, but images come as [N, channels, height, width]; export the model with its channels first.`,
+  );
 
 function normalized(dataset: Dataset, text: string): Dataset {
   const { mean, std } = parseNormalize(text);

@@ -53,7 +53,9 @@ function planPruning(o: Named, end: number, total: number): Moment[] {
 
 function checkRoom({ method, interval }: Named, end: number, span: string): void {
   if (!(end >= 1))
-    fail(`${method} has no iteration to prune at: its last update would be at ${span}; train for longer.`);
+    fail(
+      `${method} has no iteration to prune at: it may prune in the first ${span}, which is less than one; train for more epochs, or with a smaller batch.`,
+    );
   if (interval > end)
     fail(
       `${method} would never prune: its interval of ${interval} iterations is longer than the ${end} (${span}) it may prune in; use a shorter interval.`,

@@ -15,6 +15,7 @@ import { countNonZero, refuseEmptied } from './masks.js';
 import { type Moment, planMoments, type Rewinding } from './moments.js';
 import type { GradualOptions } from './options.js';
 import { halfCosine, prunedAt, schedules } from './schedule.js';
+import { namedToSpare } from './spare.js';
 import type { Context, Plan, PlannedLayer, Prunable } from './types.js';
 
 export interface GradualPlan extends Plan {
@@ -93,23 +94,26 @@ export function poolSize(
 }
 
 function planLayers(method: string, options: GradualOptions, layers: readonly Prunable[]): PlannedLayer[] {
-  const unknown = options.spare.find((name) => !layers.some((layer) => layer.name === name));
-  if (unknown !== undefined)
-    fail(
-      `There is no prunable layer ${unknown} to spare; there are ${layers.map((l) => l.name).join(', ')}.`,
-    );
+  const named = namedToSpare(
+    options.spare,
+    layers.map(({ name }) => name),
+  );
   const planned = layers.map((layer) => ({
     name: layer.name,
     size: layer.weight.length,
     present: options.keepZeros ? countNonZero(layer.weight) : layer.weight.length,
-    ...reasonToSpare(layer, options),
+    ...reasonToSpare(layer, options, named),
   }));
   if (planned.every((layer) => layer.spared)) fail(`${method} has nothing to prune: every layer is spared.`);
   return planned;
 }
 
-function reasonToSpare({ name, first, last }: Prunable, options: GradualOptions): { spared?: string } {
-  if (options.spare.includes(name)) return { spared: 'named in spare' };
+function reasonToSpare(
+  { name, first, last }: Prunable,
+  options: GradualOptions,
+  named: ReadonlySet<string>,
+): { spared?: string } {
+  if (named.has(name)) return { spared: 'named in spare' };
   if (options.spareFirst && first) return { spared: 'first convolution (spareFirst)' };
   if (options.spareLast && last) return { spared: 'output layer (spareLast)' };
   return {};

@@ -272,6 +272,8 @@ test('a loss that explodes is a sentence, and the last checkpoint stays', async 
   assert.equal(states.length, 9);
   assert.equal(network.open(), 0);
   await refused({ schedule: { kind: 'constant', learningRate: 1e38 } }, /^Training diverged/);
+  const none = { path: `${path}-none`, seconds: 1e9 };
+  await refused({ schedule: { kind: 'constant', learningRate: 1e38 }, checkpoint: none }, /a warm-up\.$/);
 });
 
 test('what cannot be done is said before it begins', async () => {

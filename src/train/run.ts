@@ -1,4 +1,5 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
+import { existsSync } from 'node:fs';
 import { fail } from '../base/errors.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
 import { examples } from '../data/examples.js';
@@ -186,7 +187,8 @@ export function countTime({ state, clock }: Run): void {
 export function failDiverged(run: Run, what: string): never {
   const { state, options, steps } = run;
   const rate = learningRateOf(run, Math.max(0, iterationsDone(run) - 1));
-  const kept = options.checkpoint ? `; ${options.checkpoint.path} holds the last good state` : '';
+  const path = options.checkpoint?.path;
+  const kept = path && existsSync(path) ? `; ${path} holds the last good state` : '';
   return fail(
     `Training diverged in epoch ${state.epoch + 1} at step ${Math.min(steps, state.step + 1)}: ${what} is not a finite number; the learning rate (${rate} there) is probably too high, so lower it or give it a warm-up${kept}.`,
   );

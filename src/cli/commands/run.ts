@@ -69,10 +69,10 @@ export function addResume(program: Command, signal: AbortSignal): void {
     argument: '[RUN]',
     about: 'the folder that was named with --out',
     summary: 'go on where a killed run stopped',
+    recipes: false,
     examples: ['resume runs/b'],
     async run({ given, argument: [path] }, face) {
       if (!path) misuse('The run is missing: name its folder, as in espalier resume runs/a.');
-      if (given.seed !== undefined) misuse('A run keeps its seed: leave --seed out.');
       await watched(face, path, (watch) => resumeRun(path, { ...watch, threads: given.threads }));
     },
   });

@@ -1,8 +1,8 @@
 /** Only one process at a time carries out a study: its number lies in the folder while it does. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../base/errors.js';
-import { reason } from '../../base/files.js';
+import { makeFolder, reason } from '../../base/files.js';
 
 /**
  * Claims the folder of a study; the answer gives it back.
@@ -11,7 +11,7 @@ import { reason } from '../../base/files.js';
 export async function claimStudy(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'study.pid');
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const holder = Number(await readFile(path, 'utf8').catch(() => 0));
     if (holder && isAlive(holder))
       fail(

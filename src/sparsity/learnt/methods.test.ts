@@ -130,6 +130,15 @@ test('supermasks: weights are bit-identical before and after, and the masks lear
   }
 });
 
+test('edge-popup: a layer loses all its weights only when asked for', async () => {
+  await assert.rejects(
+    learnDigits(edgePopup, { sparsity: 0.999 }),
+    /A sparsity of 0\.999 would leave no weight in \S+.*: ask for less.*--allow-empty/,
+  );
+  const { masks } = await learnDigits(edgePopup, { sparsity: 0.999, allowEmpty: true });
+  assert.ok((masks.at(-1) as LearntReport).layers.some(({ kept }) => kept === 0));
+});
+
 test('STR: more removed with a higher threshold, and what remains is shrunk', async () => {
   const [low, high] = await Promise.all(
     [-8, -3].map((threshold) => learnDigits(str, { threshold }, { epochs: 2 })),

@@ -6,6 +6,7 @@
  * the same fraction in every layer, and the gradient goes through that choice as if it were not there. Only the scores are
  * trained, by the run's optimiser; biases and BatchNorm's scales stay at their first values.
  */
+import { fail } from '../../base/errors.js';
 import { random } from '../../base/random.js';
 import type { Ranking } from '../../engine/types.js';
 import { initialize } from '../../nn/index.js';
@@ -24,9 +25,10 @@ interface Options {
   sparsity: number;
   frozenWeights: FrozenOptions['frozenWeights'];
   scaleFan: boolean;
+  allowEmpty: boolean;
 }
 
-const rules = { sparsity, frozenWeights: frozenKind, scaleFan: flag(true) };
+const rules = { sparsity, frozenWeights: frozenKind, scaleFan: flag(true), allowEmpty: flag(false) };
 
 /** PyTorch's default for a layer: ±1/√fan_in. */
 const firstScores = initialize.kaimingUniform({ a: Math.sqrt(5) });
@@ -45,7 +47,7 @@ export const edgePopup: LearntMethod = {
         firstScores(shape, random(seed, 'scores', name)),
       ),
       training: { schedule, trained: ({ name }) => name.startsWith(scoresOf('')) },
-      hook: hookOf(density),
+      hook: hookOf(options),
     };
   },
 };
@@ -53,7 +55,8 @@ export const edgePopup: LearntMethod = {
 /** So many scores are ranked by the engine's kernels. */
 const MANY = 100_000;
 
-function hookOf(density: number): Hook {
+function hookOf({ sparsity: target, allowEmpty }: Options): Hook {
+  const density = 1 - target;
   let layers: MaskedLayer[];
   let kept: number[];
   let ranking: Ranking | undefined;
@@ -73,6 +76,11 @@ function hookOf(density: number): Hook {
   return {
     async start(state) {
       enter(state);
+      const emptied = layers.filter((_, l) => kept[l] === 0).map(({ name }) => name);
+      if (!allowEmpty && emptied.length > 0)
+        fail(
+          `A sparsity of ${target} would leave no weight in ${emptied.join(', ')}: ask for less, or let layers lose all their weights (--allow-empty).`,
+        );
       await pop();
       return reported(0);
     },
