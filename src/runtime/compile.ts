@@ -5,7 +5,7 @@ import { fuse } from '../engine/lowering/fuse.js';
 import type { Values } from '../engine/lowering/lower.js';
 import { type Buffer, type Place, wholePlace } from '../engine/lowering/place.js';
 import { planMemory } from '../engine/lowering/plan.js';
-import type { Choice, Lowering, Step } from '../engine/lowering/steps.js';
+import type { Choice, Lowering, Step, Word } from '../engine/lowering/steps.js';
 import type { Machine } from '../engine/machine.js';
 import type { CoreNode } from '../graph/core.js';
 import type { Tape } from '../graph/tape.js';
@@ -150,7 +150,8 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
     every: fixed(1),
     seed: fixed(2),
     steps,
-    step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    step: (kernel, items, words) =>
+      steps.push({ kernel: kernel === 'map' && isOfShortRows(words) ? 'map_rows' : kernel, items, words }),
     // The first of several ways to the same values: the engine's dense kernels.
     either(options, [{ counts, emit }]) {
       const choice: Choice = { ...options, counts: [fixed(Math.max(1, counts))] };
@@ -161,6 +162,18 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
     scratch: (n) => ({ laned: false, size: n * 16 * machine.threads }),
   };
   return l;
+}
+
+/** Words of the map kernel: how many operands and whether all are plain, the elements of a row, and the sizes of its axes. */
+const MAP = { plain: 5, elements: 7, sizes: 8 };
+const SHORT_ROW = 100;
+const FEW_ROWS = 4;
+
+/** Whether the map kernel would spend more on rows than on their elements: then map_rows takes several at a time. */
+function isOfShortRows(words: readonly Word[]): boolean {
+  const [, , , rows, ...inner] = words.slice(MAP.sizes, MAP.sizes + 7) as number[];
+  const elements = words[MAP.elements] as number;
+  return words[MAP.plain] === 1 && inner[0] * inner[1] === 1 && elements <= SHORT_ROW && rows >= FEW_ROWS;
 }
 
 /** Tables in memory, each content once. */

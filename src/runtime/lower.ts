@@ -3,9 +3,10 @@
  * kernels of kernels/plane.c work on them; all else is left to the engine's own lowering, to which planes are strided places
  * like any other.
  */
+import { dense } from '../engine/lowering/dense.js';
 import type { Unit } from '../engine/lowering/fuse.js';
 import { lower } from '../engine/lowering/lower.js';
-import { lowerCopy, lowerMap } from '../engine/lowering/map.js';
+import { lowerMap } from '../engine/lowering/map.js';
 import { wholePlace } from '../engine/lowering/place.js';
 import { fresh } from '../engine/lowering/steps.js';
 import type { CoreNode } from '../graph/core.js';
@@ -61,18 +62,27 @@ function lowerNode(c: Context, node: CoreNode): boolean {
   }
 }
 
-/** The engine looks up in lanes: indices are spread over them, and what is found is the same in all. */
+/** Indices of an item: kernels/rows.c. */
+const LOOKUPS = 64;
+
 function lowerGather(c: Context, node: CoreNode): void {
   const [name] = node.outputs;
-  const [, indices] = node.inputs;
-  const spread = fresh(c.v.type(indices).shape, true);
-  lowerCopy(c.l, c.v.place(indices), spread);
-  const found = fresh(c.v.type(name).shape, true);
-  const place = (other: string) => (other === indices ? spread : c.v.place(other));
-  lower(c.l, [{ node }], { ...c.v, place, put: () => {}, destined: () => found });
-  const own = fresh(found.shape, false);
-  lowerMap(c.l, own.shape, [found], [{ expression: input(0), how: 'max', place: own, across: true }], false);
-  c.v.put(name, own);
+  const [table, indices] = node.inputs.map((input) => c.v.place(input));
+  const rows = dense(c.l, table);
+  const y = fresh(c.v.type(name).shape, false);
+  const [count, width] = y.shape;
+  c.l.step('lookup', Math.ceil(count / LOOKUPS), [
+    { buffer: rows.buffer },
+    { buffer: indices.buffer },
+    { buffer: y.buffer },
+    indices.offset,
+    table.shape[0],
+    width,
+    count,
+    width,
+    indices.strides[0],
+  ]);
+  c.v.put(name, y);
 }
 
 /** By the engine's kernels, which know no tails. */

@@ -7,9 +7,10 @@ import { runCore } from '../graph/reference/run.js';
 import { toTensor, toValue } from '../graph/reference/value.js';
 import { type Tape, tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { floats, sizeOf } from '../onnx/tensor.js';
 import { compile } from './compile.js';
 import { rewrite } from './rewrite.js';
+import { countOf } from './weights.js';
 
 export interface LoadOptions {
   /** Default: the cores there are. In a browser without shared memory (crossOriginIsolated) there is one, whatever is asked for. */
@@ -58,7 +59,7 @@ export function modelOf(graph: Graph, options: ModelOptions, most = ALONE[option
   const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
   const outputs = new Map([...cores].map(([name, core]) => [name, t.type(core).shape]));
-  const alone = machine.threads === 1 || workOf(t, machine) <= most;
+  const alone = machine.threads === 1 || isLittle(t, machine, most);
   const program = compile({
     machine,
     tape: t,
@@ -148,16 +149,17 @@ function foldConstants(t: Tape): void {
   t.nodes.splice(0, t.nodes.length, ...left);
 }
 
-/** Multiplications of whole registers in the convolutions of a run. */
-function workOf(t: Tape, machine: Machine): number {
+/** Whether the convolutions and products of a run are at most so many multiplications of whole registers. */
+function isLittle(t: Tape, machine: Machine, most: number): boolean {
   let work = 0;
   for (const node of t.nodes) {
-    if (node.op !== 'conv') continue;
-    const weights = t.type(node.inputs[1]).constant?.data as Float32Array | undefined;
-    const pixels = sizeOf(t.type(node.outputs[0]).shape.slice(2));
-    let count = 0;
-    for (const value of weights ?? []) if (value !== 0) count++;
-    work += (count * pixels) / machine.lanesPerVector;
+    const result = node.op === 'conv' || node.op === 'matmul' ? t.type(node.outputs[0]).shape : [];
+    if (node.op === 'matmul') work += sizeOf(result) * t.type(node.inputs[0]).shape.at(-1)!;
+    if (node.op === 'conv') {
+      const { constant } = t.type(node.inputs[1]);
+      work += constant ? countOf(floats(constant)) * sizeOf(result.slice(2)) : 0;
+    }
+    if (work > most * machine.lanesPerVector) return false;
   }
-  return work;
+  return true;
 }

@@ -1,15 +1,17 @@
 /** Lowers element-wise formulas and sums over images that lie in planes. */
 import type { Pass } from '../engine/lowering/fuse.js';
+import { compileExpressions } from '../engine/lowering/instructions.js';
 import { lowerFill, lowerMap } from '../engine/lowering/map.js';
 import type { Place } from '../engine/lowering/place.js';
-import { type Expression, evaluate } from '../graph/expression.js';
+import { call, type Expression, evaluate, input } from '../graph/expression.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { at, type Context, hold, planeAt } from './context.js';
 import { channelStride, isImage, type Plane } from './planes.js';
 
 /**
- * A formula over planes that lie alike keeps them: it runs over the whole of them in one go, borders and all, where it makes
- * 0 of their zeros. Sums over the image are taken likewise. What has one number a channel is spread over the plane.
+ * A formula over planes that lie alike keeps them: it runs over the whole of them in one go, borders and all; where it does not
+ * make 0 of their zeros, only where a plane of ones says so. Sums over the image are taken likewise. What has one number a channel is
+ * spread over the plane.
  */
 export function lowerPass(c: Context, pass: Pass): boolean {
   if (!isImage(pass.shape)) return false;
@@ -38,25 +40,44 @@ export function lowerPass(c: Context, pass: Pass): boolean {
   const sums = pass.results.every(
     (r) => r.how === 'sum' && `${c.v.type(r.output).shape.slice(1)}` === `${[pass.shape[1], 1, 1]}`,
   );
-  if (!alike || !zeroed || !(stores || sums)) return false;
+  if (!alike || !(stores || sums)) return false;
   const channels = pass.shape[1];
-  if (sums && pass.results.every((r) => factorOf(r.expression) !== undefined) && operands.length === 1) {
+  if (
+    zeroed &&
+    sums &&
+    pass.results.every((r) => factorOf(r.expression) !== undefined) &&
+    operands.length === 1
+  ) {
     for (const r of pass.results) lowerSum(c, first, plane, r.output, factorOf(r.expression)!);
     return true;
   }
   const flat = operands.map((p) => (full.includes(p) ? flattened(p, plane) : perChannel(p)));
-  const results = pass.results.map((r) => {
+  const inside = (e: Expression): Expression => (zeroed ? e : call('choose', input(operands.length), e, 0));
+  const expressions = pass.results.map((r) => inside(r.expression));
+  if (!zeroed) flat.push(pixelsOf(c, plane));
+  if (!compileExpressions(expressions, flat.length)) return false;
+  const results = pass.results.map((r, i) => {
     const place = stores ? hold(c, channels, plane) : onePerChannel(channels);
     c.v.put(r.output, place);
     if (stores && plane.margin > 0)
       lowerFill(c.l, { ...place, offset: 0, shape: [plane.margin], strides: [1] }, 0);
     return {
       ...r,
+      expression: expressions[i],
       place: stores ? flattened(place, plane) : { ...place, shape: [channels, 1], strides: [1, 1] },
     };
   });
   lowerMap(c.l, [channels, channelStride(plane)], flat, results, false);
   return true;
+}
+
+/** 1 at each pixel of a plane, 0 around them; the same for all channels. */
+function pixelsOf(c: Context, plane: Plane): Place {
+  const size = channelStride(plane);
+  const ones = new Float32Array(size);
+  for (let row = 0; row < plane.height; row++)
+    ones.fill(1, row * plane.pitch, row * plane.pitch + plane.width);
+  return { buffer: c.l.table(ones), offset: 0, shape: [1, size], strides: [0, 1] };
 }
 
 /** Of an operand, or of an operand times a number: the number. */

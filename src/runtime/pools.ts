@@ -51,7 +51,7 @@ export function lowerMaxPool(c: Context, node: CoreNode<'maxPool'>): void {
 }
 
 /** Rows of an item: kernels/plane.c. */
-const BLENDS = 64;
+const BLENDS = 512;
 
 /** y[r, q, i] = Σ weight · x[r, from, i]. */
 export function lowerPositions(c: Context, node: CoreNode<'positions'>): void {

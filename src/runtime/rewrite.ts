@@ -29,6 +29,8 @@ function rewritten(t: Tape, node: CoreNode): string | undefined {
   const { shape } = t.type(node.inputs[0] ?? node.outputs[0]);
   if ((node.op === 'conv' || node.op === 'convInput') && shape.length === 3 && shape[0] === 1)
     return flat(t, node as CoreNode<'conv' | 'convInput'>);
+  if (node.op === 'maxPool' && shape.length === 3 && shape[0] === 1)
+    return flatPool(t, node as CoreNode<'maxPool'>);
   if (node.op === 'convInput') return transposedConv(t, node as CoreNode<'convInput'>);
   if (node.op === 'matmul') return projection(t, node);
   return undefined;
@@ -47,13 +49,7 @@ function flat(t: Tape, node: CoreNode<'conv' | 'convInput'>): string | undefined
   const output = t.type(node.outputs[0]).shape;
   if (!constant || (node.op === 'conv' && length === 1)) return undefined;
   const { window } = node.options;
-  const wide: Window = {
-    kernel: [1, ...window.kernel],
-    strides: [1, ...window.strides],
-    dilations: [1, ...window.dilations],
-    padsBefore: [0, ...window.padsBefore],
-    padsAfter: [0, ...window.padsAfter],
-  };
+  const wide = widened(window);
   const image = reshape(t, x, [1, channels, 1, length]);
   const kernel = t.constant({ ...constant, shape: [shape[0], shape[1], 1, shape[2]] });
   const inputs = [image, kernel, ...rest];
@@ -64,6 +60,21 @@ function flat(t: Tape, node: CoreNode<'conv' | 'convInput'>): string | undefined
       : transposedFrom(t, inputs, { window: wide, groups, spatial: [1, output[2]] });
   return reshape(t, y, output);
 }
+
+function flatPool(t: Tape, { inputs: [x], outputs, options }: CoreNode<'maxPool'>): string {
+  const [, channels, length] = t.type(x).shape;
+  const image = reshape(t, x, [1, channels, 1, length]);
+  const [y] = t.emit('maxPool', [image], { ...options, window: widened(options.window) });
+  return reshape(t, y, t.type(outputs[0]).shape);
+}
+
+const widened = ({ kernel, strides, dilations, padsBefore, padsAfter }: Window): Window => ({
+  kernel: [1, ...kernel],
+  strides: [1, ...strides],
+  dilations: [1, ...dilations],
+  padsBefore: [0, ...padsBefore],
+  padsAfter: [0, ...padsAfter],
+});
 
 function transposedConv(t: Tape, node: CoreNode<'convInput'>): string | undefined {
   const [x, weight] = node.inputs;

@@ -18,11 +18,13 @@
 #include "uniform.c"
 #include "plane.c"
 #include "single.c"
+#include "rows.c"
 
 /* Those that inference needs; and those that training needs besides, which a module for inference alone is built without. */
 #define INFERENCE(K) K(fill) K(conv) K(conv_pack) K(map) K(max_pool) K(positions) K(normalize) K(matmul) K(gather) \
   K(scatter_sum) K(uniform) K(plane_sparse) K(plane_dense) K(plane_phases) K(plane_max) K(linear) \
-  K(plane_points) K(plane_sum) K(blend) K(linear_sparse) K(copy) K(product)
+  K(plane_points) K(plane_sum) K(blend) K(linear_sparse) K(copy) K(product) \
+  K(map_rows) K(lookup)
 #define TRAINING(K) K(conv_weight) K(winograd) K(winograd_pack) \
   K(winograd_weight) K(winograd_weight_sum) K(conv_sparse) K(conv_weight_sparse) K(sum_parts) K(max_pool_input) K(normalize_input) \
   K(cross_entropy) K(sgd) K(adam) K(accumulate) K(square_sum) K(clip_sum) K(clip) K(magnitude_counts) K(magnitude_marks)

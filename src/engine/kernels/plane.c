@@ -416,7 +416,7 @@ static void plane_sum(const int32_t *a, char *base, int item, int thread) {
  * from r to r
  */
 enum { BL_X, BL_Y, BL_START, BL_FROM, BL_WEIGHT, BL_ROWS, BL_Q, BL_INNER, BL_XR };
-#define BLENDS 64
+#define BLENDS 512
 
 static void blend(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
@@ -428,6 +428,10 @@ static void blend(const int32_t *a, char *base, int item, int thread) {
     const float *RESTRICT x = at(base, a[BL_X]) + (int64_t)r * a[BL_XR];
     float *RESTRICT y = at(base, a[BL_Y]) + (int64_t)row * inner;
     int i = 0;
+    if (inner == 1 && start[q + 1] == start[q] + 1) {
+      *y = x[from[start[q]]] * weight[start[q]];
+      i = 1;
+    }
     for (; i + VL <= inner; i += VL) {
       vec sum = splat(0);
       for (int k = start[q]; k < start[q + 1]; k++) sum += load_loose(x + from[k] * inner + i) * weight[k];
