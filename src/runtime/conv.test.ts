@@ -3,9 +3,6 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { integer, normal, random, uniform } from '../base/random.js';
 import { type Machine, openMachine } from '../engine/index.js';
-import { expandModel } from '../graph/expand.js';
-import { runCore } from '../graph/reference/run.js';
-import { toLaned, toValue } from '../graph/reference/value.js';
 import {
   type Attribute,
   floatTensor,
@@ -15,6 +12,7 @@ import {
   sizeOf,
   type Tensor,
 } from '../onnx/index.js';
+import { meant } from './meaning.test.fixture.js';
 import { modelOf } from './model.js';
 
 const machines: Machine[] = [];
@@ -108,18 +106,6 @@ function randomModel(seed: number): Graph {
     declared: new Map(),
     source: newSource(13),
   };
-}
-
-/** What the model means, in float64. */
-function meant(graph: Graph, x: Tensor): Float64Array[] {
-  const { tape, values } = expandModel(graph);
-  const known = new Map(
-    [...graph.initializers].map(([name, tensor]) => [values.get(name)!, toValue(tensor)]),
-  );
-  for (const [name, { constant }] of tape.types) if (constant) known.set(name, toValue(constant));
-  known.set(values.get('x')!, toLaned([x]));
-  const all = runCore(tape.nodes, known);
-  return graph.outputs.map(({ name }) => all.get(values.get(name)!)!.samples[0]);
 }
 
 test('random convolutions mean what they should', async () => {
