@@ -19,6 +19,8 @@ export interface Machine {
   readonly lanesPerVector: number;
   /** A kernel's number in programs, by its name in C. */
   readonly kernels: ReadonlyMap<string, number>;
+  /** A formula's number in kernels/formulas.c, by its text there. */
+  readonly formulas: ReadonlyMap<string, number>;
   /** The line where `bytes` bytes, all zero, now begin; from a page up, at a page. Throws UserError when memory is short. */
   allocate(bytes: number): number;
   /** Gives a block back. Views of it must not be used any more. */
@@ -64,11 +66,13 @@ export function threadCount(asked: number | string | undefined, cores: number, c
   );
 }
 
+const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6)} MB`;
 
 /** A machine that runs its programs so. */
 export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
+  const [kernels, ...formulas] = driver.names.split('\n');
   const space = createSpace(driver.first, driver.limit);
   let last: Promise<void> = Promise.resolve();
   let closed: Promise<void> | undefined;
@@ -111,12 +115,8 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     threads: driver.threads,
     sparse,
     lanesPerVector: driver.lanes,
-    kernels: new Map(
-      driver.names
-        .split(',')
-        .slice(0, -1)
-        .map((name, i) => [name, i]),
-    ),
+    kernels: numbered(kernels.split(',').slice(0, -1)),
+    formulas: numbered(formulas),
     allocate,
     free(line) {
       alive();

@@ -50,6 +50,8 @@ export function call(f: FunctionName, ...of: Expression[]): Expression {
   const [a, b, c] = of;
   if (f === 'add' && a === 0) return b;
   if ((f === 'add' || f === 'sub') && b === 0) return a;
+  if (f === 'greater' && typeof b === 'number' && b >= 0 && isRelu(a)) return call('greater', a.of[0], b);
+  if (f === 'greater' && typeof a === 'number' && a > 0 && isRelu(b)) return call('greater', a, b.of[0]);
   if (f === 'sub' && a === 0) return call('neg', b);
   if (f === 'mul' && (a === 0 || b === 0)) return 0;
   if (f === 'mul' && a === 1) return b;
@@ -175,7 +177,7 @@ export function derivative(e: Expression, k: number, value: Expression = output)
   return total;
 }
 
-/** ∂f/∂(argument i) at arguments `of` with value `y`. At a kink: the derivative from the left for relu, half for ties of max and min. */
+/** ∂f/∂(argument i) at arguments `of` with value `y`. At a kink: the derivative from the left for relu, half for ties of max and min, 0 at a bound. */
 function partial(f: FunctionName, of: readonly Expression[], i: number, y: Expression): Expression {
   const [a, b] = of;
   switch (f) {
@@ -230,9 +232,14 @@ function partial(f: FunctionName, of: readonly Expression[], i: number, y: Expre
   }
 }
 
-/** 1 where a > b, ½ where they tie, 0 elsewhere. */
+/** 1 where a > b, ½ where they tie (0 with a number: nothing passes at a bound), 0 elsewhere. */
 const winner = (a: Expression, b: Expression): Expression =>
-  call('mul', 0.5, call('add', call('greater', a, b), call('greaterEqual', a, b)));
+  typeof a === 'number' || typeof b === 'number'
+    ? call('greater', a, b)
+    : call('mul', 0.5, call('add', call('greater', a, b), call('greaterEqual', a, b)));
+
+const isRelu = (e: Expression): e is Extract<Expression, { f: FunctionName }> =>
+  typeof e === 'object' && 'f' in e && e.f === 'relu';
 
 const roundHalfEven = (x: number): number => {
   const r = Math.round(x);

@@ -38,6 +38,6 @@
 #define ENTRY(name) name,
 static kernel *const kernels[] = {KERNELS(ENTRY)};
 #define NAME(name) #name ","
-static const char kernel_names[] = KERNELS(NAME);
+static const char kernel_names[] = KERNELS(NAME) FORMULA_NAMES; /* then the formulas of map, each after a new line */
 
 #include "program.c"

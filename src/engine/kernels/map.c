@@ -11,14 +11,18 @@
  * `block axis` is the axis that runs over blocks of sixteen samples; with it, lanes at or beyond the number of valid
  * samples are left out of sums over samples and are stored as 0.
  *
- * args: operands, outputs, instructions, rows per item, valid (line, −1: all lanes), plain, block axis (−1), elements (innermost, plain)
+ * A formula of formulas.c, named by its number, runs in its own loop wherever all lanes count; its operands lie line after line,
+ * or are one line or number along the innermost axis, and what it stores lies line after line.
+ *
+ * args: operands, outputs, instructions, rows per item, valid (line, −1: all lanes), plain, block axis (−1), elements (innermost, plain),
+ *       formula (−1: none)
  *       sizes[7]
  *       operand: line, offset, kind, strides[7]                 offsets and strides in lines if laned, else in floats
  *       output:  line, offset, kind, strides[7], register, how (store, sum, max), across lanes, scale (float)
  *       instruction: function, to, a, b, c
  * Registers: first the operands, then temporaries. Rows are the outer axes' index tuples; an item is a run of them.
  */
-#include "math.h"
+#include "formulas.c"
 
 enum { MAP_LANED, MAP_PLAIN };
 enum { MAP_STORE, MAP_SUM, MAP_MAX };
@@ -30,12 +34,9 @@ enum {
 #define MAP_RUN 32
 #define MAP_REGISTERS 24
 #define MAP_AXES 7
-#define MAP_HEAD 15
+#define MAP_HEAD 16
 #define MAP_OPERAND 10
 #define MAP_OUTPUT 14
-
-INLINE vec loadu(const float *p) { return *(const vecu *)p; }
-INLINE void storeu(float *p, vec x) { *(vecu *)p = x; }
 
 #define EACH(expression)                      \
   for (int i = 0; i < n; i += VL) {           \
@@ -67,7 +68,7 @@ static void map_instruction(int f, float *to, const float *a, const float *b, co
     case F_SIGMOID: EACH(vsigmoid(x));
     case F_TANH: EACH(vtanh(x));
     case F_ERF: EACH(verf(x));
-    case F_RELU: EACH(choose((x > splat(0)) | (x != x), x, splat(0)));
+    case F_RELU: EACH(vrelu(x));
     case F_FLOOR: EACH(vfloor(x));
     case F_CEIL: EACH(-vfloor(-x));
     case F_ROUND: EACH(vround(x));
@@ -79,14 +80,14 @@ static void map_instruction(int f, float *to, const float *a, const float *b, co
     case F_MUL: EACH2(x * y);
     case F_DIV: EACH2(x / y);
     case F_MAX: EACH2(choose((x > y) | (x != x), x, y));
-    case F_MIN: EACH2(choose((x < y) | (x != x), x, y));
+    case F_MIN: EACH2(vleast(x, y));
     case F_POW: EACH2(vpow(x, y));
     case F_GREATER: EACH2(ones(x > y));
     case F_GREATER_EQUAL: EACH2(ones(x >= y));
     case F_EQUAL: EACH2(ones(x == y));
     case F_CHOOSE: EACH3(choose(x != splat(0), y, z));
     case F_FMA: EACH3(x * y + z);
-    case F_GATE: EACH2(choose(y > splat(0), x, splat(0)));
+    case F_GATE: EACH2(vgate(x, y));
   }
 }
 
@@ -118,23 +119,39 @@ INLINE void map_gather_sums(double *sums, const float *r, int lines) {
   for (int l = 0; l < LANES; l++) sums[l] += acc[l];
 }
 
+/* Where the innermost axis begins: a place's offset and its strides along the other axes, in its units. */
+INLINE int64_t map_offset(const int32_t *place, const int *index) {
+  int64_t offset = place[0];
+  for (int x = 0; x < MAP_AXES - 1; x++) offset += (int64_t)index[x] * place[2 + x];
+  return offset;
+}
+
+/* Runs a formula along the innermost axis. */
+static void map_formula(int formula, char *base, int operands, const int32_t *operand, const float *const *in,
+                        const int32_t *out, const int *index, double sums[][LANES], int lines) {
+  float same[FORMULA_OPERANDS][LANES] __attribute__((aligned(64)));
+  struct operand x[FORMULA_OPERANDS];
+  for (int k = 0; k < FORMULA_OPERANDS; k++) {
+    const int32_t *d = operand + (k < operands ? k : 0) * MAP_OPERAND;
+    x[k] = (struct operand){in[k < operands ? k : 0], (int64_t)d[9] * LANES};
+    if (d[2] != MAP_LANED) map_splat(same[k], *x[k].at, LANES), x[k].at = same[k];
+  }
+  if (out[11] == MAP_STORE) formula_store(formula, x, at(base, out[0]) + map_offset(out + 1, index) * LANES, lines);
+  else formula_sum(formula, x, sums, lines);
+}
+
 static void map(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
-  int operands = a[0], outputs = a[1], instructions = a[2], per = a[3], plain = a[5], block_axis = a[6], elements = a[7];
+  int operands = a[0], outputs = a[1], instructions = a[2], per = a[3], plain = a[5], block_axis = a[6], elements = a[7], formula = a[8];
   int valid = a[4] < 0 ? 0 : (int)*at(base, a[4]);
-  const int32_t *size = a + 8, *operand = a + MAP_HEAD, *out = operand + operands * MAP_OPERAND;
+  const int32_t *size = a + 9, *operand = a + MAP_HEAD, *out = operand + operands * MAP_OPERAND;
   const int32_t *code = out + outputs * MAP_OUTPUT;
   int64_t rows = (int64_t)size[0] * size[1] * size[2] * size[3];
   int64_t from = (int64_t)item * per, to = from + per < rows ? from + per : rows;
 
   float store[MAP_REGISTERS][MAP_RUN * LANES] __attribute__((aligned(64)));
   const float *reg[MAP_REGISTERS]; /* where a register's numbers are: its own memory, or an operand's or a result's */
-  const float *in0[MAP_REGISTERS];
   for (int r = 0; r < MAP_REGISTERS; r++) reg[r] = store[r];
-  for (int k = 0; k < operands; k++) {
-    const int32_t *d = operand + k * MAP_OPERAND;
-    in0[k] = at(base, d[0]) + (int64_t)d[1] * (d[2] == MAP_LANED ? LANES : 1);
-  }
   int constants = 0; /* registers that hold a constant, as bits */
   for (int k = 0; k < instructions; k++)
     if (code[5 * k] == F_CONST) constants |= 1 << code[5 * k + 1], map_splat(store[code[5 * k + 1]], as_float(code[5 * k + 2]), MAP_RUN * LANES);
@@ -153,10 +170,15 @@ static void map(const int32_t *a, char *base, int item, int thread) {
         if (block_axis >= 0 && a[4] >= 0) live = max_int(0, min_int(LANES, valid - index[block_axis] * LANES));
         const float *in[MAP_REGISTERS];
         for (int k = 0; k < operands; k++) {
+          const int32_t *d = operand + k * MAP_OPERAND;
+          in[k] = at(base, d[0]) + map_offset(d + 1, index) * (d[2] == MAP_LANED ? LANES : 1);
+        }
+        if (formula >= 0 && live == LANES) {
+          map_formula(formula, base, operands, operand, in, out, index, sums, size[6]);
+          continue;
+        }
+        for (int k = 0; k < operands; k++) {
           const int32_t *d = operand + k * MAP_OPERAND, *s = d + 3;
-          int64_t offset = 0;
-          for (int x = 0; x < 6; x++) offset += (int64_t)index[x] * s[x];
-          in[k] = in0[k] + offset * (d[2] == MAP_LANED ? LANES : 1);
           if (s[6] == 0) {
             int lines = min_int(MAP_RUN, size[6]);
             if (d[2] == MAP_LANED) map_bring(store[k], in[k], MAP_LANED, 0, 0, lines);
@@ -186,8 +208,7 @@ static void map(const int32_t *a, char *base, int item, int thread) {
             const int32_t *o = out + q * MAP_OUTPUT;
             target[q] = 0;
             if (o[11] != MAP_STORE) continue;
-            int64_t offset = o[1];
-            for (int x = 0; x < 6; x++) offset += (int64_t)index[x] * o[3 + x];
+            int64_t offset = map_offset(o + 1, index);
             offset = plain ? offset + (int64_t)at_line * LANES * o[9] : (offset + (int64_t)at_line * o[9]) * LANES;
             target[q] = at(base, o[0]) + offset;
             if (o[10] < operands || constants >> o[10] & 1) continue;

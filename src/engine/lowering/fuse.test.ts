@@ -80,6 +80,22 @@ test('reductions share a pass only where axes, lanes and kind are the same', () 
   ]);
 });
 
+test('what is stored is computed again where all it comes from is read anyway', () => {
+  const t = tape();
+  const [a, b, dy] = [laned(t, 'a', 4, 5), laned(t, 'b', 1, 5), laned(t, 'dy', 4, 5)];
+  const [out] = t.emit('elementwise', [a, b], { expression: call('relu', call('add', x, y)) });
+  const [gated] = t.emit('elementwise', [dy, out], { expression: call('mul', x, call('greater', y, 0)) });
+  const [both] = t.emit('elementwise', [gated, a], { expression: call('mul', x, y) });
+  const [turned] = t.emit('transpose', [out], { order: [1, 0] });
+  assert.deepEqual(fused(t, turned, gated, both), [
+    `a b → ${out}`,
+    `dy ${out} → ${gated}`,
+    `${gated} a → ${both}`,
+    'transpose',
+  ]);
+  assert.deepEqual(fused(t, turned, both), [`a b → ${out}`, `dy a b → ${both}`, 'transpose']);
+});
+
 test('a pass has at most eight operands: what would be more is stored before', () => {
   const t = tape();
   const names = Array.from({ length: 12 }, (_, i) => laned(t, `x${i}`, 6));

@@ -3,7 +3,8 @@
  * one pass over memory; reductions over the same space that stand together share a pass.
  *
  * A node dissolves when all its users can take it in, and either it has one user, or it is small enough that computing
- * it again costs less than writing and reading it.
+ * it again costs less than writing and reading it. What is stored nevertheless is computed again by passes that read all it
+ * comes from anyway: so ReLU's gate in BatchNorm's gradient comes from BatchNorm's input.
  */
 import type { CoreNode, Type } from '../../graph/core.js';
 import { type Expression, type FunctionName, input, substitute } from '../../graph/expression.js';
@@ -26,7 +27,7 @@ export type Unit = { pass: Pass } | { node: CoreNode };
 
 /** Operands of one pass, at most; beyond it memory streams compete. */
 const MOST_OPERANDS = 8;
-/** A node with several users dissolves into at most so many, reading at most so many operands. */
+/** A node with several users dissolves into at most so many, reading at most so many operands of its own size. */
 const MOST_COPIES = 3;
 const COPY_OPERANDS = 3;
 const costly = new Set<FunctionName>([
@@ -57,7 +58,7 @@ export function fuse(
   const solid = new Set<string>();
   for (;;) {
     const units = attempt(nodes, users, type, kept, solid);
-    if (Array.isArray(units)) return share(units, type);
+    if (Array.isArray(units)) return computeAgain(share(units, type), type);
     solid.add(units.tooMuch);
   }
 }
@@ -147,9 +148,18 @@ function dissolves(
   if (!same) return false;
   return (
     mine.length === 1 ||
-    (mine.length <= MOST_COPIES && made.operands.length <= COPY_OPERANDS && !isCostly(made.expression))
+    (mine.length <= MOST_COPIES &&
+      made.operands.filter(largeAs(output, type)).length <= COPY_OPERANDS &&
+      !isCostly(made.expression))
   );
 }
+
+/** Whether a value has as many elements as `name`, for as many samples: reading it takes as much of memory. */
+const largeAs = (name: string, type: (name: string) => Type) => {
+  const { shape, laned } = type(name);
+  return (other: string): boolean =>
+    type(other).laned === laned && sizeOf(type(other).shape) === sizeOf(shape);
+};
 
 const isCostly = (e: Expression): boolean =>
   typeof e === 'object' && 'f' in e && (costly.has(e.f) || e.of.some(isCostly));
@@ -192,4 +202,46 @@ function join(a: Pass, b: Pass, type: (name: string) => Type): Pass | undefined 
   )
     return undefined;
   return { shape: a.shape, operands, results };
+}
+
+/** Lets passes compute stored values again rather than read them, where all they come from is read anyway. */
+function computeAgain(units: readonly Unit[], type: (name: string) => Type): Unit[] {
+  const stored = new Map<string, Formula>();
+  for (const unit of units)
+    if ('pass' in unit && unit.pass.results[0].how === 'store') {
+      const { results, operands } = unit.pass;
+      const [{ output, expression }] = results;
+      if (!isCostly(expression)) stored.set(output, { expression, operands });
+    }
+  return units.map((unit) => ('pass' in unit ? { pass: withoutReading(unit.pass, stored, type) } : unit));
+}
+
+function withoutReading(
+  pass: Pass,
+  stored: ReadonlyMap<string, Formula>,
+  type: (name: string) => Type,
+): Pass {
+  for (const [k, name] of pass.operands.entries()) {
+    const found = stored.get(name);
+    if (!found || sizeOf(type(name).shape) !== sizeOf(pass.shape)) continue;
+    const others = pass.operands.filter((other) => other !== name);
+    const sources = found.operands.filter(largeAs(name, type));
+    if (sources.length === 0 || !sources.every((source) => others.includes(source))) continue;
+    const operands = [...new Set([...others, ...found.operands])];
+    const at = (operand: string) => input(operands.indexOf(operand));
+    const again = substitute(found.expression, (i) => at(found.operands[i]));
+    const results = pass.results.map((result) => ({
+      ...result,
+      expression: substitute(result.expression, (i) => (i === k ? again : at(pass.operands[i]))),
+    }));
+    if (
+      operands.length <= MOST_OPERANDS &&
+      compileExpressions(
+        results.map((r) => r.expression),
+        operands.length,
+      )
+    )
+      return withoutReading({ ...pass, operands, results }, stored, type);
+  }
+  return pass;
 }

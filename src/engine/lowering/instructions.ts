@@ -38,9 +38,13 @@ const numbers: Record<FunctionName | 'const' | 'copy' | 'fma' | 'gate', number> 
 /** Registers of the map kernel (MAP_REGISTERS). */
 export const REGISTERS = 24;
 
+type Argument = number | { float: number };
+
 export interface Code {
-  /** Five words each: function, to, a, b, c. A constant's `a` is a float. */
-  instructions: (number | { float: number })[][];
+  /** What each instruction computes: a function of registers, or a constant. */
+  calls: { f: keyof typeof numbers; to: number; of: readonly Argument[] }[];
+  /** The same for the kernel, five words each: function, to, a, b, c. A constant's `a` is a float. */
+  instructions: Argument[][];
   /** The register of each expression's value. */
   results: number[];
 }
@@ -50,14 +54,14 @@ export interface Code {
  * @returns undefined when they need more registers than there are.
  */
 export function compileExpressions(expressions: readonly Expression[], operands: number): Code | undefined {
-  const instructions: Code['instructions'] = [];
+  const calls: Code['calls'] = [];
   const known = new Map<string, number>();
   let registers = operands;
-  const emit = (key: string, f: keyof typeof numbers, of: (number | { float: number })[]): number => {
+  const emit = (key: string, f: keyof typeof numbers, of: Argument[]): number => {
     const found = known.get(key);
     if (found !== undefined) return found;
     const to = registers++;
-    instructions.push([numbers[f], to, of[0] ?? 0, of[1] ?? 0, of[2] ?? 0]);
+    calls.push({ f, to, of });
     known.set(key, to);
     return to;
   };
@@ -82,7 +86,9 @@ export function compileExpressions(expressions: readonly Expression[], operands:
     return emit(`${e.f}(${of})`, e.f, of);
   };
   const results = expressions.map(visit);
-  return registers <= REGISTERS ? { instructions, results } : undefined;
+  if (registers > REGISTERS) return undefined;
+  const instructions = calls.map(({ f, to, of: [a = 0, b = 0, c = 0] }) => [numbers[f], to, a, b, c]);
+  return { calls, instructions, results };
 }
 
 /** x > 0: a factor of 1 or 0, which the kernel applies without computing it. */

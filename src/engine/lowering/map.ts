@@ -1,7 +1,8 @@
 /** Lowers formulas over strided places to the map kernel: which axes are outer, which inner, which merge. */
 import type { Expression } from '../../graph/expression.js';
-import { input } from '../../graph/expression.js';
+import { input, substitute } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
+import { formulaOf } from './formulas.js';
 import { compileExpressions } from './instructions.js';
 import { broadcasted, isDense, type Place, wholePlace } from './place.js';
 import { blockStride, type Lowering, type Word } from './steps.js';
@@ -35,10 +36,11 @@ const ITEM_LINES = 2048;
 export function lowerMap(
   l: Lowering,
   shape: readonly number[],
-  operands: readonly Place[],
-  results: readonly Result[],
+  given: readonly Place[],
+  wanted: readonly Result[],
   masked: boolean,
 ): void {
+  const { operands, results, loop } = inOrder(l, given, wanted);
   const laned = [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
   const spread = operands.map((p) => broadcasted(p, shape));
   const reducing = results.find((r) => r.how !== 'store');
@@ -99,6 +101,7 @@ export function lowerMap(
     laned ? 0 : 1,
     places.findIndex((a) => a?.block),
     elements,
+    laned && fits(last, operands, results) ? loop : -1,
     ...sizes,
   ];
   for (const [k, p] of spread.entries()) words.push(...head(p), ...strides(k));
@@ -110,6 +113,36 @@ export function lowerMap(
   });
   for (const instruction of code.instructions) words.push(...instruction);
   l.step('map', Math.ceil(rows / per), words);
+}
+
+/** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else −1. */
+function inOrder(l: Lowering, operands: readonly Place[], results: readonly Result[]) {
+  const formula = formulaOf(
+    results.map((r) => r.expression),
+    operands.length,
+  );
+  const loop = formula && l.machine.formulas.get(formula.text);
+  if (loop === undefined) return { operands, results, loop: -1 };
+  const order = formula!.operands;
+  const renamed = (e: Expression) => substitute(e, (k) => input(order.indexOf(k)));
+  return {
+    operands: order.map((k) => operands[k]),
+    results: results.map((r) => ({ ...r, expression: renamed(r.expression) })),
+    loop,
+  };
+}
+
+/** Whether a loop of kernels/formulas.c can walk the innermost axis: line after line, or staying where it is. */
+function fits(last: Axis | undefined, operands: readonly Place[], results: readonly Result[]): boolean {
+  const strides = last?.strides ?? [];
+  return (
+    last !== undefined &&
+    !last.block &&
+    operands.every((p, k) => strides[k] === 0 || (strides[k] === 1 && p.buffer.laned)) &&
+    (results.length === 1
+      ? results[0].how === 'store' && results[0].place.buffer.laned && strides[operands.length] === 1
+      : results.every((r) => r.how === 'sum'))
+  );
 }
 
 const head = (p: Place): Word[] => [{ buffer: p.buffer }, p.offset, p.buffer.laned ? 0 : 1];
