@@ -4,7 +4,7 @@ import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
 
 export interface Session {
-  /** Runs `count` samples; inputs and outputs dense, sample first, float32. */
+  /** Runs `count` samples; inputs and outputs dense, sample first, in float32 also where the model wants whole numbers. */
   run(inputs: Readonly<Record<string, Float32Array>>, count: number): Promise<Record<string, Float32Array>>;
   close(): Promise<void>;
 }
@@ -45,10 +45,22 @@ export function sessionOf(
   Tensor: Api['Tensor'],
   { graph, inputs: shapes }: Network,
 ): Session {
+  const tensorOf = (name: string, data: Float32Array, dims: number[]) => {
+    switch (graph.inputs.find((input) => input.name === name)?.dtype) {
+      case 'int64':
+        return new Tensor('int64', BigInt64Array.from(data, BigInt), dims);
+      case 'int32':
+        return new Tensor('int32', Int32Array.from(data), dims);
+      case 'bool':
+        return new Tensor('bool', Uint8Array.from(data), dims);
+      default:
+        return new Tensor('float32', data, dims);
+    }
+  };
   return {
     async run(inputs, count) {
       const feeds = Object.entries(inputs).map(
-        ([name, data]) => [name, new Tensor('float32', data, [count, ...shapes.get(name)!])] as const,
+        ([name, data]) => [name, tensorOf(name, data, [count, ...shapes.get(name)!])] as const,
       );
       const answer = await session
         .run(Object.fromEntries(feeds))

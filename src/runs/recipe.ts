@@ -256,37 +256,37 @@ function absoluteData(data: string): string {
 }
 
 /**
- * Reads a recipe: YAML or JSON, or the default export of a module.
+ * Reads a recipe, or `what` else is kept like one: YAML or JSON, or the default export of a module.
  * @throws UserError when it cannot be read or holds no settings.
  */
-export async function readRecipe(path: string): Promise<object> {
-  const content = /\.[cm]?[jt]s$/.test(path) ? await importRecipe(path) : await parseRecipe(path);
+export async function readRecipe(path: string, what = 'recipe'): Promise<object> {
+  const content = /\.[cm]?[jt]s$/.test(path) ? await importRecipe(path, what) : await parseRecipe(path, what);
   if (content === null || typeof content !== 'object' || Array.isArray(content))
-    fail(`The recipe ${path} holds no settings; write them as name: value, a line each.`);
+    fail(`The ${what} ${path} holds no settings; write them as name: value, a line each.`);
   return content;
 }
 
-async function parseRecipe(path: string): Promise<unknown> {
+async function parseRecipe(path: string, what: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((error) =>
-    fail(`Cannot read the recipe ${path}: ${reason(error)}; check the path.`),
+    fail(`Cannot read the ${what} ${path}: ${reason(error)}; check the path.`),
   );
   const { parse } = await import('yaml');
   try {
     return parse(text);
   } catch (error) {
     const [line] = (error as Error).message.split('\n');
-    return fail(`The recipe ${path} is not valid YAML: ${line.replace(/:$/, '')}.`);
+    return fail(`The ${what} ${path} is not valid YAML: ${line.replace(/:$/, '')}.`);
   }
 }
 
-async function importRecipe(path: string): Promise<unknown> {
+async function importRecipe(path: string, what: string): Promise<unknown> {
   try {
     return (await import(pathToFileURL(resolve(path)).href)).default;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION')
       return fail(
-        `Node ${process.versions.node} cannot load the ${extname(path)} recipe ${path}; use Node 22.18 or later, or write it as .mjs or YAML.`,
+        `Node ${process.versions.node} cannot load the ${extname(path)} ${what} ${path}; use Node 22.18 or later, or write it as .mjs or YAML.`,
       );
-    return fail(`The recipe ${path} cannot be loaded: ${(error as Error).message.split('\n')[0]}.`);
+    return fail(`The ${what} ${path} cannot be loaded: ${(error as Error).message.split('\n')[0]}.`);
   }
 }

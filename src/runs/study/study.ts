@@ -48,7 +48,7 @@ const LABEL = /^(?!\.)[\w.+-]+$/;
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const schema = z.strictObject({
-  title: z.string({ error: 'must be a text' }),
+  title: z.string({ error: 'must be a text, such as title: Two methods compared' }),
   recipe: z.record(z.string(), z.unknown(), { error: 'must hold the settings that all runs share' }),
   vary: z.record(
     z.string(),
@@ -68,7 +68,7 @@ const schema = z.strictObject({
  * @throws UserError when it cannot be read, or says something that makes no sense.
  */
 export async function readStudy(path: string): Promise<Study> {
-  const given = await readRecipe(path);
+  const given = await readRecipe(path, 'study');
   const result = schema.safeParse(given);
   if (!result.success) return refuse(path, result.error.issues[0]);
   const { title, recipe, vary, seeds, baseline } = result.data;
