@@ -47,19 +47,21 @@ export type ModelOptions = LoadOptions & { machine: Machine };
  * waits for the other.
  */
 const ALONE = { native: 6_000_000, wasm: 4_000_000 };
+/** The same for each step: networks of several hundred small ones gain nothing by threads, which meet after every one. */
+const ALONE_EACH = 75_000;
 
 /**
  * A model on a machine, which stays open when it is closed.
- * @param most work up to which a run stays on the calling thread.
+ * @param most work up to which a run stays on the calling thread; default by how many steps it has.
  * @throws UserError for operators or shapes that there is no form for, and when memory does not suffice.
  */
-export function modelOf(graph: Graph, options: ModelOptions, most = ALONE[options.machine.kind]): Model {
+export function modelOf(graph: Graph, options: ModelOptions, most?: number): Model {
   const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
   const outputs = new Map([...cores].map(([name, core]) => [name, t.type(core).shape]));
-  const alone = machine.threads === 1 || isLittle(t, machine, most);
+  const alone = machine.threads === 1 || isLittle(t, machine, most ?? usualMost(t, machine));
   const program = compile({
     machine,
     tape: t,
@@ -148,6 +150,11 @@ function foldConstants(t: Tape): void {
   });
   t.nodes.splice(0, t.nodes.length, ...left);
 }
+
+const views = new Set(['reshape', 'transpose', 'slice', 'expand']);
+
+const usualMost = (t: Tape, machine: Machine): number =>
+  Math.max(ALONE[machine.kind], ALONE_EACH * t.nodes.filter(({ op }) => !views.has(op)).length);
 
 /** Whether the convolutions and products of a run are at most so many multiplications of whole registers. */
 function isLittle(t: Tape, machine: Machine, most: number): boolean {
