@@ -3,6 +3,7 @@ import { LINE } from '../engine/driver.js';
 import { assemble } from '../engine/lowering/assemble.js';
 import { fuse } from '../engine/lowering/fuse.js';
 import type { Values } from '../engine/lowering/lower.js';
+import { MAP_WORDS } from '../engine/lowering/map.js';
 import { type Buffer, type Place, wholePlace } from '../engine/lowering/place.js';
 import { planMemory } from '../engine/lowering/plan.js';
 import type { Choice, Lowering, Step, Word } from '../engine/lowering/steps.js';
@@ -164,16 +165,17 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
   return l;
 }
 
-/** Words of the map kernel: how many operands and whether all are plain, the elements of a row, and the sizes of its axes. */
-const MAP = { plain: 5, elements: 7, sizes: 8 };
+/** Elements of a short row, and how many rows there must be. */
 const SHORT_ROW = 100;
 const FEW_ROWS = 4;
 
 /** Whether the map kernel would spend more on rows than on their elements: then map_rows takes several at a time. */
 function isOfShortRows(words: readonly Word[]): boolean {
-  const [, , , rows, ...inner] = words.slice(MAP.sizes, MAP.sizes + 7) as number[];
-  const elements = words[MAP.elements] as number;
-  return words[MAP.plain] === 1 && inner[0] * inner[1] === 1 && elements <= SHORT_ROW && rows >= FEW_ROWS;
+  const [, , , rows, ...inner] = words.slice(MAP_WORDS.sizes, MAP_WORDS.sizes + 7) as number[];
+  const elements = words[MAP_WORDS.elements] as number;
+  return (
+    words[MAP_WORDS.plain] === 1 && inner[0] * inner[1] === 1 && elements <= SHORT_ROW && rows >= FEW_ROWS
+  );
 }
 
 /** Tables in memory, each content once. */

@@ -16,7 +16,7 @@ INLINE void rows_bring(float *RESTRICT to, const float *RESTRICT from, int rows,
 static void map_rows(const int32_t *a, char *base, int item, int thread) {
   (void)thread;
   int operands = a[0], outputs = a[1], instructions = a[2], per = a[3], n = a[7];
-  const int32_t *size = a + 8, *operand = a + MAP_HEAD, *out = operand + operands * MAP_OPERAND;
+  const int32_t *size = a + MAP_HEAD - MAP_AXES, *operand = a + MAP_HEAD, *out = operand + operands * MAP_OPERAND;
   const int32_t *code = out + outputs * MAP_OUTPUT;
   int total = size[0] * size[1] * size[2] * size[3], end = min_int(total, (item + 1) * per);
   int most = MAP_RUN * LANES / n;

@@ -23,6 +23,8 @@ interface Axis {
   block?: boolean;
 }
 
+/** Where the words of a map say whether all is plain, how many elements a row has, and the sizes of its axes: kernels/map.c. */
+export const MAP_WORDS = { plain: 5, elements: 7, sizes: 9 };
 const ROWS = 4;
 const INNER = 3;
 /** Lines of work for an item, at least. */
