@@ -289,6 +289,13 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
       "d.0 out: its positions are summed, averaged or compared by ReduceMean 'ReduceMean11'",
     ],
   },
+  'filters divided by their norms': {
+    groups: ['8: a.0 out, a.b.0 along, b.v.1 in'],
+    frozen: [
+      "b.v.0 out: its positions are summed over by Gemm 'Gemm9', where they would not be 0 without their weights",
+      "head.1 in: its positions are summed over by Gemm 'Gemm9', where they would not be 0 without their weights",
+    ],
+  },
   'quantised weights': {
     groups: ['8: a.0 out, a.scale.0 along, a.zero.0 along, b.1 in'],
     frozen: [],

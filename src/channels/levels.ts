@@ -4,9 +4,9 @@
  * In a masked network the parameters of a removed unit are 0, and in the shrunk one its positions do not exist. Both compute
  * the same if, wherever positions are summed over, removed ones add nothing: one factor of the product is 0 there, and the
  * other is a number. Weights are 0; what data holds follows forward from them, axis by axis: `Relu(0)` is 0, `Sigmoid(0)` is
- * ½, a product with 0 is 0, 0/0 is no number. A *level* is the number at removed positions of an axis, where it is always the
- * same; undefined where it depends on other data. An element-wise formula is tried at several random operands for what is
- * not known.
+ * ½, a product with 0 is 0, 0/0 is no number (a filter divided by its own norm), nor is anything made of that. A *level* is
+ * the number at removed positions of an axis, where it is always the same; undefined where it depends on other data. An
+ * element-wise formula is tried at several random operands for what is not known.
  */
 import { random, uniform } from '../base/random.js';
 import type { CoreNode, CoreOptions, Type } from '../graph/core.js';
@@ -68,10 +68,17 @@ function plainSums({ op, inputs: [a], options }: CoreNode): [string, number][] {
   return how === 'sum' ? axes.map((axis) => [a, axis]) : [];
 }
 
-const merged = (levels: readonly Level[]): Level =>
-  levels.every((level) => Object.is(level, levels[0])) ? levels[0] : undefined;
+/** What several have in common; one that is no number stays that among others. */
+const merged = (levels: readonly Level[]): Level => {
+  if (levels.some(Number.isNaN)) return Number.NaN;
+  return levels.every((level) => Object.is(level, levels[0])) ? levels[0] : undefined;
+};
 
-const ifZero = (level: Level): Level => (level === 0 ? 0 : undefined);
+/** What a sum of products with it is: 0, no number where it is none or infinite, or else anything. */
+const ifZero = (level: Level): Level => {
+  if (level === 0 || level === undefined) return level;
+  return Number.isFinite(level) ? undefined : Number.NaN;
+};
 
 /** Levels of a result, by axis. */
 function levelsOf(
@@ -89,7 +96,8 @@ function levelsOf(
       const [batch, , ...image] = of(x);
       const bias = node.inputs[2] ? of(node.inputs[2])[0] : 0;
       const kept = (level: Level) => (node.inputs[2] ? undefined : ifZero(level));
-      return [kept(batch), of(w)[0] === 0 ? bias : undefined, ...image.map(kept)];
+      const out = ifZero(of(w)[0]);
+      return [kept(batch), out === 0 ? bias : out, ...image.map(kept)];
     }
     case 'convInput': {
       const [batch, , ...image] = of(x);

@@ -490,6 +490,19 @@ export const troubles: Trouble[] = [
     },
   },
   {
+    name: 'filters divided by their norms',
+    build(s) {
+      const filters = (name: string, out: number, within: number) => {
+        const v = s.weight(`${name}.v`, out, within, 3, 3);
+        const unit = s.op('Div', [v, s.op('ReduceL2', [v], { axes: [1, 2, 3] })]);
+        return s.op('Mul', [unit, s.weight(`${name}.g`, out, 1, 1, 1)]);
+      };
+      const a = s.relu(s.conv(image(s), 'a', 8, 3));
+      const b = s.op('Conv', [a, filters('b', 6, 8), s.weight('b.b', 6)], { pads: [1, 1, 1, 1] });
+      return s.head(s.relu(b), 6);
+    },
+  },
+  {
     name: 'quantised weights',
     engineless: true,
     build(s) {
