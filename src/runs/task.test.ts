@@ -39,6 +39,27 @@ async function photos(): Promise<string> {
 
 const open = async (options: TaskOptions) => openTask(options);
 
+test('a model of several inputs is no classifier of images, which is said', async () => {
+  const graph = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 0, width: 0.25 });
+  const [first] = graph.inputs;
+  const path = join(root, 'pair.onnx');
+  const second = { ...first, name: 'other' };
+  const sum = { name: 'sum', op: 'Add', domain: '', inputs: [first.name, 'other'], outputs: ['both'] };
+  const nodes = graph.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map((name) => (name === first.name ? 'both' : name)),
+  }));
+  await writeModel(path, {
+    ...graph,
+    inputs: [first, second],
+    nodes: [{ ...sum, attributes: {} }, ...nodes],
+  });
+  await assert.rejects(open({ model: path, data: 'digits' }), {
+    name: 'UserError',
+    message: `The model has 2 inputs (${first.name}, other), but a classifier of images has one.`,
+  });
+});
+
 test('a network of the zoo is made for the data', async () => {
   const { graph } = await open({ model: 'resnet8', data: 'digits', width: 0.25 });
   assert.deepEqual(graph.inputs[0].shape?.slice(1), [1, 8, 8]);

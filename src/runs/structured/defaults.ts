@@ -20,7 +20,10 @@ export type GivenTarget =
 /** Settings as they are given, of any kind. */
 export type Given = Readonly<Record<string, unknown>>;
 
-/** What a recipe aims at; undefined where its method's rule or a mask decides. @throws UsageError when it has two targets. */
+/**
+ * What a recipe aims at; undefined where its method's rule or a mask decides.
+ * @throws UsageError when it has two targets, or one that is neither a fraction nor a count.
+ */
 export function targetOf(given: Given): GivenTarget | undefined {
   const names = [...Object.keys(costs), 'channels'].filter((name) => given[name] !== undefined);
   if (names.length > 1)
@@ -30,6 +33,10 @@ export function targetOf(given: Given): GivenTarget | undefined {
   const value = given[of] as string | number;
   if (of === 'channels') return { of, fraction: value as number };
   const amount = amountOf(value, costs[of])!;
+  if (typeof value === 'number' && amount > 1 && !Number.isInteger(amount))
+    misuse(
+      `A target of ${value} is more than the whole model: give a fraction of it, such as ${flagOf(of)} 0.5, or an amount with its unit.`,
+    );
   return typeof value === 'number' && amount <= 1 ? { of, fraction: amount } : { of, atMost: amount };
 }
 

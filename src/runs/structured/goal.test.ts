@@ -23,6 +23,14 @@ test('amounts have units, fractions none', () => {
     assert.equal(amountOf(text, 'B'), undefined, text);
 });
 
+test('more than the whole is no target', () => {
+  for (const of of ['macs', 'params', 'bytes', 'latency'])
+    assert.throws(() => targetOf({ [of]: 1.2 }), {
+      name: 'UserError',
+      message: new RegExp(`1\\.2 is more than the whole model: .* --${of} 0\\.5`),
+    });
+});
+
 test('rounds go in a straight line to the target', async () => {
   const graph = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 1, width: 0.5 });
   const whole = { graph, channels: findChannels(graph) };
