@@ -25,8 +25,8 @@ export function rows(summary: Summary): Row[] {
   const emptied = prunable.emptied.length;
   const ofZeros = (...all: Row[]) => (zeros ? all : []);
   return [
-    row('accuracy (test)', summary.accuracy, percent),
-    row('loss (test)', summary.loss, (x) => x.toFixed(4)),
+    ...(summary.accuracy ? [row('accuracy (test)', summary.accuracy, percent)] : []),
+    ...(summary.loss ? [row('loss (test)', summary.loss, (x) => x.toFixed(4))] : []),
     ...(channels ? [row('channels', channels.units, count)] : []),
     ...ofZeros(
       row('sparsity', sparsity, percent),

@@ -74,10 +74,16 @@ ${
 const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/');
 
 function lead({ accuracy, sparsity, channels, macs, epochs, seed, seconds, engine }: Summary): string {
-  if (channels)
-    return `${percent(accuracy.after)} of the test images right with ${count(channels.units.after)} of ${count(channels.units.before ?? 0)} channels and ${percent(macs.after / (macs.before || 1))} of the MACs, after ${epochs} epochs; seed ${seed}, ${duration(seconds)} on ${html(engine)}.`;
-  const pruned = sparsity.after > 0 ? ` with ${percent(sparsity.after)} of its prunable weights at zero` : '';
-  return `${percent(accuracy.after)} of the test images right after ${epochs} epochs${pruned}; seed ${seed}, ${duration(seconds)} on ${html(engine)}.`;
+  const units = channels?.units;
+  const left = units
+    ? `with ${count(units.after)} of ${count(units.before ?? 0)} channels and ${percent(macs.after / (macs.before || 1))} of the MACs`
+    : sparsity.after > 0
+      ? `with ${percent(sparsity.after)} of its prunable weights at zero`
+      : '';
+  const how = accuracy
+    ? `${percent(accuracy.after)} of the test images right after ${epochs} epochs ${left}`
+    : `Pruned at once, without data: ${left || 'nothing went'}`;
+  return `${how.trim()}; seed ${seed}, ${accuracy ? `${duration(seconds)} ` : ''}on ${html(engine)}.`;
 }
 
 function charts(summary: Summary, epochs: readonly Epoch[], masks: readonly Masks[]): string[] {

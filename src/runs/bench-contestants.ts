@@ -1,11 +1,11 @@
 /** Who takes part in a comparison of latencies: a model on each runtime, ready to run, or the reason why it is not. */
 import { UserError } from '../base/errors.js';
-import { normal, random } from '../base/random.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
-import { type Graph, serializeModel, sizeOf } from '../onnx/index.js';
+import { type Graph, serializeModel } from '../onnx/index.js';
 import { load } from '../runtime/index.js';
 import { fixedBatch, onnxruntimeName, openSession, type Session } from './onnxruntime.js';
 import { openWebSession, webName } from './onnxruntime-web.js';
+import { randomInputs } from './samples.js';
 
 /** The first that is there is what the others' speeds refer to. */
 export const runtimes = ['onnxruntime-node', 'onnxruntime-web', 'espalier/runtime', 'espalier'] as const;
@@ -44,7 +44,7 @@ export async function enter(
   const { model, graph, machine, inputShapes } = entry;
   const batch = fixedBatch(graph) ?? entry.batch;
   const network = loadNetwork(graph, { machine, inputShapes });
-  const inputs = randomInputs(graph, network.inputs, batch);
+  const inputs = randomInputs(network, batch);
   const contestants: Contestant[] = [];
   const absent = new Map<Runtime, string>();
   try {
@@ -97,20 +97,3 @@ const openers: Record<Runtime, (entry: Entry, network: Network) => Promise<Opene
     return { version: `${await webName()}, wasm`, session };
   },
 };
-
-/** Normal numbers; for whole numbers and truths 0 and 1 in turn, which any table of tokens has. */
-function randomInputs(
-  graph: Graph,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  batch: number,
-): Record<string, Float32Array> {
-  const stream = random(0, 'bench');
-  const isReal = (name: string) =>
-    graph.inputs.find((input) => input.name === name)?.dtype.startsWith('float');
-  return Object.fromEntries(
-    [...shapes].map(([name, shape]) => {
-      const next = isReal(name) ? () => normal(stream) : (_: unknown, i: number) => i % 2;
-      return [name, Float32Array.from({ length: batch * sizeOf(shape) }, next)];
-    }),
-  );
-}

@@ -8,6 +8,7 @@ import { openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats, type Graph, readModel } from '../onnx/index.js';
 import { exportModel, flushSubnormals, relativeError } from './export.js';
+import { imagesOf } from './samples.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-export-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -28,7 +29,11 @@ test('an export is checked, its sub-normal weights are zero, and nothing else is
     const dataset = await openDataset('digits');
     const graph = spoilt(network(), 'conv1.weight', 1e-40, -1e-42, 2 ** -126, 0);
     const path = join(root, 'model.onnx');
-    const { flushed, check, bytes } = await exportModel(path, graph, { machine, dataset, inputShapes: {} });
+    const { flushed, check, bytes } = await exportModel(path, graph, {
+      machine,
+      samples: imagesOf(dataset),
+      inputShapes: {},
+    });
     assert.equal(flushed, 2);
     assert.match(check.by!, /^onnxruntime \d/);
     assert.equal(check.samples, 8);
@@ -39,7 +44,11 @@ test('an export is checked, its sub-normal weights are zero, and nothing else is
     assert.deepEqual(readdirSync(root), ['model.onnx']);
 
     const broken = spoilt(network(), 'conv1.weight', Number.NaN);
-    const refused = exportModel(join(root, 'broken.onnx'), broken, { machine, dataset, inputShapes: {} });
+    const refused = exportModel(join(root, 'broken.onnx'), broken, {
+      machine,
+      samples: imagesOf(dataset),
+      inputShapes: {},
+    });
     await assert.rejects(refused, /exported model was refused/);
     assert.deepEqual(readdirSync(root), ['model.onnx']);
   } finally {

@@ -45,7 +45,7 @@ export function pruningOf(
 }
 
 /** What a recipe says to its method, by the method's own names. */
-function methodOptions(recipe: PruneRecipe): Record<string, unknown> {
+export function methodOptions(recipe: PruneRecipe): Record<string, unknown> {
   const own = Object.keys(pruningSettings).filter((name) => !['method', 'pruningSchedule'].includes(name));
   const given = recipe as unknown as Record<string, unknown>;
   return Object.fromEntries([

@@ -23,6 +23,7 @@ import {
   benchSettings,
   channelSettings,
   dataSettings,
+  flagOf,
   groupSettings,
   importSettings,
   machineSettings,
@@ -103,7 +104,8 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
   const checked = checkSettings(command, given) as Given<'prune'>;
   const { model, data } = checked;
   if (!model) return misuse(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
-  if (!data) return misuse('The data are missing: give --data, such as --data digits.');
+  if (!data) return misuse(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
+  if (data === WITHOUT_DATA) refuseTraining(command, checked);
   const optimizer = checked.optimizer ?? defaults.optimizer;
   const usual = { ...defaults, lr: learningRates[command][optimizer] };
   const recipe = {
@@ -112,12 +114,34 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
     ...usual,
     ...(command === 'prune' ? methodDefaults(checked, usual) : {}),
     ...checked,
+    ...(data === WITHOUT_DATA ? { epochs: 0, recalibrate: undefined } : {}),
     model: absoluteModel(model),
     data: absoluteData(data),
     mask: checked.mask && resolve(checked.mask),
     ...teacherDefaults(checked),
   };
   return inOrder(command, { ...recipe, ...trainerDefaults(recipe) }) as Recipe;
+}
+
+/** What --data says where there are none. */
+export const WITHOUT_DATA = 'none';
+
+const orNone = { train: '', prune: ', or --data none to prune at once, without training or measuring' };
+
+/** @throws UsageError on what takes data, in a run that has none. */
+function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
+  if (command === 'train') misuse('There is nothing to train on: give --data, such as --data digits.');
+  const trainings = [
+    'epochs',
+    'sparseEpochs',
+    'markedEpochs',
+    'fineTune',
+    'teacher',
+    'recalibrate',
+    'unfold',
+  ] as const;
+  const asked = trainings.find((name) => given[name]);
+  if (asked) misuse(`${flagOf(asked)} takes data: leave it out, or give --data.`);
 }
 
 /** The same settings in the order of their tables, so that equal recipes are equal files. */
@@ -141,10 +165,13 @@ function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>
 
 /** What a method does unless told otherwise, under the names of the settings. */
 function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
-  const { method: name, sparsity, epochs } = given;
+  const { method: name, sparsity, epochs, data } = given;
   if (!name) return misuse('The method is missing: give --method, such as --method fggp.');
   const structured = structuredMethods.find((known) => known.name === name);
-  if (structured) return structuredDefaults(structured, given, given.lr ?? usual.lr, usual.epochs);
+  if (structured) {
+    const own = data === WITHOUT_DATA ? { ...given, epochs: 0 } : given;
+    return structuredDefaults(structured, own, given.lr ?? usual.lr, usual.epochs);
+  }
   const methods = [...masking, ...learntMethods];
   const method = methods.find((known) => known.name === name);
   if (!method) {
@@ -154,7 +181,10 @@ function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: numb
     );
   }
   refuseForeign(name, given, false);
-  if (epochs === 0) return misuse(`${name} prunes while it trains: give --epochs 1 or more.`);
+  if (epochs === 0 && data !== WITHOUT_DATA)
+    return misuse(
+      `${name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
+    );
   if (sparsity === undefined && !('targetOptional' in method))
     return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...own } = method.defaults;

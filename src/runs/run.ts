@@ -16,6 +16,7 @@ import {
   weightsOf,
   withWeights,
 } from '../train/index.js';
+import { pruneAtOnce } from './at-once.js';
 import { exportModel } from './export.js';
 import {
   createRun,
@@ -29,12 +30,21 @@ import {
 import { measure } from './measure.js';
 import { attachmentOf } from './netron.js';
 import { pruningOf } from './pruning.js';
-import { isPath, isStructured, type Recipe, resolveRecipe, trainerSettings } from './recipe.js';
+import {
+  isPath,
+  isStructured,
+  type PruneRecipe,
+  type Recipe,
+  resolveRecipe,
+  trainerSettings,
+  WITHOUT_DATA,
+} from './recipe.js';
+import { imagesOf } from './samples.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import { sumUp } from './sum-up.js';
 import type { ChannelSummary, Summary } from './summary.js';
-import { loadTask, openTask, type Task } from './task.js';
+import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
 import { evaluateGraph, teacherOf, trainInFolder } from './training.js';
 import type { RunOptions, Work } from './work.js';
 
@@ -50,6 +60,7 @@ export interface RunResult {
  */
 export async function startRun(recipe: Recipe, out: string, options: RunOptions = {}): Promise<RunResult> {
   await refuseOccupied(out);
+  if (isPrune(recipe) && recipe.data === WITHOUT_DATA) return startAtOnce(recipe, out, options);
   const task = await openTask(recipe);
   const machine = await openMachine({ threads: recipe.threads });
   let folder: RunFolder | undefined;
@@ -83,6 +94,9 @@ export async function resumeRun(
   await sweepRun(folder);
   if (summary) return { folder, summary };
   const recipe = resolveRecipe(kept.command, kept, kept.version);
+  if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
+    return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
+  }
   const task = await openTask(recipe, await readStart(folder));
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
@@ -92,6 +106,36 @@ export async function resumeRun(
     await machine.close();
   }
 }
+
+/** A run without data. It is short, so what was killed is done again. */
+async function startAtOnce(recipe: PruneRecipe, out: string, options: RunOptions): Promise<RunResult> {
+  const task = await openModel(recipe);
+  const folder = await createRun(out, recipe);
+  try {
+    return await atOnce(recipe, folder, task, options);
+  } catch (error) {
+    if (!options.signal?.aborted) await emptyRun(folder);
+    throw error;
+  }
+}
+
+async function atOnce(
+  recipe: PruneRecipe,
+  folder: RunFolder,
+  task: ModelTask,
+  options: RunOptions,
+  threads = recipe.threads,
+): Promise<RunResult> {
+  await writeModel(folder.start, task.graph);
+  const machine = await openMachine({ threads });
+  try {
+    return { folder, summary: await pruneAtOnce({ recipe, folder, task, machine, options }) };
+  } finally {
+    await machine.close();
+  }
+}
+
+const isPrune = (recipe: Recipe): recipe is PruneRecipe => recipe.command === 'prune';
 
 /** The network a run started from; undefined when it was killed before that was written. */
 const readStart = (folder: RunFolder): Promise<Graph | undefined> =>
@@ -120,7 +164,9 @@ async function perform(work: Work): Promise<RunResult> {
     const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
     if (!made) return { folder };
     options.onNote?.('Exporting and checking the model …');
-    const exported = await exportModel(folder.model, made.graph, { machine, ...task });
+    const { inputShapes, dataset } = task;
+    const samples = imagesOf(dataset);
+    const exported = await exportModel(folder.model, made.graph, { machine, inputShapes, samples });
     const summary = await sumUp({ ...work, ...made, before, exported });
     if (recipe.command === 'prune')
       await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));

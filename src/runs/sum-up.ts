@@ -8,13 +8,15 @@ import { measure } from './measure.js';
 import type { PruneRecipe } from './recipe.js';
 import { changeWith } from './structured/change.js';
 import type { Change, ChannelSummary, Summary } from './summary.js';
+import type { ModelTask } from './task.js';
 import type { Work } from './work.js';
 
-interface Finished extends Work {
+interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
+  task: ModelTask;
   /** Of all trainings. */
   epochs: readonly EpochMetrics[];
-  /** At the end, on the test images. */
-  measured: { accuracy: number; loss: number };
+  /** At the end, on the test images; absent where there were none. */
+  measured?: { accuracy: number; loss: number };
   best?: Summary['best'];
   before?: Evaluation;
   plan?: Plan;
@@ -82,8 +84,8 @@ export async function sumUp({
       ...channels,
       units: changed('channels', channels.units.before!, channels.units.after),
     },
-    accuracy: { before: before?.accuracy, after: measured.accuracy },
-    loss: { before: before?.loss, after: measured.loss },
+    accuracy: measured && { before: before?.accuracy, after: measured.accuracy },
+    loss: measured && { before: before?.loss, after: measured.loss },
     export: { flushed: exported.flushed, check: exported.check },
     best,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),

@@ -99,9 +99,9 @@ export interface Summary {
   /** Milliseconds of one image in onnxruntime; where that was the target. */
   latency?: Change;
   channels?: ChannelSummary;
-  /** On the test split, of the last epoch: fractions and nats. */
-  accuracy: Change;
-  loss: Change;
+  /** On the test split, of the last epoch: fractions and nats. Absent of a run without data. */
+  accuracy?: Change;
+  loss?: Change;
   /** Sub-normal weights made 0 in the export, and how far onnxruntime's answers are from the engine's. */
   export: { flushed: number; check: { by?: string; samples: number; error: number } };
   /** Where there is a validation split: its best epoch at the final sparsity. */

@@ -12,11 +12,15 @@ import type { dataSettings, modelSettings, Values } from './settings.js';
 export type TaskOptions = Values<typeof dataSettings> &
   Values<typeof modelSettings> & { model: string; data: string; seed?: number };
 
-export interface Task {
+/** A model by itself. */
+export interface ModelTask {
   graph: Graph;
-  dataset: Dataset;
-  /** Shape of the only input where the file leaves it open, for {@link loadNetwork}. */
+  /** Shapes of inputs where the file leaves them open, for {@link loadNetwork}. */
   inputShapes: Record<string, number[]>;
+}
+
+export interface Task extends ModelTask {
+  dataset: Dataset;
 }
 
 /**
@@ -32,12 +36,10 @@ export async function openTask(options: TaskOptions, graph?: Graph): Promise<Tas
 /** The options of a model without data. */
 export type ModelOptions = Values<typeof modelSettings> & { model: string; seed?: number };
 
-/** A model by itself; one of the zoo is made for `inputShape` and `classes`, or for CIFAR-10. */
-export async function openModel(
-  options: ModelOptions,
-): Promise<{ graph: Graph; inputShapes: Record<string, number[]> }> {
-  if (!isPath(options.model)) return { graph: buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
-  const graph = await readLocal(options.model);
+/** Opens a model without data, or takes the graph that was `read` already; one of the zoo is made for `inputShape` and `classes`, or for CIFAR-10. */
+export async function openModel(options: ModelOptions, read?: Graph): Promise<ModelTask> {
+  if (!isPath(options.model)) return { graph: read ?? buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
+  const graph = read ?? (await readLocal(options.model));
   return { graph, inputShapes: options.inputShape ? inputShapesOf(graph, options.inputShape) : {} };
 }
 

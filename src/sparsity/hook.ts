@@ -67,8 +67,16 @@ function refuseOther(plan: Plan, method: Method, options: Readonly<Record<string
   }
 }
 
+/** Of a training, or of what stands in for one, what pruning reads. */
+interface Trained {
+  network: TrainState['network'];
+  training: {
+    slots: ReadonlyMap<string, Pick<Prunable, 'gradient' | 'mask'> & { state: Prunable['momentum'] }>;
+  };
+}
+
 /** The trained weights that count, in the order of the graph. */
-export function prunables({ network, training }: Pick<TrainState, 'network' | 'training'>): Prunable[] {
+export function prunables({ network, training }: Trained): Prunable[] {
   const { graph, parameters } = network;
   const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
   const counted = [...parameters.values()].filter(

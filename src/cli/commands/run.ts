@@ -57,6 +57,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       'prune mine.onnx --method gmp --sparsity 0.9 --data images:./photos --out runs/h',
       'prune mine.onnx --method masksparsity --macs 0.5 --data cifar10 --epochs 90 --out runs/i',
       'prune mine.onnx --method depgraph --latency 0.5 --data cifar10 --teacher self --out runs/j',
+      'prune mine.onnx --method l1-filters --macs 0.5 --data none --out runs/k',
     ],
     run: ({ given, argument, out }, face) =>
       start('prune', { ...given, model: modelOf(argument, given) }, out, face),
@@ -111,7 +112,7 @@ export function figures(summary: Summary): string {
   const lines = rows(summary).map(({ what, before, after, target }) => [what, before, after, target]);
   const titles = [left(''), right('before'), right('after'), right('target')];
   const check = summary.export.check.by;
-  const stages = summary.channels ? `\n\n${stageTable(summary.channels)}` : '';
+  const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
   return `${table(titles, lines)}${stages}\n\n${check ? `Checked in ${check}.` : 'Not checked: onnxruntime-node is not installed here.'}`;
 }
 

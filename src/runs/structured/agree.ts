@@ -1,13 +1,19 @@
-/** Whether a network without its channels computes what it does with them at zero: measured in every run, on real images. */
+/** Whether a network without its channels computes what it does with them at zero: measured in every run. */
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
 import { loadNetwork, type Machine } from '../../engine/index.js';
 import type { Graph } from '../../onnx/index.js';
-import { relativeError, someImages } from '../export.js';
-import type { Task } from '../task.js';
+import { relativeError } from '../export.js';
+import type { Samples } from '../samples.js';
 
-const IMAGES = 8;
+const SAMPLES = 8;
 /** Sums over fewer channels round otherwise. */
 const TOLERANCE = 1e-4;
+
+export interface AgreementOptions {
+  machine: Machine;
+  inputShapes: Record<string, number[]>;
+  samples: Samples;
+}
 
 /**
  * The largest difference between the outputs of the two, relative to the largest output.
@@ -20,15 +26,13 @@ export async function agreement(
     channels,
     selection,
   }: { graph: Graph; smaller: Graph; channels: Channels; selection: Selection },
-  { dataset, inputShapes }: Task,
-  machine: Machine,
+  { machine, inputShapes, samples }: AgreementOptions,
 ): Promise<number> {
-  const { images, count } = await someImages(dataset, IMAGES);
   const outputs = async (model: Graph) => {
     const network = loadNetwork(model, { machine, inputShapes });
     try {
-      const feeds = { [model.inputs[0].name]: images };
-      return await network.inference({ batch: count }).run(feeds, count);
+      const { inputs, count } = await samples(network, SAMPLES);
+      return await network.inference({ batch: count }).run(inputs, count);
     } finally {
       network.close();
     }

@@ -1,10 +1,10 @@
 /** Time of one image in onnxruntime, for targets that ask for it. */
 import { fail } from '../../base/errors.js';
-import { normal, random } from '../../base/random.js';
 import type { Cost } from '../../channels/index.js';
 import { loadNetwork, type Machine } from '../../engine/index.js';
-import { type Graph, serializeModel, sizeOf } from '../../onnx/index.js';
+import { type Graph, serializeModel } from '../../onnx/index.js';
 import { fixedBatch, openSession } from '../onnxruntime.js';
+import { randomInputs } from '../samples.js';
 
 const ROUNDS = 8;
 /** Runs of a turn; the first is not timed, since threads of the one before may still be looking for work. */
@@ -69,13 +69,7 @@ async function enter(
         'A target of latency is measured in onnxruntime-node, which is not installed here: install it, or give --macs.',
       );
     const batch = fixedBatch(graph) ?? 1;
-    const stream = random(0, 'latency');
-    const inputs = Object.fromEntries(
-      [...network.inputs].map(([name, shape]) => [
-        name,
-        Float32Array.from({ length: batch * sizeOf(shape) }, () => normal(stream)),
-      ]),
-    );
+    const inputs = randomInputs(network, batch);
     return { run: () => session.run(inputs, batch), close: () => session.close() };
   } finally {
     // Only its shapes were wanted.

@@ -73,7 +73,7 @@ describe('every method', () => {
       assert.ok(macs.after <= macs.target! + above && macs.after > macs.target! - step, JSON.stringify(macs));
       assert.ok(params.after < params.before! && bytes.raw.after < bytes.raw.before!);
       assert.ok(exported.check.samples > 0 && exported.check.error < 1e-4);
-      assert.ok(accuracy.after > 0.12, `${accuracy.after}`);
+      assert.ok(accuracy!.after > 0.12, `${accuracy!.after}`);
       assert.ok(channels!.units.after < channels!.units.before! && channels!.error < 1e-5);
     });
 });
@@ -116,7 +116,7 @@ test('a model whose BatchNorm was folded away is pruned by its scales, and folde
   assert.ok(norms(await readModel(at('unfolded', 'checkpoint', '1-unfold', 'model.onnx'))) > 5);
   assert.equal(params.target, params.before! / 2);
   assert.ok(params.after <= params.target! && params.after > 0.45 * params.before!, JSON.stringify(params));
-  assert.ok(channels!.unfolded && accuracy.after > 0.5, `${accuracy.after}`);
+  assert.ok(channels!.unfolded && accuracy!.after > 0.5, `${accuracy!.after}`);
   await assert.rejects(prune('kept', { ...given, unfold: false }), /No group of channels has scales/);
 });
 

@@ -24,6 +24,7 @@ import {
 } from '../../train/index.js';
 import type { PruneRecipe } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
+import { imagesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
 import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
 import { agreement } from './agree.js';
@@ -84,11 +85,13 @@ export const performers: Record<Stage['kind'], Performer> = {
         'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
       );
     const smaller = shrink(progress.graph, channels, selection);
-    const error = await agreement({ graph: progress.graph, smaller, channels, selection }, task, machine);
+    const samples = imagesOf(task.dataset);
+    const { inputShapes } = task;
+    const how = { machine, inputShapes, samples };
+    const error = await agreement({ graph: progress.graph, smaller, channels, selection }, how);
     const measured: Measured[] = [await measure('pruned', smaller, work)];
     const facts = { measured, error };
     if (!recipe.recalibrate) return { graph: smaller, selection, facts };
-    const { inputShapes } = task;
     const { batch, seed } = recipe;
     const data = dataOf(recipe, task);
     const { graph, layers } = await recalibrate(smaller, data, { machine, inputShapes, batch, seed, signal });

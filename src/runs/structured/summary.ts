@@ -3,7 +3,7 @@ import type { Channels, Selection } from '../../channels/index.js';
 import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
 import type { ChannelSummary, GroupSummary } from '../summary.js';
-import type { Task } from '../task.js';
+import type { ModelTask } from '../task.js';
 import type { Pruned } from './perform.js';
 
 /** How good the network was at the end, on the test images. */
@@ -12,7 +12,10 @@ export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): { accuracy: number
   return { accuracy, loss };
 };
 
-export function channelSummary(pruned: Pruned, { inputShapes, graph: given }: Task): ChannelSummary {
+export function channelSummary(
+  pruned: Omit<Pruned, 'latency'>,
+  { inputShapes, graph: given }: ModelTask,
+): ChannelSummary {
   const { whole, kept, done, unfolded, graph } = pruned;
   const importance = done.findLast(({ facts }) => facts.importance)?.facts.importance;
   const scanned = done.findLast(({ facts }) => facts.sensitivity)?.facts.sensitivity;

@@ -28,7 +28,7 @@ export function stageAccuracies({ accuracy, channels }: Summary): StageAccuracy[
     when: (what === 'trained' ? stage.replace(/^\d+-/, '') : what) as MeasuredWhen,
     accuracy,
   }));
-  return accuracy.before === undefined ? along : [{ when: 'before', accuracy: accuracy.before }, ...along];
+  return accuracy?.before === undefined ? along : [{ when: 'before', accuracy: accuracy.before }, ...along];
 }
 
 /** Of several rounds the last, and without the run's end; undefined where no run has any. */

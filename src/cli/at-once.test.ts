@@ -1,0 +1,103 @@
+/** prune --data none: channels and single weights at once, of models that no data set here fits. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { sketch } from '../channels/sketch.test.fixture.js';
+import { readModel, writeModel } from '../onnx/index.js';
+
+const program = fileURLToPath(new URL('./main.js', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'espalier-at-once-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const espalier = (line: string) =>
+  spawnSync(process.execPath, [program, ...line.split(' ')], { cwd: root, encoding: 'utf8' });
+const done = (line: string) => {
+  const { status, stderr } = espalier(`${line} --quiet`);
+  assert.equal(status, 0, stderr);
+};
+const at = (...names: string[]): string => join(root, ...names);
+const summaryOf = (run: string) => JSON.parse(readFileSync(at(run, 'summary.json'), 'utf8'));
+const modelOf = (run: string) => readFileSync(at(run, 'model.onnx'));
+
+/** Two inputs, token ids and numbers, each with a hidden layer of its own; two outputs. */
+function twoInputs() {
+  const s = sketch();
+  const e = s.op('Gather', [s.weight('table', 20, 8), s.input('ids', [5], 'int64')]);
+  const u = s.op('Relu', [s.op('MatMul', [e, s.weight('up', 8, 24)])]);
+  const h = s.op('Relu', [s.op('MatMul', [s.input('x', [6]), s.weight('w1', 6, 32)])]);
+  return s.finish(s.op('MatMul', [u, s.weight('down', 24, 8)]), s.op('MatMul', [h, s.weight('w2', 32, 3)]));
+}
+
+before(() => writeModel(at('two.onnx'), twoInputs()));
+
+test('channels go to the target, in a model of two inputs and two outputs', async () => {
+  done('prune two.onnx --method l1-filters --macs 0.5 --round-to 1 --data none --out half');
+  const { macs, accuracy, export: exported, channels } = summaryOf('half');
+  assert.ok(
+    macs.after <= macs.before / 2 && macs.after > 0.45 * macs.before,
+    `${macs.after} of ${macs.before}`,
+  );
+  assert.equal(accuracy, undefined);
+  assert.ok(channels.error < 1e-5 && exported.check.samples > 0);
+  const { initializers, inputs } = await readModel(at('half', 'model.onnx'));
+  assert.ok(initializers.get('up')!.shape[1] < 24 || initializers.get('w1')!.shape[1] < 32);
+  assert.deepEqual(
+    inputs.map(({ name }) => name),
+    ['ids', 'x'],
+  );
+  const report = readFileSync(at('half', 'report.html'), 'utf8');
+  assert.match(report, /without data/);
+  assert.doesNotMatch(report, /undefined|NaN/);
+  const again = JSON.parse(readFileSync(at('half', 'mask.json'), 'utf8'));
+  assert.deepEqual(Object.keys(again).length > 0, true);
+});
+
+test('the mask of such a run is taken by another', () => {
+  done('prune two.onnx --method random-channels --mask half/mask.json --round-to 1 --data none --out masked');
+  assert.deepEqual(modelOf('masked'), modelOf('half'));
+});
+
+test('the smallest weights go, exactly so many, and the report is as of any run', () => {
+  done('prune two.onnx --method magnitude --sparsity 0.9 --data none --out zeros');
+  const { sparsity, prunable, export: exported } = summaryOf('zeros');
+  assert.equal(sparsity.after, Math.floor(0.9 * prunable.count) / prunable.count);
+  assert.ok(exported.check.samples > 0);
+  assert.ok(existsSync(at('zeros', 'report.html')));
+});
+
+test('a run that was killed is done again, to the same bytes', () => {
+  const [whole, cut] = ['zeros', 'cut'];
+  cpSync(at(whole), at(cut), { recursive: true });
+  for (const file of ['model.onnx', 'summary.json', 'report.html']) rmSync(at(cut, file));
+  done(`resume ${cut}`);
+  assert.deepEqual(modelOf(cut), modelOf(whole));
+});
+
+test('what takes data is refused with a sentence, and nothing is left behind', () => {
+  const cases: [string, RegExp][] = [
+    [
+      '--method l1-filters --macs 0.5',
+      /The data are missing: give --data, such as --data digits, or --data none/,
+    ],
+    [
+      '--method l1-filters --macs 0.5 --epochs 2 --data none',
+      /--epochs takes data: leave it out, or give --data/,
+    ],
+    ['--method gmp --sparsity 0.5 --data none', /gmp prunes while it trains: give --data/],
+    ['--method probmask --sparsity 0.5 --data none', /probmask prunes while it trains: give --data/],
+    ['--method snip --sparsity 0.5 --data none', /snip looks at gradients, which take data/],
+    ['--method masksparsity --macs 0.5 --data none', /masksparsity works on the scales of BatchNorm/],
+    ['--method eagleeye --macs 0.5 --data none', /eagleeye tries networks out to choose: give --data/],
+    ['--method l1-filters --macs 0.001 --data none', /out of reach/],
+  ];
+  for (const [flags, sentence] of cases) {
+    const { status, stderr } = espalier(`prune two.onnx ${flags} --out refused`);
+    assert.ok(status === 1 || status === 2, flags);
+    assert.match(stderr, sentence);
+    assert.ok(!existsSync(at('refused', 'model.onnx')) && !existsSync(at('refused', 'recipe.json')), flags);
+  }
+});

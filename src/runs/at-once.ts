@@ -1,0 +1,141 @@
+/**
+ * Pruning without data: at once, by what the weights say, of any graph; nothing is trained and no accuracy measured. What can be checked is:
+ * that the network without its channels computes what it did with them at 0, and that onnxruntime agrees, on random inputs.
+ */
+import { fail } from '../base/errors.js';
+import {
+  type Chosen,
+  chooseUnits,
+  findChannels,
+  hasScales,
+  type MethodSettings,
+  needsScales,
+  readMasks,
+  selectionFrom,
+  shrink,
+  writeMasks,
+} from '../channels/index.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import { type Graph, readModel, sizeOf } from '../onnx/index.js';
+import { findMethod, type Plan, prunables, type Surroundings } from '../sparsity/index.js';
+import { learntMethods } from '../sparsity/learnt/index.js';
+import { weightsOf, withWeights } from '../train/index.js';
+import { exportModel } from './export.js';
+import { type RunFolder, writeJson } from './folder.js';
+import { attachmentOf } from './netron.js';
+import { methodOptions } from './pruning.js';
+import { isStructured, type PruneRecipe } from './recipe.js';
+import { randomSamples } from './samples.js';
+import { agreement } from './structured/agree.js';
+import { changeWith } from './structured/change.js';
+import { costingOf, goalOf } from './structured/goal.js';
+import { channelSummary } from './structured/summary.js';
+import { sumUp } from './sum-up.js';
+import type { ChannelSummary, Summary } from './summary.js';
+import type { ModelTask } from './task.js';
+import { writeMetrics } from './training.js';
+import type { RunOptions } from './work.js';
+
+export interface AtOnce {
+  recipe: PruneRecipe;
+  folder: RunFolder;
+  task: ModelTask;
+  machine: Machine;
+  options: RunOptions;
+}
+
+interface Made {
+  graph: Graph;
+  plan?: Plan;
+  channels?: ChannelSummary;
+  latency?: Summary['latency'];
+}
+
+/** Prunes, exports, sums up. @throws UserError when a method needs more than weights, or a target cannot be met. */
+export async function pruneAtOnce(work: AtOnce): Promise<Summary> {
+  const { recipe, folder, task, machine, options } = work;
+  const made = await (isStructured(recipe) ? removeChannels(work) : zeroWeights(work));
+  options.onNote?.('Exporting and checking the model …');
+  const { inputShapes } = task;
+  const exported = await exportModel(folder.model, made.graph, {
+    ...{ machine, inputShapes, samples: randomSamples },
+  });
+  const summary = await sumUp({ ...work, ...made, epochs: [], exported });
+  await writeMetrics(folder, []);
+  await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
+  await writeJson(folder.summary, summary);
+  return summary;
+}
+
+async function removeChannels({ recipe, folder, task, machine, options }: AtOnce): Promise<Made> {
+  const { graph, inputShapes } = task;
+  const { signal } = options;
+  const { heads, ignore, freeze } = recipe;
+  const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
+  const costing = costingOf(recipe, { machine, inputShapes, folded: false, signal });
+  const { selection, importance } = await choose(recipe, { graph, channels, costing, signal });
+  const smaller = shrink(graph, channels, selection);
+  const how = { machine, inputShapes, samples: randomSamples };
+  const error = await agreement({ graph, smaller, channels, selection }, how);
+  await writeMasks(folder.mask, selection);
+  const numbers = Object.fromEntries([...importance].map(([name, scores]) => [name, [...scores]]));
+  const stage = { name: '1-prune', kind: 'prune', epochs: 0, lr: 0, round: 1 } as const;
+  const done = [{ stage, facts: { measured: [], error, importance: numbers } }];
+  const pruned = { base: graph, whole: channels, graph: smaller, kept: selection, done, unfolded: false };
+  const latency =
+    costing?.target.of === 'latency'
+      ? changeWith(recipe)('latency', await costing.cost!(graph), await costing.cost!(smaller))
+      : undefined;
+  return { graph: smaller, channels: channelSummary(pruned, task), latency };
+}
+
+type Choosing = Pick<Parameters<typeof chooseUnits>[0], 'graph' | 'channels' | 'signal'> & {
+  costing: ReturnType<typeof costingOf>;
+};
+
+async function choose(recipe: PruneRecipe, { graph, channels, costing, signal }: Choosing): Promise<Chosen> {
+  if (recipe.mask) {
+    const selection = selectionFrom(graph, channels, await readMasks(recipe.mask));
+    return { selection, importance: new Map() };
+  }
+  const settings = recipe as unknown as MethodSettings;
+  const { keepAtLeast, roundTo, maxRatio: maxSparsity, candidates, seed, method } = recipe;
+  if (needsScales(settings) && !hasScales(graph, channels))
+    fail(
+      `${method} works on the scales of BatchNorm, which this model does not have and only data can put back: give --data, or take another method, such as l1-filters.`,
+    );
+  const needsData = () => fail(`${method} tries networks out to choose: give --data.`);
+  return chooseUnits({
+    ...{ graph, channels, settings, candidates, seed, signal },
+    limits: { keepAtLeast, roundTo, maxSparsity },
+    goal: costing && (await goalOf(costing, { graph, channels }, 1)),
+    cost: costing?.cost,
+    saliency: needsData,
+    evaluate: needsData,
+  });
+}
+
+async function zeroWeights({ recipe, task, machine }: AtOnce): Promise<Made> {
+  const { graph, inputShapes } = task;
+  const { method: name, seed } = recipe;
+  if (learntMethods.some((learnt) => learnt.name === name) || !findMethod(name).defaults.rounds)
+    fail(`${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`);
+  const method = findMethod(name);
+  const network = loadNetwork(graph, { machine, inputShapes });
+  try {
+    const slots = new Map(
+      [...network.parameters.values()].map(({ name: parameter, shape }) => {
+        const mask = new Float32Array(sizeOf(shape)).fill(1);
+        return [parameter, { gradient: new Float32Array(0), state: [], mask }];
+      }),
+    );
+    const layers = prunables({ network, training: { slots } });
+    const plan = method.plan({ layers, iterations: 1, seed }, methodOptions(recipe));
+    if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
+    // A method that needs no gradient looks at nothing but its layers.
+    await method.start(plan, layers, {} as Surroundings);
+    return { graph: withWeights(graph, weightsOf(network)), plan };
+  } finally {
+    network.close();
+  }
+}
