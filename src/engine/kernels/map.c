@@ -168,7 +168,7 @@ static void map(const int32_t *a, char *base, int item, int thread) {
       for (index[5] = 0; index[5] < size[5]; index[5]++) {
         int live = LANES;
         if (block_axis >= 0 && a[4] >= 0) live = max_int(0, min_int(LANES, valid - index[block_axis] * LANES));
-        const float *in[MAP_REGISTERS];
+        const float *in[MAP_REGISTERS] = {0};
         for (int k = 0; k < operands; k++) {
           const int32_t *d = operand + k * MAP_OPERAND;
           in[k] = at(base, d[0]) + map_offset(d + 1, index) * (d[2] == MAP_LANED ? LANES : 1);
