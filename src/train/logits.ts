@@ -23,9 +23,14 @@ export function scaleOf(graph: Graph): Scale {
 /**
  * The graph to train: the same where the output is logits already; else with the last Softmax or LogSoftmax made an
  * Identity, and every name kept.
- * @throws UserError when there are several outputs.
+ * @throws UserError when there are several outputs, or they are truths of their own rather than a choice between classes.
  */
 export function trainingGraph(graph: Graph): Graph {
+  const last = finalNode(graph);
+  if (last?.domain === '' && /Sigmoid$/.test(last.op))
+    fail(
+      `The model ends in a ${last.op} (${last.name || last.outputs[0]}), a yes or no for each output, but training is for one class of several: export it without the ${last.op} if it means that.`,
+    );
   const softmax = finalSoftmax(graph);
   if (!softmax) return graph;
   const identity: Node = { ...softmax, op: 'Identity', attributes: {} };
@@ -33,6 +38,12 @@ export function trainingGraph(graph: Graph): Graph {
 }
 
 function finalSoftmax(graph: Graph): Node | undefined {
+  const node = finalNode(graph);
+  return node?.domain === '' && /^(Log)?Softmax$/.test(node.op) ? node : undefined;
+}
+
+/** The node that computes the output's numbers. */
+function finalNode(graph: Graph): Node | undefined {
   if (graph.outputs.length !== 1)
     fail(
       `The model has ${graph.outputs.length} outputs (${graph.outputs.map(({ name }) => name).join(', ')}), but a classifier has one; leave only the one with a number per class.`,
@@ -40,7 +51,7 @@ function finalSoftmax(graph: Graph): Node | undefined {
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   let node = makers.get(graph.outputs[0].name);
   while (node && node.domain === '' && PASSING.has(node.op)) node = makers.get(node.inputs[0]);
-  return node?.domain === '' && /^(Log)?Softmax$/.test(node.op) ? node : undefined;
+  return node;
 }
 
 /** Copies of all that training changes: learnt parameters and running statistics, by initialiser name. */
