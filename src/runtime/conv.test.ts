@@ -1,5 +1,4 @@
 /** Convolutions of random geometry, dense and sparse, with residual and bounds, against the reference in float64. */
-import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { integer, normal, random, uniform } from '../base/random.js';
 import { type Machine, openMachine } from '../engine/index.js';
@@ -12,8 +11,7 @@ import {
   sizeOf,
   type Tensor,
 } from '../onnx/index.js';
-import { meant } from './meaning.test.fixture.js';
-import { modelOf } from './model.js';
+import { means } from './meaning.test.fixture.js';
 
 const machines: Machine[] = [];
 before(async () => {
@@ -111,23 +109,7 @@ function randomModel(seed: number): Graph {
 test('random convolutions mean what they should', async () => {
   for (let seed = 0; seed < 130; seed++) {
     const graph = randomModel(seed);
-    const shape = graph.inputs[0].shape as number[];
-    const r = random(seed, 'runtime/conv/input');
-    const x = floatTensor(
-      shape,
-      Float32Array.from({ length: sizeOf(shape) }, () => normal(r)),
-    );
-    const expected = meant(graph, x);
-    const model = await modelOf(graph, { machine: machines[seed % machines.length] }, 0);
-    for (let turn = 0; turn < 2; turn++) {
-      const actual = await model.run({ x: x.data as Float32Array });
-      for (const [i, { name }] of graph.outputs.entries()) {
-        assert.equal(actual[name].length, expected[i].length);
-        const scale = expected[i].reduce((most, e) => Math.max(most, Math.abs(e)), 1e-3);
-        const worst = expected[i].reduce((most, e, k) => Math.max(most, Math.abs(e - actual[name][k])), 0);
-        assert.ok(worst <= 1e-5 * scale, `seed ${seed}, ${name}: off by ${worst} of ${scale}`);
-      }
-    }
-    await model.close();
+    const draws = random(seed, 'runtime/conv/input');
+    await means(graph, { machine: machines[seed % machines.length], draws, tolerance: 1e-5 });
   }
 });

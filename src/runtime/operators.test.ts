@@ -1,11 +1,9 @@
 /** Small random models of what is not all convolutions, dense and sparse, against the reference in float64. */
-import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { integer, normal, random, uniform } from '../base/random.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import { type Attribute, floatTensor, type Graph, newSource, sizeOf, type Tensor } from '../onnx/index.js';
-import { meant } from './meaning.test.fixture.js';
-import { modelOf } from './model.js';
+import { means } from './meaning.test.fixture.js';
 
 const machines: Machine[] = [];
 before(async () => {
@@ -57,26 +55,12 @@ function sketch(seed: number) {
   };
 }
 
-async function check(graph: Graph, seed: number): Promise<void> {
-  const [{ shape }] = graph.inputs;
-  const r = random(seed, 'runtime/operators/input');
-  const x = floatTensor(
-    shape as number[],
-    Float32Array.from({ length: sizeOf(shape as number[]) }, () => normal(r)),
-  );
-  const expected = meant(graph, x);
-  const model = await modelOf(graph, { machine: machines[seed % machines.length] }, 0);
-  for (let turn = 0; turn < 2; turn++) {
-    const actual = await model.run({ x: x.data as Float32Array });
-    for (const [i, { name }] of graph.outputs.entries()) {
-      assert.equal(actual[name].length, expected[i].length);
-      const scale = expected[i].reduce((most, e) => Math.max(most, Math.abs(e)), 1e-3);
-      const worst = expected[i].reduce((most, e, k) => Math.max(most, Math.abs(e - actual[name][k])), 0);
-      assert.ok(worst <= 2e-5 * scale, `seed ${seed}, ${name}: off by ${worst} of ${scale}`);
-    }
-  }
-  await model.close();
-}
+const check = (graph: Graph, seed: number): Promise<void> =>
+  means(graph, {
+    machine: machines[seed % machines.length],
+    draws: random(seed, 'runtime/operators/input'),
+    tolerance: 2e-5,
+  });
 
 test('transposed convolutions, scaled and shifted', async () => {
   for (let seed = 0; seed < 60; seed++) {
