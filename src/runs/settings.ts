@@ -125,7 +125,7 @@ export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends S
 /** Which images, and how they are brought to the network. */
 export const dataSettings = {
   data: text(
-    'digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR or npz:FILE',
+    'digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR or npz:FILE; to prune at once without any, none',
     'DATA',
   ),
   normalize: text('mean and deviation per channel, as in 0.485,0.456,0.406/0.229,0.224,0.225', 'MEAN/STD'),
