@@ -5,6 +5,7 @@ export { deadUnits } from './dead.js';
 export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js';
 export { emptied, floorsHold, floorsOf } from './floors.js';
 export { foldBatchNorm } from './fold.js';
+export type { Goal } from './goal.js';
 export { findChannels } from './groups.js';
 export {
   type Importance,
@@ -50,12 +51,12 @@ export {
   selectionAfter,
 } from './order.js';
 export type { Part } from './parts.js';
-export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf, type Goal } from './pipeline.js';
+export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf } from './pipeline.js';
 export { composed, followed } from './pipeline-rounds.js';
 export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
 export { hasScales, markedHooks, needsScales, sparseHooks, strengthFor } from './pipeline-stages.js';
 export { addSaliency } from './saliency.js';
-export { type Candidate, type Found, type SearchOptions, searchDensities } from './search.js';
+export { type Candidate, type Found, type SearchOptions, searchNetworks } from './search.js';
 export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';
 export {
   type Sensitivity,

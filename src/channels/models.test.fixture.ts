@@ -8,7 +8,7 @@ import { readModel } from '../onnx/file.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
 import { drawn, halved, type Setting } from './equivalence.test.fixture.js';
-import { type Channels, type Selection, withWeights } from './index.js';
+import { type Channels, type Selection, unitsOf, withWeights } from './index.js';
 
 /** Before, and when half of the units of every group are gone. */
 export type Change = readonly [whole: number, half: number];
@@ -90,7 +90,7 @@ export function factsOf({ graph, setting }: Model, channels: Channels, half: Gra
   const change = (measure: (graph: Graph) => number): Change => [measure(graph), measure(half)];
   return {
     groups: channels.groups.length,
-    units: channels.groups.reduce((sum, { size }) => sum + size, 0),
+    units: unitsOf(channels),
     frozen,
     macs: change((g) => summarize(g, setting).macs),
     params: change((g) => summarize(g, setting).params),

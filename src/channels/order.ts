@@ -40,8 +40,9 @@ export interface Limits {
   /** Fraction of a group's units that may go at most; for all groups, or by name. Default 1. */
   maxSparsity?: number | ReadonlyMap<string, number>;
   /**
-   * Units of a block: groups keep a multiple of so many, or all; or, once no group can lose a block any more, a multiple of
-   * its quarter (rounded down, 1 at least). Default 1; {@link onnxruntimeRounding} suits onnxruntime.
+   * Channels of a block: groups keep whole blocks, or all; or, once no group can lose a block any more, a multiple of
+   * its quarter (rounded down, 1 unit at least). Default 1; {@link onnxruntimeRounding} suits onnxruntime. Units that are
+   * several channels each (heads, groups of a GroupNorm) fill a block with fewer, see {@link unitsOfBlock}.
    */
   roundTo?: number;
 }
@@ -128,9 +129,17 @@ export function allowedCounts(size: number, roundTo = 1, alone = true): number[]
   return [size, ...multiples(roundTo, size, roundTo), ...multiples(part, Math.min(size, roundTo), 0)];
 }
 
+/** How many units of a group fill whole blocks of so many channels, however wide a unit is on the group's narrowest axis. */
+export function unitsOfBlock({ members }: Group, roundTo = 1): number {
+  const width = Math.min(...members.map(({ positions }) => positions[0].length));
+  return roundTo / commonDivisor(roundTo, width);
+}
+
+const commonDivisor = (a: number, b: number): number => (b > 0 ? commonDivisor(b, a % b) : a);
+
 function stepsOf(group: Group, scores: Float64Array, options: OrderOptions, alone: boolean): Step[] {
   const { name, size } = group;
-  const { roundTo = 1 } = options;
+  const roundTo = unitsOfBlock(group, options.roundTo);
   if (scores.length !== size)
     throw new RangeError(`${name} has ${size} units, but there is an importance of ${scores.length}`);
   const least = Math.max(

@@ -118,15 +118,12 @@ test('a search adapts BatchNorm and keeps the best, a sensitivity scan does not 
   const goal = { of: 'macs' as const, fraction: 0.6 };
   const { selection } = await choose({ allocate: 'search' }, { goal, evaluate, candidates: 4 });
   const best = summarize(shrink(graph, channels, selection));
-  assert.ok(Math.abs(best.macs / summarize(graph).macs - 0.6) < 0.011);
-  assert.deepEqual(seen, [true, true, true, true]);
+  const share = best.macs / summarize(graph).macs;
+  assert.ok(share <= 0.6 && share > 0.59, String(share));
+  assert.ok(seen.length > 1 && seen.every((adapt) => adapt));
   seen.length = 0;
   const scanned = await choose({ allocate: 'sensitivity' }, { goal, evaluate });
   assert.ok(scanned.sensitivity!.rows.length > 10 && seen.every((adapt) => !adapt));
-  await assert.rejects(
-    choose({ allocate: 'search' }, { goal: { of: 'params', fraction: 0.5 }, evaluate }),
-    /--macs 0\.5/,
-  );
 });
 
 test('what needs scales, and how strong a penalty takes one to 0 in a short training', () => {

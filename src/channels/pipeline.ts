@@ -1,21 +1,18 @@
 /** Which units go, by the settings of a method: its importance, its way to share out what goes, its rule. */
-import { fail } from '../base/errors.js';
 import type { Graph } from '../onnx/model.js';
 import { sensitivityOrder } from './allocation.js';
 import { pricesOf } from './estimate.js';
+import { type Goal, reachGoal } from './goal.js';
 import { type Importance, importanceOf, importances, judge } from './importance.js';
 import type { MethodSettings } from './method-types.js';
-import { countsAfter, type Limits, removalOrder, type Step, selectionAfter } from './order.js';
-import { searchDensities } from './search.js';
+import { countsAfter, type Limits, removalOrder } from './order.js';
+import { searchNetworks } from './search.js';
 import { selectAbove, selectMarked } from './select.js';
 import { type Sensitivity, sensitivityOf } from './sensitivity.js';
-import { type Cost, costs, reachTarget, type Target } from './target.js';
+import { type Cost, costs } from './target.js';
 import { keepEnergy } from './threshold.js';
-import type { Channels, Selection } from './types.js';
+import { type Channels, type Selection, unitsOf } from './types.js';
 import { selectByVote } from './vote.js';
-
-/** As for a cost; or so many units, of all groups together. */
-export type Goal = Target | { of: 'channels'; atMost: number };
 
 export interface ChooseOptions {
   graph: Graph;
@@ -47,7 +44,7 @@ export interface Chosen {
 
 /** @throws UserError where no unit can be judged, or the goal is out of reach: what can be met is said. */
 export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
-  const { graph, channels, settings, limits, goal, seed } = options;
+  const { graph, channels, settings, limits, goal, cost, seed } = options;
   const how = { ...importances[settings.importance], seed };
   const saliency = how.criterion === 'taylor' ? await options.saliency?.() : undefined;
   const judged = { ...how, saliency };
@@ -63,11 +60,7 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
         prices: pricesFor(goal, graph, channels),
       })
     : removalOrder(channels, importance, { ...limits, scope: scopeOf(settings) });
-  const selection =
-    goal.of === 'channels'
-      ? selectionAfter(channels, order, stepsToUnits(channels, order, goal.atMost))
-      : (await reachTarget({ graph, channels, order, target: goal, cost: options.cost })).selection;
-  return { importance, selection, sensitivity };
+  return { importance, selection: await reachGoal(order, { graph, channels, goal, cost }), sensitivity };
 }
 
 /** What a unit of each group saves of what a goal is about. */
@@ -88,21 +81,7 @@ export async function checkGoal(
   const { graph, channels, settings, limits, goal, cost } = options;
   const { parts } = importances[settings.importance] as { parts?: ('producers' | 'consumers' | 'scales')[] };
   const order = removalOrder(channels, importanceOf(graph, channels, { criterion: 'l1', parts }), limits);
-  if (goal.of === 'channels') stepsToUnits(channels, order, goal.atMost);
-  else await reachTarget({ graph, channels, order, target: goal, cost, fill: false });
-}
-
-/** How many steps leave at most so many units. */
-function stepsToUnits(channels: Channels, order: readonly Step[], atMost: number): number {
-  let left = channels.groups.reduce((sum, { size }) => sum + size, 0);
-  const all = left;
-  let steps = 0;
-  while (left > atMost && steps < order.length) left -= order[steps++].units.length;
-  if (left > atMost)
-    fail(
-      `${Math.floor(atMost)} of ${all} channels are out of reach: everything that may go leaves ${left}; ask for at least ${Math.ceil((left / all) * 1e3) / 1e3}, or loosen the floors, the rounding and what is spared.`,
-    );
-  return steps;
+  await reachGoal(order, { graph, channels, goal, cost, fill: false });
 }
 
 /** What goes without a goal. */
@@ -123,20 +102,22 @@ function byRule(
 }
 
 async function bySearch(options: ChooseOptions, goal: Goal, importance: Importance): Promise<Selection> {
-  const { graph, channels, limits, evaluate, candidates, seed, signal, onProgress } = options;
-  if (goal.of !== 'macs')
-    return fail('The search draws networks of so many MACs: give its target as --macs, such as --macs 0.5.');
-  const whole = await costs.macs(channels.options ?? {})(graph);
-  const macs = 'fraction' in goal ? goal.fraction : goal.atMost / whole;
-  const { maxSparsity, ...rest } = limits;
-  const { best } = await searchDensities(graph, channels, {
-    ...{ importance, macs, candidates, seed, signal, onProgress, limits: rest },
-    // What may go of a group and what must go of all fix the range together; the paper's 0.7 suits half of the MACs.
-    maxSparsity:
-      typeof maxSparsity === 'number' && maxSparsity < 1 ? maxSparsity : Math.max(0.7, 1 - macs / 2),
+  const { graph, channels, cost, limits, evaluate, candidates, seed, signal, onProgress } = options;
+  const { best } = await searchNetworks(graph, channels, {
+    ...{ importance, goal, cost, limits, candidates, seed, signal, onProgress },
+    // The paper's 0.7 suits half of the MACs; less asks for more.
+    largest: Math.max(0.7, 1 - (await fractionOf(goal, options)) / 2),
     evaluate: (smaller) => evaluate(smaller, true),
   });
   return best.selection;
+}
+
+/** Which fraction of the network a goal leaves. */
+async function fractionOf(goal: Goal, { graph, channels, cost }: ChooseOptions): Promise<number> {
+  if ('fraction' in goal) return goal.fraction;
+  if (goal.of === 'channels') return goal.atMost / unitsOf(channels);
+  const measure = cost ?? (goal.of === 'latency' ? undefined : costs[goal.of](channels.options ?? {}));
+  return measure ? goal.atMost / (await measure(graph)) : 1;
 }
 
 /** Densities at which a group is measured. */

@@ -58,6 +58,17 @@ test('rounding keeps multiples, or all; less than a block in quarters of it', ()
   assert.deepEqual(kept(0.95), ['all', 'all']);
 });
 
+test('units several channels wide fill a block with fewer', () => {
+  const kept = (size: number, width: number, roundTo: number) => {
+    const channels = groupsOf({ a: size }, undefined, width);
+    const order = removalOrder(channels, scoresOf({ a: Array(size).fill(1) }), { roundTo });
+    return order.map((_, steps) => size - order.slice(0, steps + 1).flatMap(({ units }) => units).length);
+  };
+  assert.deepEqual(kept(12, 64, 16), [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 'heads: every one is whole blocks');
+  assert.deepEqual(kept(8, 8, 16), [6, 4, 2, 1], 'groups of eight channels: two are a block');
+  assert.deepEqual(kept(8, 3, 4), [4, 3, 2, 1], 'four times three channels are three blocks of four');
+});
+
 test('steps of whole blocks come first, whatever matters', () => {
   const channels = groupsOf({ narrow: 4, wide: 12, part: 4 }, [['narrow'], ['wide'], ['narrow', 'part']]);
   const importance = scoresOf({ narrow: [0, 0, 0, 0], wide: Array(12).fill(1), part: [2, 2, 2, 2] });

@@ -7,9 +7,10 @@ import {
   type OrderOptions,
   removalOrder,
   selectionAfter,
+  unitsOfBlock,
   unknownGroup,
 } from './order.js';
-import type { Channels, Selection } from './types.js';
+import { type Channels, type Selection, unitsOf } from './types.js';
 
 /**
  * Keeps a fraction of all units: of N units exactly ⌊N (1 − density)⌋ go (with `roundTo`, as many below that as whole steps
@@ -24,7 +25,7 @@ export function selectDensity(
 ): Selection {
   checkDensity(density);
   if (options.scope === 'group') return selectDensities(channels, importance, density, options);
-  const units = channels.groups.reduce((sum, { size }) => sum + size, 0);
+  const units = unitsOf(channels);
   const order = removalOrder(channels, importance, options);
   const wanted = removed(units, density);
   let gone = 0;
@@ -52,11 +53,12 @@ export function selectDensities(
   if (typeof densities !== 'number')
     for (const name of densities.keys())
       if (!channels.groups.some((group) => group.name === name)) unknownGroup(name);
-  const counts = channels.groups.flatMap(({ name, size }): [string, number][] => {
+  const counts = channels.groups.flatMap((group): [string, number][] => {
+    const { name, size } = group;
     const density = typeof densities === 'number' ? densities : densities.get(name);
     if (density === undefined) return [];
     checkDensity(density);
-    return [[name, countAt(size, density, limits.roundTo)]];
+    return [[name, countAt(size, density, unitsOfBlock(group, limits.roundTo))]];
   });
   return selectCounts(channels, importance, new Map(counts), limits);
 }

@@ -1,13 +1,24 @@
 /** Channels made up for tests that look at units and not at weights. */
 import * as fc from 'fast-check';
 import type { Importance } from './importance.js';
-import type { Channels, Selection } from './types.js';
+import type { Channels, Member, Selection } from './types.js';
 
-/** Groups of the given sizes, each on an axis of its own unless floors say otherwise. */
-export const groupsOf = (sizes: Record<string, number>, floors?: string[][]): Channels => ({
-  groups: Object.entries(sizes).map(([name, size]) => ({ name, size, members: [] })),
+/** Groups of the given sizes, each on an axis of its own unless floors say otherwise, with units so many positions wide. */
+export const groupsOf = (sizes: Record<string, number>, floors?: string[][], width = 1): Channels => ({
+  groups: Object.entries(sizes).map(([name, size]) => ({
+    name,
+    size,
+    members: [filters(name, size, width)],
+  })),
   frozen: [],
   floors,
+});
+
+const filters = (tensor: string, size: number, width: number): Member => ({
+  ...{ tensor, axis: 0, role: 'out' },
+  positions: Array.from({ length: size }, (_, unit) =>
+    Array.from({ length: width }, (_, i) => unit * width + i),
+  ),
 });
 
 export const scoresOf = (scores: Record<string, number[]>): Importance =>

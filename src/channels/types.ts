@@ -51,6 +51,10 @@ export interface Channels {
   options?: ChannelOptions;
 }
 
+/** How many units all groups have. */
+export const unitsOf = ({ groups }: Pick<Channels, 'groups'>): number =>
+  groups.reduce((sum, { size }) => sum + size, 0);
+
 /** Of every group that is touched, by its name: whether each unit is kept. Groups that are absent are kept whole. */
 export type Selection = ReadonlyMap<string, readonly boolean[]>;
 

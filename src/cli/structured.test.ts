@@ -164,7 +164,7 @@ test('what cannot be is refused in a sentence', async () => {
     ['--method lamp --macs 5x', 2, /macs must be a fraction .* or an amount such as 40M/],
     ['--method fggp --sparsity 0.9 --epochs 0', 2, /give --epochs 1 or more/],
     ['--method lamp --macs 0.5 --epochs 4 --fine-tune 5', 2, /have 5 epochs, but the run 4/],
-    ['--method eagleeye --params 0.5', 2, /give --macs instead of --params/],
+    ['--method eagleeye --latency 0.5', 2, /give --macs instead of --latency/],
     [
       '--method lamp --macs 0.00001',
       1,

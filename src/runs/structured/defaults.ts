@@ -101,8 +101,8 @@ function checkTarget(
   if (target && vote) misuse('A vote follows a rule, not a target: leave out --vote, or the target.');
   if (!target && !mask && allocate === 'search')
     misuse(`${method} searches at a target: give --macs, such as --macs 0.5.`);
-  if (allocate === 'search' && target && target.of !== 'macs')
-    misuse(`${method} draws networks of so many MACs: give --macs instead of ${flagOf(target.of)}.`);
+  if (allocate === 'search' && target?.of === 'latency')
+    misuse(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
   if (rounds < 1) misuse('Channels go in one round at least: give --rounds 1, or leave it out.');
   if (rounds > 1 && !target) misuse('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
   if (sparse === 'soft' && target?.of === 'latency')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findChannels } from '../../channels/index.js';
+import { findChannels, unitsOf } from '../../channels/index.js';
 import { buildNetwork } from '../../nn/index.js';
 import { amountOf } from '../settings.js';
 import { type GivenTarget, targetOf } from './defaults.js';
@@ -42,6 +42,6 @@ test('rounds go in a straight line to the target', async () => {
   assert.equal(await atMost({ of: 'macs', fraction: 0.4 }, 0.5), 700);
   assert.equal(await atMost({ of: 'macs', fraction: 0.4 }, 1), 400);
   assert.equal(await atMost({ of: 'macs', atMost: 500 }, 0.2), 900);
-  const units = whole.channels.groups.reduce((sum, { size }) => sum + size, 0);
+  const units = unitsOf(whole.channels);
   assert.equal(await atMost({ of: 'channels', fraction: 0.5 }, 0.5), Math.round(0.75 * units));
 });

@@ -6,6 +6,7 @@ import {
   costs,
   foldBatchNorm,
   type Goal,
+  unitsOf,
 } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
 import type { Graph } from '../../onnx/index.js';
@@ -45,7 +46,7 @@ export async function goalOf(
   part: number,
 ): Promise<Goal> {
   if (target.of === 'channels') {
-    const units = channels.groups.reduce((sum, { size }) => sum + size, 0);
+    const units = unitsOf(channels);
     return { of: 'channels', atMost: units * (1 - (1 - target.fraction) * part) + 1e-6 };
   }
   if (part === 1 && 'atMost' in target) return target;
