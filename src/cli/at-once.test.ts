@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sketch } from '../channels/sketch.test.fixture.js';
-import { readModel, writeModel } from '../onnx/index.js';
+import { readModel, WIDENED, writeModel } from '../onnx/index.js';
 
 const program = fileURLToPath(new URL('./main.js', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'espalier-at-once-'));
@@ -67,6 +67,16 @@ test('the smallest weights go, exactly so many, and the report is as of any run'
   assert.equal(sparsity.after, Math.floor(0.9 * prunable.count) / prunable.count);
   assert.ok(exported.check.samples > 0);
   assert.ok(existsSync(at('zeros', 'report.html')));
+});
+
+test('whoever gives a model of 16-bit floats is told that it becomes one of 32', async () => {
+  const graph = twoInputs();
+  graph.source.metadata[WIDENED] = '16-bit floats';
+  await writeModel(at('narrow.onnx'), graph);
+  assert.match(espalier('inspect narrow.onnx').stdout, /float32, in place of the file's 16-bit floats/);
+  const { stdout } = espalier('prune narrow.onnx --method magnitude --sparsity 0.9 --data none --out narrow');
+  assert.match(stdout, /16-bit floats became float32/);
+  assert.match(readFileSync(at('narrow', 'report.html'), 'utf8'), /16-bit floats became float32/);
 });
 
 test('a run that was killed is done again, to the same bytes', () => {

@@ -70,6 +70,9 @@ export interface Value {
   shape?: (number | string | undefined)[];
 }
 
+/** Key of metadata that tells what a model's float32 weights were in the file that it first came from. */
+export const WIDENED = 'espalier.widened';
+
 /** What the file says about itself; kept for writing it again. */
 export interface Source {
   irVersion: number;

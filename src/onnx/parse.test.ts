@@ -5,6 +5,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../base/errors.js';
 import { attr, usedValues } from './attributes.js';
 import { GraphProtoSchema, ModelProtoSchema, type NodeProtoSchema } from './generated/onnx_pb.js';
+import { WIDENED } from './model.js';
 import { parseModel } from './parse.js';
 import { serializeModel } from './serialize.js';
 
@@ -199,6 +200,8 @@ test('16-bit floats become float32 everywhere, and the result runs', async () =>
     valueInfo: [value('h', 10)],
   });
   const graph = await parseModel(bytes);
+  assert.equal(graph.source.metadata[WIDENED], '16-bit floats');
+  assert.deepEqual((await parseModel(serializeModel(graph))).source.metadata, graph.source.metadata);
   assert.deepEqual(
     [graph.inputs[0].dtype, graph.outputs[0].dtype, graph.declared.get('h')!.dtype],
     Array(3).fill('float32'),

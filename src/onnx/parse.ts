@@ -13,7 +13,7 @@ import {
   ModelProtoSchema,
   type ValueInfoProto,
 } from './generated/onnx_pb.js';
-import type { Graph, Node, Source, Tensor, Value } from './model.js';
+import { type Graph, type Node, type Source, type Tensor, type Value, WIDENED } from './model.js';
 import { constantOf, nodeOf, plainDomain } from './nodes.js';
 import { named, sorted } from './order.js';
 import { type FetchExternal, settle } from './settle.js';
@@ -51,7 +51,7 @@ async function parse(bytes: Uint8Array, where: string, external: FetchExternal |
     );
   }
   const source = sourceOf(model, where);
-  await settle(model, where, external);
+  if (await settle(model, where, external)) source.metadata[WIDENED] = '16-bit floats';
   return graphOf(model, source, where);
 }
 

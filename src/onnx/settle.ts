@@ -39,14 +39,18 @@ interface Found {
   settings: AttributeProto[];
 }
 
-/** Changes `model` in place. `name` is what sentences call it. */
+/**
+ * Changes `model` in place. `name` is what sentences call it.
+ * @returns whether it held weights of 16 bits.
+ */
 export async function settle(
   model: ModelProto,
   name: string,
   fetch: FetchExternal | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const found: Found = { tensors: [], types: [], settings: [] };
   collect(model, found);
+  const narrow = found.tensors.some(({ dataType }) => isHalf(dataType));
   for (const tensor of found.tensors) {
     const where = `${name}: tensor ${tensor.name}`;
     if (tensor.dataLocation === 1) await inline(tensor, where, fetch);
@@ -54,6 +58,7 @@ export async function settle(
   }
   for (const type of found.types) widenType(type);
   for (const setting of found.settings) if (isHalf(setting.i)) setting.i = BigInt(FLOAT);
+  return narrow;
 }
 
 async function inline(tensor: TensorProto, where: string, fetch: FetchExternal | undefined): Promise<void> {

@@ -47,3 +47,7 @@ export function rows(summary: Summary): Row[] {
     row('bytes, gzip', summary.bytes.gzip, bytes),
   ];
 }
+
+/** What became of a model's numbers that were narrower in its file. */
+export const inPlaceOf = (widened: string): string =>
+  `The file's ${widened} became float32, as which they are computed with, counted in bytes and written.`;

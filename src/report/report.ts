@@ -13,7 +13,7 @@ import {
   ORDER,
   type Point,
 } from './charts.js';
-import { rows } from './figures.js';
+import { inPlaceOf, rows } from './figures.js';
 import { chart, html, page } from './page.js';
 import {
   groupTable,
@@ -187,7 +187,7 @@ function figures(summary: Summary): string {
 }
 
 function notes({
-  export: { flushed, check },
+  export: { flushed, check, widened },
   channels,
   prunable,
   deadUnits,
@@ -211,6 +211,7 @@ function notes({
       ? `${count(deadUnits.after)} of ${count(deadUnits.of)} units are dead: the input does not reach them, or they reach no output.`
       : '',
     flushed ? `${count(flushed)} sub-normal weights were made 0.` : '',
+    widened ? inPlaceOf(widened) : '',
     sparsity.after > 0
       ? 'Zeros make the gzipped file smaller, and a runtime that skips them faster; a dense runtime takes as long as before.'
       : '',

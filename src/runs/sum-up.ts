@@ -1,5 +1,5 @@
 /** What a finished run says of itself. */
-import { readModel } from '../onnx/index.js';
+import { readModel, WIDENED } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
 import type { EpochMetrics, Evaluation } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
@@ -86,7 +86,11 @@ export async function sumUp({
     },
     accuracy: measured && { before: before?.accuracy, after: measured.accuracy },
     loss: measured && { before: before?.loss, after: measured.loss },
-    export: { flushed: exported.flushed, check: exported.check },
+    export: {
+      flushed: exported.flushed,
+      check: exported.check,
+      widened: task.graph.source.metadata[WIDENED],
+    },
     best,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
   };

@@ -102,8 +102,11 @@ export interface Summary {
   /** On the test split, of the last epoch: fractions and nats. Absent of a run without data. */
   accuracy?: Change;
   loss?: Change;
-  /** Sub-normal weights made 0 in the export, and how far onnxruntime's answers are from the engine's. */
-  export: { flushed: number; check: { by?: string; samples: number; error: number } };
+  /**
+   * Sub-normal weights made 0 in the export, how far onnxruntime's answers are from the engine's, and what float32 weights were
+   * in the given file, if it was something else.
+   */
+  export: { flushed: number; check: { by?: string; samples: number; error: number }; widened?: string };
   /** Where there is a validation split: its best epoch at the final sparsity. */
   best?: { epoch: number; loss: number; accuracy: number };
   /** Of training and evaluation, interruptions left out. */

@@ -1,7 +1,7 @@
 /** train, prune, resume: the commands that make or continue a run folder. */
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { percent, rows, writeReport } from '../../report/index.js';
+import { inPlaceOf, percent, rows, writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
@@ -111,9 +111,9 @@ const stopped = (path: string): never => {
 export function figures(summary: Summary): string {
   const lines = rows(summary).map(({ what, before, after, target }) => [what, before, after, target]);
   const titles = [left(''), right('before'), right('after'), right('target')];
-  const check = summary.export.check.by;
+  const { check, widened } = summary.export;
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
-  return `${table(titles, lines)}${stages}\n\n${check ? `Checked in ${check}.` : 'Not checked: onnxruntime-node is not installed here.'}`;
+  return `${table(titles, lines)}${stages}\n\n${check.by ? `Checked in ${check.by}.` : 'Not checked: onnxruntime-node is not installed here.'}${widened ? ` ${inPlaceOf(widened)}` : ''}`;
 }
 
 /** How good the network was after each stage. */
