@@ -156,17 +156,31 @@ const views = new Set(['reshape', 'transpose', 'slice', 'expand']);
 const usualMost = (t: Tape, machine: Machine): number =>
   Math.max(ALONE[machine.kind], ALONE_EACH * t.nodes.filter(({ op }) => !views.has(op)).length);
 
+/**
+ * What a weight among zeros costs beside its multiplications, in multiplications: it is loaded with its place, for planes that
+ * may fill one register. (VGG-19 on 32² at 90 %: 5.4 ms alone, 3.4 ms by two; at 95 %: 2.5 and 3.3.)
+ */
+const EACH_AMONG_ZEROS = 2;
+
 /** Whether the convolutions and products of a run are at most so many multiplications of whole registers. */
 function isLittle(t: Tape, machine: Machine, most: number): boolean {
   let work = 0;
   for (const node of t.nodes) {
     const result = node.op === 'conv' || node.op === 'matmul' ? t.type(node.outputs[0]).shape : [];
-    if (node.op === 'matmul') work += sizeOf(result) * t.type(node.inputs[0]).shape.at(-1)!;
+    if (node.op === 'matmul')
+      work += (sizeOf(result) * t.type(node.inputs[0]).shape.at(-1)!) / machine.lanesPerVector;
     if (node.op === 'conv') {
-      const { constant } = t.type(node.inputs[1]);
-      work += constant ? countOf(floats(constant)) * sizeOf(result.slice(2)) : 0;
+      const weights = contentsOf(t, node.inputs[1]);
+      const count = countOf(weights);
+      const registers = Math.ceil(sizeOf(result.slice(2)) / machine.lanesPerVector);
+      work += count * (registers + (2 * count < weights.length ? EACH_AMONG_ZEROS : 0));
     }
-    if (work > most * machine.lanesPerVector) return false;
+    if (work > most) return false;
   }
   return true;
+}
+
+function contentsOf(t: Tape, name: string): Float32Array {
+  const { constant } = t.type(name);
+  return constant ? floats(constant) : new Float32Array();
 }
