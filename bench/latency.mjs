@@ -12,6 +12,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openMachine } from '../dist/engine/index.js';
 import { expandModel } from '../dist/graph/expand.js';
@@ -43,6 +44,8 @@ const SETTLING = 4;
 /** The contestants on one model take their turns for so long at most, at least three each. */
 const PATIENCE_MS = 12_000;
 const FEWEST = 3;
+/** Between turns, so that the threads of the one before have given up waiting for work. */
+const PAUSE_MS = 100;
 
 async function onnxruntime(bytes, shapes, image) {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
@@ -96,12 +99,14 @@ async function measure(bytes, machines) {
   const start = performance.now();
   for (let turn = -1; turn < turns; turn++) {
     if (turn >= FEWEST && performance.now() - start > PATIENCE_MS) break;
-    for (const contestant of contestants)
+    for (const contestant of contestants) {
+      await wait(PAUSE_MS);
       for (let i = 0; i < TURN; i++) {
         const begin = performance.now();
         await contestant.run();
         if (turn >= 0 && i >= SETTLING) contestant.times.push(performance.now() - begin);
       }
+    }
   }
   for (const { close } of contestants) await close();
   const peer = spread(contestants.at(-1).times).median;
