@@ -65,7 +65,7 @@ test('selections are compared group by group', () => {
   const two = groupsOf({ a: 4, b: 2 });
   const rows = compareSelections(two, new Map([['a', mask('1100')]]), new Map([['a', mask('1010')]]));
   assert.deepEqual(rows, [
-    { group: 'a', units: 4, kept: [2, 2], both: 1, agreement: 0.5 },
-    { group: 'b', units: 2, kept: [2, 2], both: 2, agreement: 1 },
+    { group: 'a', units: 4, kept: [2, 2], both: 1, byChance: 1, agreement: 0.5 },
+    { group: 'b', units: 2, kept: [2, 2], both: 2, byChance: 2, agreement: 1 },
   ]);
 });

@@ -68,6 +68,8 @@ export interface Comparison {
   /** Units that the first keeps, that the second keeps, and that both do. */
   kept: [first: number, second: number];
   both: number;
+  /** Units that both would keep, on average, if each drew as many as it keeps by lot. */
+  byChance: number;
   /** Units that are decided alike, as a fraction. */
   agreement: number;
 }
@@ -79,10 +81,12 @@ export function compareSelections(channels: Channels, first: Selection, second: 
       (selection) => selection.get(group) ?? new Array<boolean>(units).fill(true),
     );
     const count = (is: (unit: number) => boolean) => a.filter((_, unit) => is(unit)).length;
+    const kept: Comparison['kept'] = [count((unit) => a[unit]), count((unit) => b[unit])];
     return {
       group,
       units,
-      kept: [count((unit) => a[unit]), count((unit) => b[unit])],
+      kept,
+      byChance: (kept[0] * kept[1]) / units,
       both: count((unit) => a[unit] && b[unit]),
       agreement: count((unit) => a[unit] === b[unit]) / units,
     };

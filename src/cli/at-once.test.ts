@@ -21,6 +21,7 @@ const done = (line: string) => {
 };
 const at = (...names: string[]): string => join(root, ...names);
 const summaryOf = (run: string) => JSON.parse(readFileSync(at(run, 'summary.json'), 'utf8'));
+const maskOf = (run: string) => JSON.parse(readFileSync(at(run, 'mask.json'), 'utf8'));
 const modelOf = (run: string) => readFileSync(at(run, 'model.onnx'));
 
 /** Two inputs, token ids and numbers, each with a hidden layer of its own; two outputs. */
@@ -54,6 +55,26 @@ test('channels go to the target, in a model of two inputs and two outputs', asyn
   assert.doesNotMatch(report, /undefined|NaN/);
   const again = JSON.parse(readFileSync(at('half', 'mask.json'), 'utf8'));
   assert.deepEqual(Object.keys(again).length > 0, true);
+});
+
+test('masks are compared, of runs or files, for the model that a run started with or one that is named', () => {
+  done('prune two.onnx --method random-channels --macs 0.5 --round-to 1 --data none --out other');
+  const { stdout } = espalier('masks half other --json');
+  const { model, groups, all } = JSON.parse(stdout);
+  assert.match(model, /start\.onnx$/);
+  const keeps = (run: string) =>
+    (Object.values(maskOf(run)) as boolean[][]).flat().filter((kept) => kept).length;
+  assert.deepEqual(all.kept, [keeps('half'), keeps('other')]);
+  assert.ok(all.both < Math.min(...all.kept) && all.both / all.units > 0, 'alike in part');
+  assert.equal(groups.length, Object.keys(maskOf('half')).length);
+  const files = espalier('masks half/mask.json half/mask.json --model two.onnx').stdout;
+  assert.match(files, /^all +(\d+) +(\d+) +\2 +\2 .* 100\.0 %$/m);
+  for (const [line, sentence] of [
+    ['masks half', /Two masks are compared, not 1/],
+    ['masks half/mask.json other/mask.json', /The model is missing .*--model/],
+    ['masks half nowhere', /Cannot read the mask file nowhere/],
+  ] as const)
+    assert.match(espalier(line).stderr, sentence);
 });
 
 test('the mask of such a run is taken by another', () => {

@@ -4,6 +4,7 @@ import { addBench } from './commands/bench.js';
 import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
 import { addInspect } from './commands/inspect.js';
+import { addMasks } from './commands/masks.js';
 import { addPack } from './commands/pack.js';
 import { addProfile } from './commands/profile.js';
 import { addPrune, addResume, addTrain } from './commands/run.js';
@@ -39,6 +40,7 @@ export function program(signal: AbortSignal): Command {
     addTrain,
     addPrune,
     addSensitivity,
+    addMasks,
     addEval,
     addBench,
     addProfile,

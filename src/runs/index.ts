@@ -5,6 +5,7 @@ export * from './evaluate.js';
 export * from './export.js';
 export * from './folder.js';
 export * from './inspect.js';
+export * from './masks.js';
 export * from './measure.js';
 export * from './netron.js';
 export * from './pack.js';

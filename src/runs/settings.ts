@@ -380,6 +380,11 @@ export const importSettings = {
   from: text('the folder or archive that was downloaded', 'DIR'),
 } satisfies Settings;
 
+/** What masks are compared for. */
+export const maskSettings = {
+  model: text('what the masks were made for; default what the first of the runs started with', 'MODEL'),
+} satisfies Settings;
+
 /** How a study is carried out. */
 export const studySettings = {
   jobs: whole('runs at a time, each in a process of its own; default 1', 1),
