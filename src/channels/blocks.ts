@@ -137,11 +137,11 @@ export function decide(blocks: readonly Block[], atoms: Atoms, preferred: (label
       return false;
     });
     if (open.length < before || open.length === 0) continue;
-    const [block] = open;
-    const liked = (c: Candidate) => preferred(block.from[c.k]) || preferred(block.to[c.l]);
-    const worth = (c: Candidate) => c.count - lost(block, c) + (liked(c) ? 1e9 : 0);
+    const liked = (block: Block, c: Candidate) => preferred(block.from[c.k]) || preferred(block.to[c.l]);
+    const block = open.find((one) => candidates(one, atoms).some((c) => liked(one, c))) ?? open[0];
+    const worth = (c: Candidate) => c.count - lost(block, c) + (liked(block, c) ? 1e9 : 0);
     const [best] = candidates(block, atoms).sort((a, b) => worth(b) - worth(a));
     close(block, best);
-    open = open.slice(1);
+    open = open.filter((one) => one !== block);
   }
 }

@@ -39,6 +39,7 @@ export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {
   const { context, labels, roles, blocks, heads } = begin(walk);
   const { atoms } = context;
   propagate(walk, context);
+  passBack(roles, blocks);
   protect(walk, context, roles, options);
   decide(blocks, atoms, (label) => {
     if (!options.heads) return false;
@@ -162,6 +163,16 @@ function uniformAlong(data: ArrayLike<number>, shape: readonly number[], axis: n
     if (Math.floor(i / inside) % size > 0 && data[i] !== data[i - inside]) return false;
   }
   return true;
+}
+
+/** Axes that a weight has before it is regrouped are for what those are for that it has afterwards. */
+function passBack(roles: Map<number, Role>, blocks: readonly Block[]): void {
+  for (const { from, to } of blocks.toReversed()) {
+    const later = new Set(to.flatMap((label) => roles.get(label[0]) ?? []));
+    const [role] = later;
+    if (later.size !== 1) continue;
+    for (const label of from) for (const atom of label) if (!roles.has(atom)) roles.set(atom, role);
+  }
 }
 
 /** Freezes what the caller wants to stay. */

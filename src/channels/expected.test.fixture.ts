@@ -203,6 +203,44 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
     ],
     frozen: [],
   },
+  'attention by Einsum: dimensions of all heads': {
+    groups: [
+      '6: embed.1 out, embed.b.0 along, q.0 in, k.0 in, v.0 in',
+      '4: q.2 out, k.2 out',
+      '4: v.2 out, o.1 in',
+      '6: o.2 out, head.0 in',
+    ],
+    frozen: [
+      "q.1 out: its positions are regrouped with other axes by Einsum 'Einsum2'",
+      "k.1 out: its positions are regrouped with other axes by Einsum 'Einsum3'",
+      "v.1 out: its positions are regrouped with other axes by Einsum 'Einsum4'",
+      "o.0 in: its positions are regrouped with other axes by Einsum 'Einsum10'",
+    ],
+  },
+  'attention by Einsum: whole heads': {
+    groups: [
+      '6: embed.1 out, embed.b.0 along, q.0 in, k.0 in, v.0 in',
+      '3: q.1 out, k.1 out, v.1 out, o.0 in',
+      '6: o.2 out, head.0 in',
+    ],
+    frozen: [
+      "q.2 out: its positions are regrouped with other axes by Einsum 'Einsum2'",
+      "k.2 out: its positions are regrouped with other axes by Einsum 'Einsum3'",
+      "v.2 out: its positions are regrouped with other axes by Einsum 'Einsum4'",
+      "o.1 in: its positions are regrouped with other axes by Einsum 'Einsum10'",
+    ],
+  },
+  'layers by Einsum, and a gate': {
+    groups: ['8: a.1 out, b.1 in', '6: b.0 out, g.0 in, g.1 out, g.b.0 along, head.0 in'],
+    frozen: [],
+  },
+  'experts by Einsum': {
+    groups: ['6: a.1 out, a.b.0 along, up.1 in', '8: up.2 out, down.1 in', '6: down.2 out, head.0 in'],
+    frozen: [
+      "up.0 out: its positions are regrouped with other axes by Einsum 'Einsum2'",
+      "down.0 in: its positions are regrouped with other axes by Einsum 'Einsum4'",
+    ],
+  },
   'fused attention: dimensions of all heads': {
     groups: ['4: qkv.1 out ×9, qkv.b.0 along ×9, o.0 in ×3'],
     frozen: [],

@@ -146,6 +146,18 @@ const layers: Record<string, Layer> = {
     ]);
     return like(x, back, heads * size);
   },
+  einsum(s, { x, a, w }) {
+    const [heads, size] = [1 + (a % 3), 1 + (a % 4)];
+    const part = (name: string, equation: string) =>
+      s.op('Einsum', [x.name, s.weight(`${w}.${name}`, heads, x.channels, size)], { equation });
+    const q = part('q', 'ncij,hck->nhkij');
+    const scores = s.op('Einsum', [q, part('k', 'ncij,hck->nijhk')], { equation: 'nhkij,nyxhk->nhijyx' });
+    const equation = 'nhijyx,nhkyx->nhkij';
+    const mixed = s.op('Einsum', [s.op('Tanh', [scores]), part('v', 'ncij,hck->nhkij')], { equation });
+    const out = 1 + (a % 5);
+    const o = s.weight(`${w}.o`, out, heads, size);
+    return like(x, s.op('Einsum', [mixed, o], { equation: 'nhkij,ohk->noij' }), out);
+  },
   shared(s, { x, a, w }) {
     const out = 1 + (a % 5);
     const down = s.weight(w, out, x.channels, 3, 3);
@@ -182,7 +194,7 @@ function network(list: readonly Choice[], flat: boolean): Graph {
   const used = new Set<Image>();
   list.forEach(({ layer, x, other, a, b }, i) => {
     const image = images[Math.max(0, images.length - 1 - (x % 3))];
-    if (image.size > 8 && ['pixels', 'upsample', 'attention'].includes(layer)) return;
+    if (image.size > 8 && ['pixels', 'upsample', 'attention', 'einsum'].includes(layer)) return;
     if (image.channels > 24 && ['concat', 'tiled', 'multiplied'].includes(layer)) return;
     const equals = images.filter(({ size }) => size === image.size);
     const second = equals[other % equals.length];

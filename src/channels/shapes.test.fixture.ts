@@ -46,6 +46,17 @@ function fused(s: Sketch): string {
   return s.linear(s.op('Reshape', [back, s.ints(0, 4, 12)]), 'o', 12, 2);
 }
 
+const einsum = (s: Sketch, equation: string, ...operands: string[]) => s.op('Einsum', operands, { equation });
+
+/** As Flax and Keras write it: weights have an axis for heads and one for what is in a head. */
+function attentionByEinsum(s: Sketch): string {
+  const x = s.linear(s.input('x', [4, 5]), 'embed', 5, 6);
+  const [q, k, v] = ['q', 'k', 'v'].map((name) => einsum(s, 'btd,dhk->bthk', x, s.weight(name, 6, 3, 4)));
+  const scores = s.op('Mul', [einsum(s, 'bqhk,bshk->bhqs', q, k), s.scalar(0.5)]);
+  const mixed = einsum(s, 'bhqs,bshk->bqhk', s.op('Softmax', [scores], { axis: -1 }), v);
+  return s.linear(einsum(s, 'bqhk,hkd->bqd', mixed, s.weight('o', 3, 4, 6)), 'head', 6, 2);
+}
+
 const shuffled = (s: Sketch, x: string, groups: number, channels: number): string => {
   const split = s.op('Reshape', [x, s.ints(0, groups, channels / groups, 8, 8)]);
   return s.op('Reshape', [s.op('Transpose', [split], { perm: [0, 2, 1, 3, 4] }), s.ints(0, channels, 8, 8)]);
@@ -344,6 +355,25 @@ export const troubles: Trouble[] = [
   { name: 'attention: dimensions of all heads', build: (s) => separate(s) },
   { name: 'attention: whole heads', heads: true, build: (s) => separate(s) },
   { name: 'attention with 1/√d from the shape', build: (s) => separate(s, true) },
+  { name: 'attention by Einsum: dimensions of all heads', build: attentionByEinsum },
+  { name: 'attention by Einsum: whole heads', heads: true, build: attentionByEinsum },
+  {
+    name: 'layers by Einsum, and a gate',
+    build(s) {
+      const a = s.relu(einsum(s, '...d,df', s.input('x', [4, 5]), s.weight('a', 5, 8)));
+      const b = s.relu(einsum(s, 'btd,fd->btf', a, s.weight('b', 6, 8)));
+      const gate = s.op('Sigmoid', [s.linear(einsum(s, 'btf->bf', b), 'g', 6, 6)]);
+      return s.linear(einsum(s, 'btc,bc->btc', b, gate), 'head', 6, 2);
+    },
+  },
+  {
+    name: 'experts by Einsum',
+    build(s) {
+      const x = s.linear(s.input('x', [4, 5]), 'a', 5, 6);
+      const hidden = s.relu(einsum(s, 'btd,edf->betf', x, s.weight('up', 3, 6, 8)));
+      return s.linear(einsum(s, 'betf,efd->btd', hidden, s.weight('down', 3, 8, 6)), 'head', 6, 2);
+    },
+  },
   { name: 'fused attention: dimensions of all heads', build: fused },
   { name: 'fused attention: whole heads', heads: true, build: fused },
   {

@@ -5,6 +5,7 @@ import { describe, type Operator } from '../operator.js';
 import { constantOperators } from './constant.js';
 import { convOperators } from './conv.js';
 import { dropoutOperators } from './dropout.js';
+import { einsumOperators } from './einsum.js';
 import { elementwiseOperators } from './elementwise.js';
 import { gatherOperators } from './gather.js';
 import { maskOperators } from './masks.js';
@@ -22,6 +23,7 @@ const operators = new Map(
     ...constantOperators,
     ...convOperators,
     ...dropoutOperators,
+    ...einsumOperators,
     ...elementwiseOperators,
     ...gatherOperators,
     ...matmulOperators,

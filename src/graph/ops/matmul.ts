@@ -44,7 +44,8 @@ function isWeights(b: Build, name: string): boolean {
   return !laned && sizeOf(shape) === sizeOf(shape.slice(-2));
 }
 
-function multiply(b: Build, left: string, right: string): string {
+/** The product of matrices; what has more dimensions is a list of them. */
+export function multiply(b: Build, left: string, right: string): string {
   const [a, c] = [b.type(left).shape, b.type(right).shape];
   const [rows, inner, outer] = [a[a.length - 2], a[a.length - 1], c[c.length - 1]];
   if (isWeights(b, right) && b.type(left).laned && c.length <= a.length) {
