@@ -1,4 +1,4 @@
-/** Taylor saliency of a graph's parameters, over some mini-batches of the training images. */
+/** Taylor saliency of a graph's parameters, over some mini-batches of the training samples. */
 
 import { permutation, random } from '../base/random.js';
 import { batches } from '../data/batches.js';
@@ -12,7 +12,7 @@ export interface SaliencyOptions {
   machine: Machine;
   inputShapes?: Record<string, readonly number[]>;
   data: TrainData;
-  /** Images of a mini-batch, as in training. */
+  /** Samples of a mini-batch, as in training. */
   batch: number;
   /** How many of them; default 10, at most all there are. */
   count?: number;
@@ -33,11 +33,11 @@ export async function measureSaliency(
     const order = permutation(random(seed, 'saliency'), data.train.length).slice(0, batch * count);
     const saliency = new Map<string, Float64Array>();
     let step = 0;
-    for await (const { images, labels, count: filled } of batches(subset(data.train, order), {
+    for await (const { inputs, labels, count: filled } of batches(subset(data.train, order), {
       ...{ batch, normalize: data, augment: data.augment?.test },
     })) {
       signal?.throwIfAborted();
-      await training.gradients(images, labels, filled, ++step);
+      await training.gradients(inputs, labels, filled, ++step);
       addSaliency(saliency, weights, gradients);
     }
     return saliency;

@@ -15,8 +15,8 @@ import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
 import { float } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
-import { floatTensor, sizeOf } from '../onnx/tensor.js';
-import type { TrainData } from '../train/index.js';
+import { floatTensor } from '../onnx/tensor.js';
+import { checkInputs, type TrainData } from '../train/index.js';
 import { type Layer, layersOf, namer, readersOf } from './layers.js';
 import type { ChannelOptions } from './types.js';
 
@@ -28,18 +28,18 @@ export interface Statistics {
 
 export interface MeasureOptions extends ChannelOptions {
   machine: Machine;
-  /** Images to look at; default 512, at most all there are. */
+  /** Samples to look at; default 512, at most all there are. */
   samples?: number;
-  /** Images in a run; default 32. */
+  /** Samples in a run; default 32. */
   batch?: number;
-  /** Which images; default 0. */
+  /** Which samples; default 0. */
   seed?: number;
-  /** What is done to them; default as in evaluation, nothing random. */
+  /** What is done to images; default as in evaluation, nothing random. */
   augment?: Augmentation;
   signal?: AbortSignal;
 }
 
-/** Images with what normalises them. */
+/** Samples, with what normalises images. */
 export type Calibration = Pick<TrainData, 'train' | 'augment' | 'mean' | 'std' | 'scale'>;
 
 /**
@@ -69,8 +69,8 @@ function leadToLayers({ nodes }: Graph, layers: ReadonlySet<Node>): Set<string> 
 }
 
 /**
- * Mean and variance of the outputs of all layers without a BatchNormalization, by value name, on images of the training split.
- * @throws UserError when the model has several inputs, or the images do not fit; the signal's reason when it stops.
+ * Mean and variance of the outputs of all layers without a BatchNormalization, by value name, on samples of the training split.
+ * @throws UserError when the samples do not fit; the signal's reason when it stops.
  */
 export async function measureStatistics(
   graph: Graph,
@@ -79,29 +79,22 @@ export async function measureStatistics(
 ): Promise<Map<string, Statistics>> {
   const layers = unnormalized(graph, options);
   if (layers.length === 0) return new Map();
-  if (graph.inputs.length !== 1)
-    fail(`The model has ${graph.inputs.length} inputs, but its layers are measured on images alone.`);
-  const [{ name: input }] = graph.inputs;
   const watched = watch(graph, layers);
   const network = loadNetwork(watched.graph, { machine, inputShapes: options.inputShapes });
   try {
     const order = permutation(random(seed, 'calibrate'), train.length).slice(0, samples);
-    if (order.length === 0) fail('There are no images to measure the model on; give it some.');
+    if (order.length === 0) fail('There are no samples to measure the model on; give it some.');
     const outputs = watched.probes.flatMap(({ mean, variance }) => (variance ? [mean, variance] : [mean]));
-    const size = sizeOf(network.inputs.get(input)!);
-    if (size !== sizeOf(train.shape))
-      fail(
-        `The model wants images of [${network.inputs.get(input)!.join(', ')}] but the data have [${train.shape.join(', ')}]; give the data another size.`,
-      );
+    checkInputs(train, network);
     const program = network.inference({
       batch: Math.min(batch, order.length),
       outputs: [...new Set(outputs)],
     });
     const sums = layers.map(({ channels }) => [new Float64Array(channels), new Float64Array(channels)]);
     const how = { batch, normalize, augment: options.augment ?? augment?.test };
-    for await (const { images, count } of batches(subset(train, order), how)) {
+    for await (const { inputs, count } of batches(subset(train, order), how)) {
       signal?.throwIfAborted();
-      const found = await program.run({ [input]: images }, count);
+      const found = await program.run(inputs, count);
       for (const [l, { mean, variance }] of watched.probes.entries())
         tally(sums[l], found[mean], variance === undefined ? undefined : found[variance]);
     }

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fail } from '../base/errors.js';
 import { integer, random } from '../base/random.js';
-import { type Batch, type BatchOptions, batchCount, batches, memorySplit, type Split } from './index.js';
+import { imageAt, pixelsOf } from './images.test.fixture.js';
+import {
+  type Batch,
+  type BatchOptions,
+  batchCount,
+  batches,
+  type Images,
+  memorySplit,
+  type Split,
+  withImages,
+} from './index.js';
 
 const stream = random(1);
 const split = memorySplit(
@@ -42,8 +52,8 @@ test('an epoch visits every image once, the last batch holding what is left', as
     seen.sort((a, b) => a - b),
     [...split.labels],
   );
-  for (const { images, labels, count } of all)
-    assert.deepEqual([images.length, labels.length], [count * 48, count]);
+  for (const { inputs, labels, count } of all)
+    assert.deepEqual([inputs.length, labels.length], [count * 48, count]);
 });
 
 test('dropLast leaves the incomplete batch out, and batchCount knows', async () => {
@@ -64,8 +74,8 @@ test('what happens to an image does not depend on its batch', async () => {
   const large = (await collect(split, { ...training, batch: 50 }))[0];
   const small = await collect(split, { ...training, batch: 3 });
   assert.deepEqual(
-    small.flatMap((batch) => [...batch.images]),
-    [...large.images],
+    small.flatMap((batch) => [...pixelsOf(batch)]),
+    [...pixelsOf(large)],
   );
 });
 
@@ -76,37 +86,37 @@ test('another epoch and another seed are another order and another augmentation'
     assert.notDeepEqual(other.labels, first.labels);
     const [unshuffled] = await collect(split, { ...training, shuffle: false });
     const [changed] = await collect(split, { ...training, shuffle: false, ...change });
-    assert.notDeepEqual(changed.images, unshuffled.images);
+    assert.notDeepEqual(pixelsOf(changed), pixelsOf(unshuffled));
   }
 });
 
 test('pixels are normalised per channel, bytes and floats alike', async () => {
-  const bytes = (split.image(0) as { data: Uint8Array }).data;
+  const bytes = (imageAt(split, 0) as { data: Uint8Array }).data;
   const floats = memorySplit(Float32Array.from(bytes), Int32Array.of(0), [3, 4, 4]);
   const [fromBytes] = await collect(split, { batch: 1, normalize });
   const [fromFloats] = await collect(floats, { batch: 1, normalize });
-  assert.deepEqual(fromBytes.images, fromFloats.images);
+  assert.deepEqual(pixelsOf(fromBytes), pixelsOf(fromFloats));
   const expected = Float32Array.from(
     bytes,
     (p, i) => (p / 255 - normalize.mean[i >> 4]) / normalize.std[i >> 4],
   );
-  assert.deepEqual(fromBytes.images, expected);
+  assert.deepEqual(pixelsOf(fromBytes), expected);
   const [sixteenths] = await collect(split, { batch: 1, normalize: { mean: [0], std: [1], scale: 16 } });
-  assert.equal(sixteenths.images[20], bytes[20] / 16);
+  assert.equal(pixelsOf(sixteenths)[20], bytes[20] / 16);
 });
+
+/** The split, its images got in another way. */
+const reading = (at: Images['at']): Split => withImages(split, (images) => ({ ...images, at }));
 
 test('images that come later keep their places, and few are asked for at a time', async () => {
   let open = 0;
   let most = 0;
-  const slow: Split = {
-    ...split,
-    image: async (index) => {
-      most = Math.max(most, ++open);
-      await new Promise((resolve) => setTimeout(resolve, (index * 7) % 5));
-      open--;
-      return split.image(index);
-    },
-  };
+  const slow = reading(async (index) => {
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setTimeout(resolve, (index * 7) % 5));
+    open--;
+    return imageAt(split, index);
+  });
   assert.deepEqual(
     await collect(slow, { ...training, batch: 50 }),
     await collect(split, { ...training, batch: 50 }),
@@ -115,10 +125,7 @@ test('images that come later keep their places, and few are asked for at a time'
 });
 
 test('an image that cannot be read stops the epoch with its sentence', async () => {
-  const broken: Split = {
-    ...split,
-    image: async (i) => (i === 17 ? fail('Image 17 is broken.') : split.image(i)),
-  };
+  const broken = reading(async (i) => (i === 17 ? fail('Image 17 is broken.') : imageAt(split, i)));
   await assert.rejects(collect(broken, { batch: 8, normalize }), {
     name: 'UserError',
     message: 'Image 17 is broken.',
@@ -126,7 +133,7 @@ test('an image that cannot be read stops the epoch with its sentence', async () 
 });
 
 test('a caller may stop early, even when the next batch fails', async () => {
-  const broken: Split = { ...split, image: async (i) => (i >= 8 ? fail('Broken.') : split.image(i)) };
+  const broken = reading(async (i) => (i >= 8 ? fail('Broken.') : imageAt(split, i)));
   for await (const batch of batches(broken, { batch: 8, normalize })) {
     assert.equal(batch.index, 0);
     break;

@@ -1,24 +1,28 @@
 /**
- * Batches: a split in the order of an epoch, augmented, normalised and laid out for the network.
+ * Batches: a split in the order of an epoch, images augmented and normalised, laid out for the network.
  *
- * The order is a pure function of (seed, epoch) and what is done to an image of (seed, epoch, its index), so batch k is
+ * The order is a pure function of (seed, epoch) and what is done to a sample of (seed, epoch, its index), so batch k is
  * the same whether the epoch began at 0 or, after a kill, at k.
  */
 import { fail } from '../base/errors.js';
-import { permutation, random } from '../base/random.js';
+import { permutation, type Random, random } from '../base/random.js';
+import type { Inputs } from '../engine/types.js';
+import { sizeOf } from '../onnx/tensor.js';
 import { type Augmentation, augmentation } from './augment.js';
-import type { Image, ImageShape, Normalization, Split } from './dataset.js';
+import type { Image, ImageShape, Normalization, SampleArray, Split } from './dataset.js';
 
 export interface BatchOptions {
-  /** Images in a batch. */
+  /** Samples in a batch. */
   readonly batch: number;
+  /** Of images. */
   readonly normalize: Normalization;
   readonly seed?: number;
   readonly epoch?: number;
   /** The batch to begin at; 0 when left out. */
   readonly start?: number;
-  /** Whether to visit the images in a random order. */
+  /** Whether to visit the samples in a random order. */
   readonly shuffle?: boolean;
+  /** Of images. */
   readonly augment?: Augmentation;
   /** Whether to leave out the last batch when it is not full. */
   readonly dropLast?: boolean;
@@ -27,15 +31,15 @@ export interface BatchOptions {
 export interface Batch {
   /** Its place in the epoch. */
   readonly index: number;
-  /** [count, channels, height, width] */
-  readonly images: Float32Array;
+  /** [count, …shape]; by the name of the input where the arrays have names. */
+  readonly inputs: Inputs;
   /** [count] */
   readonly labels: Int32Array;
-  /** How many images it holds: `batch`, or fewer in the last. */
+  /** How many samples it holds: `batch`, or fewer in the last. */
   readonly count: number;
 }
 
-/** Images that are read and decoded at the same time, at most. */
+/** Samples that are read and decoded at the same time, at most. */
 const AT_A_TIME = 4;
 
 /** How many batches an epoch has. */
@@ -53,14 +57,13 @@ export function batchCount(split: Split, options: Pick<BatchOptions, 'batch' | '
 export async function* batches(split: Split, options: BatchOptions): AsyncGenerator<Batch, void, undefined> {
   const { batch, seed = 0, epoch = 0, start = 0, shuffle = false } = options;
   if (!(Number.isInteger(batch) && batch > 0))
-    fail(`A batch cannot hold ${batch} images; give a whole number above 0.`);
+    fail(`A batch cannot hold ${batch} samples; give a whole number above 0.`);
   const order = shuffle
     ? permutation(random(seed, 'shuffle', epoch), split.length)
     : Uint32Array.from({ length: split.length }, (_, index) => index);
-  const prepare = preparation(split.shape, options.normalize, options.augment ?? {}, (index) =>
-    random(seed, 'augment', epoch, index),
-  );
-  const make = (k: number) => assemble(split, order.subarray(k * batch, (k + 1) * batch), k, prepare);
+  const stream = (index: number) => random(seed, 'augment', epoch, index);
+  const fills = split.arrays.map((array) => filling(array, options, stream));
+  const make = (k: number) => assemble(split, order.subarray(k * batch, (k + 1) * batch), k, fills);
   const count = batchCount(split, options);
   let next = start < count ? make(start) : undefined;
   for (let k = start; next; k++) {
@@ -71,38 +74,63 @@ export async function* batches(split: Split, options: BatchOptions): AsyncGenera
   }
 }
 
-/** Writes image `index` of a split into `out`, augmented and normalised. */
-type Prepare = (image: Image, index: number, out: Float32Array) => void;
+/** Samples `from` … `to` − 1 of a batch. */
+export function part({ inputs, labels, count, ...batch }: Batch, from: number, to: number): Batch {
+  const cut = (data: Float32Array) => {
+    const size = data.length / count;
+    return data.subarray(from * size, to * size);
+  };
+  const cuts =
+    inputs instanceof Float32Array
+      ? cut(inputs)
+      : Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, cut(data)]));
+  return { ...batch, inputs: cuts, labels: labels.subarray(from, to), count: to - from };
+}
 
-async function assemble(split: Split, indices: Uint32Array, index: number, prepare: Prepare): Promise<Batch> {
-  const size = split.shape[0] * split.shape[1] * split.shape[2];
+/** Writes the array of the sample at `index` into `out`. */
+type Fill = (index: number, out: Float32Array) => void | Promise<void>;
+
+async function assemble(
+  split: Split,
+  indices: Uint32Array,
+  index: number,
+  fills: readonly Fill[],
+): Promise<Batch> {
   const count = indices.length;
-  const images = new Float32Array(count * size);
+  const arrays = split.arrays.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
   let taken = 0;
   const lane = async () => {
     while (taken < count) {
       const slot = taken++;
-      const image = split.image(indices[slot]);
-      prepare(
-        image instanceof Promise ? await image : image,
-        indices[slot],
-        images.subarray(slot * size, (slot + 1) * size),
-      );
+      for (const [a, fill] of fills.entries()) {
+        const size = arrays[a].length / count;
+        const filled = fill(indices[slot], arrays[a].subarray(slot * size, (slot + 1) * size));
+        if (filled) await filled;
+      }
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, lane));
-  return { index, images, labels: Int32Array.from(indices, (i) => split.labels[i]), count };
+  const [{ name }] = split.arrays;
+  const inputs =
+    name === undefined
+      ? arrays[0]
+      : Object.fromEntries(split.arrays.map((array, a) => [array.name!, arrays[a]]));
+  return { index, inputs, labels: Int32Array.from(indices, (i) => split.labels[i]), count };
 }
 
-function preparation(
-  shape: ImageShape,
-  normalize: Normalization,
-  augment: Augmentation,
-  stream: (index: number) => ReturnType<typeof random>,
-): Prepare {
-  const transform = augmentation(augment, shape);
-  const write = normalizer(shape, normalize);
-  return (image, index, out) => write(transform(image, stream(index)), out);
+function filling(
+  array: SampleArray,
+  { normalize, augment = {} }: BatchOptions,
+  stream: (index: number) => Random,
+): Fill {
+  if (array.kind === 'numbers') return (index, out) => out.set(array.at(index).data);
+  const transform = augmentation(augment, array.shape);
+  const write = normalizer(array.shape, normalize);
+  return (index, out) => {
+    const image = array.at(index);
+    const prepare = (found: Image) => write(transform(found, stream(index)), out);
+    return image instanceof Promise ? image.then(prepare) : prepare(image);
+  };
 }
 
 /**

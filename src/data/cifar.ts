@@ -34,17 +34,18 @@ export function cifarSplit(files: readonly Found[], labelBytes: 1 | 2, classes: 
   return {
     length: labels.length,
     labels,
-    shape: SHAPE,
-    image: (index) => {
-      const part = starts.findLastIndex((start) => start <= index);
-      const offset = (index - starts[part]) * record + labelBytes;
-      return {
-        data: parts[part].bytes.subarray(offset, offset + PIXELS),
-        channels: 3,
-        height: 32,
-        width: 32,
-      };
-    },
+    arrays: [
+      {
+        kind: 'images',
+        shape: SHAPE,
+        at(index) {
+          const part = starts.findLastIndex((start) => start <= index);
+          const offset = (index - starts[part]) * record + labelBytes;
+          const data = parts[part].bytes.subarray(offset, offset + PIXELS);
+          return { data, channels: 3, height: 32, width: 32 };
+        },
+      },
+    ],
   };
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { imageAt } from './images.test.fixture.js';
 import {
   type Image,
+  imagesOf,
   memorySplit,
   openDataset,
   parseNormalize,
@@ -22,7 +24,7 @@ test('a validation split is disjoint, complete, keeps labels with images and dep
   const again = splitValidation(whole, 0.1, 7);
   const other = splitValidation(whole, 0.1, 8);
   const pixels = (split: typeof whole) =>
-    Array.from({ length: split.length }, (_, i) => (split.image(i) as Image).data[0]);
+    Array.from({ length: split.length }, (_, i) => (imageAt(split, i) as Image).data[0]);
   assert.equal(first.validation.length, 10);
   assert.deepEqual(pixels(first.validation), pixels(again.validation));
   assert.notDeepEqual(pixels(first.validation), pixels(other.validation));
@@ -87,7 +89,7 @@ test('the digits are embedded: 1,437 to train on and 360 to test on, always the 
   assert.deepEqual([...digits.test!.labels.subarray(0, 12)], DIGITS_TEST_LABELS);
   const { mean, std } = statistics(digits.train, digits.scale);
   assert.ok(Math.abs(mean[0] - digits.mean[0]) < 1e-3 && Math.abs(std[0] - digits.std[0]) < 1e-3);
-  assert.ok(Math.max(...(digits.train.image(0) as Image).data) <= 16);
+  assert.ok(Math.max(...(imageAt(digits.train, 0) as Image).data) <= 16);
 });
 
 const DIGITS_TEST_LABELS = [1, 3, 4, 5, 6, 2, 0, 1, 2, 3, 5, 4];
@@ -110,7 +112,7 @@ test('normalisation and size can be chosen', async () => {
   const digits = await openDataset('digits', { normalize: parseNormalize('0.5/0.25'), size: 28 });
   assert.deepEqual([digits.mean, digits.std], [[0.5], [0.25]]);
   assert.deepEqual(
-    [digits.shape, digits.test!.shape],
+    [digits.shape, imagesOf(digits.test!)!.shape],
     [
       [1, 28, 28],
       [1, 28, 28],

@@ -1,24 +1,50 @@
 /**
- * What a data set is: labelled images in splits, and the numbers that normalise them.
+ * What a data set is: labelled samples in splits. A sample has an array for each input of the model that they are for: an
+ * image, with the numbers that normalise it beside the splits, or a vector, a sequence, token ids, which are taken as they are.
  *
- * Pixels stay in the bytes they came in (or float32) until a batch is made; a split hands out one image at a time, from
+ * Arrays stay in the bytes they came in (or float32) until a batch is made; a split hands out one sample at a time, from
  * memory or, for image folders, from the disk.
  */
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
+import { sizeOf } from '../onnx/tensor.js';
 import type { Augmentation } from './augment.js';
 import type { Image, ImageShape } from './image.js';
 
 export type { Image, ImageShape } from './image.js';
 
-/** Labelled images. Their own sizes may differ from `shape`, to which {@link batches} brings them. */
+/** Labelled samples. */
 export interface Split {
   readonly length: number;
-  /** The class of every image, 0 … classes − 1. */
+  /** The class of every sample, 0 … classes − 1. */
   readonly labels: Int32Array;
+  /** What a sample consists of: an array for each input of a model. */
+  readonly arrays: readonly SampleArray[];
+}
+
+/** What all samples have for one input of a model. */
+export type SampleArray = Images | Numbers;
+
+/** Augmented and normalised on their way into a batch. */
+export interface Images {
+  readonly kind: 'images';
+  /** The input they are for; absent where there is but one. */
+  readonly name?: string;
+  /** To which {@link batches} brings them; their own sizes may differ. */
   readonly shape: ImageShape;
   /** The image at `index`; not to be written to. */
-  image(index: number): Image | Promise<Image>;
+  at(index: number): Image | Promise<Image>;
+}
+
+/** Taken as they are. */
+export interface Numbers {
+  readonly kind: 'numbers';
+  /** The input they are for; absent where there is but one. */
+  readonly name?: string;
+  /** Of one sample. */
+  readonly shape: readonly number[];
+  /** Those of the sample at `index`, row-major; not to be written to. */
+  at(index: number): { readonly data: Uint8Array | Float32Array };
 }
 
 /** A pixel p of channel c becomes (p / scale − mean[c]) / std[c]. One entry serves for all channels. */
@@ -29,11 +55,12 @@ export interface Normalization {
   readonly scale?: number;
 }
 
-/** A data set is its own {@link Normalization}: `batches(data.train, { normalize: data, … })`. */
+/** A data set is its own {@link Normalization}, of its images: `batches(data.train, { normalize: data, … })`. */
 export interface Dataset extends Normalization {
   readonly name: string;
   readonly classes: readonly string[];
-  readonly shape: ImageShape;
+  /** Of the first array of a sample: channels × height × width of an image. */
+  readonly shape: readonly number[];
   readonly train: Split;
   readonly test?: Split;
   readonly scale: number;
@@ -43,29 +70,56 @@ export interface Dataset extends Normalization {
 
 /** A split over images held in memory one after the other. */
 export function memorySplit(data: Uint8Array | Float32Array, labels: Int32Array, shape: ImageShape): Split {
+  return { length: labels.length, labels, arrays: [images(data, shape)] };
+}
+
+/** Images held in memory one after the other. */
+export function images(data: Uint8Array | Float32Array, shape: ImageShape): Images {
   const [channels, height, width] = shape;
   const size = channels * height * width;
   return {
-    length: labels.length,
-    labels,
-    shape,
-    image: (index) => ({ data: data.subarray(index * size, (index + 1) * size), channels, height, width }),
-  };
-}
-
-/** The images of `split` at `indices`, in that order. */
-export function subset(split: Split, indices: Uint32Array): Split {
-  return {
-    length: indices.length,
-    labels: Int32Array.from(indices, (index) => split.labels[index]),
-    shape: split.shape,
-    image: (index) => split.image(indices[index]),
+    ...{ kind: 'images', shape },
+    at: (index) => ({ data: data.subarray(index * size, (index + 1) * size), channels, height, width }),
   };
 }
 
 /**
- * Sets round(fraction · length) images aside for validation, chosen by seed and nothing else; both parts keep the order
- * of the images.
+ * An array over samples held in memory one after the other, for the input `name`, or the only one. A split of them is
+ * `{ length: labels.length, labels, arrays: [numbers(ids, [16], 'input_ids'), numbers(mask, [16], 'attention_mask')] }`.
+ */
+export function numbers(data: Uint8Array | Float32Array, shape: readonly number[], name?: string): Numbers {
+  const size = sizeOf(shape);
+  return {
+    ...{ kind: 'numbers', name, shape },
+    at: (index) => ({ data: data.subarray(index * size, (index + 1) * size) }),
+  };
+}
+
+/** The images of a split, where they are all that a sample has. */
+export function imagesOf({ arrays }: Split): Images | undefined {
+  const [first] = arrays;
+  return arrays.length === 1 && first.kind === 'images' ? first : undefined;
+}
+
+/** The split with other images in the place of its own; one that has none stays as it is. */
+export function withImages(split: Split, change: (images: Images) => Images): Split {
+  return { ...split, arrays: split.arrays.map((array) => (array.kind === 'images' ? change(array) : array)) };
+}
+
+/** The samples of `split` at `indices`, in that order. */
+export function subset(split: Split, indices: Uint32Array): Split {
+  return {
+    length: indices.length,
+    labels: Int32Array.from(indices, (index) => split.labels[index]),
+    arrays: split.arrays.map(
+      (array) => ({ ...array, at: (index: number) => array.at(indices[index]) }) as SampleArray,
+    ),
+  };
+}
+
+/**
+ * Sets round(fraction · length) samples aside for validation, chosen by seed and nothing else; both parts keep the order
+ * of the samples.
  *
  * @throws UserError when the fraction leaves one of the parts empty.
  */
@@ -77,7 +131,7 @@ export function splitValidation(
   const held = Math.round(split.length * fraction);
   if (!(held > 0 && held < split.length)) {
     fail(
-      `A validation fraction of ${fraction} of ${split.length} images leaves a part empty; take one between 0 and 1.`,
+      `A validation fraction of ${fraction} of ${split.length} samples leaves a part empty; take one between 0 and 1.`,
     );
   }
   const order = permutation(random(seed, 'validation'), split.length);
@@ -88,26 +142,28 @@ export function splitValidation(
 }
 
 /**
- * Data that comes without a test part gives a tenth of it, at least one image, and always the same ones, so that results
+ * Data that comes without a test part gives a tenth of it, at least one sample, and always the same ones, so that results
  * compare across runs.
  *
- * @throws UserError when there are fewer than two images.
+ * @throws UserError when there are fewer than two samples.
  */
 export function splitTest(split: Split): { train: Split; test: Split } {
   if (split.length < 2)
-    fail('The data hold a single image; give at least two, of which one is held back for testing.');
+    fail('The data hold a single sample; give at least two, of which one is held back for testing.');
   const { train, validation } = splitValidation(split, Math.max(0.1, 1 / split.length), 0);
   return { train, test: validation };
 }
 
-/** Mean and standard deviation of every channel of images held in memory, in units of `scale`. */
+/** Mean and standard deviation of every channel of images held in memory, in units of `scale`; 0 and 1 of other data. */
 export function statistics(split: Split, scale: number): { mean: number[]; std: number[] } {
-  const [channels, height, width] = split.shape;
+  const pictures = imagesOf(split);
+  if (!pictures) return { mean: [0], std: [1] };
+  const [channels, height, width] = pictures.shape;
   const plane = height * width;
   const sum = new Float64Array(channels);
   const squares = new Float64Array(channels);
   for (let index = 0; index < split.length; index++) {
-    const { data } = split.image(index) as Image;
+    const { data } = pictures.at(index) as Image;
     for (let c = 0; c < channels; c++) {
       for (let i = c * plane; i < (c + 1) * plane; i++) {
         sum[c] += data[i];

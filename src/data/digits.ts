@@ -31,7 +31,7 @@ export async function openDigits(): Promise<Dataset> {
   return {
     name: 'digits',
     classes: [...'0123456789'],
-    shape: all.shape,
+    shape: [1, 8, 8],
     train: subset(all, order.subarray(TEST).sort()),
     test: subset(all, order.subarray(0, TEST).sort()),
     mean: [0.3055],

@@ -1,13 +1,13 @@
-/** A few images of every class. */
+/** A few samples of every class. */
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import { type Batch, type BatchOptions, batches } from './batches.js';
 import { type Split, subset } from './dataset.js';
 
 /**
- * One batch of `perClass` images of every class, or all that a class has, drawn by the seed; class after class.
+ * One batch of `perClass` samples of every class, or all that a class has, drawn by the seed; class after class.
  *
- * @throws UserError when no image has a label, and as {@link batches} does.
+ * @throws UserError when no sample has a label, and as {@link batches} does.
  */
 export async function examples(
   split: Split,
@@ -22,5 +22,5 @@ export async function examples(
   const indices = [...classes].sort(([a], [b]) => a - b).flatMap(([, own]) => own);
   const few = subset(split, Uint32Array.from(indices));
   for await (const batch of batches(few, { ...options, batch: Math.max(1, indices.length) })) return batch;
-  return fail('There are no labelled images to take examples of.');
+  return fail('There are no labelled samples to take examples of.');
 }

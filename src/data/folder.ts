@@ -78,8 +78,7 @@ async function openSplit(root: string, classes: readonly string[], shape: ImageS
   return {
     length: files.length,
     labels: Int32Array.from(labels),
-    shape,
-    image: (index) => decode(files[index], limit),
+    arrays: [{ kind: 'images', shape, at: (index) => decode(files[index], limit) }],
   };
 }
 

@@ -1,17 +1,23 @@
 /** Data sets, augmentation and batches: the public surface of this room. */
 export { type Augmentation, augmentation, type Transform } from './augment.js';
-export { type Batch, type BatchOptions, batchCount, batches } from './batches.js';
+export { type Batch, type BatchOptions, batchCount, batches, part } from './batches.js';
 export {
   type Dataset,
   type Image,
   type ImageShape,
+  type Images,
+  imagesOf,
   memorySplit,
   type Normalization,
+  type Numbers,
+  numbers,
   parseNormalize,
+  type SampleArray,
   type Split,
   splitValidation,
   statistics,
   subset,
+  withImages,
 } from './dataset.js';
 export { type Imported, importDataset } from './import.js';
 export { isNamed, NAMED, type NamedSet, type SetName } from './named.js';

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { type Image, importDataset, NAMED, openDataset, statistics } from './index.js';
+import { imageAt } from './images.test.fixture.js';
+import { type Image, imagesOf, importDataset, NAMED, openDataset, statistics } from './index.js';
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'espalier-data-'));
@@ -71,7 +72,7 @@ test('CIFAR-10 as two files', async (t) => {
   assert.deepEqual([train.length, held!.length, shape, classes.length, scale], [20, 5, [3, 32, 32], 10, 255]);
   assert.deepEqual([...held!.labels], [3, 4, 5, 6, 7]);
   assert.deepEqual(
-    [at(train.image(17), 0), at(train.image(17), 3071), at(held!.image(1), 5)],
+    [at(imageAt(train, 17), 0), at(imageAt(train, 17), 3071), at(imageAt(held!, 1), 5)],
     [107, 107, 104],
   );
 });
@@ -88,7 +89,7 @@ test('CIFAR-10 as the published batches, in their folder and in their archive', 
     assert.deepEqual([...train.labels], [1, 2, 3, 3, 4, 5, 4, 5, 6, 7, 5, 6, 7, 8, 9], place);
     assert.deepEqual(
       [...train.labels].map((label) => label + 100),
-      [...train.labels].map((_, i) => at(train.image(i), 9)),
+      [...train.labels].map((_, i) => at(imageAt(train, i), 9)),
     );
     assert.equal(held!.length, 2);
   }
@@ -102,7 +103,7 @@ test('CIFAR-100 uses the fine label and has a hundred names', async (t) => {
     'test.bin': records(1, options),
   });
   const { train, classes } = await openDataset(`cifar100:${dir}`);
-  assert.deepEqual([train.labels[99], train.labels[101], at(train.image(99), 0)], [99, 1, 199]);
+  assert.deepEqual([train.labels[99], train.labels[101], at(imageAt(train, 99), 0)], [99, 1, 199]);
   assert.equal(new Set(classes).size, 100);
   assert.deepEqual([...classes], [...classes].sort());
 });
@@ -117,7 +118,7 @@ test('IDX files, plain and gzipped, under both spellings', async (t) => {
   for (const place of ['plain', 'gzipped', 'dotted']) {
     const { train, test: held, shape } = await openDataset(`mnist:${join(dir, place)}`);
     assert.deepEqual([shape, [...train.labels], [...held!.labels]], [[1, 2, 2], [9, 0, 4], [2]]);
-    assert.deepEqual([...(train.image(1) as Image).data], [4, 5, 6, 7]);
+    assert.deepEqual([...(imageAt(train, 1) as Image).data], [4, 5, 6, 7]);
   }
 });
 
@@ -258,7 +259,7 @@ test('Fashion-MNIST as it was published', async (t) => {
   const real = fileURLToPath(new URL('../../../shared/data/fashion-mnist', import.meta.url));
   if (!existsSync(real)) return t.skip('shared/data/fashion-mnist is not there');
   const { train, test: held, mean, std } = await openDataset(`fashion-mnist:${real}`);
-  assert.deepEqual([train.length, held!.length, train.shape], [60000, 10000, [1, 28, 28]]);
+  assert.deepEqual([train.length, held!.length, imagesOf(train)!.shape], [60000, 10000, [1, 28, 28]]);
   assert.deepEqual([...train.labels.subarray(0, 5)], [9, 0, 0, 3, 0]);
   const measured = statistics(train, 255);
   assert.ok(Math.abs(measured.mean[0] - mean[0]) < 1e-3 && Math.abs(measured.std[0] - std[0]) < 1e-3);

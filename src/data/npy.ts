@@ -8,6 +8,8 @@ export interface NumpyArray {
   readonly shape: readonly number[];
   /** Bytes stay bytes; every other type is read as float32. */
   readonly data: Uint8Array | Float32Array;
+  /** Whether the file's type is one of whole numbers, or of truths. */
+  readonly whole: boolean;
 }
 
 type Reader = (view: DataView, at: number, little: boolean) => number;
@@ -49,14 +51,15 @@ export function readNpy(bytes: Uint8Array, where: string): NumpyArray {
       `${where} holds ${body.length} bytes where its header says ${shape.join(' × ')} elements of ${width}; it is damaged: save it again.`,
     );
   }
-  if (`${kind}${width}` === 'u1') return { shape, data: body };
+  const whole = kind !== 'f';
+  if (`${kind}${width}` === 'u1') return { shape, data: body, whole };
   const read =
     READERS[kind + width] ??
     fail(`${where} has elements of type ${kind}${width}, which is not read here; save it as float32.`);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const data = new Float32Array(count);
   for (let i = 0; i < count; i++) data[i] = read(view, i * Number(width), endian !== '>');
-  return { shape, data };
+  return { shape, data, whole };
 }
 
 function readHeader(bytes: Uint8Array, where: string): { text: string; end: number } {

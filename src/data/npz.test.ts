@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { zipSync } from 'fflate';
+import { imageAt } from './images.test.fixture.js';
 import { type Image, openDataset } from './index.js';
 import { readNpy } from './npy.js';
 
@@ -55,8 +56,8 @@ test('NCHW, NHWC and NHW images come out channels first, from stored and deflate
       const file = await npz(t, { x_train: x, y_train: labels(2), x_test: x, y_test: labels(2) }, level);
       const data = await openDataset(`npz:${file}`);
       assert.deepEqual([data.shape, data.scale, data.classes], [expected, 255, ['0', '1']]);
-      assert.deepEqual([[...data.train.labels], pixels(data.train.image(1))], [[0, 1], second]);
-      assert.deepEqual(pixels(data.test!.image(1)), second);
+      assert.deepEqual([[...data.train.labels], pixels(imageAt(data.train, 1))], [[0, 1], second]);
+      assert.deepEqual(pixels(imageAt(data.test!, 1)), second);
       assert.equal(data.mean.length, expected[0]);
     }
   }
@@ -108,7 +109,7 @@ test('float images are taken as they are', async (t) => {
   const data = await openDataset(
     `npz:${await npz(t, { x_train: x, y_train: labels(2), x_test: x, y_test: labels(2) })}`,
   );
-  assert.deepEqual([data.scale, data.mean, pixels(data.train.image(1))], [1, [0.5], [1, 0.5]]);
+  assert.deepEqual([data.scale, data.mean, pixels(imageAt(data.train, 1))], [1, [0.5], [1, 0.5]]);
 });
 
 test('damage is named, with what to do', async (t) => {
@@ -125,9 +126,10 @@ test('damage is named, with what to do', async (t) => {
     ],
     [{ x: npy('|O', [20], counting(20)), y }, /an element type that is not read here/],
     [{ x: npy('<f3', [1], counting(3)), y }, /elements of type f3, which is not read here/],
-    [{ x: npy('|u1', [20, 4], counting(80)), y }, /is 20 × 4; images are N × C × H × W/],
+    [{ x: npy('|u1', [20], counting(20)), y }, /is 20; samples come first and have an axis at least/],
     [{ x: npy('|u1', [20, 0, 4], counting(0)), y }, /is 20 × 0 × 4; images are .* none of these is 0/],
-    [{ x: npy('|u1', [1, 2, 2], counting(4)), y: labels(1) }, /hold a single image; give at least two/],
+    [{ x: npy('|u1', [20, 0], counting(0)), y }, /is 20 × 0; samples .* none of these is 0/],
+    [{ x: npy('|u1', [1, 2, 2], counting(4)), y: labels(1) }, /hold a single sample; give at least two/],
     [{ x, y: labels(19) }, /has 20 images in x but 19 labels in y/],
     [{ x, y: npy('<i4', [20], new Int32Array(20).fill(-1)) }, /y in .* gives image 0 the label -1/],
     [{ x, y: npy('<f4', [20], new Float32Array(20).fill(0.5)) }, /gives image 0 the label 0\.5/],

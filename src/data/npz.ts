@@ -1,57 +1,80 @@
 /**
- * Images and labels in a NumPy .npz, a zip of .npy arrays: `x_train` and `y_train` with `x_test` and `y_test` beside them,
- * `train_images` … as MedMNIST has them, or `x` and `y` or `images` and `labels`, of which a tenth is then held back for
- * testing.
+ * Samples and labels in a NumPy .npz, a zip of .npy arrays, sample first: an array for each input of a model, and `y`.
  *
- * Images are N × C × H × W, N × H × W × C or N × H × W; the axis of 1, 3 or 4 is the channels, the second where both could
- * be. Bytes count 255 as 1, other numbers are taken as they are.
+ *   numpy.savez('vectors.npz', x=x, y=y)
+ *   numpy.savez('texts.npz', input_ids=ids, attention_mask=mask, y=y)
+ *   numpy.savez('images.npz', x_train=x, y_train=y, x_test=u, y_test=v)
+ *
+ * The array of an input has its name; that of the only input may be called `x` or `images`, and `y` `labels`. The parts for
+ * training and testing end in `_train` and `_test`, or begin with `train_` and `test_` as MedMNIST has them; without a part
+ * for testing a tenth is held back.
+ *
+ * Where the only input takes four dimensions, or where it is not known and the array has three or four, they are images:
+ * N × C × H × W, N × H × W × C or N × H × W; the axis of 1, 3 or 4 is the channels, the second where both could be. Bytes
+ * count 255 as 1, other numbers are taken as they are. All other arrays are what the model gets, number by number; an input
+ * of whole numbers gets an array of whole numbers.
  */
 import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
 import { fail } from '../base/errors.js';
-import { type Dataset, type ImageShape, memorySplit, type Split, splitTest, statistics } from './dataset.js';
+import type { Value } from '../onnx/model.js';
+import {
+  type Dataset,
+  type ImageShape,
+  images,
+  numbers,
+  type SampleArray,
+  type Split,
+  splitTest,
+  statistics,
+} from './dataset.js';
 import { type NumpyArray, readNpy } from './npy.js';
 import { expandHome, readBytes } from './source.js';
-
-const TRAIN = [
-  ['x_train', 'y_train'],
-  ['train_images', 'train_labels'],
-  ['x', 'y'],
-  ['images', 'labels'],
-] as const;
-
-const TEST = [
-  ['x_test', 'y_test'],
-  ['test_images', 'test_labels'],
-] as const;
 
 /** No byte of a deflate stream unpacks to more: what promises to is not what it says. */
 const MOST_PER_BYTE = 1032;
 
 const MOST_CLASSES = 100_000;
 
-/** Opens an .npz file. @throws UserError when it is damaged or lacks the arrays. */
-export async function openNpz(path: string): Promise<Dataset> {
+/** Whole numbers up to here are the same in float32, in which the engine computes. */
+const LARGEST_WHOLE = 2 ** 24;
+
+const LABELS = ['y', 'labels'];
+
+type Part = 'train' | 'test' | 'whole';
+
+/** What the array called `name` is called in the file, for a part of the samples. */
+const spellings = (name: string, part: Part): string[] =>
+  part === 'whole' ? [name] : [`${name}_${part}`, `${part}_${name}`];
+
+/** An array that a sample needs. */
+interface Wanted {
+  /** The input it is for; absent where there is but one. */
+  name?: string;
+  names: readonly string[];
+  isImages: (rank: number) => boolean;
+  /** Whether the model takes whole numbers there. */
+  whole: boolean;
+}
+
+/**
+ * Opens an .npz file, with the arrays for a model's `inputs` where these are known.
+ * @throws UserError when it is damaged, or lacks arrays or has others than the inputs take.
+ */
+export async function openNpz(path: string, inputs?: readonly Value[]): Promise<Dataset> {
   const file = expandHome(path);
-  const wanted: readonly string[] = [...TRAIN, ...TEST].flat();
-  const arrays = await unzipArrays(await readBytes(file), file, wanted);
-  const pair = (names: readonly (readonly [string, string])[]) =>
-    names.find(([x, y]) => arrays.has(x) && arrays.has(y));
-  const split = (names: readonly [string, string]) => {
-    const [x, y] = names.map((name) => readNpy(arrays.get(name)!, `${name} in ${file}`));
-    return arraySplit(x, y, names, file);
-  };
-  const names =
-    pair(TRAIN) ??
-    fail(
-      `${file} lacks training arrays; it needs x_train and y_train, x and y, or images and labels (and may have x_test and y_test).`,
-    );
-  const testNames = pair(TEST);
-  const whole = split(names);
-  const { train, test } = testNames ? { train: whole, test: split(testNames) } : splitTest(whole);
-  if (train.shape.join() !== test.shape.join()) {
-    fail(
-      `${file} has training images of ${train.shape.join(' × ')} but test images of ${test.shape.join(' × ')}; make them alike.`,
-    );
+  const wanted = wantedFor(inputs);
+  const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted);
+  const split = (part: Part) => splitOf(part, wanted, arrays, file);
+  const whole = split('train') ?? split('whole') ?? failMissing(file, wanted, members);
+  const testing = split('test');
+  const { train, test } = testing ? { train: whole.split, test: testing.split } : splitTest(whole.split);
+  for (const [a, { name = 'x', kind, shape }] of train.arrays.entries()) {
+    const other = test.arrays[a].shape;
+    const what = kind === 'images' ? 'images' : `samples of ${name}`;
+    if (shape.join() !== other.join())
+      fail(
+        `${file} has training ${what} of ${shape.join(' × ')} but test ${kind === 'images' ? 'images' : 'samples'} of ${other.join(' × ')}; make them alike.`,
+      );
   }
   const scale = whole.bytes ? 255 : 1;
   const classes =
@@ -60,29 +83,71 @@ export async function openNpz(path: string): Promise<Dataset> {
   return {
     name: 'npz',
     classes: Array.from({ length: classes }, (_, label) => String(label)),
-    shape: train.shape,
+    shape: train.arrays[0].shape,
     train,
     test,
-    ...statistics(whole, scale),
+    ...statistics(whole.split, scale),
     scale,
     augment: { train: {}, test: {} },
   };
+}
+
+function wantedFor(inputs: readonly Value[] | undefined): Wanted[] {
+  const [only] = inputs ?? [];
+  if (!inputs || inputs.length === 1) {
+    const rank = only?.shape?.length;
+    const whole = only !== undefined && !only.dtype.startsWith('float');
+    const isImages = (own: number) => !whole && (rank === undefined ? own === 3 || own === 4 : rank === 4);
+    return [{ names: ['x', 'images', ...(only ? [only.name] : [])], isImages, whole }];
+  }
+  return inputs.map(({ name, dtype }) => ({
+    ...{ name, names: [name], isImages: () => false, whole: !dtype.startsWith('float') },
+  }));
+}
+
+function failMissing(file: string, wanted: readonly Wanted[], members: readonly string[]): never {
+  const held = members.length > 0 ? `; it holds ${members.join(', ')}` : '';
+  const [{ name }] = wanted;
+  if (name === undefined)
+    fail(
+      `${file} lacks training arrays; it needs x_train and y_train, x and y, or images and labels (and may have x_test and y_test)${held}.`,
+    );
+  const names = wanted.map((array) => array.name);
+  const has = (all: readonly string[]) =>
+    (['train', 'whole'] as const).some((part) =>
+      all.some((one) => spellings(one, part).some((spelling) => members.includes(spelling))),
+    );
+  const missing = [...names.filter((one) => !has([one!])), ...(has(LABELS) ? [] : ['y'])];
+  fail(
+    `${file} lacks ${missing.length > 0 ? missing.join(' and ') : 'one part of its arrays'}${held}: the model has several inputs, so it needs an array by the name of each (${names.join(', ')}) and the labels y, all with _train and _test at their ends where there is a part for testing.`,
+  );
 }
 
 /** Unpacks the wanted members of a zip, without trusting the sizes that it claims. */
 async function unzipArrays(
   bytes: Uint8Array,
   file: string,
-  wanted: readonly string[],
-): Promise<Map<string, Uint8Array>> {
+  arrays: readonly Wanted[],
+): Promise<{ arrays: Map<string, Uint8Array>; members: string[] }> {
+  const wanted = new Set(
+    (['train', 'test', 'whole'] as const).flatMap((part) =>
+      [...arrays.flatMap(({ names }) => names), ...LABELS].flatMap((name) => spellings(name, part)),
+    ),
+  );
   const damaged = (error: unknown): never =>
     fail(
       `${file} is not a whole .npz archive (${(error as Error).message}); save it again with numpy.savez.`,
     );
+  const all: string[] = [];
   const members: UnzipFileInfo[] = [];
-  const isWanted = ({ name }: UnzipFileInfo) => name.endsWith('.npy') && wanted.includes(name.slice(0, -4));
+  const isWanted = ({ name }: UnzipFileInfo) => name.endsWith('.npy') && wanted.has(name.slice(0, -4));
   try {
-    unzipSync(bytes, { filter: (member) => isWanted(member) && members.push(member) < 0 });
+    unzipSync(bytes, {
+      filter(member) {
+        all.push(member.name.replace(/\.npy$/, ''));
+        return isWanted(member) && members.push(member) < 0;
+      },
+    });
   } catch (error) {
     damaged(error);
   }
@@ -96,35 +161,88 @@ async function unzipArrays(
   const unpacked = await new Promise<Record<string, Uint8Array>>((resolve, reject) =>
     unzip(bytes, { filter: isWanted }, (error, files) => (error ? reject(error) : resolve(files))),
   ).catch(damaged);
-  return new Map(Object.entries(unpacked).map(([name, data]) => [name.slice(0, -4), data]));
+  return {
+    arrays: new Map(Object.entries(unpacked).map(([name, data]) => [name.slice(0, -4), data])),
+    members: all,
+  };
 }
 
-function arraySplit(
-  images: NumpyArray,
-  labels: NumpyArray,
-  [x, y]: readonly [string, string],
+interface Read {
+  split: Split;
+  /** Whether they are images of bytes. */
+  bytes: boolean;
+}
+
+/** The samples of a part, undefined where the file has not all that they need. */
+function splitOf(
+  part: Part,
+  wanted: readonly Wanted[],
+  arrays: ReadonlyMap<string, Uint8Array>,
   file: string,
-): Split & { bytes: boolean } {
-  const { shape, data } = channelsFirst(images, `${x} in ${file}`);
-  const count = images.shape[0];
-  if (labels.data.length !== count || count === 0) {
+): Read | undefined {
+  const found = (names: readonly string[]) =>
+    names.flatMap((name) => spellings(name, part)).find((name) => arrays.has(name));
+  const y = found(LABELS);
+  const xs = wanted.map(({ names }) => found(names));
+  const missing = wanted.findIndex((_, a) => xs[a] === undefined);
+  if (y !== undefined && missing >= 0 && part === 'test')
     fail(
-      `${file} has ${count} images in ${x} but ${labels.data.length} labels in ${y}; there must be one label, a whole number, per image.`,
+      `${file} has ${y} but lacks ${spellings(wanted[missing].names[0], part)[0]}; add it, or leave ${y} out.`,
     );
-  }
+  if (y === undefined || missing >= 0) return undefined;
+  const labels = readNpy(arrays.get(y)!, `${y} in ${file}`);
+  const read = wanted.map((array, a) => {
+    const x = xs[a]!;
+    return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels, file });
+  });
+  const [{ noun, bytes }] = read;
   const bad = labels.data.findIndex(
     (label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES),
   );
   if (bad >= 0)
     fail(
-      `${y} in ${file} gives image ${bad} the label ${labels.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
+      `${y} in ${file} gives ${noun} ${bad} the label ${labels.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
     );
-  const wild = data instanceof Uint8Array ? -1 : data.findIndex((value) => !Number.isFinite(value));
+  const { length } = labels.data;
+  const split = { length, labels: Int32Array.from(labels.data), arrays: read.map(({ array }) => array) };
+  return { split, bytes };
+}
+
+function arrayOf(
+  given: NumpyArray,
+  { name, isImages, whole }: Wanted,
+  { x, y, labels, file }: { x: string; y: string; labels: NumpyArray; file: string },
+): { array: SampleArray; noun: string; bytes: boolean } {
+  const pictures = isImages(given.shape.length);
+  const noun = pictures ? 'image' : 'sample';
+  const where = `${x} in ${file}`;
+  const { shape, data } = pictures ? channelsFirst(given, where) : plain(given, where);
+  const count = given.shape[0];
+  if (labels.data.length !== count)
+    fail(
+      `${file} has ${count} ${noun}s in ${x} but ${labels.data.length} labels in ${y}; there must be one label, a whole number, per ${noun}.`,
+    );
+  if (whole && !given.whole)
+    fail(`${where} holds real numbers where the model takes whole ones; save it with astype(numpy.int64).`);
+  const wild =
+    data instanceof Uint8Array
+      ? -1
+      : data.findIndex((value) => !Number.isFinite(value) || (whole && Math.abs(value) > LARGEST_WHOLE));
   if (wild >= 0)
     fail(
-      `${x} in ${file} holds ${data[wild]} in image ${Math.floor(wild / (data.length / count))}; images are finite numbers: remove or mend it.`,
+      `${where} holds ${data[wild]} in ${noun} ${Math.floor(wild / (data.length / count))}; ${noun}s are ${whole ? `whole numbers of at most ${LARGEST_WHOLE}` : 'finite numbers'}: remove or mend it.`,
     );
-  return { ...memorySplit(data, Int32Array.from(labels.data), shape), bytes: data instanceof Uint8Array };
+  const array = pictures ? images(data, shape as ImageShape) : numbers(data, shape, name);
+  return { array, noun, bytes: pictures && data instanceof Uint8Array };
+}
+
+/** @throws UserError where the array has nothing in it, or no axis beside that of the samples. */
+function plain({ shape, data }: NumpyArray, where: string): Pick<NumpyArray, 'shape' | 'data'> {
+  if (shape.length < 2 || data.length === 0)
+    fail(
+      `${where} is ${shape.join(' × ') || 'a single number'}; samples come first and have an axis at least, as in N × features or N × length, and none of these is 0.`,
+    );
+  return { shape: shape.slice(1), data };
 }
 
 function channelsFirst(

@@ -1,7 +1,8 @@
 /** Opens a data set by what a person calls it on the command line. */
 import { fail } from '../base/errors.js';
 import { nearest } from '../nn/nearest.js';
-import type { Dataset, Split } from './dataset.js';
+import type { Value } from '../onnx/model.js';
+import { type Dataset, imagesOf, type Split, withImages } from './dataset.js';
 import { openDigits } from './digits.js';
 import { openFolder } from './folder.js';
 import { collect, isNamed, locate, NAMED, type SetName } from './named.js';
@@ -14,6 +15,8 @@ export interface OpenOptions {
   readonly size?: number;
   /** The folder that holds data sets by name; ESPALIER_DATA when left out. */
   readonly directory?: string;
+  /** Inputs of the model that the data are for: what an .npz must hold (see npz.ts). Without them it holds one array x. */
+  readonly inputs?: readonly Value[];
 }
 
 /**
@@ -32,6 +35,11 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
     fail(`Images cannot be ${size} pixels wide; give a whole number from 1 to 4096.`);
   }
   const dataset = await openKind(kind, place, spec, options);
+  const plain = size === undefined ? (normalize ? 'normalised' : undefined) : 'resized';
+  if (plain && !imagesOf(dataset.train))
+    fail(
+      `The data in ${spec} are no images, which alone are ${plain}; leave that out and prepare the numbers in the file.`,
+    );
   const channels = dataset.shape[0];
   if (normalize && ![1, channels].includes(normalize.mean.length)) {
     fail(
@@ -49,7 +57,7 @@ async function openKind(
 ): Promise<Dataset> {
   if (spec === 'digits') return openDigits();
   if (kind === 'images' && place) return openFolder(place, options.size);
-  if (kind === 'npz' && place) return openNpz(place);
+  if (kind === 'npz' && place) return openNpz(place, options.inputs);
   if (isNamed(kind)) return openNamed(kind, place, options.directory);
   return fail(
     `There is no data set '${spec}'${meant(kind, place)}; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,
@@ -72,7 +80,7 @@ async function openNamed(name: SetName, place?: string, directory?: string): Pro
   return {
     name,
     classes,
-    shape: train.shape,
+    shape: imagesOf(train)!.shape,
     train,
     test,
     mean,
@@ -85,6 +93,6 @@ async function openNamed(name: SetName, place?: string, directory?: string): Pro
 /** The data set with batches of `size` × `size`. */
 function resized(dataset: Dataset, size: number): Dataset {
   const shape = [dataset.shape[0], size, size] as const;
-  const at = (split: Split): Split => ({ ...split, shape });
+  const at = (split: Split): Split => withImages(split, (images) => ({ ...images, shape }));
   return { ...dataset, shape, train: at(dataset.train), test: dataset.test && at(dataset.test) };
 }

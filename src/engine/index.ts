@@ -1,3 +1,4 @@
+export { byName } from './input.js';
 export type { Machine } from './machine.js';
 export { type LoadOptions, loadNetwork } from './network.js';
 export { type MachineOptions, openMachine } from './open.js';

@@ -1,6 +1,11 @@
 /** Giving samples to a program. */
 import { fail } from '../base/errors.js';
 import type { Program } from './compile.js';
+import type { Inputs } from './types.js';
+
+/** Values by the names of a model's inputs, of which a single one needs none. */
+export const byName = (inputs: Inputs, names: readonly string[]): Readonly<Record<string, Float32Array>> =>
+  inputs instanceof Float32Array ? { [names[0]]: inputs } : inputs;
 
 /** @throws UserError when the values are missing, are too many, or do not fill the samples. */
 export function writeInput(

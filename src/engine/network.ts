@@ -6,7 +6,7 @@ import type { Graph, Tensor } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { clipping } from './clipping.js';
 import { compile } from './compile.js';
-import { writeInput } from './input.js';
+import { byName, writeInput } from './input.js';
 import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
 import { ranking } from './ranking.js';
@@ -139,7 +139,8 @@ function inference(
     batch: o.batch,
     peakBytes: program.peakBytes,
     outputs: new Map(names.map((name, i) => [name, shapes[i]])),
-    async run(values, count) {
+    async run(given, count) {
+      const values = byName(given, inputs);
       for (const name of inputs)
         writeInput(program, name, values[name], count, sizeOf(model.tape.type(name).shape), o.batch);
       await program.run(count);

@@ -10,7 +10,7 @@ import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { compile, type Program } from './compile.js';
 import { openDirections } from './directions.js';
-import { writeInput } from './input.js';
+import { byName, writeInput } from './input.js';
 import { LANES, type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
 import type { Parameter, Training, TrainingOptions } from './types.js';
@@ -77,7 +77,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const sums = part < o.batch || most > 1 ? update.sums() : undefined;
 
   const pass = async (
-    images: Readonly<Record<string, Float32Array>>,
+    inputs: Readonly<Record<string, Float32Array>>,
     answers: Int32Array,
     from: number,
     count: number,
@@ -87,7 +87,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     const n = Math.min(part, count - from);
     for (const name of given) {
       const size = sizeOf(tape.type(name).shape);
-      const own = n === count ? images[name] : images[name]?.subarray(from * size, (from + n) * size);
+      const own = n === count ? inputs[name] : inputs[name]?.subarray(from * size, (from + n) * size);
       writeInput(program, name, own, n, size, part);
     }
     program.write(labels, answers.subarray(from, from + n), n);
@@ -104,12 +104,12 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     slots: update.slots,
     directions: directions?.views,
     async gradients(values, answers, count, step, { dense = true, samples = most } = {}) {
-      const images = values instanceof Float32Array ? { [given[0]]: values } : values;
+      const inputs = byName(values, given);
       const total = { loss: 0, correct: 0 };
       let passes = 0;
       for (let sample = 0; sample < samples; sample++) {
         for (let from = 0; from < count; from += part) {
-          const result = await pass(images, answers, from, count, step * MOST_PASSES + passes, dense);
+          const result = await pass(inputs, answers, from, count, step * MOST_PASSES + passes, dense);
           await sums?.add(passes++ === 0);
           total.loss += result.loss / samples;
           total.correct += result.correct / samples;
@@ -156,22 +156,25 @@ function trainedOutput({ outputs }: Graph, wanted?: string): string {
  */
 function teacherLogits(tape: Tape, graph: Graph, given: readonly string[], logits: string): string {
   const { inputs, outputs } = graph;
-  const [image, ...others] = given;
-  if (others.length > 0)
-    fail(`A model with ${given.length} inputs cannot learn from a teacher; take one with one.`);
-  if (inputs.length !== 1 || outputs.length !== 1)
+  if (outputs.length !== 1)
+    fail(`The teacher needs one output; this one has ${outputs.length}: take a classifier.`);
+  const names = inputs.map(({ name }) => name);
+  const sources = inputs.length === 1 && given.length === 1 ? given : names;
+  const stranger = sources.find((name) => !given.includes(name));
+  if (stranger !== undefined)
     fail(
-      `The teacher needs one input and one output; this one has ${inputs.length} and ${outputs.length}: take a classifier.`,
+      `The teacher takes ${names.join(', ')} but the model to train ${given.join(', ')}; take a teacher of the same inputs.`,
     );
-  const { shape } = tape.type(image);
-  const declared = inputs[0].shape?.slice(1) ?? [];
-  if (declared.some((dim, i) => typeof dim === 'number' && dim !== shape[i + 1]))
-    fail(
-      `The teacher wants inputs of [${declared.join(', ')}] but the model to train [${shape.slice(1).join(', ')}]; take a teacher for the same images.`,
-    );
-  const taught = expandBefore(tape, inferenceForm(graph), new Map([[inputs[0].name, image]])).get(
-    outputs[0].name,
-  )!;
+  for (const [i, { shape: wanted }] of inputs.entries()) {
+    const { shape } = tape.type(sources[i]);
+    const declared = wanted?.slice(1) ?? [];
+    if (declared.some((dim, axis) => typeof dim === 'number' && dim !== shape[axis + 1]))
+      fail(
+        `The teacher wants inputs of [${declared.join(', ')}] but the model to train [${shape.slice(1).join(', ')}]; take a teacher for the same data.`,
+      );
+  }
+  const values = new Map(names.map((name, i) => [name, sources[i]]));
+  const taught = expandBefore(tape, inferenceForm(graph), values).get(outputs[0].name)!;
   const [theirs, ours] = [taught, logits].map((name) => sizeOf(tape.type(name).shape));
   if (theirs !== ours)
     fail(

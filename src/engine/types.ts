@@ -2,6 +2,9 @@
 import type { Graph } from '../onnx/model.js';
 import type { Machine } from './machine.js';
 
+/** Dense [count, …sample], by name of the input; or by itself what the only input takes. */
+export type Inputs = Float32Array | Readonly<Record<string, Float32Array>>;
+
 /** A learnt initialiser in the machine's memory. The arrays are live views, row-major, valid until the network closes. */
 export interface Parameter {
   /** ONNX initialiser name. */
@@ -73,10 +76,10 @@ export interface Inference {
   /** Shape of one sample of each output, without the batch. */
   readonly outputs: ReadonlyMap<string, readonly number[]>;
   /**
-   * Runs `count` ≤ batch samples. Inputs and outputs are dense, sample first.
+   * Runs `count` ≤ batch samples. Outputs are dense, sample first.
    * @throws UserError when an input is missing or has the wrong length.
    */
-  run(inputs: Readonly<Record<string, Float32Array>>, count: number): Promise<Record<string, Float32Array>>;
+  run(inputs: Inputs, count: number): Promise<Record<string, Float32Array>>;
   /** Where the time of all runs went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */
   profile(): ReadonlyMap<string, number>;
   /** The same step by step. */
@@ -139,7 +142,7 @@ export interface TrainingOptions {
  * At weight 1 labels do not count, and may be −1.
  */
 export interface Teacher {
-  /** Takes the same input and gives logits of the same classes; used in inference form, and never changed. */
+  /** Takes the same inputs and gives logits of the same classes; used in inference form, and never changed. */
   graph: Graph;
   /** T, above 0. */
   temperature: number;
@@ -172,12 +175,11 @@ export interface Training {
   readonly directions?: ReadonlyMap<string, Float32Array>;
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
-   * `step` numbers the draw of random numbers. Images are dense [count, …sample], by input name where the model has several
-   * inputs; labels are class indices. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
+   * `step` numbers the draw of random numbers. Labels are class indices. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
    * @returns mean loss, and how many samples were classified rightly.
    */
   gradients(
-    images: Float32Array | Readonly<Record<string, Float32Array>>,
+    inputs: Inputs,
     labels: Int32Array,
     count: number,
     step: number,

@@ -1,6 +1,6 @@
 /** Images in the number of channels that a model wants: grey made of colours, colours made of grey. */
 import { fail } from '../base/errors.js';
-import type { Dataset, Image, Split } from '../data/index.js';
+import { type Dataset, type Image, type Split, withImages } from '../data/index.js';
 
 /** Shares of red, green and blue in luma (ITU-R BT.601), as in every image library's grey. */
 const LUMA = [0.299, 0.587, 0.114];
@@ -15,14 +15,15 @@ export function withChannels(dataset: Dataset, channels: number, name: string): 
       `The model wants images of ${channels} channels but those of ${name} have ${own}; take a model or data that match.`,
     );
   const shape = [channels, height, width] as const;
-  const at = (split: Split): Split => ({
-    ...split,
-    shape,
-    image: (index) => {
-      const image = split.image(index);
-      return image instanceof Promise ? image.then(convert) : convert(image);
-    },
-  });
+  const converted = (split: Split): Split =>
+    withImages(split, (images) => ({
+      ...images,
+      shape,
+      at(index) {
+        const image = images.at(index);
+        return image instanceof Promise ? image.then(convert) : convert(image);
+      },
+    }));
   const weighted = (values: readonly number[]) =>
     values.length === 3 && channels === 1
       ? [LUMA.reduce((sum, share, c) => sum + share * values[c], 0)]
@@ -30,8 +31,8 @@ export function withChannels(dataset: Dataset, channels: number, name: string): 
   return {
     ...dataset,
     shape,
-    train: at(dataset.train),
-    test: dataset.test && at(dataset.test),
+    train: converted(dataset.train),
+    test: dataset.test && converted(dataset.test),
     mean: weighted(dataset.mean),
     std: weighted(dataset.std),
   };

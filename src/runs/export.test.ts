@@ -8,7 +8,7 @@ import { openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats, type Graph, readModel } from '../onnx/index.js';
 import { exportModel, flushSubnormals, relativeError } from './export.js';
-import { imagesOf } from './samples.js';
+import { samplesOf } from './samples.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-export-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -31,7 +31,7 @@ test('an export is checked, its sub-normal weights are zero, and nothing else is
     const path = join(root, 'model.onnx');
     const { flushed, check, bytes } = await exportModel(path, graph, {
       machine,
-      samples: imagesOf(dataset),
+      samples: samplesOf(dataset),
       inputShapes: {},
     });
     assert.equal(flushed, 2);
@@ -46,7 +46,7 @@ test('an export is checked, its sub-normal weights are zero, and nothing else is
     const broken = spoilt(network(), 'conv1.weight', Number.NaN);
     const refused = exportModel(join(root, 'broken.onnx'), broken, {
       machine,
-      samples: imagesOf(dataset),
+      samples: samplesOf(dataset),
       inputShapes: {},
     });
     await assert.rejects(refused, /exported model was refused/);

@@ -39,7 +39,7 @@ import {
   trainerSettings,
   WITHOUT_DATA,
 } from './recipe.js';
-import { imagesOf } from './samples.js';
+import { samplesOf } from './samples.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import { sumUp } from './sum-up.js';
@@ -165,7 +165,7 @@ async function perform(work: Work): Promise<RunResult> {
     if (!made) return { folder };
     options.onNote?.('Exporting and checking the model …');
     const { inputShapes, dataset } = task;
-    const samples = imagesOf(dataset);
+    const samples = samplesOf(dataset);
     const exported = await exportModel(folder.model, made.graph, { machine, inputShapes, samples });
     const summary = await sumUp({ ...work, ...made, before, exported });
     if (recipe.command === 'prune')

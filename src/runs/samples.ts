@@ -1,8 +1,8 @@
-/** What a model is tried on: images of a data set, or random numbers for whatever inputs it has. */
+/** What a model is tried on: samples of a data set, or random numbers for whatever inputs it has. */
 import { fail } from '../base/errors.js';
 import { normal, random } from '../base/random.js';
 import { batches, type Dataset } from '../data/index.js';
-import type { Network } from '../engine/index.js';
+import { byName, type Network } from '../engine/index.js';
 import { sizeOf } from '../onnx/index.js';
 
 export interface Feeds {
@@ -14,15 +14,16 @@ export interface Feeds {
 /** Gives at most `count` samples. */
 export type Samples = (network: Network, count: number) => Promise<Feeds>;
 
-/** The first images of the test split, as the network gets them. */
-export const imagesOf =
+/** The first samples of the test split, as the network gets them. */
+export const samplesOf =
   (dataset: Dataset): Samples =>
   async ({ graph }, wanted) => {
     const split = dataset.test ?? dataset.train;
     const how = { batch: wanted, normalize: dataset, augment: dataset.augment.test };
-    for await (const { images, count } of batches(split, how))
-      return { inputs: { [graph.inputs[0].name]: images }, count };
-    return fail('There are no images to check the exported model with; give the data some.');
+    const names = graph.inputs.map(({ name }) => name);
+    for await (const { inputs, count } of batches(split, how))
+      return { inputs: { ...byName(inputs, names) }, count };
+    return fail('There are no samples to check the exported model with; give the data some.');
   };
 
 /** Normal numbers; for whole numbers and truths 0 and 1 in turn, which any table of tokens has. */

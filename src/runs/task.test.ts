@@ -56,7 +56,7 @@ test('a model of several inputs is no classifier of images, which is said', asyn
   });
   await assert.rejects(open({ model: path, data: 'digits' }), {
     name: 'UserError',
-    message: `The model has 2 inputs (${first.name}, other), but a classifier of images has one.`,
+    message: `The model has 2 inputs (${first.name}, other), but a classifier of images has one; give its data as npz:FILE, with an array for each input.`,
   });
 });
 
@@ -71,8 +71,8 @@ test('images come at the size and in the channels of a model', async () => {
   const { dataset } = await open({ model: await model([1, 16, 16], 2), data, normalize: '0/1' });
   assert.deepEqual(dataset.shape, [1, 16, 16]);
   const greys = new Set<number>();
-  for await (const { images } of batches(dataset.train, { batch: 8, normalize: dataset }))
-    for (const pixel of images) greys.add(Math.round(pixel * 255));
+  for await (const { inputs } of batches(dataset.train, { batch: 8, normalize: dataset }))
+    for (const pixel of inputs as Float32Array) greys.add(Math.round(pixel * 255));
   assert.deepEqual([...greys].sort(), [29, 76], 'luma of blue and red');
 
   const free = await open({ model: await model([3, 16, 16], 2, true), data, size: 12 });

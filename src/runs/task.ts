@@ -1,11 +1,12 @@
-/** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's input. */
+/** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
 import { fail } from '../base/errors.js';
-import { type Dataset, openDataset, parseNormalize } from '../data/index.js';
+import { type Dataset, imagesOf, type OpenOptions, openDataset, parseNormalize } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
-import type { Graph } from '../onnx/index.js';
+import type { Graph, Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
+import { checkIndices } from './indices.js';
 import { isPath } from './recipe.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
 
@@ -29,7 +30,11 @@ export interface Task extends ModelTask {
  */
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
   if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
-  const dataset = await openData(options, options.size);
+  const dataset = await openData(options, { size: options.size });
+  if (!imagesOf(dataset.train))
+    fail(
+      `The networks of the zoo are for images, but the samples of ${options.data} are [N, ${dataset.shape.join(', ')}]; give an .onnx file.`,
+    );
   return { graph: buildZoo(options, dataset.shape, dataset.classes.length), dataset, inputShapes: {} };
 }
 
@@ -63,27 +68,50 @@ function buildZoo(options: ModelOptions, shape: readonly number[], classes: numb
   });
 }
 
-async function openData({ data, normalize }: TaskOptions, size?: number): Promise<Dataset> {
+async function openData(
+  { data, normalize }: Pick<TaskOptions, 'data' | 'normalize'>,
+  how: OpenOptions,
+): Promise<Dataset> {
   return openDataset(data, {
-    size,
+    ...how,
     normalize: normalize === undefined ? undefined : parseNormalize(normalize),
   });
 }
 
-/** Opens the data at the size and with the channels that a model's input has. */
+/** Opens the data as a model's inputs take them. */
 async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
-  const [channels, height, width] = imageShape(graph, options.inputShape);
+  const inputs = inputsOf(graph, options.inputShape);
+  const [{ dtype, shape }, ...others] = inputs;
+  const images = others.length === 0 && dtype.startsWith('float') && (shape ?? [0, 0, 0, 0]).length === 4;
+  const dataset = await (images ? fitImages(inputs[0], options) : fitArrays(graph, inputs, options));
+  const { arrays } = dataset.train;
+  const shapes = inputs.map(({ name }, i) => [name, [1, ...arrays[i].shape]]);
+  return { graph, dataset, inputShapes: Object.fromEntries(shapes) };
+}
+
+/** A model's inputs, with the shapes that `given` says. @throws UserError when there are none. */
+function inputsOf(graph: Graph, given: string | undefined): Value[] {
+  if (graph.inputs.length === 0) fail('The model has no input to give data to; take another model.');
+  const shapes = given ? inputShapesOf(graph, given) : {};
+  return graph.inputs.map((input) => ({ ...input, shape: shapes[input.name] ?? input.shape }));
+}
+
+/** Opens images at the size and with the channels that a model's input has. */
+async function fitImages(input: Value, options: TaskOptions): Promise<Dataset> {
+  const [channels, height, width] = (input.shape ?? [])
+    .slice(1)
+    .map((dim) => (typeof dim === 'number' ? dim : undefined));
   const folder = options.data.startsWith('images:');
   const last = [1, 3].includes(width ?? 0) && Math.min(channels ?? 1, height ?? 1) > 4;
-  if (folder && last) refuseChannelsLast(graph);
+  if (folder && last) refuseChannelsLast(input);
   if (folder && height !== width)
     fail(
       `The model wants images of ${height} × ${width}, but folders give square ones; prepare the data as npz:FILE.`,
     );
   const { normalize, ...rest } = options;
-  const raw = await openData(rest, options.size ?? (folder ? height : undefined));
+  const raw = await openData(rest, { size: options.size ?? (folder ? height : undefined), inputs: [input] });
   const [, dataHeight, dataWidth] = raw.shape;
-  if (last && dataWidth !== width) refuseChannelsLast(graph);
+  if (last && dataWidth !== width) refuseChannelsLast(input);
   if ((height ?? dataHeight) !== dataHeight || (width ?? dataWidth) !== dataWidth) {
     const resize = height === width ? `resize them with --size ${height}` : 'prepare them at that size';
     const advice = options.size ? 'leave --size out' : resize;
@@ -92,17 +120,46 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
     );
   }
   const dataset = withChannels(raw, channels ?? raw.shape[0], options.data);
-  const [input] = graph.inputs;
-  return {
-    graph,
-    dataset: normalize === undefined ? dataset : normalized(dataset, normalize),
-    inputShapes: { [input.name]: [1, ...dataset.shape] },
-  };
+  return normalize === undefined ? dataset : normalized(dataset, normalize);
 }
 
-const refuseChannelsLast = ({ inputs: [{ name, shape }] }: Graph): never =>
+/** Opens an array for each of a model's inputs, of its shape where the file says one. */
+async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOptions): Promise<Dataset> {
+  const { data, normalize, size } = options;
+  const names = inputs.map(({ name }) => name).join(', ');
+  if (!data.startsWith('npz:')) {
+    const [{ name, shape }] = inputs;
+    const what =
+      inputs.length > 1
+        ? `The model has ${inputs.length} inputs (${names}), but a classifier of images has one`
+        : `The model's input ${name} is ${described(shape)}, but images need [N, channels, height, width]`;
+    fail(`${what}; give its data as npz:FILE, with an array for each input.`);
+  }
+  const flag = normalize === undefined ? (size === undefined ? undefined : '--size') : '--normalize';
+  if (flag)
+    fail(
+      `${flag} is for images, but ${names} of the model takes other data; leave it out and prepare the numbers in the file.`,
+    );
+  const dataset = await openData({ data }, { inputs });
+  for (const [i, { name, shape }] of inputs.entries()) {
+    const { shape: own } = dataset.train.arrays[i];
+    const fits = (dim: number, axis: number) =>
+      typeof shape?.[axis + 1] !== 'number' || shape[axis + 1] === dim;
+    if (shape && (shape.length !== own.length + 1 || !own.every(fits)))
+      fail(
+        `The model's input ${name} is ${described(shape)} but the samples of ${data} are [N, ${own.join(', ')}]; prepare them in that shape, or take another model.`,
+      );
+  }
+  checkIndices(graph, dataset);
+  return dataset;
+}
+
+const described = (shape: Value['shape']): string =>
+  shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank';
+
+const refuseChannelsLast = ({ name, shape }: Value): never =>
   fail(
-    `The model's input ${name} is [${shape!.map((dim) => dim ?? '?').join(', ')}], channels last, but images come as [N, channels, height, width]; export the model with its channels first.`,
+    `The model's input ${name} is ${described(shape)}, channels last, but images come as [N, channels, height, width]; export the model with its channels first.`,
   );
 
 function normalized(dataset: Dataset, text: string): Dataset {
@@ -112,22 +169,6 @@ function normalized(dataset: Dataset, text: string): Dataset {
       `The normalisation has ${mean.length} channels but the images have ${dataset.shape[0]}; give ${dataset.shape[0]} means and as many deviations.`,
     );
   return { ...dataset, mean, std };
-}
-
-/** Channels, height and width of a model's only input, undefined where the file leaves them open. */
-function imageShape(graph: Graph, given: string | undefined): (number | undefined)[] {
-  const [input] = graph.inputs;
-  if (graph.inputs.length !== 1)
-    fail(
-      `The model has ${graph.inputs.length} inputs (${graph.inputs.map(({ name }) => name).join(', ')}), but a classifier of images has one.`,
-    );
-  const declared = input.shape ?? [undefined, undefined, undefined, undefined];
-  if (declared.length !== 4)
-    fail(
-      `The model's input ${input.name} has ${declared.length} dimensions, but images need 4: [N, channels, height, width].`,
-    );
-  if (given) return inputShapesOf(graph, given)[input.name].slice(1);
-  return declared.slice(1).map((dim) => (typeof dim === 'number' ? dim : undefined));
 }
 
 /**
@@ -169,7 +210,7 @@ function checkShape(graph: Graph, name: string, shape: readonly number[]): void 
     typeof declared?.[axis] !== 'number' || axis === 0 || declared[axis] === dim;
   if (declared && (declared.length !== shape.length || !shape.every(fits)))
     fail(
-      `The model's input ${name} is declared as [${declared.map((dim) => dim ?? '?').join(', ')}], which [${shape.join(', ')}] does not fit; correct --input-shape.`,
+      `The model's input ${name} is declared as ${described(declared)}, which [${shape.join(', ')}] does not fit; correct --input-shape.`,
     );
 }
 
@@ -185,7 +226,7 @@ export function loadTask(task: Task, graph: Graph, machine: Machine): Network {
     network.close();
     const known = classes.length > 12 ? `${classes.slice(0, 12).join(', ')}, …` : classes.join(', ');
     fail(
-      `The model puts out ${outputs} numbers (${name}) but the data have ${classes.length} classes (${known}); take a model and data with as many of one as of the other.`,
+      `The model puts out ${outputs} numbers (${name}) but the data have ${classes.length} classes (${known}), and a classifier has one for each; take a model and data with as many of one as of the other.`,
     );
   }
   return network;

@@ -32,7 +32,7 @@ const model = (name: string, width: number): Graph =>
 function open(graph: Graph): { layers: Prunable[]; around: Surroundings } {
   const network = loadNetwork(graph, { machine });
   const training = network.training({ batch: COUNT, optimizer: 'sgd' });
-  const batch = async () => ({ index: 0, images, labels, count: COUNT });
+  const batch = async () => ({ index: 0, inputs: images, labels, count: COUNT });
   return {
     layers: prunables({ network, training }),
     around: { ...alone(), network, training, seed: 1, firstBatch: batch, examples: batch },

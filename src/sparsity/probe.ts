@@ -15,7 +15,7 @@ export type Objective = (
 ) => Promise<OpenObjective>;
 
 export interface ObjectiveOptions {
-  /** Look at so many images of every class; 0: at the run's first batch. */
+  /** Look at so many samples of every class; 0: at the run's first batch. */
   perClass?: number;
 }
 
@@ -25,7 +25,7 @@ export interface OpenObjective {
   close(): void;
 }
 
-export type Examples = Pick<Batch, 'images' | 'labels' | 'count'>;
+export type Examples = Pick<Batch, 'inputs' | 'labels' | 'count'>;
 
 export interface Probe {
   /**
@@ -58,8 +58,8 @@ export function openProbe(
         if (directions) training.directions!.get(name)!.set(directions[l]);
       });
       const sums = weights.map((values) => new Float32Array(values.length));
-      for (const { images, labels, count } of batches) {
-        await training.gradients(images, labels, count, 0);
+      for (const { inputs: values, labels, count } of batches) {
+        await training.gradients(values, labels, count, 0);
         layers.forEach(({ name }, l) => {
           const { gradient } = training.slots.get(name)!;
           for (let i = 0; i < gradient.length; i++) sums[l][i] += gradient[i];
@@ -71,6 +71,6 @@ export function openProbe(
   };
 }
 
-/** The images that an objective looks at. */
-export const imagesOf = ({ firstBatch, examples }: Surroundings, { perClass }: ObjectiveOptions) =>
+/** The samples that an objective looks at. */
+export const samplesOf = ({ firstBatch, examples }: Surroundings, { perClass }: ObjectiveOptions) =>
   perClass ? examples(perClass) : firstBatch();

@@ -1,4 +1,4 @@
-/** The images of a training run. */
+/** The samples of a training run. */
 import type { Augmentation } from '../data/augment.js';
 import type { Normalization, Split } from '../data/dataset.js';
 

@@ -55,7 +55,7 @@ test('a network learns the digits from another that knows them, without labels',
 
 test('images without labels cannot be learnt by their labels', async () => {
   const data = await unlabelled();
-  const message = /Image 0 to train on has no label; .* teacher alone \(weight 1\)/;
+  const message = /Sample 0 to train on has no label; .* teacher alone \(weight 1\)/;
   await assert.rejects(trainDigits({ data }), { name: 'UserError', message });
   const teacher = { graph: wide(), temperature: 2, weight: 0.5 };
   await assert.rejects(trainDigits({ data, teacher }), { name: 'UserError', message });

@@ -14,7 +14,7 @@ const rules = {
 
 /**
  * The teacher giving logits, undefined where there is none.
- * @throws UserError on settings that make no sense, and when images without labels (−1) are to be learnt by their labels.
+ * @throws UserError on settings that make no sense, and when samples without labels (−1) are to be learnt by their labels.
  */
 export function checkTeacher(teacher: Teacher | undefined, split: Split): Teacher | undefined {
   if (teacher?.weight !== 1) checkLabels(split);
@@ -27,7 +27,7 @@ export function checkTeacher(teacher: Teacher | undefined, split: Split): Teache
 function checkLabels({ labels }: Split): void {
   const index = labels.findIndex((label) => label < 0);
   if (index >= 0)
-    fail(`Image ${index} to train on has no label; give it one, or learn from a teacher alone (weight 1).`);
+    fail(`Sample ${index} to train on has no label; give it one, or learn from a teacher alone (weight 1).`);
 }
 
 /** What tells a teacher from others: its settings and a digest of its operators and weights. Survives JSON. */

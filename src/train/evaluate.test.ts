@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memorySplit } from '../data/dataset.js';
+import { byName } from '../engine/input.js';
 import type { Network } from '../engine/types.js';
 import { evaluate } from './evaluate.js';
 import { linearData, linearNetwork } from './linear.test.fixture.js';
@@ -24,7 +25,8 @@ function echo(classes: number, ops: string[], map = (row: Float32Array): Float32
       batch,
       peakBytes: 0,
       outputs: new Map([['y', [classes, 1, 1]]]),
-      async run({ x }, count) {
+      async run(inputs, count) {
+        const { x } = byName(inputs, ['x']);
         const rows = Array.from({ length: count }, (_, i) => map(x.subarray(i * classes, (i + 1) * classes)));
         return { y: Float32Array.from(rows.flatMap((row) => [...row])) };
       },

@@ -1,6 +1,6 @@
 /**
- * Accuracy and loss of a classifier over a split of a data set, in inference form: one input, one output with a number
- * per class, whatever its scale (see logits.ts).
+ * Accuracy and loss of a classifier over a split of a data set, in inference form: one output with a number per class,
+ * whatever its scale (see logits.ts).
  *
  * A label's rank is the number of classes put before it; equal numbers go to the lower class, and a NaN goes before
  * everything, so that a broken network is never right.
@@ -21,7 +21,7 @@ export interface Evaluation {
   accuracy: number;
   /** Fraction whose label is among the first five; where there are at least ten classes. */
   top5?: number;
-  /** Images in the split. */
+  /** Samples in the split. */
   count: number;
 }
 
@@ -29,7 +29,7 @@ export interface EvaluateOptions {
   normalize: Normalization;
   /** How images are brought to the network's size; nothing random. */
   augment?: Augmentation;
-  /** Images in one run; default 256. */
+  /** Samples in one run; default 256. */
   batch?: number;
   signal?: AbortSignal;
   onProgress?: (done: number, count: number) => void;
@@ -37,7 +37,7 @@ export interface EvaluateOptions {
 
 /** A compiled network ready to be evaluated any number of times. */
 export interface Evaluator {
-  /** @throws UserError when the images have another shape than the network's input, or a label it has no class for. */
+  /** @throws UserError when the samples are not what the network's inputs take, or have a label it has no class for. */
   check(split: Split): void;
   /** @throws UserError as `check` does; the signal's reason when it stops. */
   evaluate(split: Split, options: Omit<EvaluateOptions, 'batch'>): Promise<Evaluation>;
@@ -58,26 +58,21 @@ export async function evaluate(
   }
 }
 
-/** Compiles the network for evaluation. @throws UserError when it has not one input and one output. */
+/** Compiles the network for evaluation. @throws UserError when it has not one output. */
 export function openEvaluator(network: Network, batch: number): Evaluator {
-  if (network.inputs.size !== 1)
-    fail(
-      `The model has ${network.inputs.size} inputs (${[...network.inputs.keys()].join(', ')}), but a classifier of images has one.`,
-    );
   const scale = scaleOf(network.graph);
-  const [[input, shape]] = network.inputs;
   const inference = network.inference({ batch });
   const [[output, outputShape]] = inference.outputs;
   const classes = sizeOf(outputShape);
 
-  const check = (split: Split) => checkSplit(split, shape, classes);
+  const check = (split: Split) => checkSplit(split, network, classes);
 
   async function run(split: Split, { signal, onProgress, ...options }: Omit<EvaluateOptions, 'batch'>) {
     check(split);
     const tally = { loss: 0, first: 0, five: 0, done: 0 };
-    await overlap(batches(split, { ...options, batch }), async ({ images, labels, count }) => {
+    await overlap(batches(split, { ...options, batch }), async ({ inputs, labels, count }) => {
       signal?.throwIfAborted();
-      const { [output]: numbers } = await inference.run({ [input]: images }, count);
+      const { [output]: numbers } = await inference.run(inputs, count);
       for (let i = 0; i < count; i++) {
         const row = numbers.subarray(i * classes, (i + 1) * classes);
         const rank = rankOf(row, labels[i]);
@@ -97,17 +92,31 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
   return { check, evaluate: run, close: () => inference.close() };
 }
 
-/** @throws UserError when there are no images, or images of another shape than a network's input. */
-export function checkImages(split: Split, shape: readonly number[]): void {
-  if (split.length === 0) fail('There are no images in this part of the data set; give it some.');
-  if (shape.length !== 3 || shape.some((size, axis) => size !== split.shape[axis]))
+/** @throws UserError when there are no samples, or one of a network's inputs has no array of its shape among theirs. */
+export function checkInputs({ length, arrays }: Split, { inputs }: Pick<Network, 'inputs'>): void {
+  if (length === 0) fail('There are no samples in this part of the data set; give it some.');
+  const nameless = inputs.size === 1 && arrays.length === 1 && arrays[0].name === undefined;
+  if (!nameless) checkNames(arrays, [...inputs.keys()]);
+  for (const [name, shape] of inputs) {
+    const array = nameless ? arrays[0] : arrays.find((one) => one.name === name)!;
+    if (array.shape.join() === shape.join()) continue;
+    const what = array.kind === 'images' ? 'images' : `samples for ${name}`;
     fail(
-      `The model wants images of [${shape.join(', ')}] but the data have [${split.shape.join(', ')}]; give the data another size or take another model.`,
+      `The model wants ${what} of [${shape.join(', ')}] but the data have [${array.shape.join(', ')}]; give the data another size or take another model.`,
+    );
+  }
+}
+
+function checkNames(arrays: Split['arrays'], inputs: readonly string[]): void {
+  const names = arrays.map(({ name }) => name ?? 'an array without a name');
+  if (names.length !== inputs.length || !inputs.every((input) => names.includes(input)))
+    fail(
+      `The model has ${inputs.length} inputs (${inputs.join(', ')}) but the samples have ${names.join(', ')}; give an array by the name of each input.`,
     );
 }
 
-function checkSplit(split: Split, shape: readonly number[], classes: number): void {
-  checkImages(split, shape);
+function checkSplit(split: Split, network: Network, classes: number): void {
+  checkInputs(split, network);
   const highest = split.labels.reduce((most, label) => Math.max(most, label), 0);
   if (highest >= classes)
     fail(

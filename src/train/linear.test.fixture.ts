@@ -4,7 +4,8 @@
  */
 import { random, uniform } from '../base/random.js';
 import { memorySplit } from '../data/dataset.js';
-import type { Network, Parameter, Training, UpdateOptions } from '../engine/types.js';
+import { byName } from '../engine/input.js';
+import type { Inputs, Network, Parameter, Training, UpdateOptions } from '../engine/types.js';
 import type { Graph } from '../onnx/model.js';
 import { newSource } from '../onnx/source.js';
 import { floatTensor } from '../onnx/tensor.js';
@@ -78,7 +79,8 @@ export function linearNetwork(seed = 1): LinearNetwork {
     ),
   );
 
-  async function gradients(x: Float32Array, labels: Int32Array, count: number) {
+  async function gradients(inputs: Inputs, labels: Int32Array, count: number) {
+    const { x } = byName(inputs, ['x']);
     const [dw, db] = [slots.get('w')!.gradient.fill(0), slots.get('b')!.gradient.fill(0)];
     let [loss, correct] = [0, 0];
     for (let i = 0; i < count; i++) {
@@ -117,9 +119,10 @@ export function linearNetwork(seed = 1): LinearNetwork {
         batch,
         peakBytes: 0,
         outputs: new Map([['y', [CLASSES]]]),
-        run: async ({ x }, count) => ({
-          y: Float32Array.from(Array.from({ length: count }, (_, i) => [...forward(x, i)]).flat()),
-        }),
+        run: async (inputs, count) => {
+          const { x } = byName(inputs, ['x']);
+          return { y: Float32Array.from(Array.from({ length: count }, (_, i) => [...forward(x, i)]).flat()) };
+        },
         profile: () => new Map(),
         steps: () => [],
         close,

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { withImages } from '../data/dataset.js';
 import type { Hook, MaskReport } from './hooks.js';
 import { linearData, linearNetwork } from './linear.test.fixture.js';
 import { weightsOf } from './logits.js';
@@ -279,10 +280,10 @@ test('a loss that explodes is a sentence, and the last checkpoint stays', async 
 test('what cannot be done is said before it begins', async () => {
   await refused({ epochs: 0 }, /epochs .* at least 1, not 0/);
   await refused({ batch: 2.5 }, /batch .* whole number/);
-  await refused({ batch: 64, dropLast: true }, /50 images do not fill one batch of 64/);
+  await refused({ batch: 64, dropLast: true }, /50 samples do not fill one batch of 64/);
   await refused({ labelSmoothing: 1 }, /labelSmoothing/);
   const { train, ...rest } = linearData();
-  const wide = { ...train, shape: [1, 2, 3] as const };
+  const wide = withImages(train, (images) => ({ ...images, shape: [1, 2, 3] }));
   await refused({ data: { ...rest, train: wide } }, /images of \[1, 2, 2\] but the data have \[1, 2, 3\]/);
   const more = { ...train, labels: train.labels.map((_, i) => i) };
   await refused({ data: { ...rest, train: more } }, /3 classes apart but the data have 50/);

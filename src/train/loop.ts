@@ -71,13 +71,13 @@ async function trainEpoch(run: Run): Promise<boolean> {
   return !signal?.aborted;
 }
 
-async function step(run: Run, { images, labels, count }: Batch): Promise<void> {
+async function step(run: Run, { inputs, labels, count }: Batch): Promise<void> {
   const { options, training, state } = run;
   const iteration = iterationsDone(run) + 1;
   const hooks = options.hooks ?? [];
   const dense = hooks.some((hook) => hook.needsPrunedGradients?.(iteration) ?? hook.afterGradients);
   const samples = hooks.map((hook) => hook.samples?.(iteration)).find((passes) => passes !== undefined);
-  const { loss, correct } = await training.gradients(images, labels, count, iteration, { dense, samples });
+  const { loss, correct } = await training.gradients(inputs, labels, count, iteration, { dense, samples });
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
   let skip = false;
   for (const hook of hooks) {

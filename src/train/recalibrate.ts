@@ -2,11 +2,10 @@
  * BatchNorm's running statistics, measured anew. What is pruned or rewired before a BatchNorm changes what arrives there, and
  * with statistics of before a network may answer like one that was never trained.
  *
- * The images pass in training form, batch after batch, every layer normalising by the batch itself; mean and variance are
- * the averages over all batches, each as heavy as it has images ("precise BN": Wu, Johnson, "Rethinking 'Batch' in
+ * The samples pass in training form, batch after batch, every layer normalising by the batch itself; mean and variance are
+ * the averages over all batches, each as heavy as it has samples ("precise BN": Wu, Johnson, "Rethinking 'Batch' in
  * BatchNorm", 2021; "adaptive BN": Li et al., "EagleEye", ECCV 2020). As in PyTorch variances are the unbiased ones.
  */
-import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
@@ -16,19 +15,19 @@ import { inferenceForm } from '../graph/inference.js';
 import { float } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import type { TrainData } from './data.js';
-import { checkImages } from './evaluate.js';
+import { checkInputs } from './evaluate.js';
 import { withWeights } from './logits.js';
 import { overlap } from './overlap.js';
 
 export interface RecalibrateOptions {
   machine: Machine;
-  /** Images to look at; default 4096, at most all there are. */
+  /** Samples to look at; default 4096, at most all there are. */
   samples?: number;
-  /** Images in a batch; default 128. */
+  /** Samples in a batch; default 128. */
   batch?: number;
   /** Which images, and in which order; default 0. */
   seed?: number;
-  /** What is done to them; default as in evaluation, nothing random. */
+  /** What is done to images; default as in evaluation, nothing random. */
   augment?: Augmentation;
   /** Shapes of inputs whose dimensions the file leaves open, batch first. */
   inputShapes?: Record<string, readonly number[]>;
@@ -41,14 +40,14 @@ export interface Recalibrated {
   graph: Graph;
   /** How many BatchNormalizations have new statistics. */
   layers: number;
-  /** Images that were looked at. */
+  /** How many samples were looked at. */
   samples: number;
   /** Where there is nothing to do: why, in a sentence. */
   note?: string;
 }
 
 /**
- * Measures the running statistics of every BatchNormalization on images of the training split.
+ * Measures the running statistics of every BatchNormalization on samples of the training split.
  * @throws UserError when the data do not fit the model; the signal's reason when it stops.
  */
 export async function recalibrate(
@@ -94,18 +93,15 @@ async function averages(
   { train, augment, ...normalize }: Pick<TrainData, 'train' | 'augment' | 'mean' | 'std' | 'scale'>,
   { batch = 128, signal, onProgress, ...options }: RecalibrateOptions,
 ): Promise<Map<string, Float32Array>> {
-  if (network.inputs.size !== 1)
-    fail(`The model has ${network.inputs.size} inputs, but its statistics are measured on images alone.`);
-  const [[input, shape]] = network.inputs;
-  checkImages(train, shape);
+  checkInputs(train, network);
   const names = new Set(norms.flatMap(({ inputs }) => inputs.slice(3, 5)));
   const sums = new Map([...names].map((name) => [name, new Float64Array(network.state.get(name)!.length)]));
   const program = network.inference({ batch: Math.min(batch, train.length), form: 'training' });
   const how = { batch, normalize, augment: options.augment ?? augment?.test, seed: options.seed };
   let done = 0;
-  await overlap(batches(train, how), async ({ images, count }) => {
+  await overlap(batches(train, how), async ({ inputs, count }) => {
     signal?.throwIfAborted();
-    await program.run({ [input]: images }, count);
+    await program.run(inputs, count);
     for (const [name, sum] of sums)
       for (const [c, x] of network.state.get(name)!.entries()) sum[c] += x * count;
     done += count;

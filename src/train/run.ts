@@ -47,7 +47,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     fail('The model ends in a Softmax, but training needs the logits before it; load trainingGraph(model).');
   const steps = batchCount(data.train, options);
   if (steps === 0)
-    fail(`The ${data.train.length} images do not fill one batch of ${batch}; take a smaller batch.`);
+    fail(`The ${data.train.length} samples do not fill one batch of ${batch}; take a smaller batch.`);
   const teacher = checkTeacher(options.teacher, data.train);
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
@@ -74,9 +74,9 @@ export async function openRun(given: TrainOptions): Promise<Run> {
       learningRate: (iteration) => learningRateOf(run, iteration - 1),
       firstBatch: async () => {
         for await (const item of trainingBatches(options, 0, 0)) return item;
-        return fail('There are no images to train on.');
+        return fail('There are no samples to train on.');
       },
-      examples: (perClass) => examples(data.train, { ...trainingImages(options), perClass }),
+      examples: (perClass) => examples(data.train, { ...trainingSamples(options), perClass }),
       evaluate: (split) =>
         evaluator.evaluate(split, {
           normalize: data,
@@ -137,10 +137,10 @@ export function trainingBatches(
   start: number,
 ): AsyncGenerator<Batch> {
   const { data, batch, dropLast } = options;
-  return batches(data.train, { ...trainingImages(options), batch, dropLast, epoch, start, shuffle: true });
+  return batches(data.train, { ...trainingSamples(options), batch, dropLast, epoch, start, shuffle: true });
 }
 
-const trainingImages = ({ data, seed, augment = data.augment?.train }: Run['options']) => ({
+const trainingSamples = ({ data, seed, augment = data.augment?.train }: Run['options']) => ({
   ...{ seed, augment, normalize: data },
 });
 

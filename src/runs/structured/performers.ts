@@ -24,7 +24,7 @@ import {
 } from '../../train/index.js';
 import type { PruneRecipe } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
-import { imagesOf } from '../samples.js';
+import { samplesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
 import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
 import { agreement } from './agree.js';
@@ -85,7 +85,7 @@ export const performers: Record<Stage['kind'], Performer> = {
         'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
       );
     const smaller = shrink(progress.graph, channels, selection);
-    const samples = imagesOf(task.dataset);
+    const samples = samplesOf(task.dataset);
     const { inputShapes } = task;
     const how = { machine, inputShapes, samples };
     const error = await agreement({ graph: progress.graph, smaller, channels, selection }, how);

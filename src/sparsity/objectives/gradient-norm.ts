@@ -5,18 +5,19 @@
  * T = 200, BatchNorm normalises by the batch, which makes it part of the function that is differentiated, and Hg is exact:
  * the tangent of g along g (graph/tangent.ts), with ReLU″ = 0.
  *
- * As in the source's code a number of images of every class, one class after the other, is cut into two halves. Each is
+ * As in the source's code a number of samples of every class, one class after the other, is cut into two halves. Each is
  * normalised by itself, and g and H are sums over both. The run's first batch, where that is asked for, stays whole.
  */
+import { type Batch, part } from '../../data/index.js';
 import { floatTensor, type Graph } from '../../onnx/index.js';
-import { type Examples, imagesOf, type Objective, openProbe } from '../probe.js';
+import { type Objective, openProbe, samplesOf } from '../probe.js';
 
 const TEMPERATURE = 200;
 
 export const gradientNorm: Objective = async (layers, around, options) => {
   const graph = cooled(around.network.snapshot());
-  const images = await imagesOf(around, options);
-  const parts = options.perClass ? halves(images) : [images];
+  const samples = await samplesOf(around, options);
+  const parts = options.perClass ? halves(samples) : [samples];
   const slope = openProbe(graph, layers, around, parts);
   const curvature = openProbe(graph, layers, around, parts, { curvature: true });
   return {
@@ -33,19 +34,14 @@ export const gradientNorm: Objective = async (layers, around, options) => {
   };
 };
 
-function halves({ images, labels, count }: Examples): Examples[] {
+function halves(samples: Batch): Batch[] {
+  const { count } = samples;
   const middle = count >> 1;
-  const size = images.length / count;
-  return [
+  const bounds = [
     [0, middle],
     [middle, count],
-  ]
-    .filter(([from, to]) => to > from)
-    .map(([from, to]) => ({
-      images: images.subarray(from * size, to * size),
-      labels: labels.subarray(from, to),
-      count: to - from,
-    }));
+  ];
+  return bounds.filter(([from, to]) => to > from).map(([from, to]) => part(samples, from, to));
 }
 
 /** The graph with its output divided by the temperature. */

@@ -14,7 +14,7 @@
 
 import { fail } from '../../base/errors.js';
 import { loadNetwork } from '../../engine/index.js';
-import type { Graph } from '../../onnx/index.js';
+import { type Graph, sizeOf } from '../../onnx/index.js';
 import { type Objective, openProbe } from '../probe.js';
 import { atLevels, type Flow, flowGraph, isLayer, type Levels, shapesOf } from './flow-graph.js';
 
@@ -52,9 +52,10 @@ const largest = (values: Float32Array): number =>
 const inRange = (x: number, exponent: number): boolean => x >= 2 ** -exponent && x <= 2 ** exponent;
 
 function onesFor({ network }: Flow) {
-  const [[, shape]] = network.inputs;
-  const images = new Float32Array(shape.reduce((size, d) => size * d, 1)).fill(1);
-  return { images, labels: new Int32Array(1), count: 1 };
+  const inputs = Object.fromEntries(
+    [...network.inputs].map(([name, shape]) => [name, new Float32Array(sizeOf(shape)).fill(1)]),
+  );
+  return { inputs, labels: new Int32Array(1), count: 1 };
 }
 
 /** Levels at which every layer's largest output is near 1, where anything reaches it. */
@@ -76,8 +77,7 @@ async function measure(around: Flow, levels: Levels): Promise<Levels> {
   const levelled = { ...atLevels(graph, levels), outputs };
   const network = loadNetwork(levelled, { machine: around.network.machine, inputShapes: shapesOf(around) });
   try {
-    const ones = { [graph.inputs[0].name]: onesFor(around).images };
-    const values = await network.inference({ batch: 1 }).run(ones, 1);
+    const values = await network.inference({ batch: 1 }).run(onesFor(around).inputs, 1);
     let last = 0;
     return new Map(
       names.map((name) => {
