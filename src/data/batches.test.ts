@@ -141,7 +141,7 @@ test('a caller may stop early, even when the next batch fails', async () => {
 });
 
 test('options out of range are named', async () => {
-  await assert.rejects(collect(split, { ...training, batch: 0 }), /cannot hold 0 images/);
+  await assert.rejects(collect(split, { ...training, batch: 0 }), /cannot hold 0 samples/);
   await assert.rejects(
     collect(split, { batch: 8, normalize: { mean: [0, 0], std: [1, 1] } }),
     /images of 3 channels/,

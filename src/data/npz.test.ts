@@ -7,23 +7,12 @@ import { zipSync } from 'fflate';
 import { imageAt } from './images.test.fixture.js';
 import { type Image, openDataset } from './index.js';
 import { readNpy } from './npy.js';
-
-/** An .npy file as NumPy writes it: version 1, the header padded to 64 bytes. */
-function npy(descr: string, shape: number[], data: ArrayBufferView, fortran = 'False'): Uint8Array {
-  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const dict = `{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': (${dims}), }`;
-  const text = `${dict.padEnd(Math.ceil((dict.length + 11) / 64) * 64 - 11)}\n`;
-  const length = Buffer.alloc(2);
-  length.writeUInt16LE(text.length);
-  const body = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(text), body]);
-}
+import { archive, npy } from './npz.test.fixture.js';
 
 async function npz(t: TestContext, arrays: Record<string, Uint8Array>, level: 0 | 6 = 6): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'espalier-npz-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
-  const entries = Object.entries(arrays).map(([name, bytes]) => [`${name}.npy`, bytes]);
-  await writeFile(join(dir, 'data.npz'), zipSync(Object.fromEntries(entries), { level }));
+  await writeFile(join(dir, 'data.npz'), archive(arrays, level));
   return join(dir, 'data.npz');
 }
 
