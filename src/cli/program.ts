@@ -15,7 +15,8 @@ import { version } from './version.js';
 const ABOUT = `Train and prune neural networks: an .onnx goes in, a smaller one comes out.
 
 MODEL is an .onnx file, a packed one, or a network of the zoo (resnet20, vgg19, …). DATA is digits, cifar10[:DIR], cifar100[:DIR],
-mnist[:DIR], fashion-mnist[:DIR], images:DIR (a folder per class) or npz:FILE.`;
+mnist[:DIR], fashion-mnist[:DIR], images:DIR (a folder per class) or npz:FILE (NumPy arrays: x and y, or
+one by the name of each input of the model, and y).`;
 
 /** The command line. `signal` stops what can be resumed. */
 export function program(signal: AbortSignal): Command {

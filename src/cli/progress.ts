@@ -80,7 +80,7 @@ export function watchRun(face: Face): RunOptions & { stop(): void } {
     onStart({ done, microBatch, peakBytes }) {
       if (done > 0) progress.line(`Going on after step ${done}.`);
       progress.line(
-        `Activations take ${Math.ceil(peakBytes / 1e6)} MB at their peak, ${microBatch} images at a time.`,
+        `Activations take ${Math.ceil(peakBytes / 1e6)} MB at their peak, ${microBatch} samples at a time.`,
       );
     },
     onStep(step) {

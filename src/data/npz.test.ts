@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { zipSync } from 'fflate';
+import type { Value } from '../onnx/model.js';
 import { imageAt } from './images.test.fixture.js';
-import { type Image, openDataset } from './index.js';
+import { batches, type Image, openDataset, type Split } from './index.js';
 import { readNpy } from './npy.js';
-import { archive, npy } from './npz.test.fixture.js';
+import { archive, npy, reals, wholes } from './npz.test.fixture.js';
 
 async function npz(t: TestContext, arrays: Record<string, Uint8Array>, level: 0 | 6 = 6): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'espalier-npz-'));
@@ -172,4 +173,103 @@ test('numbers that are not finite, and labels without bounds, are named with the
     async () => openDataset(`npz:${await npz(t, { x: npy('|u1', [3, 2, 2], counting(12)), y })}`),
     /gives image 2 the label 1000000; labels are whole numbers from 0 to 99999/,
   );
+});
+
+/** Everything that a split's samples have. */
+const samplesOf = ({ length, arrays }: Split) =>
+  Array.from({ length }, (_, index) => arrays.map((array) => [...(array.at(index) as Image).data]));
+
+test('an array for each input, of any rank, its numbers as they are', async (t) => {
+  const inputs = [
+    { name: 'ids', dtype: 'int64', shape: ['N', 3] },
+    { name: 'level', dtype: 'float32', shape: ['N', 1, 2, 1, 2] },
+  ] satisfies Value[];
+  const ids = wholes([2, 3], [5, -1, 7, 2 ** 24, 0, 1]);
+  const level = npy('|u1', [2, 1, 2, 1, 2], counting(8));
+  const y = labels(2);
+  const parts = {
+    ids_train: ids,
+    level_train: level,
+    y_train: y,
+    test_ids: ids,
+    test_level: level,
+    test_y: y,
+  };
+  const data = await openDataset(`npz:${await npz(t, parts)}`, { inputs });
+  assert.deepEqual(
+    data.train.arrays.map(({ kind, name, shape }) => [kind, name, shape]),
+    [
+      ['numbers', 'ids', [3]],
+      ['numbers', 'level', [1, 2, 1, 2]],
+    ],
+  );
+  const all = [
+    [
+      [5, -1, 7],
+      [0, 1, 2, 3],
+    ],
+    [
+      [2 ** 24, 0, 1],
+      [4, 5, 6, 7],
+    ],
+  ];
+  assert.deepEqual(samplesOf(data.train), all);
+  assert.deepEqual(samplesOf(data.test!), all);
+  for await (const { inputs: given, count } of batches(data.train, { batch: 8, normalize: data }))
+    assert.deepEqual(
+      [given, count],
+      [{ ids: Float32Array.of(5, -1, 7, 2 ** 24, 0, 1), level: Float32Array.from(counting(8)) }, 2],
+    );
+});
+
+test('what the only input takes says whether an array is of images', async (t) => {
+  const kinds = async (x: Uint8Array, input?: Value) => {
+    const file = `npz:${await npz(t, { x, y: labels(4) })}`;
+    const { train, mean } = await openDataset(file, { inputs: input && [input] });
+    return [train.arrays[0].kind, ...train.arrays[0].shape, mean.length];
+  };
+  const pixels = npy('|u1', [4, 2, 3], counting(24));
+  assert.deepEqual(await kinds(pixels), ['images', 1, 2, 3, 1]);
+  const value = (rank: number, dtype: Value['dtype'] = 'float32'): Value => ({
+    ...{ name: 'data', dtype, shape: ['N', ...Array(rank - 1).fill(undefined)] },
+  });
+  assert.deepEqual(await kinds(pixels, value(4)), ['images', 1, 2, 3, 1]);
+  assert.deepEqual(await kinds(pixels, value(3)), ['numbers', 2, 3, 1]);
+  assert.deepEqual(await kinds(pixels, value(3, 'int64')), ['numbers', 2, 3, 1]);
+  assert.deepEqual(await kinds(reals([4, 6], counting(24))), ['numbers', 6, 1]);
+});
+
+test('arrays that several inputs cannot take are named', async (t) => {
+  const inputs: Value[] = ['ids', 'mask'].map((name) => ({ name, dtype: 'int64', shape: ['N', 2] }));
+  const ids = wholes([4, 2], counting(8));
+  const y = labels(4);
+  const all = { ids, mask: ids, y };
+  const cases: [Record<string, Uint8Array>, RegExp][] = [
+    [{ ids, y }, /lacks mask; it holds ids, y: the model has several inputs/],
+    [{ ids_train: ids, mask: ids, y }, /lacks one part of its arrays; it holds ids_train, mask, y/],
+    [{ ...all, y_test: y, ids_test: ids }, /has y_test but lacks mask_test; add it, or leave y_test out/],
+    [{ ...all, mask: wholes([3, 2], counting(6)) }, /has 3 samples in mask but 4 labels in y/],
+    [{ ...all, mask: wholes([4], counting(4)) }, /mask in \S+ is 4; samples come first and have an axis/],
+    [
+      { ...all, mask: reals([4, 2], counting(8)) },
+      /mask in \S+ holds real numbers .* astype\(numpy\.int64\)/,
+    ],
+    [
+      { ...all, ids: wholes([4, 2], [0, 0, 0, 0, 0, 2 ** 25, 0, 0]) },
+      /holds 33554432 in sample 2; .* of at most 16777216/,
+    ],
+    [
+      { ...all, ids_test: wholes([4, 1], counting(4)), mask_test: ids, y_test: y },
+      /training samples of ids of 2 but test samples of 1; make them alike/,
+    ],
+  ];
+  for (const [arrays, message] of cases)
+    await assert.rejects(async () => openDataset(`npz:${await npz(t, arrays)}`, { inputs }), {
+      name: 'UserError',
+      message,
+    });
+  const file = `npz:${await npz(t, { x: reals([4, 2], counting(8)), y })}`;
+  await assert.rejects(openDataset(file, { size: 8 }), /are no images, which alone are resized/);
+  const normalize = { mean: [0], std: [1] };
+  await assert.rejects(openDataset(file, { normalize }), /are no images, which alone are normalised/);
 });

@@ -9,7 +9,8 @@
  * training and testing end in `_train` and `_test`, or begin with `train_` and `test_` as MedMNIST has them; without a part
  * for testing a tenth is held back.
  *
- * Where the only input takes four dimensions, or where it is not known and the array has three or four, they are images:
+ * Where the only input takes real numbers in four dimensions, or where it is not known and the array has three or four, they
+ * are images:
  * N × C × H × W, N × H × W × C or N × H × W; the axis of 1, 3 or 4 is the channels, the second where both could be. Bytes
  * count 255 as 1, other numbers are taken as they are. All other arrays are what the model gets, number by number; an input
  * of whole numbers gets an array of whole numbers.
@@ -38,6 +39,8 @@ const MOST_CLASSES = 100_000;
 /** Whole numbers up to here are the same in float32, in which the engine computes. */
 const LARGEST_WHOLE = 2 ** 24;
 
+/** What the only array and the labels may be called. */
+const NAMES = ['x', 'images'];
 const LABELS = ['y', 'labels'];
 
 type Part = 'train' | 'test' | 'whole';
@@ -93,12 +96,12 @@ export async function openNpz(path: string, inputs?: readonly Value[]): Promise<
 }
 
 function wantedFor(inputs: readonly Value[] | undefined): Wanted[] {
-  const [only] = inputs ?? [];
-  if (!inputs || inputs.length === 1) {
-    const rank = only?.shape?.length;
-    const whole = only !== undefined && !only.dtype.startsWith('float');
-    const isImages = (own: number) => !whole && (rank === undefined ? own === 3 || own === 4 : rank === 4);
-    return [{ names: ['x', 'images', ...(only ? [only.name] : [])], isImages, whole }];
+  if (!inputs) return [{ names: NAMES, isImages: (rank) => rank === 3 || rank === 4, whole: false }];
+  if (inputs.length === 1) {
+    const [{ name, dtype, shape }] = inputs;
+    const whole = !dtype.startsWith('float');
+    const isImages = () => !whole && (shape?.length ?? 4) === 4;
+    return [{ names: [...NAMES, name], isImages, whole }];
   }
   return inputs.map(({ name, dtype }) => ({
     ...{ name, names: [name], isImages: () => false, whole: !dtype.startsWith('float') },

@@ -92,7 +92,10 @@ function charts(summary: Summary, epochs: readonly Epoch[], masks: readonly Mask
   return [
     ...(epochs.length > 0
       ? [
-          chart('Loss', drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per image' })),
+          chart(
+            'Loss',
+            drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per sample' }),
+          ),
           chart(
             'Accuracy',
             drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }),
@@ -196,7 +199,7 @@ function notes({
 }: Summary): string {
   const lines = [
     check.by
-      ? `Checked: ${html(check.by)} loads model.onnx and agrees with the engine on ${check.samples} images to ${check.error.toExponential(1)} of the largest answer.`
+      ? `Checked: ${html(check.by)} loads model.onnx and agrees with the engine on ${check.samples} samples to ${check.error.toExponential(1)} of the largest answer.`
       : 'Not checked in onnxruntime, which is not installed here.',
     channels
       ? `When channels were taken out, the network computed what it did with them at zero, to ${channels.error.toExponential(1)} of the largest answer.`
@@ -216,7 +219,7 @@ function notes({
       ? 'Zeros make the gzipped file smaller, and a runtime that skips them faster; a dense runtime takes as long as before.'
       : '',
     best
-      ? `On the validation images epoch ${best.epoch} was best (${percent(best.accuracy)}); the figures above are the last epoch’s.`
+      ? `On the validation samples epoch ${best.epoch} was best (${percent(best.accuracy)}); the figures above are the last epoch’s.`
       : '',
   ];
   return lines

@@ -18,7 +18,7 @@ export const keptChart = (groups: readonly Pair[]): string =>
 
 /** Multiply-accumulates of every layer, in the order of the network. */
 export const networkChart = (layers: readonly Pair[]): string =>
-  chart('The network before and after', drawPairs(layers, 'MACs for one image', large));
+  chart('The network before and after', drawPairs(layers, 'MACs for one sample', large));
 
 /** Accuracy against density, a curve for each group. */
 export const sensitivityChart = (rows: readonly SensitivityRow[]): string =>

@@ -39,23 +39,25 @@ export async function openSession(
 
 type Api = typeof import('onnxruntime-node');
 
+/** What onnxruntime takes whole numbers and truths in; 64 bits apart. */
+const wholes = {
+  ...{ int8: Int8Array, int16: Int16Array, int32: Int32Array },
+  ...{ uint8: Uint8Array, uint16: Uint16Array, bool: Uint8Array },
+} as const;
+
 /** What onnxruntime has opened, in Node or on WebAssembly, as a session of dense float32. */
 export function sessionOf(
   session: import('onnxruntime-node').InferenceSession,
   Tensor: Api['Tensor'],
   { graph, inputs: shapes }: Network,
 ): Session {
+  const dtypes = new Map(graph.inputs.map(({ name, dtype }) => [name, dtype]));
   const tensorOf = (name: string, data: Float32Array, dims: number[]) => {
-    switch (graph.inputs.find((input) => input.name === name)?.dtype) {
-      case 'int64':
-        return new Tensor('int64', BigInt64Array.from(data, BigInt), dims);
-      case 'int32':
-        return new Tensor('int32', Int32Array.from(data), dims);
-      case 'bool':
-        return new Tensor('bool', Uint8Array.from(data), dims);
-      default:
-        return new Tensor('float32', data, dims);
-    }
+    const dtype = dtypes.get(name)!;
+    if (dtype === 'int64') return new Tensor(dtype, BigInt64Array.from(data, BigInt), dims);
+    const whole = wholes[dtype as keyof typeof wholes];
+    if (whole) return new Tensor(dtype as keyof typeof wholes, whole.from(data), dims);
+    return new Tensor('float32', data, dims);
   };
   return {
     async run(inputs, count) {

@@ -122,13 +122,16 @@ export type Settings = Readonly<Record<string, Setting<any>>>;
 /** The values that such settings take, none of them given for sure. */
 export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends Setting<infer T> ? T : never };
 
-/** Which images, and how they are brought to the network. */
+/** Which data, and how images are brought to the network. */
 export const dataSettings = {
   data: text(
-    'digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR or npz:FILE; to prune at once without any, none',
+    'digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR, or npz:FILE with an array for each input of the model and the labels y; to prune at once without any, none',
     'DATA',
   ),
-  normalize: text('mean and deviation per channel, as in 0.485,0.456,0.406/0.229,0.224,0.225', 'MEAN/STD'),
+  normalize: text(
+    'of images: mean and deviation per channel, as in 0.485,0.456,0.406/0.229,0.224,0.225',
+    'MEAN/STD',
+  ),
   size: whole(
     'height and width the images are brought to; default the model’s or their own, of folders 224',
     1,
@@ -147,8 +150,8 @@ export const modelSettings = {
 
 /** How it is trained. */
 export const trainingSettings = {
-  epochs: whole('passes over the training images; default 10', 1),
-  batch: whole('images in a step; default 128', 1),
+  epochs: whole('passes over the training samples; default 10', 1),
+  batch: whole('samples in a step; default 128', 1),
   lr: number(
     'learning rate, the highest; default 0.1, to prune 0.05; with adam and adamw a hundredth of that',
     (x) => x > 0,
@@ -186,7 +189,7 @@ export const trainingSettings = {
     'must be a number of at least 0 and below 1',
   ),
   augment: flag('crops and mirrors the training images, as is customary for the data; default true'),
-  validation: fraction('part of the training images set aside to watch the run with; default none'),
+  validation: fraction('part of the training samples set aside to watch the run with; default none'),
   teacher: text(
     'a model to learn from as well as from the labels: self, as it was before the run, or a file',
     'self|FILE',
@@ -201,7 +204,7 @@ export const trainingSettings = {
 } satisfies Settings;
 
 /** Methods of channels can prune without training. */
-export const pruningEpochs = whole('passes over the training images, of all stages together; default 10', 0);
+export const pruningEpochs = whole('passes over the training samples, of all stages together; default 10', 0);
 
 const listOf = (named: readonly { name: string }[]): string => named.map(({ name }) => name).join(', ');
 
@@ -217,7 +220,7 @@ export const pruningSettings = {
     'SCORE',
   ),
   objective: choice('whose gradient decides before training', ['loss', 'synaptic-flow', 'gradient-norm']),
-  perClass: whole('images of every class that it looks at; 0: the first batch', 0),
+  perClass: whole('samples of every class that it looks at; 0: the first batch', 0),
   rounds: whole('prunes in so many rounds; of single weights before training, and 0 is during it', 0),
   first: text('what first narrows the candidates down, as score', 'SCORE'),
   selectRatio: number(
@@ -284,7 +287,7 @@ export const pruningSettings = {
   projection: choice('probmask: onto the budget', ['exact', 'halving']),
   finalMask: choice('probmask: the highest probabilities, or drawn by them', ['top', 'draw']),
   draws: whole('probmask: masks to choose from where they are drawn', 1),
-  chooseOn: choice('probmask: images that choose among them', ['validation', 'train']),
+  chooseOn: choice('probmask: samples that choose among them', ['validation', 'train']),
   fineTune: whole('epochs at the end with the mask fixed; probmask and methods of channels', 0, 'EPOCHS'),
   fineTuneRate: number('learning rate there', ...aboveZero),
   threshold: number(
@@ -298,10 +301,10 @@ const importanceNames = Object.keys(importances) as ImportanceName[];
 
 /** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
 export const channelSettings = {
-  macs: amount('target: multiply-accumulates for one image', 'MACs', '40M'),
+  macs: amount('target: multiply-accumulates for one sample', 'MACs', '40M'),
   params: amount('target: parameters', '', '300k'),
   bytes: amount('target: size of the file', 'B', '2MB'),
-  latency: amount('target: time of one image in onnxruntime on this machine', 'ms', '5ms'),
+  latency: amount('target: time of one sample in onnxruntime on this machine', 'ms', '5ms'),
   channels: number(
     'target: part of all channels',
     (x) => x > 0 && x <= 1,
@@ -351,7 +354,7 @@ export const groupSettings = { ignore, freeze, heads } satisfies Settings;
 export const sensitivitySettings = {
   ...{ importance, ...groupSettings, keepAtLeast, maxRatio },
   densities: numbers('parts of a group that are kept; default 0.9, 0.8, …, 0.1', 'FRACTIONS'),
-  samples: whole('training images that accuracy is measured on; default 2048, 0 for the test images', 0),
+  samples: whole('training samples that accuracy is measured on; default 2048, 0 for the test samples', 0),
 } satisfies Settings;
 
 /** Settings of pruning that methods of weights and of channels understand alike. */
@@ -359,7 +362,7 @@ export const sharedSettings = ['method', 'rounds', 'threshold', 'fineTune', 'fin
 
 /** How latency is measured. */
 export const benchSettings = {
-  batch: whole('images in a run; default 1', 1),
+  batch: whole('samples in a run; default 1', 1),
   runs: whole('timed runs of each model on each runtime; default 50', 1),
   runtimes: names(
     'some of onnxruntime-node, onnxruntime-web, espalier/runtime, espalier; default those that are there',
@@ -370,7 +373,7 @@ export const benchSettings = {
 /** What is profiled, and how often. */
 export const profileSettings = {
   train: flag('the train step instead of inference'),
-  batch: whole('images in a run; default 128 in training, else 1, which espalier/runtime computes', 1),
+  batch: whole('samples in a run; default 128 in training, else 1, which espalier/runtime computes', 1),
   runs: whole('timed runs; default 20', 1),
   sparsity: fraction('first sets this part of every prunable weight, the smallest, to zero'),
 } satisfies Settings;

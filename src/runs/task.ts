@@ -128,11 +128,11 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
   const { data, normalize, size } = options;
   const names = inputs.map(({ name }) => name).join(', ');
   if (!data.startsWith('npz:')) {
-    const [{ name, shape }] = inputs;
+    const [{ name, dtype, shape }] = inputs;
     const what =
       inputs.length > 1
         ? `The model has ${inputs.length} inputs (${names}), but a classifier of images has one`
-        : `The model's input ${name} is ${described(shape)}, but images need [N, channels, height, width]`;
+        : `The model's input ${name} is ${dtype} ${described(shape)}, but images are float32 [N, channels, height, width]`;
     fail(`${what}; give its data as npz:FILE, with an array for each input.`);
   }
   const flag = normalize === undefined ? (size === undefined ? undefined : '--size') : '--normalize';

@@ -26,7 +26,8 @@ export function addEval(program: Command, signal: AbortSignal): void {
         model,
         data,
         signal: face.signal,
-        onProgress: (done, total) => progress.update(done, total, `${count(done)} of ${count(total)} images`),
+        onProgress: (done, total) =>
+          progress.update(done, total, `${count(done)} of ${count(total)} samples`),
       }).finally(progress.stop);
       const { accuracy, top5, loss, count: images, seconds } = result;
       const rows = [
