@@ -1,10 +1,11 @@
 /** Commands made from the tables of settings: a flag for each, a recipe beneath them, the same words in every help. */
+
 import { type Command, Option } from 'commander';
+import { fail } from '../base/errors.js';
 import {
   checkSettings,
   flagOf,
   type Given,
-  misuse,
   readRecipe,
   rescaleRecipe,
   type Settings,
@@ -81,6 +82,6 @@ export function define<N extends Name>(
 /** The model that a command is about: its argument, else the recipe's. */
 export function modelOf(argument: readonly string[], given: { model?: string }): string {
   return (
-    argument[0] ?? given.model ?? misuse('The model is missing: name an .onnx file or a network of the zoo.')
+    argument[0] ?? given.model ?? fail('The model is missing: name an .onnx file or a network of the zoo.')
   );
 }

@@ -1,12 +1,10 @@
 /** A program's frame: Ctrl-C, closed pipes, and what went wrong told in a sentence and an exit status. */
 import { CommanderError } from 'commander';
 import { UserError } from '../base/errors.js';
-import { UsageError } from '../runs/index.js';
 import { Stopped } from './face.js';
 
 const DONE = 0;
 const FAILED = 1;
-const MISUSED = 2;
 const STOPPED = 130;
 
 /**
@@ -34,14 +32,13 @@ export async function command(work: (signal: AbortSignal) => Promise<void>): Pro
 
 /** Says on standard error what went wrong. */
 function tell(error: unknown, signal: AbortSignal): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : MISUSED;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : FAILED;
   const say = (sentence: string, status: number) => {
     process.stderr.write(`espalier: ${sentence}\n`);
     return status;
   };
   if (error instanceof Stopped) return say(error.message, STOPPED);
   if (signal.aborted && error === signal.reason) return say('Stopped.', STOPPED);
-  if (error instanceof UsageError) return say(error.message, MISUSED);
   if (error instanceof UserError) return say(error.message, FAILED);
   const { name, message, stack } = error as Error;
   if (process.env.ESPALIER_DEBUG === '1') return say(stack ?? message, FAILED);

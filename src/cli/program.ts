@@ -32,10 +32,7 @@ export function program(signal: AbortSignal): Command {
         return switchable ? option.flags.replace('--', '--[no-]') : option.flags;
       },
     })
-    .addHelpText(
-      'after',
-      '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed, 2 called wrongly.',
-    );
+    .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
   for (const add of [
     addInspect,
     addTrain,

@@ -115,14 +115,14 @@ test('Ctrl-C stops the runs and says so; a folder in use is refused', async () =
   assert.match(err, /^espalier: Process \d+ is at work on the study in t;/);
 });
 
-test('a study called wrongly ends with 2', async () => {
+test('a study called wrongly ends with 1', async () => {
   for (const [line, message] of [
     ['study', /The study is missing/],
     ['study study.yaml', /The folder of the study is missing: give --out/],
     ['study study.yaml --out t --jobs none', /jobs must be a whole number/],
   ] as const) {
     const { status, err } = await espalier(line);
-    assert.equal(status, 2, err);
+    assert.equal(status, 1, err);
     assert.match(err, message);
   }
 });

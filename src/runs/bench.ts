@@ -13,7 +13,6 @@ import { openMachine } from '../engine/index.js';
 import { type Contestant, enter, type Runtime, runtimes } from './bench-contestants.js';
 import { type BenchResult, benchNotes, oddMacs } from './bench-notes.js';
 import { measure } from './measure.js';
-import { misuse } from './misuse.js';
 import { type ModelOptions, openModel } from './task.js';
 
 export type { BenchResult };
@@ -101,11 +100,11 @@ export async function bench(options: BenchOptions): Promise<Bench> {
 
 type Facts = Pick<BenchResult, 'sparsity' | 'macs' | 'effectiveMacs' | 'oddMacs'>;
 
-/** @throws UsageError on a runtime that does not exist. */
+/** @throws UserError on a runtime that does not exist. */
 function runtimesOf(names: readonly string[] | undefined): readonly Runtime[] {
   const unknown = names?.find((name) => !runtimes.includes(name as Runtime));
   if (unknown !== undefined)
-    misuse(`There is no runtime ${JSON.stringify(unknown)}; choose some of ${runtimes.join(', ')}.`);
+    fail(`There is no runtime ${JSON.stringify(unknown)}; choose some of ${runtimes.join(', ')}.`);
   return (names as readonly Runtime[] | undefined) ?? runtimes;
 }
 

@@ -1,5 +1,7 @@
 /** How alike two choices of channels are. */
+
 import { stat } from 'node:fs/promises';
+import { fail } from '../base/errors.js';
 import {
   type Comparison,
   compareSelections,
@@ -8,7 +10,6 @@ import {
   selectionFrom,
 } from '../channels/index.js';
 import { runFolder } from './folder.js';
-import { misuse } from './misuse.js';
 import type { groupSettings, Values } from './settings.js';
 import { type ModelOptions, openModel } from './task.js';
 
@@ -31,14 +32,12 @@ export interface ComparedMasks {
 export async function compareMasks(options: CompareMasksOptions): Promise<ComparedMasks> {
   const { masks, heads, ignore, freeze } = options;
   if (masks.length !== 2)
-    misuse(
-      `Two masks are compared, not ${masks.length}: name two runs that removed channels, or mask files.`,
-    );
+    fail(`Two masks are compared, not ${masks.length}: name two runs that removed channels, or mask files.`);
   const places = await Promise.all(masks.map(placesOf));
   const model =
     options.model ??
     places.find(({ start }) => start)?.start ??
-    misuse('The model is missing that the masks were made for: give --model.');
+    fail('The model is missing that the masks were made for: give --model.');
   const { graph, inputShapes } = await openModel({ ...options, model });
   const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
   const [first, second] = await Promise.all(

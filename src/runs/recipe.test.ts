@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { type PruneRecipe, readRecipe, resolveRecipe, UsageError } from './recipe.js';
+import { UserError } from '../base/errors.js';
+import { type PruneRecipe, readRecipe, resolveRecipe } from './recipe.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-recipe-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -57,7 +58,7 @@ test('settings that make no sense are refused by name', () => {
     assert.throws(
       () => resolveRecipe('prune', given, ''),
       (error: Error) => {
-        assert.ok(error instanceof UsageError, String(error.stack));
+        assert.ok(error instanceof UserError, String(error.stack));
         assert.match(error.message, message);
         return true;
       },

@@ -18,7 +18,6 @@ import {
   resolveSchedule,
   type ScheduleSettings,
 } from '../train/index.js';
-import { misuse } from './misuse.js';
 import {
   benchSettings,
   channelSettings,
@@ -39,8 +38,6 @@ import {
   type Values,
 } from './settings.js';
 import { refuseForeign, structuredDefaults } from './structured/defaults.js';
-
-export { misuse, UsageError } from './misuse.js';
 
 const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
 
@@ -100,13 +97,13 @@ const learningRates = {
 
 /**
  * Checks what was given and completes it; paths become absolute, so that the run does not depend on where it is resumed.
- * @throws UsageError on a setting that is unknown, missing or makes no sense.
+ * @throws UserError on a setting that is unknown, missing or makes no sense.
  */
 export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
   const checked = checkSettings(command, given) as Given<'prune'>;
   const { model, data } = checked;
-  if (!model) return misuse(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
-  if (!data) return misuse(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
+  if (!model) return fail(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
+  if (!data) return fail(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
   if (data === WITHOUT_DATA) refuseTraining(command, checked);
   const optimizer = checked.optimizer ?? defaults.optimizer;
   const usual = { ...defaults, lr: learningRates[command][optimizer] };
@@ -130,9 +127,9 @@ export const WITHOUT_DATA = 'none';
 
 const orNone = { train: '', prune: ', or --data none to prune at once, without training or measuring' };
 
-/** @throws UsageError on what takes data, in a run that has none. */
+/** @throws UserError on what takes data, in a run that has none. */
 function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
-  if (command === 'train') misuse('There is nothing to train on: give --data, such as --data digits.');
+  if (command === 'train') fail('There is nothing to train on: give --data, such as --data digits.');
   const trainings = [
     'epochs',
     'sparseEpochs',
@@ -143,7 +140,7 @@ function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
     'unfold',
   ] as const;
   const asked = trainings.find((name) => given[name]);
-  if (asked) misuse(`${flagOf(asked)} takes data: leave it out, or give --data.`);
+  if (asked) fail(`${flagOf(asked)} takes data: leave it out, or give --data.`);
 }
 
 /** The same settings in the order of their tables, so that equal recipes are equal files. */
@@ -161,14 +158,14 @@ function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>
       teacherWeight: teacherWeight ?? 0.5,
     };
   if (temperature !== undefined || teacherWeight !== undefined)
-    misuse('A temperature and a weight are those of a teacher: give --teacher, such as --teacher self.');
+    fail('A temperature and a weight are those of a teacher: give --teacher, such as --teacher self.');
   return {};
 }
 
 /** What a method does unless told otherwise, under the names of the settings. */
 function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
   const { method: name, sparsity, epochs, data } = given;
-  if (!name) return misuse('The method is missing: give --method, such as --method fggp.');
+  if (!name) return fail('The method is missing: give --method, such as --method fggp.');
   const structured = structuredMethods.find((known) => known.name === name);
   if (structured) {
     const own = data === WITHOUT_DATA ? { ...given, epochs: 0 } : given;
@@ -178,17 +175,17 @@ function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: numb
   const method = methods.find((known) => known.name === name);
   if (!method) {
     const known = [...methods, ...structuredMethods].map((other) => other.name);
-    return misuse(
+    return fail(
       `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
     );
   }
   refuseForeign(name, given, false);
   if (epochs === 0 && data !== WITHOUT_DATA)
-    return misuse(
+    return fail(
       `${name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
     );
   if (sparsity === undefined && !('targetOptional' in method))
-    return misuse('The target is missing: give --sparsity, such as --sparsity 0.95.');
+    return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...own } = method.defaults;
   return { ...own, pruningSchedule: schedule };
 }
@@ -220,7 +217,7 @@ export function trainerSettings(settings: TrainerSettings): {
   };
 }
 
-/** What optimiser and schedule do unless told otherwise. @throws UsageError on a setting they do not have. */
+/** What optimiser and schedule do unless told otherwise. @throws UserError on a setting they do not have. */
 function trainerDefaults(settings: TrainerSettings): object {
   const trainer = trainerSettings(settings);
   try {
@@ -229,7 +226,7 @@ function trainerDefaults(settings: TrainerSettings): object {
     const own = optimizer.filter(([name]) => name in trainingSettings);
     return defined({ ...Object.fromEntries(own), warmup, gamma: factor });
   } catch (error) {
-    if (error instanceof UserError) return misuse(error.message);
+    if (error instanceof UserError) return fail(error.message);
     throw error;
   }
 }
@@ -244,7 +241,7 @@ const meant = (name: string, known: string[]): string => {
 
 /**
  * The settings of a command, each of them sound by itself.
- * @throws UsageError that names the first one that is not.
+ * @throws UserError that names the first one that is not.
  */
 export function checkSettings(command: keyof typeof settingsOf, given: object): object {
   const settings = settingsOf[command] as Settings;
@@ -264,11 +261,11 @@ export function checkSettings(command: keyof typeof settingsOf, given: object): 
     return unknownSetting(command, issue.keys[0], Object.keys(settings));
   const name = String(issue.path[0]);
   const value = (given as Record<string, unknown>)[name];
-  return misuse(`The setting ${name} ${issue.message}, but it is ${JSON.stringify(value)}.`);
+  return fail(`The setting ${name} ${issue.message}, but it is ${JSON.stringify(value)}.`);
 }
 
 function unknownSetting(command: string, name: string, known: string[]): never {
-  return misuse(
+  return fail(
     `${command} has no setting ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
   );
 }

@@ -1,7 +1,9 @@
 /** bench: latency side by side. */
+
 import type { Command } from 'commander';
+import { fail } from '../../base/errors.js';
 import { large, percent } from '../../report/index.js';
-import { type Bench, bench, benchSettings, misuse, modelSettings } from '../../runs/index.js';
+import { type Bench, bench, benchSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
@@ -21,7 +23,7 @@ export function addBench(program: Command, signal: AbortSignal): void {
     async run({ given, argument }, face) {
       const { model, ...options } = given;
       const models =
-        argument.length > 0 ? argument : model ? [model] : misuse('Name at least one model to measure.');
+        argument.length > 0 ? argument : model ? [model] : fail('Name at least one model to measure.');
       const progress = openProgress(face);
       const result = await bench({
         ...options,

@@ -1,8 +1,9 @@
 /** data: data sets brought into the cache. */
+
 import type { Command } from 'commander';
+import { fail } from '../../base/errors.js';
 import { cacheDirectory, importDataset, isNamed, openDataset } from '../../data/index.js';
 import { bytes, count } from '../../report/index.js';
-import { misuse } from '../../runs/index.js';
 import { define } from '../define.js';
 
 export function addData(program: Command, signal: AbortSignal): void {
@@ -13,7 +14,7 @@ export function addData(program: Command, signal: AbortSignal): void {
     summary: 'verify a downloaded data set and unpack it into the cache, or say what is there',
     examples: ['data cifar10 --from ~/Downloads/cifar-10-binary.tar.gz', 'data digits'],
     async run({ given: { from }, argument: [name] }, face) {
-      if (!name) return misuse('The data set is missing: name one, as in espalier data cifar10 --from DIR.');
+      if (!name) return fail('The data set is missing: name one, as in espalier data cifar10 --from DIR.');
       if (from !== undefined) {
         const imported = await importDataset(name, from);
         return face.result(

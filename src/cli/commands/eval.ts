@@ -1,7 +1,9 @@
 /** eval: accuracy and loss. */
+
 import type { Command } from 'commander';
+import { fail } from '../../base/errors.js';
 import { count, duration, percent } from '../../report/index.js';
-import { dataSettings, evaluateModel, misuse, modelSettings } from '../../runs/index.js';
+import { dataSettings, evaluateModel, modelSettings } from '../../runs/index.js';
 import { define, modelOf } from '../define.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
@@ -19,7 +21,7 @@ export function addEval(program: Command, signal: AbortSignal): void {
     ],
     async run({ given, argument }, face) {
       const model = modelOf(argument, given);
-      const data = given.data ?? misuse('The data are missing: give --data, such as --data digits.');
+      const data = given.data ?? fail('The data are missing: give --data, such as --data digits.');
       const progress = openProgress(face);
       const result = await evaluateModel({
         ...given,

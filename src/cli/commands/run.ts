@@ -1,11 +1,12 @@
 /** train, prune, resume: the commands that make or continue a run folder. */
+
 import { relative } from 'node:path';
 import type { Command } from 'commander';
+import { fail } from '../../base/errors.js';
 import { inPlaceOf, percent, rows, writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
-  misuse,
   modelSettings,
   pruningSettings,
   type RunResult,
@@ -73,7 +74,7 @@ export function addResume(program: Command, signal: AbortSignal): void {
     recipes: false,
     examples: ['resume runs/b'],
     async run({ given, argument: [path] }, face) {
-      if (!path) misuse('The run is missing: name its folder, as in espalier resume runs/a.');
+      if (!path) fail('The run is missing: name its folder, as in espalier resume runs/a.');
       await watched(face, path, (watch) => resumeRun(path, { ...watch, threads: given.threads }));
     },
   });
@@ -81,7 +82,7 @@ export function addResume(program: Command, signal: AbortSignal): void {
 
 async function start(command: 'train' | 'prune', given: object, out: string | undefined, face: Face) {
   const recipe = resolveRecipe(command, given, version);
-  if (!out) return misuse('The folder of the run is missing: give --out, such as --out runs/a.');
+  if (!out) return fail('The folder of the run is missing: give --out, such as --out runs/a.');
   await watched(face, out, (watch) => startRun(recipe, out, watch));
 }
 

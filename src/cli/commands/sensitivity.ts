@@ -1,11 +1,12 @@
 /** sensitivity: how accuracy falls when one group of channels is thinned at a time. */
+
 import type { Command } from 'commander';
+import { fail } from '../../base/errors.js';
 import { percent, writeSensitivity } from '../../report/index.js';
 import {
   dataSettings,
   type MeasuredSensitivity,
   measureSensitivity,
-  misuse,
   modelSettings,
   sensitivitySettings,
 } from '../../runs/index.js';
@@ -27,7 +28,7 @@ export function addSensitivity(program: Command, signal: AbortSignal): void {
     ],
     async run({ given, argument, out }, face) {
       const model = modelOf(argument, given);
-      const data = given.data ?? misuse('The data are missing: give --data, such as --data digits.');
+      const data = given.data ?? fail('The data are missing: give --data, such as --data digits.');
       const progress = openProgress(face);
       const result = await measureSensitivity({
         ...{ ...given, model, data, signal: face.signal },

@@ -1,12 +1,13 @@
 /** study: a comparison of many runs. */
+
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { fail } from '../../base/errors.js';
 import { duration, percent, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
   claimStudy,
-  misuse,
   nameOfCell,
   readStudy,
   readStudyLines,
@@ -38,8 +39,8 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       'study studies/masksparsity.yaml --model resnet56.onnx --out runs/masksparsity',
     ],
     async run({ given, argument: [path], out }, face) {
-      if (!path) return misuse('The study is missing: name its file, as in espalier study mine.yaml.');
-      if (!out) return misuse('The folder of the study is missing: give --out, such as --out runs/mine.');
+      if (!path) return fail('The study is missing: name its file, as in espalier study mine.yaml.');
+      if (!out) return fail('The folder of the study is missing: give --out, such as --out runs/mine.');
       const named = await readStudy(path);
       const study = given.model ? { ...named, recipe: { ...named.recipe, model: given.model } } : named;
       const runs = studyRuns(study, out, version);

@@ -1,11 +1,11 @@
 /** What a recipe of a structured method says when it is complete: every axis, and the epochs of every stage. */
+import { fail } from '../../base/errors.js';
 import {
   type MethodSettings,
   onnxruntimeRounding,
   type StructuredMethod,
   usual,
 } from '../../channels/index.js';
-import { misuse } from '../misuse.js';
 import { amountOf, channelSettings, flagOf, pruningSettings, sharedSettings } from '../settings.js';
 
 /** What costs a target can be about, with the units of their amounts. */
@@ -22,19 +22,19 @@ export type Given = Readonly<Record<string, unknown>>;
 
 /**
  * What a recipe aims at; undefined where its method's rule or a mask decides.
- * @throws UsageError when it has two targets, or one that is neither a fraction nor a count.
+ * @throws UserError when it has two targets, or one that is neither a fraction nor a count.
  */
 export function targetOf(given: Given): GivenTarget | undefined {
   const names = [...Object.keys(costs), 'channels'].filter((name) => given[name] !== undefined);
   if (names.length > 1)
-    return misuse(`There are two targets, ${names.map(flagOf).join(' and ')}: give one of them.`);
+    return fail(`There are two targets, ${names.map(flagOf).join(' and ')}: give one of them.`);
   const [of] = names as GivenTarget['of'][];
   if (of === undefined) return undefined;
   const value = given[of] as string | number;
   if (of === 'channels') return { of, fraction: value as number };
   const amount = amountOf(value, costs[of])!;
   if (typeof value === 'number' && amount > 1 && !Number.isInteger(amount))
-    misuse(
+    fail(
       `A target of ${value} is more than the whole model: give a fraction of it, such as ${flagOf(of)} 0.5, or an amount with its unit.`,
     );
   return typeof value === 'number' && amount <= 1 ? { of, fraction: amount } : { of, atMost: amount };
@@ -42,7 +42,7 @@ export function targetOf(given: Given): GivenTarget | undefined {
 
 /**
  * Every setting of a structured method that is not given. `lr` is the recipe's.
- * @throws UsageError on settings that do not go together.
+ * @throws UserError on settings that do not go together.
  */
 export function structuredDefaults(
   method: StructuredMethod,
@@ -63,7 +63,7 @@ export function structuredDefaults(
   };
 }
 
-/** @throws UsageError on a setting of the other kind of pruning: of single weights, or of channels. */
+/** @throws UserError on a setting of the other kind of pruning: of single weights, or of channels. */
 export function refuseForeign(method: string, given: Given, structured: boolean): void {
   const shared: readonly string[] = sharedSettings;
   const foreign = Object.keys(structured ? pruningSettings : channelSettings).find(
@@ -72,14 +72,14 @@ export function refuseForeign(method: string, given: Given, structured: boolean)
   if (foreign === undefined) return;
   const targets = Object.keys({ ...costs, channels: 0 });
   if (structured && foreign === 'sparsity')
-    misuse(
+    fail(
       `${method} removes whole channels, so its target is not --sparsity: give one of ${targets.map(flagOf).join(', ')}, such as --macs 0.5.`,
     );
   if (!structured && targets.includes(foreign))
-    misuse(
+    fail(
       `${method} removes single weights, so its target is not ${flagOf(foreign)}: give --sparsity, such as --sparsity 0.9.`,
     );
-  misuse(
+  fail(
     `${method} removes ${structured ? 'whole channels' : 'single weights'} and has no setting ${foreign}: leave ${flagOf(foreign)} out.`,
   );
 }
@@ -92,21 +92,21 @@ function checkTarget(
   const target = targetOf(given);
   const mask = given.mask !== undefined;
   if (target && mask)
-    misuse('A mask says what goes, and so does a target: give --mask or the target, not both.');
-  if (mask && rounds > 1) misuse('A mask goes at once: leave --mask out, or give --rounds 1.');
+    fail('A mask says what goes, and so does a target: give --mask or the target, not both.');
+  if (mask && rounds > 1) fail('A mask goes at once: leave --mask out, or give --rounds 1.');
   if (!target && !mask && rule === 'target')
-    misuse(
+    fail(
       'The target is missing: give --macs, --params, --bytes, --latency or --channels, such as --macs 0.5.',
     );
-  if (target && vote) misuse('A vote follows a rule, not a target: leave out --vote, or the target.');
+  if (target && vote) fail('A vote follows a rule, not a target: leave out --vote, or the target.');
   if (!target && !mask && allocate === 'search')
-    misuse(`${method} searches at a target: give --macs, such as --macs 0.5.`);
+    fail(`${method} searches at a target: give --macs, such as --macs 0.5.`);
   if (allocate === 'search' && target?.of === 'latency')
-    misuse(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
-  if (rounds < 1) misuse('Channels go in one round at least: give --rounds 1, or leave it out.');
-  if (rounds > 1 && !target) misuse('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
+    fail(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
+  if (rounds < 1) fail('Channels go in one round at least: give --rounds 1, or leave it out.');
+  if (rounds > 1 && !target) fail('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
   if (sparse === 'soft' && target?.of === 'latency')
-    misuse('Filters are set to 0 by a target that can be counted: give --macs instead of --latency.');
+    fail('Filters are set to 0 by a target that can be counted: give --macs instead of --latency.');
 }
 
 interface StageEpochs {
@@ -140,7 +140,7 @@ function epochsOf(
     (given.epochs as number | undefined) ?? (open.length === 0 ? sum : Math.max(usualEpochs, sum));
   const rest = epochs - sum;
   if (rest < 0 || (rest > 0 && open.length === 0))
-    misuse(
+    fail(
       `The stages of ${name} have ${sum} epochs, but the run ${epochs}: let --epochs be their sum, or leave one of ${names.map(flagOf).join(', ')} out.`,
     );
   const parts = shared(

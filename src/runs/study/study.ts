@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, UserError } from '../../base/errors.js';
 import { openRun, readJson, runFolder } from '../folder.js';
-import { misuse, type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
+import { type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
 
 /** Something that varies: its values by name, each with the settings that it stands for. */
 export interface Axis {
@@ -75,8 +75,8 @@ export async function readStudy(path: string): Promise<Study> {
   const axes = Object.entries(vary).map(([name, values]) => axisOf(path, name, values));
   for (const name of ['seed', 'threads'])
     if (name in recipe || name in vary)
-      misuse(`The study ${path} fixes ${name}; that is not for its recipe: ${instead[name]}.`);
-  if (new Set(seeds).size < seeds.length) misuse(`The study ${path} names a seed twice.`);
+      fail(`The study ${path} fixes ${name}; that is not for its recipe: ${instead[name]}.`);
+  if (new Set(seeds).size < seeds.length) fail(`The study ${path} names a seed twice.`);
   const study = { title, recipe, axes, seeds, baseline };
   if (baseline !== undefined) baselineAxis(study);
   return study;
@@ -86,12 +86,12 @@ const instead: Record<string, string> = { seed: 'list seeds', threads: 'give --t
 
 function refuse(path: string, issue: z.core.$ZodIssue): never {
   if (issue.code === 'unrecognized_keys')
-    return misuse(
+    return fail(
       `The study ${path} has no place for ${JSON.stringify(issue.keys[0])}; it holds title, recipe, vary, seeds and baseline.`,
     );
   const place = issue.path.map(String).join('.');
   const message = issue.message.startsWith('must') ? issue.message : 'is not what is expected there';
-  return misuse(`In the study ${path}, ${place} ${message}.`);
+  return fail(`In the study ${path}, ${place} ${message}.`);
 }
 
 type Scalar = z.infer<typeof scalar>;
@@ -103,11 +103,10 @@ function axisOf(path: string, name: string, values: Scalar[] | Record<string, ob
   const labels = named.map(({ label }) => label);
   const bad = labels.find((label) => !LABEL.test(label));
   if (bad !== undefined)
-    misuse(
+    fail(
       `In the study ${path}, ${JSON.stringify(bad)} in ${name} cannot name a folder: use letters, digits, '.', '_', '+' and '-', or give the value a name.`,
     );
-  if (new Set(labels).size < labels.length)
-    misuse(`In the study ${path}, a value of ${name} is there twice.`);
+  if (new Set(labels).size < labels.length) fail(`In the study ${path}, a value of ${name} is there twice.`);
   return { name, values: named };
 }
 
@@ -115,7 +114,7 @@ function axisOf(path: string, name: string, values: Scalar[] | Record<string, ob
 export function baselineAxis({ axes, baseline }: Study): string {
   const axis = axes.find(({ values }) => values.some(({ label }) => label === baseline));
   const labels = axes.flatMap(({ values }) => values.map(({ label }) => label));
-  return axis?.name ?? misuse(`The baseline ${baseline} is none of the values ${labels.join(', ')}.`);
+  return axis?.name ?? fail(`The baseline ${baseline} is none of the values ${labels.join(', ')}.`);
 }
 
 /** All combinations, the last axis fastest. */
@@ -137,7 +136,7 @@ export const nameOfCell = ({ at }: Pick<Cell, 'at'>): string => Object.values(at
 
 /**
  * All runs, seed by seed, so that a study that is stopped early is still paired.
- * @throws UsageError when a cell's settings make no sense.
+ * @throws UserError when a cell's settings make no sense.
  */
 export function studyRuns(study: Study, out: string, version: string): StudyRun[] {
   const cells = cellsOf(study);
@@ -155,11 +154,11 @@ function recipeOf({ recipe }: Study, cell: Cell, seed: number, version: string):
   const given: Record<string, unknown> = { ...recipe, ...cell.settings, seed };
   const command = given.command ?? ('method' in given ? 'prune' : 'train');
   if (command !== 'train' && command !== 'prune')
-    return misuse(`A study trains or prunes, but the command of its recipe is ${JSON.stringify(command)}.`);
+    return fail(`A study trains or prunes, but the command of its recipe is ${JSON.stringify(command)}.`);
   try {
     return resolveRecipe(command as RunCommand, given, version);
   } catch (error) {
-    if (error instanceof UserError) return misuse(`In the cell ${nameOfCell(cell)}: ${error.message}`);
+    if (error instanceof UserError) return fail(`In the cell ${nameOfCell(cell)}: ${error.message}`);
     throw error;
   }
 }
