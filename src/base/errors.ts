@@ -9,9 +9,9 @@ export class UserError extends Error {
 }
 
 /**
- * Throws a {@link UserError}; usable where an expression is wanted: `const x = find(name) ?? fail('…')`.
+ * Throws a {@link UserError}, or a kind of it; usable where an expression is wanted: `const x = find(name) ?? fail('…')`.
  * Control characters, which names from a file may bring along, are made visible.
  */
-export function fail(sentence: string): never {
-  throw new UserError(sentence.replace(/\p{Cc}/gu, '\ufffd'));
+export function fail(sentence: string, Kind: typeof UserError = UserError): never {
+  throw new Kind(sentence.replace(/\p{Cc}/gu, '\ufffd'));
 }

@@ -338,6 +338,32 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
     groups: ['8: a.0 out, a.scale.0 along, a.zero.0 along, b.1 in'],
     frozen: [],
   },
+  'the diagonal of a weight': {
+    groups: ['4: c.0 out, c.b.0 along, head.1 in'],
+    frozen: [
+      "a.0 out: its positions are told apart by Einsum 'Einsum2'",
+      "c.1 in: its positions are told apart by Einsum 'Einsum2'",
+    ],
+  },
+  'Einsum with an ellipsis, a scale and a product of two values': {
+    groups: ['8: a.0 out, b.0 along, d.1 in'],
+    frozen: [
+      "c.0 out: its positions are regrouped with other axes by Einsum 'Einsum5'",
+      "d.0 in: its positions are regrouped with other axes by Einsum 'Einsum5'",
+    ],
+  },
+  'a convolution whose weights are computed from data': {
+    groups: [
+      '6: m.1 out, m.b.0 along, n.0 in',
+      '6: a.0 out, a.b.0 along, b.1 in',
+      '7: d.0 out, d.b.0 along, head.1 in',
+    ],
+    frozen: [
+      "n.1 out: its positions are regrouped with other axes by Reshape 'Reshape7'",
+      "b.0 out: it is used by Conv 'Conv13', whose weights or settings are computed from data",
+      "d.1 in: it is used by Conv 'Conv13', whose weights or settings are computed from data",
+    ],
+  },
   'an unknown operator in the middle': {
     groups: [
       '4: a.0 out, a.b.0 along, b.1 in',

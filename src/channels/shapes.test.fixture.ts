@@ -7,6 +7,8 @@ export interface Trouble {
   opset?: number;
   /** The engine has no form for it. */
   engineless?: boolean;
+  /** Not even in core operators. */
+  inexpressible?: boolean;
   heads?: boolean;
 }
 
@@ -538,6 +540,38 @@ export const troubles: Trouble[] = [
     build(s) {
       const a = s.relu(s.op('Conv', [image(s), s.quantized('a', 8, 3, 3, 3)]));
       return s.op('Conv', [a, s.quantized('b', 2, 8, 3, 3)]);
+    },
+  },
+  {
+    name: 'the diagonal of a weight',
+    build(s) {
+      const a = s.conv(image(s), 'a', 8, 3);
+      const b = s.op('Einsum', [s.relu(a), s.weight('b', 8, 8)], { equation: 'bchw,cc->bchw' });
+      return s.head(s.relu(s.conv(b, 'c', 4, 8)), 4);
+    },
+  },
+  {
+    name: 'Einsum with an ellipsis, a scale and a product of two values',
+    build(s) {
+      const x = image(s);
+      const a = s.relu(s.op('Einsum', [s.weight('a', 8, 3), x], { equation: 'oi,bi...->bo...' }));
+      const b = s.op('Einsum', [a, s.weight('b', 8)], { equation: 'bchw,c->bchw' });
+      const c = s.conv(x, 'c', 6, 3);
+      const both = s.op('Einsum', [b, c], { equation: 'bchw,bdhw->bcd' });
+      return s.op('Einsum', [both, s.weight('d', 6, 8, 2)], { equation: 'bij,jio' });
+    },
+  },
+  {
+    name: 'a convolution whose weights are computed from data',
+    engineless: true,
+    inexpressible: true,
+    build(s) {
+      const style = s.linear(s.relu(s.linear(s.input('z', [5]), 'm', 5, 6)), 'n', 6, 32);
+      const scales = s.op('ReduceMean', [style], { axes: [0], keepdims: 0 });
+      const w = s.op('Mul', [s.op('Reshape', [scales, s.ints(4, 8, 1, 1)]), s.weight('w', 4, 8, 3, 3)]);
+      const a = s.relu(s.conv(s.relu(s.conv(image(s), 'a', 6, 3)), 'b', 8, 6));
+      const c = s.op('Conv', [a, w], { pads: [1, 1, 1, 1] });
+      return s.head(s.relu(s.conv(c, 'd', 7, 4)), 7);
     },
   },
   {

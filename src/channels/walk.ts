@@ -10,7 +10,7 @@
 import { fail, UserError } from '../base/errors.js';
 import type { Type } from '../graph/core.js';
 import { sampleShape } from '../graph/expand.js';
-import { describe, type Operator, type Site } from '../graph/operator.js';
+import { DependsOnData, describe, type Operator, type Site } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import { originIn } from '../graph/origin.js';
 import { type Tape, tape } from '../graph/tape.js';
@@ -146,7 +146,10 @@ function expanded(begun: Begun, w: Walk, dtypes: Map<string, DType>): Step {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     t.nodes.length = from;
-    const opaque = `it is used by ${describe(node)}, whose positions cannot be followed`;
+    const opaque =
+      error instanceof DependsOnData
+        ? `it is used by ${describe(node)}, whose weights or settings are computed from data`
+        : `it is used by ${describe(node)}, whose positions cannot be followed`;
     return { ...begun, outputs: opaqueOutputs(node, w, dtypes, site, operator), to: from, opaque };
   }
 }

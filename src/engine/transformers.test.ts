@@ -220,3 +220,44 @@ test("a ViT in today's operators", async () => {
   const graph = vit();
   await gradientsAgree({ graph, output: graph.outputs[0].name, classes: 4 });
 });
+
+/** Attention with a weight for each head, its products as Einsum, and a head for each token. */
+function byEinsum(): Graph {
+  const [tokens, width, heads, size, classes] = [5, 6, 2, 3, 4];
+  const initializers: Graph['initializers'] = new Map();
+  const nodes: Node[] = [];
+  const einsum = (equation: string, ...inputs: string[]) => {
+    const name = `einsum${nodes.length}`;
+    const attributes = { equation: string(equation) };
+    nodes.push({ name, op: 'Einsum', domain: '', inputs, outputs: [name], attributes });
+    return name;
+  };
+  const weight = (name: string, ...shape: number[]) => {
+    const r = random(3, name);
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => 0.5 * normal(r));
+    initializers.set(name, floatTensor(shape, data));
+    return name;
+  };
+  const [q, k, v] = ['q', 'k', 'v'].map((name) =>
+    einsum('btd,dhk->bthk', 'x', weight(name, width, heads, size)),
+  );
+  const scores = einsum('bthk,bshk->bhts', q, k);
+  nodes.push({ name: 's', op: 'Softmax', domain: '', inputs: [scores], outputs: ['s'], attributes: {} });
+  const turned = einsum('bhts,bshk,hkj->bthj', 's', v, weight('turn', heads, size, size));
+  const y = einsum('bthk,hkd->btd', turned, weight('o', heads, size, width));
+  const logits = einsum('ctd,btd->bc', weight('head', classes, tokens, width), y);
+  return {
+    name: 'einsum',
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['N', tokens, width] }],
+    outputs: [{ name: logits, dtype: 'float32' }],
+    nodes,
+    initializers,
+    declared: new Map(),
+    source: newSource(17),
+  };
+}
+
+test('attention by Einsum', async () => {
+  const graph = byEinsum();
+  await gradientsAgree({ graph, output: graph.outputs[0].name, classes: 4 });
+});

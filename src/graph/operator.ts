@@ -1,7 +1,7 @@
 /**
  * What is known about an ONNX operator: one object per operator, all facts together, one file per family in `ops/`.
  */
-import { fail } from '../base/errors.js';
+import { fail, UserError } from '../base/errors.js';
 import type { Attribute, Node, Tensor } from '../onnx/model.js';
 import { ints } from '../onnx/tensor.js';
 import type { Build, Type } from './core.js';
@@ -73,7 +73,10 @@ export const describe = (node: Node): string =>
 export const required = (site: Site, index: number): Type =>
   site.inputs[index] ?? fail(`${describe(site.node)} lacks its input ${index}; the model is damaged.`);
 
-/** The contents of a constant input, undefined where the input is absent. @throws UserError when it is not constant. */
+/** Something is only known when the model runs: nothing is wrong with it, but its shapes cannot be told before. */
+export class DependsOnData extends UserError {}
+
+/** The contents of a constant input, undefined where the input is absent. @throws DependsOnData when it is not constant. */
 export function constantOf(site: Site, index: number, what: string): Tensor | undefined {
   const type = site.inputs[index];
   if (!type) return undefined;
@@ -81,6 +84,7 @@ export function constantOf(site: Site, index: number, what: string): Tensor | un
     type.constant ??
     fail(
       `${describe(site.node)} computes its ${what} from data; espalier needs ${what} known when the model is compiled.`,
+      DependsOnData,
     )
   );
 }

@@ -17,6 +17,8 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   /** Every node; `pruning` holds the zeros of its prunable weights. */
   layers: (Layer & { pruning: MeasuredLayer[] })[];
   unknown: { op: string; count: number }[];
+  /** Layers whose parameters and MACs are not counted, since their shapes are not known. */
+  uncounted: string[];
   /** Channels that stay or go together, and what stays whole and why. */
   channels: Pick<Channels, 'groups' | 'frozen'>;
   bytes: Bytes;
@@ -28,7 +30,7 @@ export async function inspectModel(
 ): Promise<Inspection> {
   const { graph, inputShapes } = await openModel(options);
   const { layers: measured, ...figures } = measure(graph, inputShapes);
-  const { layers, unknown } = summarize(graph, { inputShapes });
+  const { layers, unknown, uncounted } = summarize(graph, { inputShapes });
   const { heads, ignore, freeze } = options;
   const { groups, frozen } = findChannels(graph, { inputShapes, heads, ignore, freeze });
   const byName = new Map(measured.map((layer) => [layer.name, layer]));
@@ -46,6 +48,7 @@ export async function inspectModel(
       pruning: layer.prunable.flatMap((name) => byName.get(name) ?? []),
     })),
     unknown,
+    uncounted,
     channels: { groups, frozen },
     bytes: await bytesOfModel(graph),
   };

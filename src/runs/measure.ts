@@ -113,11 +113,11 @@ const effectiveMacs = (graph: Graph, { layers }: Summary): number =>
 
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
-/** Elements of the biases beside prunable weights: an input of the layer itself, or what an Add puts to a MatMul. */
+/** Elements of the biases beside prunable weights: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
 function biases(graph: Graph, prunable: ReadonlySet<string>): number {
   const names = graph.nodes.flatMap(({ op, inputs, outputs: [result] }) => {
     if (!prunable.has(inputs[1])) return [];
-    if (op !== 'MatMul') return inputs.slice(2, 3);
+    if (!/^(MatMul|Einsum)$/.test(op)) return inputs.slice(2, 3);
     return graph.nodes.find((node) => node.op === 'Add' && node.inputs.includes(result))?.inputs ?? [];
   });
   return total([...new Set(names)].map((name) => sizeOf(graph.initializers.get(name)?.shape ?? [0])));

@@ -127,6 +127,24 @@ test('attention', async () => {
   }
 });
 
+test('attention by Einsum', async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const s = sketch(seed);
+    const [rows, heads, size, width] = [s.upTo(20), s.upTo(3), s.upTo(12), s.upTo(20)];
+    const density = s.pick(1, 0.3);
+    const einsum = (equation: string, ...inputs: string[]) =>
+      s.node('Einsum', inputs, { equation: { type: 'string', value: equation } });
+    const project = () => einsum('btd,dhk->bthk', 'x', s.weight([width, heads, size], density));
+    const scores = einsum('bthk,bshk->bhts', project(), project());
+    const shares = s.node('Softmax', [scores], { axis: int(-1) });
+    const mixed = einsum('bhts,bshk->bthk', shares, project());
+    const turned = einsum('bthk,hkj->bthj', mixed, s.weight([heads, size, size], density));
+    const y = einsum('...hk,hkd', turned, s.weight([heads, size, width], density));
+    const scaled = einsum('...d,d->...', y, s.weight([width]));
+    await check(s.model([1, rows, width], y, scaled), seed);
+  }
+});
+
 test('images shuffled, put together, shifted before a border, pooled', async () => {
   for (let seed = 0; seed < 40; seed++) {
     const s = sketch(seed);

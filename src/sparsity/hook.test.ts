@@ -4,7 +4,7 @@ import { loadNetwork, openMachine } from '../engine/index.js';
 import { floatTensor, type Graph, newSource } from '../onnx/index.js';
 import { prunables } from './hook.js';
 
-test('the bias that an Add puts to a MatMul counts as its bias', async () => {
+test('the bias that an Add puts to a product counts as its bias', async () => {
   const node = (op: string, inputs: string[], output: string) => ({
     ...{ name: output, op, domain: '', inputs, outputs: [output], attributes: {} },
   });
@@ -21,12 +21,18 @@ test('the bias that an Add puts to a MatMul counts as its bias', async () => {
       node('MatMul', ['x', 'a'], 'xa'),
       node('Add', ['b', 'xa'], 'h'),
       node('Relu', ['h'], 'r'),
-      node('MatMul', ['r', 'c'], 'y'),
+      node('MatMul', ['r', 'c'], 'z'),
+      {
+        ...node('Einsum', ['z', 'd', 'e'], 'y'),
+        attributes: { equation: { type: 'string' as const, value: 'bi,oi,jo->bj' } },
+      },
     ],
     initializers: new Map([
       ['a', filled([4, 5])],
       ['b', filled([5])],
       ['c', filled([5, 3])],
+      ['d', filled([2, 3])],
+      ['e', filled([3, 2])],
     ]),
     declared: new Map(),
     source: newSource(17),
@@ -39,6 +45,8 @@ test('the bias that an Add puts to a MatMul counts as its bias', async () => {
     [
       { name: 'a', biases: 5, outputAxis: 1 },
       { name: 'c', biases: 0, outputAxis: 1 },
+      { name: 'd', biases: 0, outputAxis: 0 },
+      { name: 'e', biases: 0, outputAxis: 0 },
     ],
   );
   await machine.close();

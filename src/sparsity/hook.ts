@@ -1,6 +1,7 @@
 /** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
 import { fail } from '../base/errors.js';
 import type { Parameter } from '../engine/index.js';
+import { outputAxisOfEinsum } from '../graph/ops/einsum.js';
 import { attr, type Graph, type Node } from '../onnx/index.js';
 import type { Hook, TrainState } from '../train/index.js';
 import type { Method, Plan, Prunable, Surroundings } from './types.js';
@@ -94,7 +95,7 @@ export function prunables({ network, training }: Trained): Prunable[] {
       name,
       op,
       shape,
-      outputAxis: outputAxis(node, shape),
+      outputAxis: outputAxis(node, shape, name),
       weight,
       gradient,
       momentum: state,
@@ -107,16 +108,18 @@ export function prunables({ network, training }: Trained): Prunable[] {
 }
 
 /** The axis of a weight that counts its layer's outputs. */
-function outputAxis(node: Node, shape: readonly number[]): number {
+function outputAxis(node: Node, shape: readonly number[], name: string): number {
+  if (node.op === 'Einsum') return outputAxisOfEinsum(node, node.inputs.indexOf(name));
   if (node.op === 'ConvTranspose') return 1;
   if (node.op === 'Gemm') return attr.int(node, 'transB', 0) ? 0 : 1;
   return node.op === 'MatMul' ? shape.length - 1 : 0;
 }
 
-/** Elements of the bias beside a layer's weight: an input of the layer itself, or what an Add puts to a MatMul. */
+/** Elements of the bias beside a layer's weight: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
 function biasesOf(graph: Graph, node: Node, parameters: ReadonlyMap<string, Parameter>): number {
-  const add = node.op === 'MatMul' && graph.nodes.find((other) => adds(other, node.outputs[0]));
-  const names = add ? add.inputs : node.inputs.slice(2, 3);
+  const product = /^(MatMul|Einsum)$/.test(node.op);
+  const add = product && graph.nodes.find((other) => adds(other, node.outputs[0]));
+  const names = add ? add.inputs : product ? [] : node.inputs.slice(2, 3);
   const bias = names.map((name) => parameters.get(name)).find((parameter) => parameter !== undefined);
   return bias && graph.initializers.has(bias.name) ? bias.weight.length : 0;
 }

@@ -25,7 +25,8 @@ export function addInspect(program: Command, signal: AbortSignal): void {
 }
 
 function describe(model: Inspection): string {
-  const parts = [layers(model), totals(model), groups(model), whole(model), unpruned(model), unknown(model)];
+  const missing = [unknown(model), uncounted(model)];
+  const parts = [layers(model), totals(model), groups(model), whole(model), unpruned(model), ...missing];
   return parts.filter(Boolean).join('\n\n');
 }
 
@@ -118,4 +119,9 @@ function unknown({ unknown: operators }: Inspection): string {
   if (operators.length === 0) return '';
   const list = operators.map(({ op, count: nodes }) => `${op} (${nodes})`).join(', ');
   return `Operators that espalier does not know, whose parameters and MACs are missing above: ${list}.`;
+}
+
+function uncounted({ uncounted: nodes }: Inspection): string {
+  if (nodes.length === 0) return '';
+  return `Layers of shapes that are only known when the model runs, whose parameters and MACs are missing above: ${few(nodes)}.`;
 }

@@ -1,10 +1,13 @@
-/** Types of all values in a graph, node by node; operators that are not known leave their outputs without one. */
+/**
+ * Types of all values in a graph, node by node; operators that are not known, and shapes that only a run knows, leave outputs
+ * without one.
+ */
 
 import type { Graph, Node } from '../../onnx/model.js';
 import { isInteger, sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
 import { sampleShape } from '../expand.js';
-import type { Operator, Site } from '../operator.js';
+import { DependsOnData, type Operator, type Site } from '../operator.js';
 import { findOperator } from '../ops/index.js';
 
 export interface InferOptions {
@@ -16,7 +19,7 @@ export interface InferOptions {
 
 export interface Inferred {
   types: Map<string, Type>;
-  /** Every node whose operator is known and whose inputs are, with what its operator was asked. */
+  /** Every node whose operator and shapes are known, with what its operator was asked. */
   sites: Map<Node, { site: Site; operator: Operator }>;
   /** Nodes whose operators are not known. */
   unknown: Node[];
@@ -45,9 +48,11 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
     if (!operator || node.inputs.some((name) => name !== '' && !types.has(name))) continue;
     const opset = graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1;
     const site: Site = { node, opset, inputs: node.inputs.map((name) => types.get(name)) };
+    const outputs = knownTypes(site, operator);
+    if (!outputs) continue;
     sites.set(node, { site, operator });
     const laned = site.inputs.some((type) => type?.laned);
-    for (const [i, type] of outputTypes(site, operator).entries()) {
+    for (const [i, type] of outputs.entries()) {
       if (node.outputs[i]) types.set(node.outputs[i], { ...type, laned: laned && !type.constant });
     }
   }
@@ -57,6 +62,16 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
 /** Whether the first dimension of a declared shape is open, and so the batch. */
 export const hasOpenBatch = (shape: Graph['inputs'][number]['shape']): boolean =>
   !shape || typeof shape[0] !== 'number' || shape[0] <= 0;
+
+/** Undefined where they depend on data. */
+function knownTypes(site: Site, operator: Operator): Omit<Type, 'laned'>[] | undefined {
+  try {
+    return outputTypes(site, operator);
+  } catch (error) {
+    if (error instanceof DependsOnData) return undefined;
+    throw error;
+  }
+}
 
 function outputTypes(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
   const types = operator.infer(site);

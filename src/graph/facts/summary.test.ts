@@ -100,3 +100,42 @@ test('open dimensions and misfits are named', () => {
     message: /Conv 'node'.*\[4,5,3,3\]/,
   });
 });
+
+test('weights computed from data cost what their shape says', () => {
+  const graph = network();
+  const scaled = {
+    name: 'scale',
+    op: 'Mul',
+    domain: '',
+    inputs: ['in1', 'style'],
+    outputs: ['w'],
+    attributes: {},
+  };
+  const first = { ...graph.nodes[0], inputs: ['in0', 'w', 'in2'] };
+  const style = { name: 'style', dtype: 'float32' as const, shape: [4, 1, 1, 1] };
+  const inputs = [...graph.inputs, style];
+  const { macs, layers, uncounted } = summarize({ ...graph, inputs, nodes: [scaled, first, graph.nodes[1]] });
+  assert.equal(macs, 6912);
+  assert.deepEqual(layers[1].outputs, [['N', 4, 8, 8]]);
+  assert.deepEqual(layers[1].prunable, []);
+  assert.deepEqual(uncounted, []);
+});
+
+test('layers of shapes that only a run knows are named, the others counted', () => {
+  const graph = network();
+  const node = (op: string, inputs: string[], output: string) => ({
+    ...{ name: output, op, domain: '', inputs, outputs: [output], attributes: {} },
+  });
+  const nodes = [
+    ...graph.nodes,
+    node('Reshape', ['y', 'shape'], 'rows'),
+    node('MatMul', ['rows', 'matrix'], 'product'),
+    node('Relu', ['product'], 'last'),
+  ];
+  const inputs = [...graph.inputs, { name: 'shape', dtype: 'int64' as const, shape: [2] }];
+  const initializers = new Map(graph.initializers).set('matrix', floatTensor([8, 3], new Float32Array(24)));
+  const { macs, layers, uncounted } = summarize({ ...graph, inputs, nodes, initializers });
+  assert.equal(macs, 6912);
+  assert.deepEqual(layers[3].outputs, [undefined]);
+  assert.deepEqual(uncounted, ["MatMul 'product'"]);
+});

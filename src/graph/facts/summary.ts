@@ -2,6 +2,8 @@
 import { fail } from '../../base/errors.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { isFloat, sizeOf } from '../../onnx/tensor.js';
+import { describe, type Operator } from '../operator.js';
+import { findOperator } from '../ops/index.js';
 import { hasOpenBatch, type Inferred, inferTypes } from './infer.js';
 
 /** Numbers, and 'N' or '4·N' for dimensions that grow with the batch. */
@@ -32,6 +34,8 @@ export interface Summary {
   macs: number;
   /** Operators that are not known, with how many nodes have them. */
   unknown: { op: string; count: number }[];
+  /** Layers without parameters and MACs above, since only a run knows their shapes, or a node before is not known. */
+  uncounted: string[];
 }
 
 /**
@@ -61,8 +65,15 @@ export function summarize(
     params: total('params'),
     macs: total('macs'),
     unknown: [...unknown].map(([op, count]) => ({ op, count })),
+    uncounted: graph.nodes
+      .filter((node) => costs(findOperator(node)) && !inferred.sites.has(node))
+      .map(describe),
   };
 }
+
+/** Whether it may have parameters or MACs. */
+const costs = (operator: Operator | undefined): boolean =>
+  operator?.macs !== undefined || operator?.prunable !== undefined;
 
 /**
  * The weights that a computed value is a form of (transposed, masked, …): whatever its first operands lead back to as

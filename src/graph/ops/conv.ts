@@ -4,7 +4,7 @@ import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Window } from '../core.js';
 import { call, input } from '../expression.js';
-import { describe, type Operator, type Resized, required, type Site } from '../operator.js';
+import { DependsOnData, describe, type Operator, type Resized, required, type Site } from '../operator.js';
 import { define } from './define.js';
 import { along, pointwise } from './emit.js';
 import { padsOf, shared, windowOf } from './geometry.js';
@@ -21,7 +21,8 @@ function operands(
   channels: (w: readonly number[]) => number,
 ): [readonly number[], readonly number[]] {
   const [x, w] = [required(site, 0), required(site, 1)];
-  if (w.laned) fail(`${describe(site.node)} computes its weights from data, which espalier does not do.`);
+  if (w.laned)
+    fail(`${describe(site.node)} computes its weights from data, which espalier does not do.`, DependsOnData);
   if (x.shape.length !== w.shape.length || x.shape.length < 3 || x.shape[1] !== channels(w.shape)) {
     fail(
       `${describe(site.node)} has weights of shape [${w.shape}] for an input of shape [${x.shape}]; the model is damaged, or an input shape was given that it is not made for.`,
@@ -29,6 +30,15 @@ function operands(
   }
   return [x.shape, w.shape];
 }
+
+/** Shapes do not mind whether weights come from data. */
+const sized = (operator: Operator): Operator => ({
+  ...operator,
+  infer(site) {
+    const inputs = site.inputs.map((type, i) => (i === 1 && type ? { ...type, laned: false } : type));
+    return operator.infer({ ...site, inputs });
+  },
+});
 
 const conv: Operator = define({
   learnt: [1, 2],
@@ -94,4 +104,7 @@ const convTranspose: Operator = define({
   },
 });
 
-export const convOperators: Record<string, Operator> = { Conv: conv, ConvTranspose: convTranspose };
+export const convOperators: Record<string, Operator> = {
+  Conv: sized(conv),
+  ConvTranspose: sized(convTranspose),
+};

@@ -78,6 +78,67 @@ test('random equations', () =>
     { numRuns: 150, seed: 20240607 },
   ));
 
+const sizes: Record<string, number> = { a: 2, b: 3, c: 4, d: 2, Z: 3 };
+const letters = Object.keys(sizes);
+const dots = [3, 2];
+
+const term = fc.record({
+  letters: fc.array(fc.constantFrom(...letters), { maxLength: 3 }),
+  /** Where the ellipsis stands, if anywhere. */
+  ellipsis: fc.option(fc.nat(3), { freq: 2 }),
+  /** Axes that have one element instead. */
+  thin: fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
+  fixed: fc.boolean(),
+});
+
+const odd = fc.record({
+  terms: fc.array(term, { minLength: 1, maxLength: 3 }),
+  /** For how many axes; onnxruntime wants the same for all operands. */
+  rank: fc.nat(2),
+  explicit: fc.boolean(),
+  order: fc.shuffledSubarray(letters),
+  at: fc.nat(3),
+  repeats: fc.boolean(),
+  thins: fc.boolean(),
+  space: fc.constantFrom('', ' '),
+});
+
+type Drawn = typeof odd extends fc.Arbitrary<infer T> ? T : never;
+
+/** 'ab', at 1 → 'a...b' */
+const dotted = (text: readonly string[], at: number | undefined, space: string): string =>
+  (at === undefined ? text : text.toSpliced(Math.min(at, text.length), 0, '...')).join(space);
+
+function caseOf({ terms, rank, explicit, order, at, repeats, thins, space }: Drawn): Case {
+  // Capitals need an arrow in onnxruntime.
+  const drawn = terms.map((one) => {
+    const allowed = one.letters.filter((letter) => explicit || letter !== 'Z');
+    return { ...one, letters: repeats ? allowed : [...new Set(allowed)] };
+  });
+  const inputs = drawn.map(({ letters: list, ellipsis, thin, fixed }, i): Given => {
+    const unique = new Set(list).size === list.length;
+    const size = (letter: string, axis: number) => (thins && unique && thin[axis] ? 1 : sizes[letter]);
+    const between = ellipsis === null ? [] : dots.slice(dots.length - rank);
+    const shape = list.map(size).toSpliced(Math.min(ellipsis ?? 0, list.length), 0, ...between);
+    return { shape, fixed: fixed && i > 0 };
+  });
+  const left = drawn.map(({ letters: list, ellipsis }) => dotted(list, ellipsis ?? undefined, space));
+  const wide = drawn.some(({ ellipsis }) => ellipsis !== null);
+  const used = new Set(drawn.flatMap(({ letters: list }) => list));
+  const right = dotted(
+    order.filter((letter) => used.has(letter)),
+    wide ? at : undefined,
+    space,
+  );
+  return einsum(left.join(`${space},`) + (explicit ? `${space}->${space}${right}` : ''), ...inputs);
+}
+
+test('random equations with ellipses, diagonals, axes of one element, capitals and spaces', () =>
+  fc.assert(
+    fc.asyncProperty(odd, (drawn) => caseAgrees(caseOf(drawn), 2e-5)),
+    { numRuns: 150, seed: 20240607 },
+  ));
+
 test('MACs are those of the products, taken two at a time', () => {
   const macs = (one: Case) => summarize(modelOf(one)).macs;
   assert.equal(macs(einsum('btd,dhk->bthk', f(1, 3, 6), weights(6, 2, 4))), 3 * 6 * 2 * 4);

@@ -6,13 +6,14 @@
  */
 import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
+import type { Node } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
-import { input } from '../expression.js';
+import { call, input } from '../expression.js';
 import { describe, type Operator, type Site } from '../operator.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
-import { cut, expand, pointwise, range, reduce, reshape, transpose } from './emit.js';
+import { constant, expand, pointwise, range, reduce, reshape, transpose } from './emit.js';
 import { multiply } from './matmul.js';
 
 /** A letter, or '.k' for the k-th axis from the end of what '...' stands for. */
@@ -115,22 +116,26 @@ function implied(texts: readonly string[], hidden: number): Label[] {
   return [...labelsOf('...', hidden), ...once.sort()];
 }
 
-/** Of axes with the same name only the positions where their indices are equal. */
+/**
+ * Of axes with the same name only the positions where their indices are equal: all others are made 0, and one axis is summed.
+ * (Cut out of the two axes as one, positions of either would look as if they could go without the other's.)
+ */
 function diagonal(b: Build, { name, labels }: Named): Named {
-  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
-  if (twice === undefined) return { name, labels };
-  const [one, two] = labels.flatMap((label, i) => (label === twice ? [i] : []));
-  const rest = labels.flatMap((_, i) => (i === one || i === two ? [] : [i]));
+  const two = labels.findIndex((label, i) => labels.indexOf(label) !== i);
+  if (two < 0) return { name, labels };
+  const one = labels.indexOf(labels[two]);
   const { shape } = b.type(name);
-  if (shape[one] !== shape[two])
-    throw new Error(`the axes ${twice} have ${shape[one]} and ${shape[two]} positions`);
   const size = shape[one];
-  const flat = reshape(b, transpose(b, name, [...rest, one, two]), [
-    ...rest.map((i) => shape[i]),
-    size * size,
-  ]);
-  const picked = cut(b, flat, rest.length, 0, size, size + 1);
-  return diagonal(b, { name: picked, labels: [...rest.map((i) => labels[i]), twice] });
+  if (size !== shape[two])
+    throw new Error(`the axes ${labels[two]} have ${size} and ${shape[two]} positions`);
+  const equal = constant(
+    b,
+    shape.map((dim, axis) => (axis === one || axis === two ? dim : 1)),
+    range(size * size).map((i) => Number(i % (size + 1) === 0)),
+  );
+  const cleared = pointwise(b, call('choose', input(1), input(0), 0), [name, equal]);
+  const sum = reduce(b, 'sum', cleared, [two]);
+  return diagonal(b, { name: reshape(b, sum, shape.toSpliced(two, 1)), labels: labels.toSpliced(two, 1) });
 }
 
 /** Summed over the axes that nobody needs later. */
@@ -208,6 +213,18 @@ function spread(
     b,
     sorted,
     order.map((label) => sizes.get(label)!),
+  );
+}
+
+/** The first axis of an operand that it alone gives to the result; 0 where there is none, or ... hides which it is. */
+export function outputAxisOfEinsum(node: Node, operand: number): number {
+  const [left, right = left] = attr.string(node, 'equation').replace(/\s/g, '').split('->');
+  const terms = left.split(',');
+  const others = terms.filter((_, i) => i !== operand).join();
+  const letters = [...(terms[operand] ?? '')];
+  return Math.max(
+    0,
+    letters.findIndex((letter) => letter !== '.' && right.includes(letter) && !others.includes(letter)),
   );
 }
 

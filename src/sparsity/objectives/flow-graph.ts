@@ -48,7 +48,7 @@ const plain = (op: string, name: string, inputs: string[], output: string): Node
   ...{ name, op, domain: '', inputs, outputs: [output], attributes: {} },
 });
 
-const layers = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+const layers = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum']);
 /** Their operands have to be at one level. */
 const joins = new Set(['Add', 'Sum', 'Concat', 'Max', 'Min']);
 /** What else commutes with multiplying one operand by a positive number. */
