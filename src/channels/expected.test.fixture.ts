@@ -355,13 +355,22 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
   'a convolution whose weights are computed from data': {
     groups: [
       '6: m.1 out, m.b.0 along, n.0 in',
+      '8: n.1 out ×4, n.b.0 along ×4, w.1 along, b.0 out, b.b.0 along',
+      '6: a.0 out, a.b.0 along, b.1 in',
+      '7: d.0 out, d.b.0 along, head.1 in',
+    ],
+    frozen: ["d.1 in: its positions are regrouped with other axes by Reshape 'Reshape7'"],
+  },
+  'a transposed convolution whose weights are computed from data': {
+    groups: [
+      '6: m.1 out, m.b.0 along, n.0 in',
       '6: a.0 out, a.b.0 along, b.1 in',
       '7: d.0 out, d.b.0 along, head.1 in',
     ],
     frozen: [
       "n.1 out: its positions are regrouped with other axes by Reshape 'Reshape7'",
-      "b.0 out: it is used by Conv 'Conv13', whose weights or settings are computed from data",
-      "d.1 in: it is used by Conv 'Conv13', whose weights or settings are computed from data",
+      "b.0 out: it is used by ConvTranspose 'ConvTranspose13', whose weights or settings are computed from data",
+      "d.1 in: it is used by ConvTranspose 'ConvTranspose13', whose weights or settings are computed from data",
     ],
   },
   'an unknown operator in the middle': {

@@ -64,6 +64,17 @@ const shuffled = (s: Sketch, x: string, groups: number, channels: number): strin
   return s.op('Reshape', [s.op('Transpose', [split], { perm: [0, 2, 1, 3, 4] }), s.ints(0, channels, 8, 8)]);
 };
 
+/** Eight channels become four by weights that a second input scales. */
+function byStyle(s: Sketch, op: 'Conv' | 'ConvTranspose'): string {
+  const shape = op === 'Conv' ? [4, 8] : [8, 4];
+  const style = s.linear(s.relu(s.linear(s.input('z', [5]), 'm', 5, 6)), 'n', 6, 32);
+  const scales = s.op('ReduceMean', [style], { axes: [0], keepdims: 0 });
+  const w = s.op('Mul', [s.op('Reshape', [scales, s.ints(...shape, 1, 1)]), s.weight('w', ...shape, 3, 3)]);
+  const a = s.relu(s.conv(s.relu(s.conv(image(s), 'a', 6, 3)), 'b', 8, 6));
+  const c = s.op(op, [a, w], { pads: [1, 1, 1, 1] });
+  return s.head(s.relu(s.conv(c, 'd', 7, 4)), 7);
+}
+
 export const troubles: Trouble[] = [
   {
     name: 'chain',
@@ -563,16 +574,13 @@ export const troubles: Trouble[] = [
   },
   {
     name: 'a convolution whose weights are computed from data',
+    build: (s) => byStyle(s, 'Conv'),
+  },
+  {
+    name: 'a transposed convolution whose weights are computed from data',
     engineless: true,
     inexpressible: true,
-    build(s) {
-      const style = s.linear(s.relu(s.linear(s.input('z', [5]), 'm', 5, 6)), 'n', 6, 32);
-      const scales = s.op('ReduceMean', [style], { axes: [0], keepdims: 0 });
-      const w = s.op('Mul', [s.op('Reshape', [scales, s.ints(4, 8, 1, 1)]), s.weight('w', 4, 8, 3, 3)]);
-      const a = s.relu(s.conv(s.relu(s.conv(image(s), 'a', 6, 3)), 'b', 8, 6));
-      const c = s.op('Conv', [a, w], { pads: [1, 1, 1, 1] });
-      return s.head(s.relu(s.conv(c, 'd', 7, 4)), 7);
-    },
+    build: (s) => byStyle(s, 'ConvTranspose'),
   },
   {
     name: 'an unknown operator in the middle',

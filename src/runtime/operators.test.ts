@@ -103,6 +103,23 @@ test('one spatial axis', async () => {
   }
 });
 
+test('convolutions with weights computed from the image', async () => {
+  for (let seed = 0; seed < 12; seed++) {
+    const s = sketch(seed);
+    const [group, within, out, side] = [s.upTo(2), s.upTo(4), s.upTo(4), 4 + s.upTo(4)];
+    const dims = [1, group * within, side, side];
+    const window = s.pick(1, 3);
+    const shape = [group * out, within, window, window];
+    const flat = s.node('Reshape', ['x', s.shape([1, sizeOf(dims)])]);
+    const numbers = s.node('MatMul', [flat, s.weight([sizeOf(dims), sizeOf(shape)], 0.1)]);
+    const w = s.node('Reshape', [s.node('Tanh', [numbers]), s.shape(shape)]);
+    const pads = ints(...new Array<number>(4).fill((window - 1) / 2));
+    const settings = { pads, strides: ints(s.upTo(2), 1), group: int(group) };
+    const y = s.node('Conv', ['x', w, s.weight([group * out])], settings);
+    await check(s.model(dims, y), seed);
+  }
+});
+
 test('attention', async () => {
   for (let seed = 0; seed < 40; seed++) {
     const s = sketch(seed);

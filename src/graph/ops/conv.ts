@@ -2,11 +2,12 @@
 import { fail } from '../../base/errors.js';
 import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
-import type { Window } from '../core.js';
+import type { Build, Window } from '../core.js';
 import { call, input } from '../expression.js';
 import { DependsOnData, describe, type Operator, type Resized, required, type Site } from '../operator.js';
+import { windowOutput } from '../shapes.js';
 import { define } from './define.js';
-import { along, pointwise } from './emit.js';
+import { along, expand, pointwise, range, reshape, slice } from './emit.js';
 import { padsOf, shared, windowOf } from './geometry.js';
 
 const groupsOf = (site: Site): number => attr.int(site.node, 'group', 1);
@@ -15,14 +16,12 @@ const groupsOf = (site: Site): number => attr.int(site.node, 'group', 1);
 const regrouped = (site: Site, groups: number): Resized =>
   groupsOf(site) === groups ? {} : { attributes: { group: int(groups) } };
 
-/** Shapes of image and weights. @throws UserError where they do not fit, or the weights come from data. */
+/** Shapes of image and weights. @throws UserError where they do not fit. */
 function operands(
   site: Site,
   channels: (w: readonly number[]) => number,
 ): [readonly number[], readonly number[]] {
   const [x, w] = [required(site, 0), required(site, 1)];
-  if (w.laned)
-    fail(`${describe(site.node)} computes its weights from data, which espalier does not do.`, DependsOnData);
   if (x.shape.length !== w.shape.length || x.shape.length < 3 || x.shape[1] !== channels(w.shape)) {
     fail(
       `${describe(site.node)} has weights of shape [${w.shape}] for an input of shape [${x.shape}]; the model is damaged, or an input shape was given that it is not made for.`,
@@ -31,14 +30,43 @@ function operands(
   return [x.shape, w.shape];
 }
 
-/** Shapes do not mind whether weights come from data. */
-const sized = (operator: Operator): Operator => ({
-  ...operator,
-  infer(site) {
-    const inputs = site.inputs.map((type, i) => (i === 1 && type ? { ...type, laned: false } : type));
-    return operator.infer({ ...site, inputs });
-  },
-});
+/**
+ * A convolution whose weights differ from sample to sample: what every tap of the window sees, side by side, times the
+ * weights of each group as a matrix.
+ */
+function unfolded(b: Build, x: string, w: string, window: Window, groups: number): string {
+  const [batch, channels] = b.type(x).shape;
+  const [out, within, ...kernel] = b.type(w).shape;
+  const flat = (list: readonly number[]) => [0, 0, ...list];
+  const padded = b.emit('pad', [x], {
+    before: flat(window.padsBefore),
+    after: flat(window.padsAfter),
+    value: 0,
+  })[0];
+  const spatial = windowOutput(b.type(x).shape.slice(2), window);
+  const pixels = sizeOf(spatial);
+  const taps = range(sizeOf(kernel)).map((tap) => {
+    const at = kernel.map((size, i) => Math.floor(tap / sizeOf(kernel.slice(i + 1))) % size);
+    const starts = flat(at.map((k, i) => k * window.dilations[i]));
+    const seen = slice(b, padded, starts, [batch, channels, ...spatial], [1, 1, ...window.strides]);
+    return reshape(b, seen, [batch, groups, within, 1, pixels]);
+  });
+  const columns = taps.length === 1 ? taps[0] : b.emit('concat', taps, { axis: 3 })[0];
+  const rows = within * taps.length;
+  const filters = reshape(b, w, [1, groups, out / groups, rows]);
+  const y = b.emit(
+    'matmul',
+    [
+      expand(b, filters, [batch, groups, out / groups, rows]),
+      reshape(b, columns, [batch, groups, rows, pixels]),
+    ],
+    {},
+  )[0];
+  return reshape(b, y, [batch, out, ...spatial]);
+}
+
+const biased = (b: Build, y: string, bias: string | undefined): string =>
+  bias ? pointwise(b, call('add', input(0), input(1)), [y, along(b, bias, 1, b.type(y).shape.length)]) : y;
 
 const conv: Operator = define({
   learnt: [1, 2],
@@ -49,6 +77,8 @@ const conv: Operator = define({
     const groups = groupsOf(site);
     const [x, w] = operands(site, (shape) => shape[1] * groups);
     const window = windowOf(site, w.slice(2), x.slice(2));
+    if (b.type(inputs[1]).laned)
+      return [biased(b, unfolded(b, inputs[0], inputs[1], window, groups), inputs[2])];
     return b.emit('conv', inputs.slice(0, inputs[2] ? 3 : 2), { window, groups });
   },
 });
@@ -90,6 +120,15 @@ function transposed(
   return { window: { kernel, strides, dilations, padsBefore, padsAfter }, spatial };
 }
 
+/** Shapes do not mind whether weights come from data. */
+const sized = (operator: Operator): Operator => ({
+  ...operator,
+  infer(site) {
+    const inputs = site.inputs.map((type, i) => (i === 1 && type ? { ...type, laned: false } : type));
+    return operator.infer({ ...site, inputs });
+  },
+});
+
 const convTranspose: Operator = define({
   learnt: [1, 2],
   prunable: [1],
@@ -97,14 +136,18 @@ const convTranspose: Operator = define({
   macs: (site) => sizeOf(required(site, 0).shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, [x, w, bias], b) {
     const shapes = operands(site, (shape) => shape[0]);
+    if (b.type(w).laned)
+      fail(
+        `${describe(site.node)} computes its weights from data, which espalier does not do.`,
+        DependsOnData,
+      );
     const { window, spatial } = transposed(site, ...shapes);
     const [y] = b.emit('convInput', [x, w], { window, groups: groupsOf(site), spatial });
-    if (!bias) return [y];
-    return [pointwise(b, call('add', input(0), input(1)), [y, along(b, bias, 1, shapes[0].length)])];
+    return [biased(b, y, bias)];
   },
 });
 
 export const convOperators: Record<string, Operator> = {
-  Conv: sized(conv),
+  Conv: conv,
   ConvTranspose: sized(convTranspose),
 };

@@ -133,6 +133,12 @@ const cases: Case[] = [
     pads: intList([1, 0, 0, 1]),
     dilations: intList([1, 2]),
   }),
+  one('Conv', 11, [image, f(4, 2, 3, 2), weights(4)], {
+    group: int(2),
+    strides: intList([2, 1]),
+    pads: intList([1, 0, 0, 1]),
+    dilations: intList([1, 2]),
+  }),
   one('ConvTranspose', 11, [image, weights(4, 3, 3, 2), weights(6)], {
     group: int(2),
     strides: intList([2, 3]),

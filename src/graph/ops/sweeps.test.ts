@@ -42,8 +42,9 @@ const sweep = <T>(name: string, arbitrary: fc.Arbitrary<T>, check: (value: T) =>
   test(name, () => fc.assert(fc.asyncProperty(arbitrary, check), runs));
 };
 
-sweep('Conv', fc.tuple(geometry(3), upTo(3)), ([g, group]) => {
-  const inputs = [f(2, 2 * group, ...g.size), fixed(f(3 * group, 2, ...g.kernel)), fixed(f(3 * group))];
+sweep('Conv', fc.tuple(geometry(3), upTo(3), fc.boolean()), ([g, group, computed]) => {
+  const w = f(3 * group, 2, ...g.kernel);
+  const inputs = [f(2, 2 * group, ...g.size), computed ? w : fixed(w), fixed(f(3 * group))];
   return caseAgrees(
     { op: 'Conv', opset: 11, inputs, attributes: { ...attributesOf(g), group: int(group) } },
     2e-5,
