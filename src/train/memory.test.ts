@@ -10,7 +10,8 @@ import { trainDigits } from './digits.test.fixture.js';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-test('1,000 steps: resident memory is flat after the first hundred', async () => {
+/** What V8 compiles and keeps settles within the first 500 steps. */
+test('1,000 steps: resident memory is flat once all is warm', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-memory-'));
   const resident: number[] = [];
   let steps = 0;
@@ -26,7 +27,7 @@ test('1,000 steps: resident memory is flat after the first hundred', async () =>
   });
   await rm(folder, { recursive: true });
   assert.ok(steps > 1000);
-  const first = Math.min(...resident.slice(4, 12));
+  const first = Math.min(...resident.slice(20, 28));
   const last = Math.min(...resident.slice(-8));
-  assert.ok(last - first < 8, `${first} MB at first, ${last} MB at last: ${resident.map(Math.round)}`);
+  assert.ok(last - first < 5, `${first} MB at first, ${last} MB at last: ${resident.map(Math.round)}`);
 });
