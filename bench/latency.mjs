@@ -7,12 +7,11 @@
  * A net may also be a file, which is measured as it is. --write puts the table into docs/benchmarks.md.
  *
  * Weights are pruned by magnitude, layer by layer, and what is left is scaled up so that signals stay as strong: sub-normal
- * numbers would slow onnxruntime down. Contestants take turns of a few runs, of which the first do not count: the threads of the
+ * numbers would slow onnxruntime down. Contestants take turns of a few runs, after some that do not count: the threads of the
  * one before may still be spinning. Told are medians, and their 95 % intervals.
  */
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openMachine } from '../dist/engine/index.js';
 import { expandModel } from '../dist/graph/expand.js';
@@ -38,14 +37,13 @@ const { values: o } = parseArgs({
 const threads = Number(o.threads);
 const about = describeMachine();
 const percent = (x) => `${(100 * x).toFixed(1).replace(/\.0$/, '')} %`;
-/** Runs of a turn, and how many of them do not count. */
-const TURN = 10;
-const SETTLING = 4;
+/** Runs of a turn that count. */
+const TURN = 6;
+/** Before them it runs for so long, so that the threads of the contestant before have given up waiting and its own are awake. */
+const SETTLING_MS = 60;
 /** The contestants on one model take their turns for so long at most, at least three each. */
 const PATIENCE_MS = 12_000;
 const FEWEST = 3;
-/** Between turns, so that the threads of the one before have given up waiting for work. */
-const PAUSE_MS = 100;
 
 async function onnxruntime(bytes, shapes, image) {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
@@ -95,16 +93,17 @@ async function measure(bytes, machines) {
     times: [],
   }));
   contestants.push(await onnxruntime(bytes, inputs, image));
-  const turns = Math.ceil(Number(o.runs) / (TURN - SETTLING));
+  const turns = Math.ceil(Number(o.runs) / TURN);
   const start = performance.now();
   for (let turn = -1; turn < turns; turn++) {
     if (turn >= FEWEST && performance.now() - start > PATIENCE_MS) break;
     for (const contestant of contestants) {
-      await wait(PAUSE_MS);
+      const from = performance.now() + SETTLING_MS;
+      while (performance.now() < from) await contestant.run();
       for (let i = 0; i < TURN; i++) {
         const begin = performance.now();
         await contestant.run();
-        if (turn >= 0 && i >= SETTLING) contestant.times.push(performance.now() - begin);
+        if (turn >= 0) contestant.times.push(performance.now() - begin);
       }
     }
   }
