@@ -3,42 +3,15 @@
  * trained, pruned and measured; the transformer's run is killed and resumed.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
 import { normal } from '../base/random.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { readModel, writeModel } from '../onnx/index.js';
 import { convolution, draws, perceptron, sentences, transformer } from '../runs/arrays.test.fixture.js';
+import { killedAt, shell } from './shell.test.fixture.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'espalier-arrays-'));
-after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
-
-interface Outcome {
-  status: number | null;
-  out: string;
-  err: string;
-}
-
-/** Runs espalier; killed once it has said what `until` matches. */
-function espalier(line: string, until?: RegExp): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-      if (until?.test(err)) child.kill('SIGKILL');
-    });
-    child.on('close', (status) => resolve({ status, out, err }));
-  });
-}
+const { at, espalier } = shell('arrays');
 
 /** Runs it to its end. @returns what it says as JSON. */
 async function done(line: string) {
@@ -47,7 +20,6 @@ async function done(line: string) {
   return JSON.parse(out);
 }
 
-const at = (...names: string[]): string => join(root, ...names);
 const bytes = (run: string) => readFileSync(at(run, 'model.onnx'));
 
 before(async () => {
@@ -133,7 +105,7 @@ describe('each kind, trained and pruned', { concurrency: 2 }, () => {
       inputs.map(({ name, dtype }) => `${name} ${dtype}`),
       ['input_ids int64', 'attention_mask int64', 'token_type_ids int64'],
     );
-    const killed = await espalier(`${line} --out t/pieces`, /^epoch 1 /m);
+    const killed = await espalier(`${line} --out t/pieces`, killedAt(/^epoch 1 /m));
     assert.equal(killed.status, null, killed.err);
     await done('resume t/pieces');
     assert.ok(bytes('t/pieces').equals(bytes('t/whole')));

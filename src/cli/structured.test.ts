@@ -1,39 +1,11 @@
 /** Methods that remove channels, from the command line, on the digits: a run killed in every stage, and what is refused. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
+import { killedAt, shell } from './shell.test.fixture.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'espalier-structured-'));
-after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
+const { at, espalier } = shell('structured');
 
-interface Outcome {
-  status: number | null;
-  out: string;
-  err: string;
-}
-
-/** Starts espalier; killed once it has said what `until` matches. */
-function espalier(line: string, until?: RegExp): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-      if (until?.test(err)) child.kill('SIGKILL');
-    });
-    child.on('close', (status) => resolve({ status, out, err }));
-  });
-}
-
-const at = (...names: string[]): string => join(root, ...names);
 const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
 const timeless = (run: string) =>
   readFileSync(at(run, 'metrics.jsonl'), 'utf8')
@@ -74,7 +46,7 @@ describe('a run killed in every stage and resumed ends as if it had not been', {
         const moment = new RegExp(`Stage ${stage} [^]*${trained ? '^epoch 1 ' : ''}`, 'm');
         const killed = await espalier(
           i === 0 ? `${line} --out ${pieces}` : `resume ${pieces} --threads 2`,
-          moment,
+          killedAt(moment),
         );
         assert.equal(killed.status, null, `${stage}: ${killed.err}`);
         for (const done of stages.slice(0, Math.max(0, i - 1)))

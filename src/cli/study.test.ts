@@ -1,32 +1,10 @@
 /** Studies as a person carries them out: started, killed, started again, with a cell that cannot be. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { shell } from './shell.test.fixture.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'espalier-study-'));
-after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
-
-function espalier(line: string, watch: (child: ChildProcess, err: string) => void = () => {}) {
-  return new Promise<{ status: number | null; out: string; err: string }>((resolve) => {
-    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-      watch(child, err);
-    });
-    child.on('close', (status) => resolve({ status, out, err }));
-  });
-}
-
-const at = (...names: string[]): string => join(root, ...names);
+const { at, espalier } = shell('study');
 
 writeFileSync(
   at('study.yaml'),
