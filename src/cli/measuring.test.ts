@@ -1,20 +1,15 @@
 /** Packing, timing and profiling as a person does them. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { before, test } from 'node:test';
 import { expandModel } from '../graph/expand.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats, readModel, writeModel } from '../onnx/index.js';
 import { measure } from '../runs/index.js';
 import { unpack } from '../runtime/index.js';
+import { shell } from './shell.test.fixture.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'espalier-measuring-'));
-const at = (name: string): string => join(root, name);
+const { at, espalier } = shell('measuring');
 
 /** A small residual network for the digits, of whose weights nineteen in twenty are zero. */
 before(async () => {
@@ -28,22 +23,6 @@ before(async () => {
   }
   await writeModel(at('pruned.onnx'), { ...graph, initializers });
 });
-after(() => rmSync(root, { recursive: true, force: true }));
-
-function espalier(line: string): Promise<{ status: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-    });
-    child.on('close', (status) => resolve({ status, out, err }));
-  });
-}
 
 test('pack: a smaller file of the same weights, which other commands read', async () => {
   const packed = await espalier('pack pruned.onnx --json');

@@ -1,44 +1,12 @@
 /** The command line as a person uses it: the program started, its output read, its folders looked into. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { type Outcome, shell } from './shell.test.fixture.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
-after(() => rmSync(root, { recursive: true, force: true }));
-
-interface Outcome {
-  status: number | null;
-  out: string;
-  err: string;
-}
-
-/** Starts espalier in the tests' folder; `watch` sees the process and what it has said on standard error so far. */
-function espalier(
-  line: string,
-  watch: (child: ChildProcess, err: string) => void = () => {},
-): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-      watch(child, err);
-    });
-    child.on('close', (status) => resolve({ status, out, err }));
-  });
-}
+const { at, espalier } = shell('cli');
 
 const tiny = 'resnet8 --width 0.25 --data digits --batch 256 --lr 0.2';
-const at = (...names: string[]): string => join(root, ...names);
 const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
 const lines = (path: string) =>
   readFileSync(path, 'utf8')
