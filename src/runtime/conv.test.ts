@@ -15,8 +15,7 @@ import { means } from './meaning.test.fixture.js';
 
 const machines: Machine[] = [];
 before(async () => {
-  for (const engine of ['native', 'wasm'] as const)
-    for (const threads of [1, 2]) machines.push(await openMachine({ engine, threads }));
+  for (const threads of [1, 2]) machines.push(await openMachine({ threads }));
 });
 after(() => Promise.all(machines.map((machine) => machine.close())));
 

@@ -107,31 +107,29 @@ test('by kernels: as exact, never above the budget, the same on any number of th
   const size = drawn.reduce((sum, { length }) => sum + length, 0);
   const sumOf = (parts: readonly Float32Array[]) =>
     parts.reduce((total, part) => part.reduce((sum, x) => sum + x, total), 0);
-  for (const engine of ['native', 'wasm'] as const) {
-    const results: Float32Array[][] = [];
-    for (const threads of [1, 2]) {
-      const machine = await openMachine({ engine, threads });
-      const network = loadNetwork(dense(sizes), { machine });
-      const parts = sizes.map((_, p) => network.parameters.get(`w${p}`)!.weight);
-      const clipping = network.clipping(sizes.map((_, p) => `w${p}`));
-      for (const density of [0.02, 0.2, 0.9, 1]) {
-        for (const [p, part] of parts.entries()) part.set(drawn[p]);
-        const budget = density * size;
-        const v = await projectBy(clipping, parts, budget);
-        const wanted = shiftFor(drawn, budget);
-        assert.ok(Math.abs(v - wanted) < 1e-9, `${v}, not ${wanted}`);
-        if (v > 0) assert.ok(sumOf(parts) <= budget && sumOf(parts) > budget * (1 - 1e-8));
-        for (const [p, part] of parts.entries())
-          part.forEach((x, i) => {
-            assert.ok(Math.abs(x - Math.min(1, Math.max(0, drawn[p][i] - v))) < 1.5e-7);
-          });
-        results.push(parts.map((part) => part.slice()));
-      }
-      network.close();
-      await machine.close();
+  const results: Float32Array[][] = [];
+  for (const threads of [1, 2]) {
+    const machine = await openMachine({ threads });
+    const network = loadNetwork(dense(sizes), { machine });
+    const parts = sizes.map((_, p) => network.parameters.get(`w${p}`)!.weight);
+    const clipping = network.clipping(sizes.map((_, p) => `w${p}`));
+    for (const density of [0.02, 0.2, 0.9, 1]) {
+      for (const [p, part] of parts.entries()) part.set(drawn[p]);
+      const budget = density * size;
+      const v = await projectBy(clipping, parts, budget);
+      const wanted = shiftFor(drawn, budget);
+      assert.ok(Math.abs(v - wanted) < 1e-9, `${v}, not ${wanted}`);
+      if (v > 0) assert.ok(sumOf(parts) <= budget && sumOf(parts) > budget * (1 - 1e-8));
+      for (const [p, part] of parts.entries())
+        part.forEach((x, i) => {
+          assert.ok(Math.abs(x - Math.min(1, Math.max(0, drawn[p][i] - v))) < 1.5e-7);
+        });
+      results.push(parts.map((part) => part.slice()));
     }
-    assert.deepEqual(results.slice(4), results.slice(0, 4));
+    network.close();
+    await machine.close();
   }
+  assert.deepEqual(results.slice(4), results.slice(0, 4));
 });
 
 /** A model whose weights are vectors of these sizes. */
