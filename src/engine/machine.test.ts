@@ -263,6 +263,16 @@ test('an addon that was built from other kernels is refused in a sentence', asyn
   );
 });
 
+test('WebAssembly does without relaxed-simd when told to, and says so', async () => {
+  const program = `await openMachine({ engine: 'wasm' })
+    .then(({ description }) => console.log(description), (error) => console.log(error.message));`;
+  assert.match((await runAlone(program, { ESPALIER_WASM: 'simd128' })).output, /^wasm, simd128, /);
+  assert.equal(
+    (await runAlone(program, { ESPALIER_WASM: 'fast' })).output,
+    'ESPALIER_WASM is "fast", but must be simd128 or unset: correct it.\n',
+  );
+});
+
 test('when to leave weights out is auto, always or never', async () => {
   const wrong = await runAlone('openMachine().catch((error) => console.log(error.message));', {
     ESPALIER_SPARSE: 'sometimes',

@@ -5,7 +5,7 @@ import { type Driver, Unavailable } from './driver.js';
 import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';
 import { openNative } from './native/native.js';
 import { nodeHost } from './wasm/node.js';
-import { openWasm } from './wasm/wasm.js';
+import { type Host, openWasm } from './wasm/wasm.js';
 
 export interface MachineOptions {
   /** Default: ESPALIER_ENGINE, else native where it is to be had. */
@@ -55,9 +55,19 @@ function sparseOf(asked: string | undefined): Sparse {
   }
 }
 
+/** ESPALIER_WASM=simd128 leaves relaxed-simd out also where the host has it, so that both kinds of module can be tried there. */
+function wasmFeatures(): Pick<Host, 'relaxed'> {
+  const asked = process.env.ESPALIER_WASM;
+  if (!asked) return {};
+  if (asked === 'simd128') return { relaxed: false };
+  return fail(`ESPALIER_WASM is "${asked}", but must be simd128 or unset: correct it.`);
+}
+
 async function openOnly(engine: 'native' | 'wasm', threads: number): Promise<Driver> {
   try {
-    return await (engine === 'native' ? openNative(threads) : openWasm(nodeHost, threads));
+    return await (engine === 'native'
+      ? openNative(threads)
+      : openWasm({ ...nodeHost, ...wasmFeatures() }, threads));
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     const other = engine === 'native' ? 'wasm' : 'native';

@@ -18,6 +18,8 @@ const STACK = 256 * 1024;
 export interface Host {
   /** The bytes of the module: for a shared memory where there is `startThread`; with relaxed-simd or without. */
   read(relaxed: boolean): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whether relaxed-simd is used. Default: where the host has it. */
+  relaxed?: boolean;
   /** Starts a thread; `done` is called when it was the last to end a run, `failed` when it died. */
   startThread?(post: Post, done: () => void, failed: (error: Error) => void): Thread | Promise<Thread>;
 }
@@ -139,7 +141,7 @@ async function team(
 }
 
 async function compile(host: Host): Promise<{ module: WebAssembly.Module; vector: string }> {
-  const relaxed = hasRelaxedSimd();
+  const relaxed = host.relaxed ?? hasRelaxedSimd();
   const bytes = await host.read(relaxed);
   if (!WebAssembly.validate(bytes))
     throw new Unavailable(
