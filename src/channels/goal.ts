@@ -1,9 +1,10 @@
 /** What pruning is to reach: a target's cost, or so many units; and the beginning of a removal order that reaches it. */
 import { fail } from '../base/errors.js';
 import type { Graph } from '../onnx/model.js';
+import { refuseRigid } from './hindrance.js';
 import { type Step, selectionAfter } from './order.js';
-import { type Cost, reachTarget, type Target } from './target.js';
-import { type Channels, type Selection, unitsOf } from './types.js';
+import { reachTarget, type Target } from './target.js';
+import { type Channels, type Cost, type Selection, unitsOf } from './types.js';
 
 /** As for a cost; or so many units, of all groups together. */
 export type Goal = Target | { of: 'channels'; atMost: number };
@@ -24,6 +25,7 @@ export async function reachGoal(
   { goal, ...options }: GoalOptions,
 ): Promise<Selection> {
   const { channels } = options;
+  refuseRigid(options.graph, channels);
   return goal.of === 'channels'
     ? selectionAfter(channels, order, stepsToUnits(channels, order, goal.atMost))
     : (await reachTarget({ ...options, order, target: goal })).selection;

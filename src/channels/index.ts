@@ -7,6 +7,7 @@ export { emptied, floorsHold, floorsOf } from './floors.js';
 export { foldBatchNorm } from './fold.js';
 export type { Goal } from './goal.js';
 export { findChannels } from './groups.js';
+export { refuseRigid, wholeCost } from './hindrance.js';
 export {
   type Importance,
   type ImportanceName,
@@ -66,9 +67,7 @@ export {
 } from './sensitivity.js';
 export { shrink, shrinker } from './shrink.js';
 export {
-  type Cost,
   costs,
-  type Measurable,
   quantity,
   type Reached,
   reachTarget,

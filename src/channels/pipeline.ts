@@ -9,9 +9,9 @@ import { countsAfter, type Limits, removalOrder } from './order.js';
 import { searchNetworks } from './search.js';
 import { selectAbove, selectMarked } from './select.js';
 import { type Sensitivity, sensitivityOf } from './sensitivity.js';
-import { type Cost, costs } from './target.js';
+import { costs } from './target.js';
 import { keepEnergy } from './threshold.js';
-import { type Channels, type Selection, unitsOf } from './types.js';
+import { type Channels, type Cost, type Selection, unitsOf } from './types.js';
 import { selectByVote } from './vote.js';
 
 export interface ChooseOptions {

@@ -12,17 +12,13 @@ import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
 import { estimateOf } from './estimate.js';
 import { forecast } from './forecast.js';
+import { wholeCost } from './hindrance.js';
 import { type Step, selectionAfter } from './order.js';
 import { shrinker } from './shrink.js';
-import type { ChannelOptions, Channels, Selection } from './types.js';
-
-export type Measurable = 'macs' | 'params' | 'bytes' | 'latency';
+import type { ChannelOptions, Channels, Cost, Measurable, Selection } from './types.js';
 
 /** At most so much: a fraction of what the whole network has, or MACs for one sample, parameters, bytes, milliseconds. */
 export type Target = { of: Measurable; fraction: number } | { of: Measurable; atMost: number };
-
-/** What a network costs, in the target's unit. */
-export type Cost = (graph: Graph) => number | Promise<number>;
 
 export interface TargetOptions {
   graph: Graph;
@@ -66,7 +62,7 @@ export async function reachTarget(options: TargetOptions): Promise<Reached> {
   const measure = cost ?? (target.of === 'latency' ? undefined : costs[target.of](channels.options ?? {}));
   if (!measure) throw new TypeError('a target of latency needs a cost that measures it');
   checkTarget(target);
-  const before = await measure(graph);
+  const before = await wholeCost(graph, { of: target.of, cost: measure, ...channels.options });
   const atMost = 'fraction' in target ? target.fraction * before : target.atMost;
   const shrunk = shrinker(graph, channels);
   const trial = async (steps: readonly Step[]): Promise<Trial> => {

@@ -4,6 +4,7 @@
  * convolution's weights and bias, of the BatchNorm behind it, and of the input axis of whatever reads it. Where branches
  * meet in a sum, positions of both are one unit; behind a Flatten a unit is h·w positions.
  */
+import type { Graph } from '../onnx/model.js';
 
 /**
  * How an axis of a parameter takes part. `out`: its positions are what the parameter produces (filters of a convolution);
@@ -50,6 +51,12 @@ export interface Channels {
   /** What they were found with, so that they are found again. */
   options?: ChannelOptions;
 }
+
+/** What a target can be a number of. */
+export type Measurable = 'macs' | 'params' | 'bytes' | 'latency';
+
+/** What a network costs, in a target's unit. */
+export type Cost = (graph: Graph) => number | Promise<number>;
 
 /** How many units all groups have. */
 export const unitsOf = ({ groups }: Pick<Channels, 'groups'>): number =>

@@ -6,8 +6,8 @@ import { fail } from '../base/errors.js';
 import type { DType, Graph, Node, Value } from '../onnx/model.js';
 import { isFloat } from '../onnx/tensor.js';
 import type { Type } from './core.js';
-import { describe, type Operator, type Site } from './operator.js';
-import { operatorFor } from './ops/index.js';
+import { describe, type Operator, type Site, Unsupported } from './operator.js';
+import { findOperator, operatorFor } from './ops/index.js';
 import { originIn } from './origin.js';
 import { type Tape, tape } from './tape.js';
 
@@ -35,6 +35,7 @@ export interface Expanded {
  * @throws UserError for unknown operators, shapes left open, or operators that the engine has no form for.
  */
 export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded {
+  for (const node of graph.nodes) operatorFor(node);
   const t = tape(options.training ?? false);
   const roles = rolesOf(graph);
   const values = new Map<string, string>();
@@ -110,6 +111,7 @@ function expandNode(
       ? operator.expand(site, inputs, t)
       : fail(
           `${describe(node)} works on data that is only known when the model runs, and espalier has no kernel for that.`,
+          Unsupported,
         );
   for (const [i, name] of node.outputs.entries()) {
     if (name === '') continue;
@@ -125,14 +127,15 @@ function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
   return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
 }
 
-/** Which initialisers are learnt, prunable, or running statistics. */
-function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> {
+/** Which initialisers are learnt, prunable, or running statistics, by the operators that are known. */
+export function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> {
   const learnt = new Map<string, Node>();
   const prunable = new Map<string, Node>();
   const state = new Set<string>();
   const origin = originIn(graph);
   for (const node of graph.nodes) {
-    const operator = operatorFor(node);
+    const operator = findOperator(node);
+    if (!operator) continue;
     const mark = (indices: readonly number[] | undefined, into: Map<string, Node>) => {
       for (const index of indices ?? []) {
         const name = origin(node.inputs[index] ?? '');

@@ -73,8 +73,11 @@ export const describe = (node: Node): string =>
 export const required = (site: Site, index: number): Type =>
   site.inputs[index] ?? fail(`${describe(site.node)} lacks its input ${index}; the model is damaged.`);
 
-/** Something is only known when the model runs: nothing is wrong with it, but its shapes cannot be told before. */
-export class DependsOnData extends UserError {}
+/** Nothing is wrong with the model, but espalier cannot compute a node of it; other runtimes may. */
+export class Unsupported extends UserError {}
+
+/** Something is only known when the model runs, so that shapes cannot be told before. */
+export class DependsOnData extends Unsupported {}
 
 /** The contents of a constant input, undefined where the input is absent. @throws DependsOnData when it is not constant. */
 export function constantOf(site: Site, index: number, what: string): Tensor | undefined {

@@ -15,11 +15,11 @@ import {
   shrink,
   writeMasks,
 } from '../channels/index.js';
-import { loadNetwork, type Machine } from '../engine/index.js';
-import { type Graph, readModel, sizeOf } from '../onnx/index.js';
-import { findMethod, type Plan, prunables, type Surroundings } from '../sparsity/index.js';
+import type { Machine } from '../engine/index.js';
+import { type Graph, readModel } from '../onnx/index.js';
+import { findMethod, layersOf, type Plan, type Surroundings } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
-import { weightsOf, withWeights } from '../train/index.js';
+import { withWeights } from '../train/index.js';
 import { exportModel } from './export.js';
 import { type RunFolder, writeJson } from './folder.js';
 import { attachmentOf } from './netron.js';
@@ -115,27 +115,16 @@ async function choose(recipe: PruneRecipe, { graph, channels, costing, signal }:
   });
 }
 
-async function zeroWeights({ recipe, task, machine }: AtOnce): Promise<Made> {
-  const { graph, inputShapes } = task;
+async function zeroWeights({ recipe, task: { graph } }: AtOnce): Promise<Made> {
   const { method: name, seed } = recipe;
   if (learntMethods.some((learnt) => learnt.name === name) || !findMethod(name).defaults.rounds)
     fail(`${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`);
   const method = findMethod(name);
-  const network = loadNetwork(graph, { machine, inputShapes });
-  try {
-    const slots = new Map(
-      [...network.parameters.values()].map(({ name: parameter, shape }) => {
-        const mask = new Float32Array(sizeOf(shape)).fill(1);
-        return [parameter, { gradient: new Float32Array(0), state: [], mask }];
-      }),
-    );
-    const layers = prunables({ network, training: { slots } });
-    const plan = method.plan({ layers, iterations: 1, seed }, methodOptions(recipe));
-    if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
-    // A method that needs no gradient looks at nothing but its layers.
-    await method.start(plan, layers, {} as Surroundings);
-    return { graph: withWeights(graph, weightsOf(network)), plan };
-  } finally {
-    network.close();
-  }
+  const layers = layersOf(graph);
+  const plan = method.plan({ layers, iterations: 1, seed }, methodOptions(recipe));
+  if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
+  // A method that needs no gradient looks at nothing but its layers.
+  await method.start(plan, layers, {} as Surroundings);
+  const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));
+  return { graph: withWeights(graph, weights), plan };
 }

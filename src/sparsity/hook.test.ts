@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { floatTensor, type Graph, newSource } from '../onnx/index.js';
 import { prunables } from './hook.js';
+import { layersOf } from './still.js';
+import type { Prunable } from './types.js';
 
 test('the bias that an Add puts to a product counts as its bias', async () => {
   const node = (op: string, inputs: string[], output: string) => ({
@@ -40,8 +42,9 @@ test('the bias that an Add puts to a product counts as its bias', async () => {
   const machine = await openMachine({ threads: 1 });
   const network = loadNetwork(graph, { machine });
   const training = network.training({ batch: 2, optimizer: 'sgd' });
+  const trained = prunables({ network, training });
   assert.deepEqual(
-    prunables({ network, training }).map(({ name, biases, outputAxis }) => ({ name, biases, outputAxis })),
+    trained.map(({ name, biases, outputAxis }) => ({ name, biases, outputAxis })),
     [
       { name: 'a', biases: 5, outputAxis: 1 },
       { name: 'c', biases: 0, outputAxis: 1 },
@@ -49,5 +52,8 @@ test('the bias that an Add puts to a product counts as its bias', async () => {
       { name: 'e', biases: 0, outputAxis: 0 },
     ],
   );
+  const bare = (layer: Prunable) => ({ ...layer, gradient: [], momentum: [], mask: [...layer.mask] });
+  const odd = { ...node('Frobnicate', ['y', 'b'], 'odd'), domain: 'vendor' };
+  assert.deepEqual(layersOf({ ...graph, nodes: [...graph.nodes, odd] }).map(bare), trained.map(bare));
   await machine.close();
 });

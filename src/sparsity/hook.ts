@@ -70,7 +70,7 @@ function refuseOther(plan: Plan, method: Method, options: Readonly<Record<string
 
 /** Of a training, or of what stands in for one, what pruning reads. */
 interface Trained {
-  network: TrainState['network'];
+  network: Pick<TrainState['network'], 'graph' | 'parameters'>;
   training: {
     slots: ReadonlyMap<string, Pick<Prunable, 'gradient' | 'mask'> & { state: Prunable['momentum'] }>;
   };

@@ -12,4 +12,5 @@ export type { GradualPlan } from './plan.js';
 export { densityAt, pruningEnd, type ScheduleName, updateIterations } from './schedule.js';
 export type { ScoreName } from './score.js';
 export { largest, type Scored, smallest } from './select.js';
+export { layersOf } from './still.js';
 export type * from './types.js';

@@ -3,11 +3,12 @@
  * without one.
  */
 
+import { UserError } from '../../base/errors.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { isInteger, sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
 import { sampleShape } from '../expand.js';
-import { DependsOnData, type Operator, type Site } from '../operator.js';
+import { type Operator, type Site, Unsupported } from '../operator.js';
 import { findOperator } from '../ops/index.js';
 
 export interface InferOptions {
@@ -42,14 +43,24 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
   }
   const sites: Inferred['sites'] = new Map();
   const unknown: Node[] = [];
+  /** Values whose types the file declares, and what is computed from them. */
+  const believed = new Set<string>();
   for (const node of graph.nodes) {
     const operator = findOperator(node);
     if (!operator) unknown.push(node);
-    if (!operator || node.inputs.some((name) => name !== '' && !types.has(name))) continue;
+    const known = operator && node.inputs.every((name) => name === '' || types.has(name));
     const opset = graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1;
     const site: Site = { node, opset, inputs: node.inputs.map((name) => types.get(name)) };
-    const outputs = knownTypes(site, operator);
-    if (!outputs) continue;
+    const doubtful = node.inputs.some((name) => believed.has(name));
+    const outputs = known && knownTypes(site, operator, doubtful);
+    if (!outputs || doubtful) for (const name of node.outputs) believed.add(name);
+    if (!outputs) {
+      for (const name of node.outputs) {
+        const type = declaredType(graph, name, batch);
+        if (type) types.set(name, type);
+      }
+      continue;
+    }
     sites.set(node, { site, operator });
     const laned = site.inputs.some((type) => type?.laned);
     for (const [i, type] of outputs.entries()) {
@@ -59,16 +70,28 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
   return { types, sites, unknown };
 }
 
+/** What the file declares of a value that cannot be inferred; undefined where that is less than a whole shape. */
+function declaredType(graph: Graph, name: string, batch: number): Type | undefined {
+  const value = graph.declared.get(name) ?? graph.outputs.find((output) => output.name === name);
+  if (name === '' || !value?.shape) return undefined;
+  const batches = new Set(
+    graph.inputs.map(({ shape }) => shape?.[0]).filter((dim) => typeof dim === 'string'),
+  );
+  const shape = value.shape.map((dim) => (typeof dim === 'string' && batches.has(dim) ? batch : dim));
+  const whole = shape.every((dim): dim is number => typeof dim === 'number' && dim > 0);
+  return whole ? { dtype: value.dtype, shape, laned: true } : undefined;
+}
+
 /** Whether the first dimension of a declared shape is open, and so the batch. */
 export const hasOpenBatch = (shape: Graph['inputs'][number]['shape']): boolean =>
   !shape || typeof shape[0] !== 'number' || shape[0] <= 0;
 
-/** Undefined where they depend on data. */
-function knownTypes(site: Site, operator: Operator): Omit<Type, 'laned'>[] | undefined {
+/** Undefined where they depend on data, espalier has no form for the node, or what is only declared does not fit. */
+function knownTypes(site: Site, operator: Operator, doubtful: boolean): Omit<Type, 'laned'>[] | undefined {
   try {
     return outputTypes(site, operator);
   } catch (error) {
-    if (error instanceof DependsOnData) return undefined;
+    if (error instanceof Unsupported || (doubtful && error instanceof UserError)) return undefined;
     throw error;
   }
 }

@@ -69,7 +69,7 @@ test('weights used twice, and forms of them, are counted once', () => {
   assert.deepEqual(layers.at(-1)?.weights, ['in1']);
 });
 
-test('operators that are not known are listed, and what follows from them has no shape', () => {
+test('operators that are not known are listed, and what follows from them has no shape unless the file declares one', () => {
   const graph = network();
   const odd = {
     name: 'odd',
@@ -84,6 +84,37 @@ test('operators that are not known are listed, and what follows from them has no
   assert.deepEqual(unknown, [{ op: 'com.microsoft.Attention', count: 1 }]);
   assert.deepEqual(layers[3].outputs, [undefined]);
   assert.equal(macs, 6912);
+
+  const head = { name: 'head', op: 'MatMul', domain: '', inputs: ['r', 'm'], outputs: ['h'], attributes: {} };
+  const declaring = (shape: (number | string)[]): Graph => ({
+    ...graph,
+    nodes: [...graph.nodes, odd, relu, head],
+    initializers: new Map(graph.initializers).set('m', floatTensor([8, 3], new Float32Array(24))),
+    declared: new Map([['o', { name: 'o', dtype: 'float32', shape }]]),
+  });
+  const told = summarize(declaring(['batch', 8]));
+  assert.deepEqual([told.layers[3].outputs, told.macs, told.uncounted], [[['N', 8]], 6912 + 24, []]);
+  const some = summarize(declaring(['found', 8]));
+  assert.deepEqual(
+    [some.layers[3].outputs, some.macs, some.uncounted],
+    [[undefined], 6912, ["MatMul 'head'"]],
+  );
+  const wrong = summarize(declaring(['batch', 9]));
+  assert.deepEqual(
+    [wrong.layers[4].outputs, wrong.macs, wrong.uncounted],
+    [[undefined], 6912, ["MatMul 'head'"]],
+  );
+});
+
+test('nodes that espalier has no form for leave the rest counted', () => {
+  const graph = network();
+  const node = (op: string, inputs: string[], output: string) => ({
+    ...{ name: output, op, domain: '', inputs, outputs: [output], attributes: {} },
+  });
+  const nodes = [...graph.nodes, node('Gather', ['y', 'which'], 'picked'), node('Relu', ['picked'], 'r')];
+  const which = { name: 'which', dtype: 'int64' as const, shape: ['batch', 4] };
+  const { macs, layers } = summarize({ ...graph, inputs: [...graph.inputs, which], nodes });
+  assert.deepEqual([layers[3].outputs, macs], [[undefined], 6912]);
 });
 
 test('open dimensions and misfits are named', () => {

@@ -5,7 +5,7 @@ import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
 import type { DType, Node } from '../../onnx/model.js';
 import { isFloat } from '../../onnx/tensor.js';
 import { call, type Expression, input } from '../expression.js';
-import { describe, type Operator, required, type Site } from '../operator.js';
+import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { define } from './define.js';
 import { pointwise } from './emit.js';
 
@@ -74,6 +74,7 @@ function target(node: Node): DType {
     dtypeOf(to) ??
     fail(
       `${describe(node)} casts to ${unreadName(to)}, which espalier does not read; export the model in float32.`,
+      Unsupported,
     )
   );
 }

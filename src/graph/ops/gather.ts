@@ -12,6 +12,7 @@ import {
   type Resized,
   required,
   type Site,
+  Unsupported,
 } from '../operator.js';
 import { define } from './define.js';
 import { add } from './elementwise.js';
@@ -60,6 +61,7 @@ const gather: Operator = define({
     if (axis !== 0 || required(site, 0).laned) {
       fail(
         `${describe(site.node)} takes elements of data by indices that are data too, and espalier has no kernel for that.`,
+        Unsupported,
       );
     }
     const rows = reshape(b, table, [shape[0], sizeOf(shape.slice(1))]);

@@ -1,7 +1,7 @@
 /** The operators that espalier knows, by name. */
 import { fail } from '../../base/errors.js';
 import type { Node } from '../../onnx/model.js';
-import { describe, type Operator } from '../operator.js';
+import { describe, type Operator, Unsupported } from '../operator.js';
 import { constantOperators } from './constant.js';
 import { convOperators } from './conv.js';
 import { dropoutOperators } from './dropout.js';
@@ -37,19 +37,26 @@ const operators = new Map(
   }),
 );
 
-/** What to do about a family of operators that is not there. */
-const advice: Record<string, string> = {
-  'com.microsoft':
-    'it was put there by the optimiser of a runtime: use the model as it was exported, before that',
-  If: 'export the model with its branches decided, e.g. by tracing it for one configuration',
-  Loop: 'export the model with its loops unrolled',
-  Scan: 'export the model with its loops unrolled',
-  LSTM: 'recurrent networks cannot be trained or pruned here',
-  GRU: 'recurrent networks cannot be trained or pruned here',
-  RNN: 'recurrent networks cannot be trained or pruned here',
-};
+/** What to do about families of operators that are not there, by domain or name. */
+const advice = new Map(
+  (
+    [
+      [
+        ['com.microsoft'],
+        'use the model as it was exported, before a runtime optimised or quantised it for itself',
+      ],
+      [['If'], 'export the model with its branches decided, e.g. by tracing it for one configuration'],
+      [['Loop', 'Scan'], 'export the model with its loops unrolled'],
+      [['LSTM', 'GRU', 'RNN'], 'train recurrent networks elsewhere'],
+      [
+        ['MatMulInteger', 'ConvInteger', 'DynamicQuantizeLinear', 'QLinearConv', 'QLinearMatMul'],
+        'use the model in floats that was quantised, and quantise it afterwards',
+      ],
+    ] as const
+  ).flatMap(([names, sentence]) => names.map((name) => [name as string, sentence])),
+);
 
-const fallback = 'simplify the model, or cut it off before this node';
+const fallback = 'cut the model off before this node';
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
@@ -59,6 +66,12 @@ export function findOperator(node: Node): Operator | undefined {
 
 /** The facts about a node's operator. @throws UserError naming an operator that is not known. */
 export function operatorFor(node: Node): Operator {
-  const hint = advice[node.domain] ?? advice[node.op] ?? fallback;
-  return findOperator(node) ?? fail(`espalier does not know the operator of ${describe(node)}; ${hint}.`);
+  const hint = advice.get(node.domain || node.op) ?? fallback;
+  return (
+    findOperator(node) ??
+    fail(
+      `espalier does not know the operator of ${describe(node)}; ${hint}, or prune the model by its weights alone (--data none).`,
+      Unsupported,
+    )
+  );
 }

@@ -4,7 +4,7 @@ import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
-import { axisOf, describe, type Operator, required, type Site } from '../operator.js';
+import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { define, type Expand } from './define.js';
 import { add, div, mul, sub } from './elementwise.js';
 import { along, mean, pointwise, range, reshape } from './emit.js';
@@ -35,6 +35,7 @@ function byBatch(site: Site, inputs: readonly string[], b: Build): string {
   if (attr.int(site.node, 'spatial', 1) === 0) {
     fail(
       `${describe(site.node)} normalises every pixel by itself (spatial=0), which espalier does not train; export the model with a newer opset.`,
+      Unsupported,
     );
   }
   const options = { epsilon: epsilonOf(site), momentum: attr.float(site.node, 'momentum', 0.9) };
@@ -128,6 +129,7 @@ const meanVariance: Expand = (site, [value], b) => {
   if (axes.includes(0)) {
     fail(
       `${describe(site.node)} normalises over the samples of a batch, which espalier does only for BatchNormalization.`,
+      Unsupported,
     );
   }
   return [standardize(b, value, axes, 1e-9)[0]];

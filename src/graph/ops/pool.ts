@@ -3,7 +3,7 @@ import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Window } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
-import { describe, type Operator, required, type Site } from '../operator.js';
+import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { windowOutput } from '../shapes.js';
 import { define, type Expand } from './define.js';
 import { mean, pointwise, positions, type Row, range, reduce } from './emit.js';
@@ -18,6 +18,7 @@ const maxPool: Operator = define({
     if (site.node.outputs[1]) {
       fail(
         `${describe(site.node)} is asked for the places of the maxima, which espalier does not compute; use a model without MaxUnpool.`,
+        Unsupported,
       );
     }
     return b.emit('maxPool', [x], { window: poolWindow(site), ceil: ceilOf(site) }).slice(0, 1);

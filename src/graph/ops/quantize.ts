@@ -6,7 +6,7 @@ import type { DType } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, CoreNode } from '../core.js';
 import { call, input } from '../expression.js';
-import { axisOf, describe, type Operator, required, type Site } from '../operator.js';
+import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { define } from './define.js';
 import { add, div, mul, sub } from './elementwise.js';
 import { along, constant, pointwise } from './emit.js';
@@ -29,6 +29,7 @@ function steps(site: Site, inputs: readonly string[], b: Build): [string, string
     if (shape.length > 1 || attr.int(site.node, 'block_size', 0) !== 0) {
       fail(
         `${describe(site.node)} quantises in blocks, which espalier does not do; export the model with one scale per tensor or per channel.`,
+        Unsupported,
       );
     }
     return along(b, name, axisOf(site, attr.int(site.node, 'axis', 1), rank), rank);
@@ -43,6 +44,7 @@ function quantized(site: Site): DType {
   if (dtype && limits[dtype]) return dtype;
   return fail(
     `${describe(site.node)} quantises to ${dtype ?? unreadName(given)}, which espalier does not do.`,
+    Unsupported,
   );
 }
 

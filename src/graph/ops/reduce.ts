@@ -3,7 +3,15 @@ import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
-import { axisOf, constantInts, describe, type Operator, required, type Site } from '../operator.js';
+import {
+  axisOf,
+  constantInts,
+  describe,
+  type Operator,
+  required,
+  type Site,
+  Unsupported,
+} from '../operator.js';
 import { define, type Expand } from './define.js';
 import { add, mul, sub } from './elementwise.js';
 import { constant, cut, mean, pointwise, range, reduce, reshape } from './emit.js';
@@ -56,6 +64,7 @@ function product(b: Build, value: string, axes: number[], site: Site): string {
     if (size > longestProduct) {
       fail(
         `${describe(site.node)} multiplies ${size} numbers, and espalier has no kernel for more than ${longestProduct}.`,
+        Unsupported,
       );
     }
     const parts = range(size).map((i) => cut(b, result, axis, i, 1));

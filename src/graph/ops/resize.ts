@@ -17,6 +17,7 @@ import {
   type Resized,
   required,
   type Site,
+  Unsupported,
 } from '../operator.js';
 import { type Definition, define, type Expand } from './define.js';
 import { positions, type Row, range } from './emit.js';
@@ -110,7 +111,7 @@ function aroundOf(site: Site): Around {
 }
 
 const unknown = (site: Site, what: string, value: string): never =>
-  fail(`${describe(site.node)} has ${what} '${value}', which espalier does not know.`);
+  fail(`${describe(site.node)} has ${what} '${value}', which espalier does not know.`, Unsupported);
 
 /** What the node says about its axes: scales or sizes, an attribute or an input by version, for all axes or some. */
 function axesOf(site: Site): Axis[] {
@@ -170,11 +171,13 @@ function rowsOf(site: Site): (Row[] | undefined)[] {
   if (crops && attr.float(node, 'extrapolation_value', 0) !== 0) {
     fail(
       `${describe(node)} fills what lies outside the image with ${attr.float(node, 'extrapolation_value')}; espalier only fills it with 0.`,
+      Unsupported,
     );
   }
   if (attr.int(node, 'antialias', 0) && axes.some(({ scale }) => scale < 1)) {
     fail(
       `${describe(node)} smooths while it shrinks (antialias=1), which espalier does not do; export the model without antialias.`,
+      Unsupported,
     );
   }
   return axes.map((a) => {

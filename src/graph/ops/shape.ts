@@ -16,6 +16,7 @@ import {
   type Resized,
   required,
   type Site,
+  Unsupported,
 } from '../operator.js';
 import { broadcast } from '../shapes.js';
 import { define, type Expand } from './define.js';
@@ -240,7 +241,8 @@ const pad: Expand = (site, [x], b) => {
   const mode = attr.string(site.node, 'mode', 'constant');
   if (mode !== 'constant') {
     const at =
-      outside[mode] ?? fail(`${describe(site.node)} pads by '${mode}', which espalier does not know.`);
+      outside[mode] ??
+      fail(`${describe(site.node)} pads by '${mode}', which espalier does not know.`, Unsupported);
     return [
       shape.reduce(
         (y, size, axis) =>

@@ -6,7 +6,9 @@ import {
   costs,
   foldBatchNorm,
   type Goal,
+  refuseRigid,
   unitsOf,
+  wholeCost,
 } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
 import type { Graph } from '../../onnx/index.js';
@@ -45,12 +47,13 @@ export async function goalOf(
   { graph, channels }: { graph: Graph; channels: Channels },
   part: number,
 ): Promise<Goal> {
+  refuseRigid(graph, channels);
   if (target.of === 'channels') {
     const units = unitsOf(channels);
     return { of: 'channels', atMost: units * (1 - (1 - target.fraction) * part) + 1e-6 };
   }
   if (part === 1 && 'atMost' in target) return target;
-  const before = await cost!(graph);
+  const before = await wholeCost(graph, { of: target.of, cost: cost!, ...channels.options });
   const atMost = 'atMost' in target ? target.atMost : target.fraction * before;
   return { of: target.of, atMost: before - (before - atMost) * part };
 }
