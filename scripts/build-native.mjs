@@ -1,5 +1,6 @@
 /**
- * Builds the native addon with the C compiler that is here ($CC or cc), for the processor that is here.
+ * Builds the native addon with the C compiler that is here ($CC or cc), for the processor that is here, or for the one that
+ * ESPALIER_CPU names as the compiler does (x86-64-v3, cortex-a76); ESPALIER_NATIVE_PATH says where to.
  *
  * Does nothing when what is built is what would be built. Never fails: without a compiler, or if it chokes, espalier
  * runs on WebAssembly and one line says so. Needs dist/ (tsc).
@@ -25,8 +26,11 @@ const shape = [
   '-Wno-psabi',
 ];
 const host = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+const isArm = process.arch === 'arm64';
+const { ESPALIER_CPU: cpu } = process.env;
 /** The processor's own instructions, as this compiler spells them; the last choice always works. */
-const tunings = process.arch === 'arm64' ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''];
+const own = isArm ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''];
+const tunings = cpu ? [`${isArm ? '-mcpu' : '-march'}=${cpu}`] : own;
 
 function say(words) {
   process.stderr.write(`espalier: the native engine is not built (${words}); WebAssembly will be used.\n`);
@@ -52,7 +56,7 @@ function compile(output) {
 async function build() {
   const { addonPath, processor, sources } = await import('../dist/engine/native/addon.js');
   const target = addonPath();
-  const wanted = JSON.stringify({ processor: processor(), compiler, sources: sources() });
+  const wanted = JSON.stringify({ processor: processor(), compiler, cpu, sources: sources() });
   if (existsSync(target) && existsSync(`${target}.json`) && readFileSync(`${target}.json`, 'utf8') === wanted)
     return;
   if (process.platform === 'win32') return say('only Linux and macOS are prepared for');

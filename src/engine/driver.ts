@@ -8,7 +8,10 @@ export interface Driver {
   readonly vector: string;
   /** Floats in a register. */
   readonly lanes: number;
-  /** The kernels in their order, each followed by a comma; then the formulas of kernels/formulas.c, each after a new line. */
+  /**
+   * The kernels in their order, each followed by a comma; in the next line the constants of kernels/espalier.c ('CONV_MR=8,');
+   * then the formulas of kernels/formulas.c, each after a new line.
+   */
   readonly names: string;
   readonly threads: number;
   /** The free lines: from `first` up to, not including, `limit`. All of it is zero. */

@@ -19,6 +19,8 @@ export interface Machine {
   readonly lanesPerVector: number;
   /** A kernel's number in programs, by its name in C. */
   readonly kernels: ReadonlyMap<string, number>;
+  /** Sizes that the kernels' code fixes for the instruction set it was compiled for, by their names in C. */
+  readonly constants: Readonly<Record<Constant, number>>;
   /** A formula's number in kernels/formulas.c, by its text there. */
   readonly formulas: ReadonlyMap<string, number>;
   /** The line where `bytes` bytes, all zero, now begin; from a page up, at a page. Throws UserError when memory is short. */
@@ -66,13 +68,17 @@ export function threadCount(asked: number | string | undefined, cores: number, c
   );
 }
 
+/** CONSTANTS of kernels/espalier.c: outputs of the register tiles of conv and of conv_weight. */
+export type Constant = 'CONV_MR' | 'CW_MO';
+
 const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
+const listed = (line: string): string[] => line.split(',').slice(0, -1);
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6)} MB`;
 
 /** A machine that runs its programs so. */
 export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
-  const [kernels, ...formulas] = driver.names.split('\n');
+  const [kernels, constants, ...formulas] = driver.names.split('\n');
   const space = createSpace(driver.first, driver.limit);
   let last: Promise<void> = Promise.resolve();
   let closed: Promise<void> | undefined;
@@ -115,7 +121,12 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     threads: driver.threads,
     sparse,
     lanesPerVector: driver.lanes,
-    kernels: numbered(kernels.split(',').slice(0, -1)),
+    kernels: numbered(listed(kernels)),
+    constants: Object.fromEntries(
+      listed(constants)
+        .map((pair) => pair.split('='))
+        .map(([name, value]) => [name, Number(value)]),
+    ) as Record<Constant, number>,
     formulas: numbered(formulas),
     allocate,
     free(line) {

@@ -38,6 +38,11 @@
 #define ENTRY(name) name,
 static kernel *const kernels[] = {KERNELS(ENTRY)};
 #define NAME(name) #name ","
-static const char kernel_names[] = KERNELS(NAME) FORMULA_NAMES; /* then the formulas of map, each after a new line */
+/* What depends on the instruction set and the lowering must know. */
+#define CONSTANTS(K) K(CONV_MR) K(CW_MO)
+#define VALUE(name) #name "=" DIGITS(name) ","
+#define DIGITS(value) #value
+/* The kernels; in the next line the constants; then the formulas of map, each after a new line. */
+static const char kernel_names[] = KERNELS(NAME) "\n" CONSTANTS(VALUE) FORMULA_NAMES;
 
 #include "program.c"

@@ -341,17 +341,17 @@ const gradientStrides = ({ x, dy, channels, outputs }: Sums): Word[] => [
 ];
 
 function denseRuns(l: Lowering, { groups, outputs, channels, window }: Sums) {
-  const high = l.machine.lanesPerVector === 16 ? 8 : 4;
+  const high = l.machine.constants.CW_MO;
   const tiles = Math.ceil(outputs / high);
   const wanted = Math.min(channels, Math.max(1, Math.ceil(ITEMS / (tiles * groups))));
   const most = Math.floor(WEIGHT_RUN_LINES / (high * window));
   const run = Math.max(1, Math.min(Math.ceil(channels / wanted), most));
-  return { run, runs: Math.ceil(channels / run), tiles };
+  return { high, run, runs: Math.ceil(channels / run), tiles };
 }
 
 function weightDense(l: Lowering, g: Sums, counts: Buffer): void {
-  const { run, runs, tiles } = denseRuns(l, g);
-  const lines = 8 * run * g.window;
+  const { high, run, runs, tiles } = denseRuns(l, g);
+  const lines = high * run * g.window;
   l.step('conv_weight', g.groups * tiles * runs, [
     lineOf(g.x),
     lineOf(g.dy),
@@ -419,11 +419,9 @@ function weightSparse(
     l.step('sum_parts', Math.ceil(size / SUM_RUN), [lineOf(g.dw), { buffer: sums }, parts, size]);
 }
 
-/** Rows of the register tile: the machine's own, or less for few outputs (kernels/conv.c: CONV_MR). */
+/** Rows of the register tile: the machine's own, or less for few outputs. */
 function tileHeight(l: Lowering, outputs: number): number {
-  const { lanesPerVector } = l.machine;
-  const most = lanesPerVector === 16 ? 8 : lanesPerVector === 8 ? 6 : 4;
-  return outputs > 4 ? most : outputs > 2 ? 4 : outputs;
+  return outputs > 4 ? l.machine.constants.CONV_MR : outputs > 2 ? 4 : outputs;
 }
 
 /** Weights whose window lies densely, as conv_pack reads them. */
