@@ -1,25 +1,17 @@
 /** prune --data none: channels and single weights at once, of models that no data set here fits. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { before, test } from 'node:test';
 import { sketch } from '../channels/sketch.test.fixture.js';
 import { readModel, WIDENED, writeModel } from '../onnx/index.js';
+import { shell } from './shell.test.fixture.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'espalier-at-once-'));
-after(() => rmSync(root, { recursive: true, force: true }));
+const { at, espalier } = shell('at-once');
 
-const espalier = (line: string) =>
-  spawnSync(process.execPath, [program, ...line.split(' ')], { cwd: root, encoding: 'utf8' });
-const done = (line: string) => {
-  const { status, stderr } = espalier(`${line} --quiet`);
-  assert.equal(status, 0, stderr);
+const done = async (line: string) => {
+  const { status, err } = await espalier(`${line} --quiet`);
+  assert.equal(status, 0, err);
 };
-const at = (...names: string[]): string => join(root, ...names);
 const summaryOf = (run: string) => JSON.parse(readFileSync(at(run, 'summary.json'), 'utf8'));
 const maskOf = (run: string) => JSON.parse(readFileSync(at(run, 'mask.json'), 'utf8'));
 const modelOf = (run: string) => readFileSync(at(run, 'model.onnx'));
@@ -36,7 +28,7 @@ function twoInputs() {
 before(() => writeModel(at('two.onnx'), twoInputs()));
 
 test('channels go to the target, in a model of two inputs and two outputs', async () => {
-  done('prune two.onnx --method l1-filters --macs 0.5 --round-to 1 --data none --out half');
+  await done('prune two.onnx --method l1-filters --macs 0.5 --round-to 1 --data none --out half');
   const { macs, accuracy, export: exported, channels } = summaryOf('half');
   assert.ok(
     macs.after <= macs.before / 2 && macs.after > 0.45 * macs.before,
@@ -57,33 +49,35 @@ test('channels go to the target, in a model of two inputs and two outputs', asyn
   assert.deepEqual(Object.keys(again).length > 0, true);
 });
 
-test('masks are compared, of runs or files, for the model that a run started with or one that is named', () => {
-  done('prune two.onnx --method random-channels --macs 0.5 --round-to 1 --data none --out other');
-  const { stdout } = espalier('masks half other --json');
-  const { model, groups, all } = JSON.parse(stdout);
+test('masks are compared, of runs or files, for the model that a run started with or one that is named', async () => {
+  await done('prune two.onnx --method random-channels --macs 0.5 --round-to 1 --data none --out other');
+  const { out } = await espalier('masks half other --json');
+  const { model, groups, all } = JSON.parse(out);
   assert.match(model, /start\.onnx$/);
   const keeps = (run: string) =>
     (Object.values(maskOf(run)) as boolean[][]).flat().filter((kept) => kept).length;
   assert.deepEqual(all.kept, [keeps('half'), keeps('other')]);
   assert.ok(all.both < Math.min(...all.kept) && all.both / all.units > 0, 'alike in part');
   assert.equal(groups.length, Object.keys(maskOf('half')).length);
-  const files = espalier('masks half/mask.json half/mask.json --model two.onnx').stdout;
+  const files = (await espalier('masks half/mask.json half/mask.json --model two.onnx')).out;
   assert.match(files, /^all +(\d+) +(\d+) +\2 +\2 .* 100\.0 %$/m);
   for (const [line, sentence] of [
     ['masks half', /Two masks are compared, not 1/],
     ['masks half/mask.json other/mask.json', /The model is missing .*--model/],
     ['masks half nowhere', /Cannot read the mask file nowhere/],
   ] as const)
-    assert.match(espalier(line).stderr, sentence);
+    assert.match((await espalier(line)).err, sentence);
 });
 
-test('the mask of such a run is taken by another', () => {
-  done('prune two.onnx --method random-channels --mask half/mask.json --round-to 1 --data none --out masked');
+test('the mask of such a run is taken by another', async () => {
+  await done(
+    'prune two.onnx --method random-channels --mask half/mask.json --round-to 1 --data none --out masked',
+  );
   assert.deepEqual(modelOf('masked'), modelOf('half'));
 });
 
-test('the smallest weights go, exactly so many, and the report is as of any run', () => {
-  done('prune two.onnx --method magnitude --sparsity 0.9 --data none --out zeros');
+test('the smallest weights go, exactly so many, and the report is as of any run', async () => {
+  await done('prune two.onnx --method magnitude --sparsity 0.9 --data none --out zeros');
   const { sparsity, prunable, export: exported } = summaryOf('zeros');
   assert.equal(sparsity.after, Math.floor(0.9 * prunable.count) / prunable.count);
   assert.ok(exported.check.samples > 0);
@@ -94,21 +88,23 @@ test('whoever gives a model of 16-bit floats is told that it becomes one of 32',
   const graph = twoInputs();
   graph.source.metadata[WIDENED] = '16-bit floats';
   await writeModel(at('narrow.onnx'), graph);
-  assert.match(espalier('inspect narrow.onnx').stdout, /float32, in place of the file's 16-bit floats/);
-  const { stdout } = espalier('prune narrow.onnx --method magnitude --sparsity 0.9 --data none --out narrow');
-  assert.match(stdout, /16-bit floats became float32/);
+  assert.match((await espalier('inspect narrow.onnx')).out, /float32, in place of the file's 16-bit floats/);
+  const { out } = await espalier(
+    'prune narrow.onnx --method magnitude --sparsity 0.9 --data none --out narrow',
+  );
+  assert.match(out, /16-bit floats became float32/);
   assert.match(readFileSync(at('narrow', 'report.html'), 'utf8'), /16-bit floats became float32/);
 });
 
-test('a run that was killed is done again, to the same bytes', () => {
+test('a run that was killed is done again, to the same bytes', async () => {
   const [whole, cut] = ['zeros', 'cut'];
   cpSync(at(whole), at(cut), { recursive: true });
   for (const file of ['model.onnx', 'summary.json', 'report.html']) rmSync(at(cut, file));
-  done(`resume ${cut}`);
+  await done(`resume ${cut}`);
   assert.deepEqual(modelOf(cut), modelOf(whole));
 });
 
-test('what takes data is refused with a sentence, and nothing is left behind', () => {
+test('what takes data is refused with a sentence, and nothing is left behind', async () => {
   const cases: [string, RegExp][] = [
     [
       '--method l1-filters --macs 0.5',
@@ -126,9 +122,9 @@ test('what takes data is refused with a sentence, and nothing is left behind', (
     ['--method l1-filters --macs 0.001 --data none', /out of reach/],
   ];
   for (const [flags, sentence] of cases) {
-    const { status, stderr } = espalier(`prune two.onnx ${flags} --out refused`);
+    const { status, err } = await espalier(`prune two.onnx ${flags} --out refused`);
     assert.ok(status === 1, flags);
-    assert.match(stderr, sentence);
+    assert.match(err, sentence);
     assert.ok(!existsSync(at('refused', 'model.onnx')) && !existsSync(at('refused', 'recipe.json')), flags);
   }
 });

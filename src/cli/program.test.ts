@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Outcome, shell } from './shell.test.fixture.js';
 
-const { at, espalier } = shell('cli');
+const { at, alone, espalier } = shell('cli');
 
 const tiny = 'resnet8 --width 0.25 --data digits --batch 256 --lr 0.2';
 const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
@@ -60,7 +60,9 @@ test('help and version', async () => {
   assert.match(prune.out, /--select-ratio <FRACTION>/);
   assert.match(prune.out, /--\[no-\]spare-first/);
   assert.match(prune.out, /Examples:\n {2}\$ espalier prune /);
-  assert.match((await espalier('--version')).out, /^\d+\.\d+\.\d+\n$/);
+  const version = await alone('--version');
+  assert.equal(version.status, 0);
+  assert.match(version.out, /^\d+\.\d+\.\d+\n$/);
 });
 
 test('a command called wrongly ends with 1 and a hint', async () => {
@@ -71,6 +73,9 @@ test('a command called wrongly ends with 1 and a hint', async () => {
     [`train ${tiny}`, /folder of the run is missing: give --out/],
   ];
   await assertComplaints(cases);
+  const outcome = await alone('tran');
+  assert.equal(outcome.status, 1);
+  assertSentence(outcome, cases[0][1]);
 });
 
 test('what cannot be done ends with 1 and a sentence', async () => {
@@ -167,7 +172,7 @@ test('a run that is killed and resumed ends as if it had not been', async () => 
   ]);
   assert.equal(whole.status, 0, whole.err);
   assert.equal(killed.status, null);
-  const resumed = await espalier('resume killed');
+  const resumed = await alone('resume killed');
   assert.equal(resumed.status, 0, resumed.err);
   assert.ok(readFileSync(at('killed', 'model.onnx')).equals(readFileSync(at('whole', 'model.onnx'))));
   const timeless = (name: string) =>

@@ -1,10 +1,15 @@
-/** For tests: espalier as a person runs it, in a folder of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/**
+ * For tests: espalier as a person runs it, in a folder of its own. Commands that nobody watches run one after another in one
+ * process, which saves starting one for each. As a program (`node shell.test.fixture.js`) this file is that process.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { command } from './frame.js';
+import { program } from './program.js';
 
 export interface Outcome {
   status: number | null;
@@ -12,37 +17,106 @@ export interface Outcome {
   err: string;
 }
 
-/** Told whenever it has said something on standard error, with all of that. */
+/** Called with all that the process has written to standard error, whenever it has written more. */
 export type Watch = (child: ChildProcess, err: string) => void;
 
-/** Kills it once it has said what the pattern matches. */
+/** Kills the process once its standard error matches the pattern. */
 export const killedAt =
   (pattern: RegExp): Watch =>
   (child, err) => {
     if (pattern.test(err)) child.kill('SIGKILL');
   };
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
+const main = fileURLToPath(new URL('./main.js', import.meta.url));
+const itself = fileURLToPath(import.meta.url);
 
-/** A new folder, which goes when the tests of the file are done, and espalier run in it. */
+/** A new folder, removed after the tests of the file, and a way to run espalier in it: watched, or in a process of its own. */
 export function shell(name: string) {
   const root = mkdtempSync(join(tmpdir(), `espalier-${name}-`));
-  after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
+  let server: ReturnType<typeof openServer> | undefined;
+  after(async () => {
+    await server?.close();
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  /** Runs the program itself, in a process of its own. */
+  const alone = (line: string, watch: Watch = () => {}): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const child = spawn(process.execPath, [main, ...line.split(' ')], { cwd: root });
+      let [out, err] = ['', ''];
+      child.stdout.on('data', (text) => {
+        out += text;
+      });
+      child.stderr.on('data', (text) => {
+        err += text;
+        watch(child, err);
+      });
+      child.on('close', (status) => resolve({ status, out, err }));
+    });
+
   return {
     root,
     at: (...names: string[]): string => join(root, ...names),
-    espalier: (line: string, watch: Watch = () => {}): Promise<Outcome> =>
-      new Promise((resolve) => {
-        const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: root });
-        let [out, err] = ['', ''];
-        child.stdout.on('data', (text) => {
-          out += text;
-        });
-        child.stderr.on('data', (text) => {
-          err += text;
-          watch(child, err);
-        });
-        child.on('close', (status) => resolve({ status, out, err }));
-      }),
+    alone,
+    espalier: (line: string, watch?: Watch): Promise<Outcome> => {
+      if (watch) return alone(line, watch);
+      server ??= openServer(root);
+      return server.run(line);
+    },
   };
+}
+
+/** Starts the process that runs commands, in `folder`. */
+function openServer(folder: string) {
+  const child = fork(itself, [], { cwd: folder, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  let last: Promise<unknown> = Promise.resolve();
+  const ask = (line: string): Promise<Outcome> =>
+    new Promise((resolve, reject) => {
+      const died = () => reject(new Error(`the process that ran "${line}" died of it`));
+      child.once('exit', died);
+      child.once('message', (outcome) => {
+        child.off('exit', died);
+        resolve(outcome as Outcome);
+      });
+      child.send(line);
+    });
+  return {
+    run(line: string): Promise<Outcome> {
+      const outcome = last.then(() => ask(line));
+      last = outcome.catch(() => {});
+      return outcome;
+    },
+    async close(): Promise<void> {
+      await last;
+      if (child.connected) child.disconnect();
+    },
+  };
+}
+
+/** Runs a command in this process and returns what it wrote. */
+async function runHere(line: string): Promise<Outcome> {
+  const written = { stdout: '', stderr: '' };
+  const writes = (['stdout', 'stderr'] as const).map((name) => {
+    const { write } = process[name];
+    process[name].write = (text: string | Uint8Array) => {
+      written[name] += text;
+      return true;
+    };
+    return () => {
+      process[name].write = write;
+    };
+  });
+  const status = await command(async (signal) => {
+    await program(signal).parseAsync(line.split(' '), { from: 'user' });
+  });
+  for (const restore of writes) restore();
+  return { status, out: written.stdout, err: written.stderr };
+}
+
+if (process.argv[1] === itself) {
+  // Every command listens for signals and closed pipes.
+  for (const emitter of [process, process.stdout, process.stderr]) emitter.setMaxListeners(0);
+  process.on('message', async (line: string) => process.send!(await runHere(line)));
+  // Where a command leaves something open, it must not keep the tests from ending.
+  process.on('disconnect', () => process.exit());
 }
