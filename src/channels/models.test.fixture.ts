@@ -1,6 +1,7 @@
 /** For tests and docs/models.md: every real model and the zoo, what can be removed of each, and what is left of a half. */
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { openShapes } from '../engine/open-shapes.test.fixture.js';
 import { summarize } from '../graph/facts/summary.js';
 import { originIn } from '../graph/origin.js';
 import { buildNetwork, zoo } from '../nn/zoo/index.js';
@@ -29,21 +30,6 @@ export interface Model {
   graph: Graph;
   setting: Setting;
 }
-
-const past = [0, 1, 2, 3, 4].map((i) => [`past_${i}`, [2, 1, 4, 2, 8]] as const);
-
-/** Shapes for models that leave theirs open. */
-const inputShapes: Record<string, Record<string, readonly number[]>> = {
-  'models/bert_toy_optimized': { input_ids: [1, 12], token_type_ids: [1, 12], input_mask: [1, 12] },
-  'models/ppocr_cls_v2': { x: [1, 3, 48, 192] },
-  'models/silero_vad_16k': { input: [1, 512], state: [2, 1, 128] },
-  'models/tiny_random_gpt2_ortfused': {
-    input_ids: [1, 4],
-    position_ids: [1, 4],
-    attention_mask: [1, 6],
-    ...Object.fromEntries(past),
-  },
-};
 
 const shared = (path: string): string => fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
 
@@ -76,7 +62,7 @@ export async function openModel(name: string): Promise<Model> {
   const graph = withWeights(await readModel(shared(`${name}.onnx`)));
   return {
     graph: network.startsWith('light_') ? drawn(graph) : graph,
-    setting: { inputShapes: inputShapes[name] },
+    setting: { inputShapes: openShapes[network] },
   };
 }
 

@@ -7,6 +7,7 @@ import { UserError } from '../base/errors.js';
 import { integer, random, uniform } from '../base/random.js';
 import { type Graph, readModel, sizeOf, type Value } from '../onnx/index.js';
 import { loadNetwork, type Machine } from './index.js';
+import { openShapes } from './open-shapes.test.fixture.js';
 
 /** What became of a model: refused in a sentence, or compared output by output. */
 export type Outcome = { refused: string } | { outputs: Difference[] };
@@ -21,12 +22,6 @@ export interface Difference {
   /** Whether onnxruntime gives the same number everywhere, as models without trained weights may. */
   uniform: boolean;
 }
-
-/** Shapes for models that leave theirs open. */
-const shapes: Record<string, Record<string, number[]>> = {
-  ppocr_cls_v2: { x: [1, 3, 48, 192] },
-  bert_toy_optimized: { input_ids: [1, 12], token_type_ids: [1, 12], input_mask: [1, 12] },
-};
 
 /** Real models beside the checkout, by path. */
 export function modelFiles(): string[] {
@@ -69,7 +64,7 @@ export async function compare(machine: Machine, path: string, optimized = true):
   let network: ReturnType<typeof loadNetwork>;
   try {
     graph = await readModel(path);
-    network = loadNetwork(graph, { machine, inputShapes: shapes[modelName(path)] });
+    network = loadNetwork(graph, { machine, inputShapes: openShapes[modelName(path)] });
   } catch (error) {
     if (error instanceof UserError) return { refused: error.message };
     throw error;
