@@ -7,7 +7,10 @@ import { fail } from '../base/errors.js';
 import { type Driver, LINE } from './driver.js';
 import { createSpace } from './space.js';
 
-/** Memory is addressed in lines of 64 bytes; line 0 is never given out and stands for "none". */
+/**
+ * Memory is addressed in lines of 64 bytes; line 0 is never given out and stands for "none". A machine that is closed refuses to
+ * work with a UserError.
+ */
 export interface Machine {
   readonly kind: 'native' | 'wasm';
   /** For people: 'native, AVX-512, 2 threads'. */
@@ -25,7 +28,7 @@ export interface Machine {
   readonly formulas: ReadonlyMap<string, number>;
   /** The line where `bytes` bytes, all zero, now begin; from a page up, at a page. Throws UserError when memory is short. */
   allocate(bytes: number): number;
-  /** Gives a block back. Views of it must not be used any more. */
+  /** Gives a block back; does nothing when the machine is closed. Views of it must not be used any more. */
   free(line: number): void;
   /** Live views, `length` in elements, valid until close; without shared memory only until the next `allocate`. */
   floats(line: number, length: number): Float32Array;
@@ -84,7 +87,7 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
   let closed: Promise<void> | undefined;
 
   const alive = () => {
-    if (closed) throw new Error('the machine is closed');
+    if (closed) fail('The machine is closed and can no longer be used; open another one.');
   };
 
   function allocate(bytes: number): number {
@@ -108,8 +111,8 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     return new type(buffer, offset, length);
   }
 
-  function run(program: number, profile = 0): Promise<void> {
-    if (closed) return Promise.reject(new Error('the machine is closed'));
+  async function run(program: number, profile = 0): Promise<void> {
+    alive();
     const result = last.then(() => driver.run(program, profile));
     last = result.catch(() => {});
     return result;
@@ -130,7 +133,8 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     formulas: numbered(formulas),
     allocate,
     free(line) {
-      alive();
+      // All memory was given back when the machine was closed.
+      if (closed) return;
       driver.zero(line, space.give(line));
     },
     floats: (line, length) => view(Float32Array, line, length),

@@ -262,3 +262,28 @@ test('memory of closed programs and networks is given back', async () => {
   assert.equal(line(), before);
   await machine.close();
 });
+
+test('closed programs and networks refuse to work, and take nothing from others', async () => {
+  const machine = await openMachine({ threads: 2 });
+  const network = loadNetwork(smallGraph(), { machine });
+  const [inference, other] = [network.inference({ batch: 4 }), network.inference({ batch: 4 })];
+  const expected = await other.run(first(4), 4);
+  inference.close();
+  const training = network.training({ batch: 4, optimizer: 'sgd' });
+  inference.close();
+  assert.throws(() => inference.run(first(4), 4), /This inference is closed/);
+  assert.deepEqual(await other.run(first(4), 4), expected);
+  const underWay = other.run(first(4), 4);
+  network.close();
+  network.close();
+  const next = loadNetwork(smallGraph({ norm: false }), { machine });
+  assert.deepEqual(await underWay, expected);
+  for (const use of [
+    () => training.gradients(first(4), labels, 4, 0),
+    () => network.inference({ batch: 1 }),
+    () => network.snapshot(),
+  ])
+    assert.throws(use, (error) => error instanceof UserError && /is closed/.test(error.message));
+  await machine.close();
+  next.close();
+});

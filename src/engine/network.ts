@@ -7,6 +7,7 @@ import { floats, sizeOf } from '../onnx/tensor.js';
 import { clipping } from './clipping.js';
 import { compile } from './compile.js';
 import { byName, writeInput } from './input.js';
+import { closable } from './lifetime.js';
 import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
 import { ranking } from './ranking.js';
@@ -53,31 +54,40 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   const inputs = new Map(
     graph.inputs.map((i) => [i.name, sampleOf(inferring.tape.type(inferring.values.get(i.name)!).shape)]),
   );
-  const track = <P extends { close(): void }>(program: P): P => {
-    const tracked: P = {
-      ...program,
-      close() {
-        if (programs.delete(tracked)) program.close();
-      },
-    };
+  const track = <P extends { close(): void }>(program: P, what: string): P => {
+    const tracked = closable(program, what, () => {
+      programs.delete(tracked);
+      freeIfUnused();
+    });
     programs.add(tracked);
     return tracked;
   };
-  return {
+  let closed = false;
+  const freeIfUnused = () => {
+    if (!closed || programs.size > 0) return;
+    for (const { line } of held.values()) machine.free(line);
+    held.clear();
+  };
+  const network: Network = {
     graph,
     machine,
     parameters,
     inputs,
     state: new Map([...inferring.state].map((name) => [name, held.get(name)!.data])),
     inference: (o) =>
-      track(inference(graph, o.form === 'training' ? expand(true) : inferring, machine, places, o)),
-    training: (o) => track(training({ graph, model: expand(true), machine, places, parameters }, o)),
+      track(
+        inference(graph, o.form === 'training' ? expand(true) : inferring, machine, places, o),
+        'inference',
+      ),
+    training: (o) =>
+      track(training({ graph, model: expand(true), machine, places, parameters }, o), 'training'),
     clipping: (names) =>
       track(
         clipping(
           machine,
           names.map((name) => ({ line: held.get(name)!.line, length: held.get(name)!.data.length })),
         ),
+        'clipping',
       ),
     ranking: (pairs) =>
       track(
@@ -88,6 +98,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
             return { values: line, marks: held.get(marks)!.line, length: data.length };
           }),
         ),
+        'ranking',
       ),
     snapshot() {
       const initializers = new Map(graph.initializers);
@@ -95,11 +106,12 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
       return { ...inferenceForm(graph), initializers };
     },
     close() {
-      for (const program of programs) program.close();
-      for (const h of held.values()) machine.free(h.line);
-      held.clear();
+      closed = true;
+      for (const program of [...programs]) program.close();
+      freeIfUnused();
     },
   };
+  return closable(network, 'network');
 }
 
 function hold(machine: Machine, tensor: Tensor): Held {

@@ -1,4 +1,7 @@
-/** What the engine offers to the rooms above: a network in a machine's memory, and the programs that run on it. */
+/**
+ * What the engine offers to the rooms above: a network in a machine's memory, and the programs that run on it. Whatever has a
+ * `close` gives its memory back when the calls under way have ended, and throws a UserError when it is used after that.
+ */
 import type { Graph } from '../onnx/model.js';
 import type { Machine } from './machine.js';
 

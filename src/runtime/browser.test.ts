@@ -157,8 +157,18 @@ test('in Chromium: agrees with onnxruntime-web, with threads and without; what i
   }
 });
 
+/** In the page: a model from what fetch gives. */
+async function loadedFromBuffer(address: string): Promise<string> {
+  const script = '/contestants.js';
+  const { load } = await import(script);
+  const model = await load(await (await fetch(address)).arrayBuffer());
+  await model.close();
+  return [...model.inputs.keys()].join();
+}
+
 async function refusals(page: Page): Promise<void> {
   const told = (name: string) => call(page, refusal, name);
+  assert.equal(await call(page, loadedFromBuffer, 'model.espk'), 'input');
   assert.equal(
     await told('nowhere.espk'),
     'UserError: Cannot fetch nowhere.espk: the answer is 404; check the address and the network.',

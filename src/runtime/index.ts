@@ -3,9 +3,10 @@ import { openMachine } from '../engine/open.js';
 import { fetchModel, type Load, loader } from './load.js';
 import { readLocal } from './local.js';
 
-export type { Load } from './load.js';
+export type { Load, Source } from './load.js';
 export type { LoadOptions, Model } from './model.js';
 export { type PackOptions, pack, unpack } from './pack.js';
+export type { Numbers } from './values.js';
 
 export const load: Load = loader({
   openMachine,

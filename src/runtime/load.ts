@@ -12,17 +12,20 @@ export interface Host {
   read(source: string | URL): Promise<Graph>;
 }
 
+/** Where a model comes from: its bytes, an address to fetch it from, or, in Node, its path. */
+export type Source = string | URL | ArrayBufferLike | ArrayBufferView;
+
 /**
  * Loads a model, an .onnx or a packed one, for running it on one sample at a time.
- * @param source its bytes, an address to fetch it from, or, in Node, its path.
+ * @param source its bytes, which must stay as they are until it is loaded, its address, or, in Node, its path.
  * @throws UserError when it cannot be read, is no valid model, or has operators that there is no form for.
  */
-export type Load = (source: string | URL | Uint8Array, options?: LoadOptions) => Promise<Model>;
+export type Load = (source: Source, options?: LoadOptions) => Promise<Model>;
 
 export const loader =
   ({ openMachine, read }: Host): Load =>
   async (source, options = {}) => {
-    const graph = await (source instanceof Uint8Array ? graphIn(source) : read(source));
+    const graph = await graphFrom(source, read);
     if (options.machine) return modelOf(graph, { ...options, machine: options.machine });
     const machine = await openMachine({ threads: options.threads });
     try {
@@ -33,6 +36,24 @@ export const loader =
       throw error;
     }
   };
+
+function graphFrom(source: Source, read: Host['read']): Promise<Graph> {
+  if (typeof source === 'string' || source instanceof URL) return read(source);
+  const bytes = bytesOf(source);
+  if (bytes) return graphIn(bytes);
+  return fail(
+    'A model is loaded from a path, an address or its bytes (a Uint8Array or an ArrayBuffer), and this is none of them.',
+  );
+}
+
+/** Undefined for what holds no bytes. */
+function bytesOf(source: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  const kind = Object.prototype.toString.call(source);
+  return kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]'
+    ? new Uint8Array(source as ArrayBufferLike)
+    : undefined;
+}
 
 /** @throws UserError when there is no answer, or none that is a model. */
 export async function fetchModel(address: string): Promise<Graph> {

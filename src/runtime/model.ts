@@ -9,7 +9,9 @@ import { type Tape, tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { compile } from './compile.js';
+import { countOutside, refuseOutside } from './lookups.js';
 import { rewrite } from './rewrite.js';
+import { type Declared, floatsFor, type Numbers } from './values.js';
 import { countOf } from './weights.js';
 
 export interface LoadOptions {
@@ -30,11 +32,16 @@ export interface Model {
   /** Bytes of activations at the peak of a run. */
   readonly peakBytes: number;
   /**
-   * Runs one sample; values are row-major. Runs asked for meanwhile wait their turn.
-   * @throws UserError when an input is missing or has the wrong length.
+   * Runs one sample; values are row-major. They are copied before the call returns, so the arrays may be filled anew at once. Runs
+   * asked for meanwhile wait their turn.
+   * @throws UserError when an input is missing, has the wrong length or holds ids that a table has no row for, and when the model
+   * is closed.
    */
-  run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>>;
-  /** Gives the memory back, and ends the machine where it is the model's own. */
+  run(inputs: Readonly<Record<string, Numbers>>): Promise<Record<string, Float32Array>>;
+  /**
+   * Gives the memory back when the runs asked for are done, and ends the machine where it is the model's own. Closing again does
+   * nothing.
+   */
   close(): Promise<void>;
 }
 
@@ -58,58 +65,64 @@ const ALONE_EACH = 75_000;
 export function modelOf(graph: Graph, options: ModelOptions, most?: number): Model {
   const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
-  const inputs = new Map(graph.inputs.map(({ name }) => [name, t.type(name).shape]));
+  const declared = new Map(
+    graph.inputs.map(({ name, dtype }): [string, Declared] => [name, { dtype, shape: t.type(name).shape }]),
+  );
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
-  const outputs = new Map([...cores].map(([name, core]) => [name, t.type(core).shape]));
   const alone = machine.threads === 1 || isLittle(t, machine, most ?? usualMost(t, machine));
+  const lookups = countOutside(t);
   const program = compile({
     machine,
     tape: t,
-    inputs: [...inputs.keys()],
-    outputs: [...new Set(cores.values())],
+    inputs: [...declared.keys()],
+    outputs: [...new Set([...cores.values(), ...lookups.map(({ outside }) => outside)])],
     parts: alone ? 1 : machine.threads,
   });
   let last: Promise<unknown> = Promise.resolve();
-  const write = (given: Readonly<Record<string, Float32Array>>) => {
-    for (const [name, shape] of inputs) {
-      const data = checked(given[name], name, shape);
-      program.input(name)?.set(data);
-    }
+  let waiting = 0;
+  let closed: Promise<void> | undefined;
+  const valuesOf = (given: Readonly<Record<string, Numbers>>) =>
+    [...declared].map(([name, type]): [string, Float32Array] => [name, floatsFor(given, name, type)]);
+  const write = (given: [string, Float32Array][]) => {
+    for (const [name, data] of given) program.input(name)?.set(data);
   };
-  const read = () => Object.fromEntries([...cores].map(([name, core]) => [name, program.output(core)]));
+  const read = () => {
+    for (const lookup of lookups) refuseOutside(lookup, program.output(lookup.outside)[0]);
+    return Object.fromEntries([...cores].map(([name, core]) => [name, program.output(core)]));
+  };
+  /** What is given is in the program's memory, or a copy of it is kept, before this returns. */
+  const inTurn = (given: [string, Float32Array][]) => {
+    const kept = waiting > 0 ? given.map(([name, data]): [string, Float32Array] => [name, data.slice()]) : [];
+    if (waiting === 0) write(given);
+    waiting++;
+    const turn = last
+      .then(() => {
+        write(kept);
+        return machine.run(program.start);
+      })
+      .then(read)
+      .finally(() => waiting--);
+    last = turn.catch(() => {});
+    return turn;
+  };
   return {
-    inputs,
-    outputs,
+    inputs: new Map([...declared].map(([name, { shape }]) => [name, shape])),
+    outputs: new Map([...cores].map(([name, core]) => [name, t.type(core).shape])),
     peakBytes: program.peakBytes,
     machine: machine.description,
     async run(given) {
-      if (alone) {
-        write(given);
-        machine.runHere(program.start);
-        return read();
-      }
-      const turn = last.then(async () => {
-        write(given);
-        await machine.run(program.start);
-        return read();
-      });
-      last = turn.catch(() => {});
-      return turn;
+      if (closed) fail('This model is closed and can no longer be run; load it again.');
+      const data = valuesOf(given);
+      if (!alone) return inTurn(data);
+      write(data);
+      machine.runHere(program.start);
+      return read();
     },
-    async close() {
-      await last;
-      program.close();
+    close() {
+      closed ??= last.then(program.close);
+      return closed;
     },
   };
-}
-
-function checked(data: Float32Array | undefined, name: string, shape: readonly number[]): Float32Array {
-  if (!data) return fail(`The input '${name}' is missing; give its values.`);
-  const size = sizeOf(shape);
-  if (data.length === size) return data;
-  return fail(
-    `The input '${name}' has ${data.length} numbers, but its shape [${shape.join(', ')}] needs ${size}.`,
-  );
 }
 
 /** The model as a core graph of one sample in which nothing is in lanes and all weights are constants. */
