@@ -26,7 +26,8 @@ export function foldBatchNorm(graph: Graph, options: ChannelOptions = {}): Graph
   const initializers = new Map(start.initializers);
   const changed = new Map<Node, Node[]>();
   const unique = namer(start);
-  const own = (name: string) => initializers.has(name) && readers.get(name)!.length === 1;
+  const own = (name: string) =>
+    initializers.has(name) && readers.get(name)!.length === 1 && !outputs.has(name);
   for (const layer of layersOf(start, options)) {
     const [norm, ...others] = readers.get(layer.output) ?? [];
     const alone = others.length === 0 && norm?.inputs[0] === layer.output && !outputs.has(layer.output);
@@ -43,7 +44,7 @@ export function foldBatchNorm(graph: Graph, options: ChannelOptions = {}): Graph
   const nodes = start.nodes.flatMap((node) => changed.get(node) ?? [node]);
   const used = new Set(nodes.flatMap((node) => node.inputs));
   for (const name of start.initializers.keys())
-    if (readers.has(name) && !used.has(name)) initializers.delete(name);
+    if (readers.has(name) && !used.has(name) && !outputs.has(name)) initializers.delete(name);
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const declared = new Map([...start.declared].filter(([name]) => made.has(name)));
   return { ...start, nodes, initializers, declared };

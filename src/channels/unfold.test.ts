@@ -23,6 +23,25 @@ after(() => machine.close());
 const shared = new URL('../../../shared/models/', import.meta.url);
 const norms = ({ nodes }: Graph) => nodes.filter(({ op }) => op === 'BatchNormalization').length;
 
+test('what a model gives out stays, though it is a weight or a statistic that could be folded away', async () => {
+  const plain = lived(buildNetwork('resnet8', { shape: [3, 8, 8], classes: 3, seed: 2 }));
+  const [conv, norm] = ['Conv', 'BatchNormalization'].map(
+    (op) => plain.nodes.find((node) => node.op === op)!,
+  );
+  const given = [conv.inputs[1], norm.inputs[4]];
+  const graph = {
+    ...plain,
+    outputs: [...plain.outputs, ...given.map((name) => ({ name, dtype: 'float32' as const }))],
+  };
+  const folded = foldBatchNorm(graph);
+  for (const name of given) assert.equal(folded.initializers.get(name), graph.initializers.get(name));
+  assert.ok(norms(folded) < norms(graph));
+  const [before, after] = [await outputsOf(graph), await outputsOf(folded)];
+  for (const [i, output] of before.entries())
+    for (const [k, value] of output.entries())
+      assert.ok(Math.abs(value - after[i][k]) < 1e-4, `${i}, ${k}: ${value}, ${after[i][k]}`);
+});
+
 /** Images of noise. */
 function noise(shape: readonly number[], count: number): Calibration {
   const r = random(9);

@@ -43,7 +43,7 @@ export interface Window {
  * | elementwise | operands, broadcast as in NumPy → result |
  * | reduce | x → x with `axes` reduced to 1 (kept); `across`: also over samples, result not laned (sum only) |
  * | reshape, transpose, slice, pad, concat, expand | as in NumPy; slice takes `sizes` elements from `starts` by `steps` (may be negative) |
- * | conv | x [B, C, …], w [O, C/groups, …kernel], optional bias [O] → [B, O, …] |
+ * | conv | x [B, C, …], w [O, C/groups, …kernel], optional bias [O], w and bias not laned → [B, O, …] |
  * | convInput | dy [B, O, …], w → x-shaped [B, C, …spatial]: the transpose of conv |
  * | convWeight | x, dy → w-shaped, summed over samples where x is laned |
  * | matmul | a [..., M, K], b [..., K, N] → [..., M, N] (equal leading dimensions) |

@@ -4,6 +4,7 @@
  * whose results are told apart by the remainders of their places; products with sparse weights become convolutions.
  */
 import type { CoreNode, Window } from '../graph/core.js';
+import { call, input } from '../graph/expression.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
 import { channelsAffine } from './affine.js';
@@ -26,6 +27,8 @@ export function rewrite(t: Tape, wanted: readonly string[]): Map<string, string>
 }
 
 function rewritten(t: Tape, node: CoreNode): string | undefined {
+  const [, , bias] = node.inputs;
+  if (node.op === 'conv' && bias !== undefined && !t.type(bias).constant) return biasApart(t, node);
   const { shape } = t.type(node.inputs[0] ?? node.outputs[0]);
   if ((node.op === 'conv' || node.op === 'convInput') && shape.length === 3 && shape[0] === 1)
     return flat(t, node as CoreNode<'conv' | 'convInput'>);
@@ -40,6 +43,22 @@ const reshape = (t: Tape, x: string, shape: readonly number[]): string =>
   t.emit('reshape', [x], { shape })[0];
 const transpose = (t: Tape, x: string, order: readonly number[]): string =>
   t.emit('transpose', [x], { order })[0];
+
+/** A bias that only a run knows is added by itself: kernels of convolutions keep theirs in a table. */
+function biasApart(t: Tape, node: CoreNode): string {
+  const [x, weight, bias] = node.inputs;
+  const alone = { ...node, inputs: [x, weight] };
+  const made = rewritten(t, alone);
+  if (made === undefined) t.nodes.push(alone);
+  const y = made ?? node.outputs[0];
+  const { shape } = t.type(y);
+  const beside = reshape(
+    t,
+    bias,
+    shape.map((dim, axis) => (axis === 1 ? dim : 1)),
+  );
+  return t.emit('elementwise', [y, beside], { expression: call('add', input(0), input(1)) })[0];
+}
 
 /** One spatial axis as two, of which the first has one element. */
 function flat(t: Tape, node: CoreNode<'conv' | 'convInput'>): string | undefined {

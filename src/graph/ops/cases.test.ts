@@ -120,6 +120,7 @@ const convolutions: Case[] = [
     strides: intList([2]),
   }),
   one('Conv', 11, [f(1, 4, 8, 9), weights(8, 1, 4, 4)], { group: int(4), auto_pad: string('SAME_LOWER') }),
+  one('Conv', 11, [image, weights(4, 3, 3, 2), f(4)]),
   one('Conv', 7, [f(1, 2, 4, 5, 6), weights(3, 2, 2, 3, 3)], { auto_pad: string('VALID') }),
   one('ConvTranspose', 11, [image, weights(3, 4, 3, 2), weights(4)], {
     strides: intList([2, 3]),

@@ -77,9 +77,10 @@ const conv: Operator = define({
     const groups = groupsOf(site);
     const [x, w] = operands(site, (shape) => shape[1] * groups);
     const window = windowOf(site, w.slice(2), x.slice(2));
-    if (b.type(inputs[1]).laned)
-      return [biased(b, unfolded(b, inputs[0], inputs[1], window, groups), inputs[2])];
-    return b.emit('conv', inputs.slice(0, inputs[2] ? 3 : 2), { window, groups });
+    const [image, weights, bias] = inputs;
+    if (b.type(weights).laned) return [biased(b, unfolded(b, image, weights, window, groups), bias)];
+    if (bias && !b.type(bias).laned) return b.emit('conv', [image, weights, bias], { window, groups });
+    return [biased(b, b.emit('conv', [image, weights], { window, groups })[0], bias)];
   },
 });
 

@@ -38,6 +38,11 @@ function byBatch(site: Site, inputs: readonly string[], b: Build): string {
       Unsupported,
     );
   }
+  if (inputs.slice(1, 5).some((name) => b.type(name).laned)) {
+    fail(
+      `${describe(site.node)} takes its scale, bias or statistics from data, which espalier does not train; make them weights of the model.`,
+    );
+  }
   const options = { epsilon: epsilonOf(site), momentum: attr.float(site.node, 'momentum', 0.9) };
   const lay = (name: string) => along(b, name, 1, shape.length);
   const [a, shift, average, inverse] = b.emit('normalize', inputs.slice(0, 5), options);
