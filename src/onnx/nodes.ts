@@ -1,15 +1,12 @@
 /** Nodes and their attributes, from protobuf. */
-import { toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { fail } from '../base/errors.js';
 import type { Opaque } from './attributes.js';
 import { attributeType } from './dtypes.js';
-import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  type GraphProto,
-  type NodeProto,
-} from './generated/onnx_pb.js';
+import { type AttributeProto, AttributeProtoSchema, type NodeProto } from './generated/onnx_pb.js';
 import type { Attribute, Node, Tensor } from './model.js';
+import { outerValues } from './scope.js';
+import { dense } from './sparse.js';
 import { decodeTensor } from './storage.js';
 import { floatTensor, intTensor } from './tensor.js';
 
@@ -86,25 +83,7 @@ function opaque(proto: AttributeProto): Attribute {
   return { type: 'opaque', value };
 }
 
-/** What a subgraph uses but does not make itself. */
-function outerValues(graph: GraphProto): string[] {
-  const own = new Set([
-    '',
-    ...graph.input.map((value) => value.name),
-    ...graph.initializer.map((tensor) => tensor.name),
-    ...graph.sparseInitializer.map((sparse) => sparse.values?.name ?? ''),
-    ...graph.node.flatMap((node) => node.output),
-  ]);
-  const used = graph.node.flatMap((node) => [
-    ...node.input,
-    ...node.attribute.flatMap(({ g, graphs }) =>
-      [g, ...graphs].flatMap((inner) => (inner ? outerValues(inner) : [])),
-    ),
-  ]);
-  return [...used, ...graph.output.map((value) => value.name)].filter((name) => !own.has(name));
-}
-
-/** The tensor that a Constant node gives; undefined for other nodes and for sparse constants. */
+/** The tensor that a Constant node gives; undefined for other nodes. */
 export function constantOf(node: Node): Tensor | undefined {
   if (node.op !== 'Constant' || node.domain !== '' || node.outputs.length !== 1) return undefined;
   for (const [name, { type, value }] of Object.entries(node.attributes)) {
@@ -114,10 +93,16 @@ export function constantOf(node: Node): Tensor | undefined {
     if (name === 'value_int' && type === 'int') return intTensor([], [value]);
     if (name === 'value_ints' && type === 'ints') return intTensor([value.length], value);
     if (name === 'value_string' && type === 'string') return { dtype: 'string', shape: [], data: [value] };
+    if (name === 'sparse_value' && type === 'opaque') return sparseConstant(node, value as Opaque);
     if (name === 'value_strings' && type === 'strings')
       return { dtype: 'string', shape: [value.length], data: value };
   }
   return undefined;
+}
+
+function sparseConstant({ name }: Node, { bytes }: Opaque): Tensor | undefined {
+  const { sparseTensor } = fromBinary(AttributeProtoSchema, bytes);
+  return sparseTensor && dense(sparseTensor, `Node ${name}: its sparse tensor`);
 }
 
 /** 'ai.onnx' is another way to write ''. */

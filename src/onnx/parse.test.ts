@@ -97,7 +97,10 @@ test('graphs that do not fit together are refused by one sentence', async () => 
   await refused({ node: [node('Relu', ['x'], ['y'])] }, /operator set 6/, { opsetImport: [{ version: 6n }] });
   await refused({ node: [node('Relu', ['x'], ['y'])] }, /operator set 1/, { opsetImport: [] });
   await refused({ input: [value('x', 14)] }, /input x is no tensor, or of a type/);
-  await refused({ sparseInitializer: [{ values: weight('S') }] }, /initialiser S is stored sparse/);
+  await refused(
+    { sparseInitializer: [{ values: weight('S') }] },
+    /sparse tensor S lacks its values or indices/,
+  );
   await refused(
     { initializer: [{ name: 'Q', dims: [2n], dataType: 22, rawData: Uint8Array.of(1) }] },
     /tensor Q has elements of type int4/,

@@ -1,12 +1,15 @@
 /**
  * Bytes of an .onnx file → `Graph`. Usable in the browser.
  *
- * Weights in Constant nodes become initialisers, 16-bit floats become float32, nodes get names and are put in order;
- * what a `Graph` has no word for travels along in `source.carried`.
+ * Weights in Constant nodes and those that are stored sparse become initialisers, 16-bit floats become float32, calls of the
+ * model's own functions and an If whose condition is known become the nodes that they stand for, nodes get names and are put in
+ * order; what a `Graph` has no word for travels along in `source.carried`.
  */
 import { fromBinary } from '@bufbuild/protobuf';
 import { fail, UserError } from '../base/errors.js';
+import { decideBranches } from './branches.js';
 import { carry } from './carried.js';
+import { inlineFunctions } from './functions.js';
 import {
   type GraphProto,
   type ModelProto,
@@ -17,6 +20,7 @@ import { type Graph, type Node, type Source, type Tensor, type Value, WIDENED } 
 import { constantOf, nodeOf, plainDomain } from './nodes.js';
 import { named, sorted } from './order.js';
 import { type FetchExternal, settle } from './settle.js';
+import { sparseWeights } from './sparse.js';
 import { decodeTensor } from './storage.js';
 import { decodeValue } from './values.js';
 
@@ -44,14 +48,11 @@ export async function parseModel(
 
 async function parse(bytes: Uint8Array, where: string, external: FetchExternal | undefined): Promise<Graph> {
   const model = decode(bytes, where);
-  const graph = model.graph!;
-  if (graph.sparseInitializer.length > 0) {
-    fail(
-      `${where}: initialiser ${graph.sparseInitializer[0].values?.name ?? ''} is stored sparse, which is not read; save it dense.`,
-    );
-  }
+  const narrow = await settle(model, where, external);
+  inlineFunctions(model, where);
+  decideBranches(model.graph!, where);
   const source = sourceOf(model, where);
-  if (await settle(model, where, external)) source.metadata[WIDENED] = '16-bit floats';
+  if (narrow) source.metadata[WIDENED] = '16-bit floats';
   return graphOf(model, source, where);
 }
 
@@ -132,6 +133,7 @@ function initializersOf(proto: GraphProto, where: string): Map<string, Tensor> {
   for (const tensor of proto.initializer) {
     addInitializer(initializers, tensor.name, decodeTensor(tensor, `${where}: tensor ${tensor.name}`), where);
   }
+  for (const [name, tensor] of sparseWeights(proto, where)) addInitializer(initializers, name, tensor, where);
   return initializers;
 }
 
