@@ -287,3 +287,52 @@ test('closed programs and networks refuse to work, and take nothing from others'
   await machine.close();
   next.close();
 });
+
+test('samples that meet are refused side by side, and right as one whole', async () => {
+  const graph: Graph = {
+    name: 'similarity',
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 'N'] }],
+    nodes: [
+      { name: 't', op: 'Transpose', domain: '', inputs: ['x'], outputs: ['t'], attributes: {} },
+      { name: 'm', op: 'MatMul', domain: '', inputs: ['x', 't'], outputs: ['y'], attributes: {} },
+    ],
+    initializers: new Map(),
+    declared: new Map(),
+    source: newSource(17),
+  };
+  const machine = await openMachine({ threads: 1 });
+  try {
+    const network = loadNetwork(graph, { machine });
+    assert.throws(
+      () => network.inference({ batch: 3 }),
+      /computed with one another .* inputShapes \{ x: \[3, 2\] \}/,
+    );
+    assert.throws(() => network.training({ batch: 3, optimizer: 'sgd' }), UserError);
+    const whole = loadNetwork(graph, { machine, inputShapes: { x: [3, 2] } });
+    const { y } = await whole.inference({ batch: 1 }).run(Float32Array.of(1, 0, 0, 1, 1, 1), 1);
+    assert.deepEqual([...y], [1, 0, 1, 0, 1, 1, 1, 1, 2]);
+  } finally {
+    await machine.close();
+  }
+});
+
+test('a file that fixes the number of samples takes any number of them in the engine', async () => {
+  const given = smallGraph();
+  const [input] = given.inputs;
+  const [output] = given.outputs;
+  const fixed = {
+    ...given,
+    inputs: [{ ...input, shape: [4, ...IMAGE] }],
+    outputs: [{ ...output, shape: [4, CLASSES] }],
+  };
+  const machine = await openMachine({ threads: 1 });
+  try {
+    const data = Float32Array.from({ length: 5 * sizeOf(IMAGE) }, (_, i) => Math.sin(i));
+    const answers = (graph: Graph) => loadNetwork(graph, { machine }).inference({ batch: 5 }).run(data, 5);
+    assert.deepEqual(await answers(fixed), await answers(given));
+    assert.deepEqual(loadNetwork(fixed, { machine }).inputs.get(input.name), IMAGE);
+  } finally {
+    await machine.close();
+  }
+});

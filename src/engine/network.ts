@@ -1,5 +1,6 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
 import { fail } from '../base/errors.js';
+import { type Batch, batchOf } from '../graph/batch.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';
 import type { Graph, Tensor } from '../onnx/model.js';
@@ -31,8 +32,9 @@ interface Held {
  * @throws UserError for operators or shapes the engine has no form for, and when memory does not suffice.
  */
 export function loadNetwork(graph: Graph, options: LoadOptions): Network {
-  const { machine, inputShapes } = options;
-  const expand = (training: boolean) => expandModel(graph, { training, inputShapes });
+  const { machine } = options;
+  const batch = batchOf(graph, options.inputShapes);
+  const expand = (training: boolean) => expandModel(graph, { training, inputShapes: batch.shapes });
   const inferring = expand(false);
   const held = new Map<string, Held>();
   for (const name of [...inferring.learnt.keys(), ...inferring.state])
@@ -71,16 +73,19 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   const network: Network = {
     graph,
     machine,
+    batch,
     parameters,
     inputs,
     state: new Map([...inferring.state].map((name) => [name, held.get(name)!.data])),
-    inference: (o) =>
-      track(
-        inference(graph, o.form === 'training' ? expand(true) : inferring, machine, places, o),
-        'inference',
-      ),
-    training: (o) =>
-      track(training({ graph, model: expand(true), machine, places, parameters }, o), 'training'),
+    inference(o) {
+      refuseMeeting(batch, o.batch);
+      const form = o.form === 'training' ? expand(true) : inferring;
+      return track(inference(graph, form, machine, places, o), 'inference');
+    },
+    training(o) {
+      refuseMeeting(batch, o.batch);
+      return track(training({ graph, model: expand(true), machine, places, parameters }, o), 'training');
+    },
     clipping: (names) =>
       track(
         clipping(
@@ -114,6 +119,17 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   return closable(network, 'network');
 }
 
+/** Samples that meet in the file would not meet in the engine's lanes. */
+function refuseMeeting({ kind, shapes }: Batch, samples: number): void {
+  if (kind !== 'mixed' || samples === 1) return;
+  const several = Object.entries(shapes).map(
+    ([name, [, ...rest]]) => `${name}: [${[samples, ...rest].join(', ')}]`,
+  );
+  fail(
+    `The samples of a run are computed with one another in this model, so ${samples} at a time are one whole: load it with the inputShapes { ${several.join(', ')} } and run that, or run single samples.`,
+  );
+}
+
 function hold(machine: Machine, tensor: Tensor): Held {
   const size = Math.max(1, sizeOf(tensor.shape));
   const line = machine.allocate(size * 4);
@@ -145,7 +161,12 @@ function inference(
     (name) => model.values.get(name) ?? fail(`The model has no value '${name}' to give out.`),
   );
   const inputs = graph.inputs.map((input) => input.name);
-  const program = compile({ machine, tape: model.tape, batch: o.batch, outputs: cores, inputs, places })!;
+  const { batch, memory } = o;
+  const program = compile({ machine, tape: model.tape, batch, outputs: cores, inputs, places, memory });
+  if (!program)
+    fail(
+      `A run of ${batch} ${batch === 1 ? 'sample' : 'samples'} takes more than the ${Math.round(memory! / 1e6)} MB that it may; take fewer, or smaller inputs.`,
+    );
   const shapes = cores.map((core) => sampleOf(model.tape.type(core).shape));
   return {
     batch: o.batch,

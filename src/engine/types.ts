@@ -2,6 +2,7 @@
  * What the engine offers to the rooms above: a network in a machine's memory, and the programs that run on it. Whatever has a
  * `close` gives its memory back when the calls under way have ended, and throws a UserError when it is used after that.
  */
+import type { Batch } from '../graph/batch.js';
 import type { Graph } from '../onnx/model.js';
 import type { Machine } from './machine.js';
 
@@ -25,10 +26,12 @@ export interface Parameter {
 export interface Network {
   readonly graph: Graph;
   readonly machine: Machine;
+  /** How samples lie in the inputs, and the shapes that the network was loaded for. */
+  readonly batch: Batch;
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Running statistics by initialiser name: live views. */
   readonly state: ReadonlyMap<string, Float32Array>;
-  /** Shape of one sample of each input, without the batch. */
+  /** Shape of one sample of each input, without the batch; of a whole run where that is not made of samples. */
   readonly inputs: ReadonlyMap<string, readonly number[]>;
   /** Compiles the forward pass. */
   inference(options: InferenceOptions): Inference;
@@ -65,6 +68,8 @@ export interface InferenceOptions {
   batch: number;
   /** Names of the outputs to compute, which may be any values of the model; default its outputs. */
   outputs?: readonly string[];
+  /** Most bytes of activations; default what the machine has. */
+  memory?: number;
   /**
    * In training form BatchNorm normalises by the samples of a run, from which it updates its running statistics, and Dropout
    * drops. Default 'inference'.

@@ -4,7 +4,7 @@
  */
 import { fail } from '../base/errors.js';
 import type { DType, Graph, Node, Value } from '../onnx/model.js';
-import { isFloat } from '../onnx/tensor.js';
+import { isFloat, sizeOf } from '../onnx/tensor.js';
 import type { Type } from './core.js';
 import { describe, type Operator, type Site, Unsupported } from './operator.js';
 import { findOperator, operatorFor } from './ops/index.js';
@@ -16,6 +16,8 @@ export interface ExpandOptions {
   training?: boolean;
   /** Shapes of inputs whose dimensions the file leaves open, by input name; the first dimension is the batch. */
   inputShapes?: Record<string, readonly number[]>;
+  /** Only shapes are wanted: what follows from large constants is left to be computed in a run. */
+  shapesOnly?: boolean;
 }
 
 export interface Expanded {
@@ -29,6 +31,9 @@ export interface Expanded {
   /** Initialisers that change without a gradient: running statistics, masks. */
   state: Set<string>;
 }
+
+/** Constants of more elements are weights, and no shape follows from them. */
+export const largestConstant = 4096;
 
 /**
  * Expands a model for one sample (see core.ts).
@@ -44,7 +49,8 @@ export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded
     values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
   }
   for (const [name, tensor] of graph.initializers) {
-    const kept = roles.learnt.has(name) || roles.state.has(name);
+    const skipped = options.shapesOnly && sizeOf(tensor.shape) > largestConstant;
+    const kept = skipped || roles.learnt.has(name) || roles.state.has(name);
     const type: Type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
     values.set(name, t.declare(name, kept ? type : { ...type, constant: tensor }));
   }

@@ -16,13 +16,12 @@ import {
   writeMasks,
 } from '../channels/index.js';
 import type { Machine } from '../engine/index.js';
-import { type Graph, readModel } from '../onnx/index.js';
+import type { Graph } from '../onnx/index.js';
 import { findMethod, layersOf, type Plan, type Surroundings } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
 import { withWeights } from '../train/index.js';
-import { exportModel } from './export.js';
-import { type RunFolder, writeJson } from './folder.js';
-import { attachmentOf } from './netron.js';
+import { conclude } from './conclude.js';
+import type { RunFolder } from './folder.js';
 import { methodOptions } from './pruning.js';
 import { isStructured, type PruneRecipe } from './recipe.js';
 import { randomSamples } from './samples.js';
@@ -30,7 +29,6 @@ import { agreement } from './structured/agree.js';
 import { changeWith } from './structured/change.js';
 import { costingOf, goalOf } from './structured/goal.js';
 import { channelSummary } from './structured/summary.js';
-import { sumUp } from './sum-up.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import type { ModelTask } from './task.js';
 import { writeMetrics } from './training.js';
@@ -53,18 +51,9 @@ interface Made {
 
 /** Prunes, exports, sums up. @throws UserError when a method needs more than weights, or a target cannot be met. */
 export async function pruneAtOnce(work: AtOnce): Promise<Summary> {
-  const { recipe, folder, task, machine, options } = work;
-  const made = await (isStructured(recipe) ? removeChannels(work) : zeroWeights(work));
-  options.onNote?.('Exporting and checking the model …');
-  const { inputShapes } = task;
-  const exported = await exportModel(folder.model, made.graph, {
-    ...{ machine, inputShapes, samples: randomSamples },
-  });
-  const summary = await sumUp({ ...work, ...made, epochs: [], exported });
-  await writeMetrics(folder, []);
-  await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
-  await writeJson(folder.summary, summary);
-  return summary;
+  const made = await (isStructured(work.recipe) ? removeChannels(work) : zeroWeights(work));
+  await writeMetrics(work.folder, []);
+  return conclude({ ...work, ...made, epochs: [], samples: randomSamples });
 }
 
 async function removeChannels({ recipe, folder, task, machine, options }: AtOnce): Promise<Made> {
@@ -75,7 +64,7 @@ async function removeChannels({ recipe, folder, task, machine, options }: AtOnce
   const costing = costingOf(recipe, { machine, inputShapes, folded: false, signal });
   const { selection, importance } = await choose(recipe, { graph, channels, costing, signal });
   const smaller = shrink(graph, channels, selection);
-  const how = { machine, inputShapes, samples: randomSamples };
+  const how = { machine, inputShapes, samples: randomSamples, path: folder.model };
   const error = await agreement({ graph, smaller, channels, selection }, how);
   await writeMasks(folder.mask, selection);
   const numbers = Object.fromEntries([...importance].map(([name, scores]) => [name, [...scores]]));

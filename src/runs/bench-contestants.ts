@@ -1,11 +1,12 @@
 /** Who takes part in a comparison of latencies: a model on each runtime, ready to run, or the reason why it is not. */
 import { UserError } from '../base/errors.js';
-import { loadNetwork, type Machine, type Network } from '../engine/index.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import { batchOf } from '../graph/batch.js';
 import { type Graph, serializeModel } from '../onnx/index.js';
 import { load } from '../runtime/index.js';
-import { fixedBatch, onnxruntimeName, openSession, type Session } from './onnxruntime.js';
+import { onnxruntimeName, openSession } from './onnxruntime.js';
 import { openWebSession, webName } from './onnxruntime-web.js';
-import { randomInputs } from './samples.js';
+import { dataOf, randomTrial, type Trial } from './samples.js';
 
 /** The first that is there is what the others' speeds refer to. */
 export const runtimes = ['onnxruntime-node', 'onnxruntime-web', 'espalier/runtime', 'espalier'] as const;
@@ -34,34 +35,30 @@ export interface Entry {
 }
 
 /** What a runtime is asked to run, and how to run and close it; or a sentence that says why it takes no part. */
-type Opened = { version: string; session: Pick<Session, 'run' | 'close'> } | string;
+type Opened = { version: string; run(trial: Trial): Promise<unknown>; close(): Promise<unknown> } | string;
 
 /** A model on some runtimes; `absent`, a sentence for each that cannot take part. */
 export async function enter(
   entry: Entry,
   wanted: readonly Runtime[],
 ): Promise<{ contestants: Contestant[]; absent: Map<Runtime, string> }> {
-  const { model, graph, machine, inputShapes } = entry;
-  const batch = fixedBatch(graph) ?? entry.batch;
-  const network = loadNetwork(graph, { machine, inputShapes });
-  const inputs = randomInputs(network, batch);
+  const { model, graph, inputShapes } = entry;
+  const trial = await randomTrial(graph, batchOf(graph, inputShapes), entry.batch);
+  const batch = trial.count;
   const contestants: Contestant[] = [];
   const absent = new Map<Runtime, string>();
   try {
     for (const runtime of wanted) {
-      const opened = await openers[runtime]({ ...entry, batch }, network).catch(sentenceOf);
+      const opened = await openers[runtime]({ ...entry, batch }).catch(sentenceOf);
       if (typeof opened === 'string') absent.set(runtime, opened);
       else {
-        const { version, session } = opened;
-        const run = () => session.run(inputs, batch);
-        contestants.push({ model, runtime, version, batch, run, close: session.close });
+        const { version, run, close } = opened;
+        contestants.push({ model, runtime, version, batch, run: () => run(trial), close });
       }
     }
   } catch (error) {
     for (const { close } of contestants) await close();
     throw error;
-  } finally {
-    if (!contestants.some(({ runtime }) => runtime === 'espalier')) network.close();
   }
   return { contestants, absent };
 }
@@ -71,29 +68,36 @@ const sentenceOf = (error: unknown): string => {
   throw error;
 };
 
-const openers: Record<Runtime, (entry: Entry, network: Network) => Promise<Opened>> = {
-  async espalier({ machine, batch }, network) {
+const openers: Record<Runtime, (entry: Entry) => Promise<Opened>> = {
+  async espalier({ graph, machine, inputShapes, batch }) {
+    const network = loadNetwork(graph, { machine, inputShapes });
     const inference = network.inference({ batch });
     return {
       version: machine.description,
-      session: { run: inference.run, close: async () => network.close() },
+      run: (trial) => inference.run(dataOf(trial), batch),
+      close: async () => network.close(),
     };
   },
   async 'espalier/runtime'({ graph, machine, inputShapes, batch }) {
     if (batch !== 1)
       return `espalier/runtime computes one sample at a time, so it takes no part at ${batch}.`;
     const { run, close } = await load(serializeModel(graph), { machine, inputShapes });
-    return { version: machine.description, session: { run, close } };
+    return { version: machine.description, run: (trial) => run(dataOf(trial)), close };
   },
-  async 'onnxruntime-node'({ graph }, network) {
-    const session = await openSession(serializeModel(graph), network);
+  async 'onnxruntime-node'({ graph, machine: { threads } }) {
+    const session = await openSession(serializeModel(graph), { name: graph.name, threads });
     if (!session) return 'onnxruntime-node is not installed here, so it takes no part.';
-    return { version: ((await onnxruntimeName()) ?? '').replace(/^\S+ /, ''), session };
+    const version = ((await onnxruntimeName()) ?? '').replace(/^\S+ /, '');
+    return { version, run: ({ inputs }) => session.run(inputs), close: session.close };
   },
-  async 'onnxruntime-web'({ graph }, network) {
-    const session = await openWebSession(serializeModel(graph), network);
+  async 'onnxruntime-web'({ graph, machine: { threads } }) {
+    const session = await openWebSession(serializeModel(graph), { name: graph.name, threads });
     if (!session)
       return 'onnxruntime-web is not installed here (npm i onnxruntime-web), so it takes no part.';
-    return { version: `${await webName()}, wasm`, session };
+    return {
+      version: `${await webName()}, wasm`,
+      run: ({ inputs }) => session.run(inputs),
+      close: session.close,
+    };
   },
 };

@@ -1,20 +1,18 @@
 /**
- * Exports: a model is written beside its place, checked there, and only then put in it.
+ * Exports: a model is written beside its place, checked there (see check/), and only then put in it.
  *
- * Checked is that onnxruntime loads the file, and that its answers agree with the engine's, to real images where there are data. Weights below
+ * onnxruntime must load the file, and agree with the engine, on real samples where there are data. Weights below
  * 2⁻¹²⁶ in magnitude (sub-normal numbers) become 0 first: they would slow every runtime on a CPU several times. A model in
  * training mode is exported in inference form, which is what the engine computes.
  */
 import { readFile, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { fail } from '../base/errors.js';
+import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
-import { loadNetwork, type Machine } from '../engine/index.js';
 import { inferenceForm } from '../graph/inference.js';
 import { type Graph, serializeModel, writeModel } from '../onnx/index.js';
-import { fixedBatch, onnxruntimeName, openSession } from './onnxruntime.js';
-import type { Samples } from './samples.js';
+import { type CheckOptions, checkFile, type ExportCheck, refusedBy } from './check/check.js';
 
 export interface Bytes {
   raw: number;
@@ -23,49 +21,65 @@ export interface Bytes {
 }
 
 export interface Exported {
+  /** Where it is. */
+  path: string;
   bytes: Bytes;
   /** Weights that were sub-normal and are 0 now. */
   flushed: number;
   check: ExportCheck;
 }
 
-export interface ExportCheck {
-  /** 'onnxruntime 1.30.0'; absent where it is not installed and the file was not checked. */
-  by?: string;
-  /** That were compared. */
-  samples: number;
-  /** The largest difference from the engine's answers, relative to the largest answer. */
-  error: number;
-}
-
-/** The largest difference from onnxruntime that passes. */
-const TOLERANCE = 1e-4;
-const SAMPLES = 8;
 const SMALLEST_NORMAL = 2 ** -126;
 
-export interface ExportOptions {
-  machine: Machine;
-  inputShapes: Record<string, number[]>;
-  samples: Samples;
+/** A model that was written beside its name, since it did not pass its check. */
+export class UncheckedError extends UserError {
+  constructor(
+    sentence: string,
+    readonly exported: Exported,
+  ) {
+    super(sentence);
+  }
 }
 
 /**
- * Writes a model to `path` once it has passed its check.
- * @throws UserError when it fails the check or cannot be written; then `path` is as it was.
+ * Writes a model to `path` once it has passed its check, and beside it, as model.unchecked.onnx, where it has not: whatever it is that
+ * differs, nobody's training is thrown away for it.
+ * @throws UncheckedError when it does not pass, UserError when it cannot be written; then `path` is as it was.
  */
-export async function exportModel(path: string, model: Graph, options: ExportOptions): Promise<Exported> {
+export async function exportModel(path: string, model: Graph, options: CheckOptions): Promise<Exported> {
   const { graph, flushed } = flushSubnormals(inferenceForm(model));
-  const unchecked = `${path}.unchecked-${process.pid}`;
+  const beside = besideName(path);
+  const partial = `${path}.unchecked-${process.pid}`;
   try {
-    await writeModel(unchecked, graph);
-    const check = await checkExport(unchecked, graph, options);
-    const bytes = await bytesOfFile(unchecked);
-    await rename(unchecked, path).catch((error) => fail(`Cannot write ${path}: ${reason(error)}.`));
-    return { bytes, flushed, check };
+    await writeModel(partial, graph);
+    const { refused, ...check } = await checkFile(partial, graph, options).catch(refusedBy);
+    const bytes = await bytesOfFile(partial);
+    const place = refused ? beside : path;
+    await rename(partial, place).catch((error) => fail(`Cannot write ${place}: ${reason(error)}.`));
+    const exported = { path: place, bytes, flushed, check };
+    if (refused) throw unchecked(refused, exported);
+    await rm(beside, { force: true });
+    return exported;
   } finally {
-    await rm(unchecked, { force: true });
+    await rm(partial, { force: true });
   }
 }
+
+/** Writes a model that has been found to be wrong before it came to its export. @throws UncheckedError always. */
+export async function keepUnchecked(path: string, graph: Graph, why: string): Promise<never> {
+  const place = besideName(path);
+  await writeModel(place, graph);
+  const check = { samples: 0, error: Number.NaN };
+  throw unchecked(why, { path: place, bytes: await bytesOfFile(place), flushed: 0, check });
+}
+
+const besideName = (path: string): string => path.replace(/(\.onnx)?$/, '.unchecked.onnx');
+
+const unchecked = (why: string, exported: Exported): UncheckedError =>
+  new UncheckedError(
+    `The model did not pass its check and was written to ${exported.path} instead: ${why}.`,
+    exported,
+  );
 
 /** The graph with every sub-normal float32 made 0, and how many there were. */
 export function flushSubnormals(graph: Graph): { graph: Graph; flushed: number } {
@@ -82,41 +96,6 @@ export function flushSubnormals(graph: Graph): { graph: Graph; flushed: number }
 }
 
 const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < SMALLEST_NORMAL;
-
-async function checkExport(path: string, graph: Graph, options: ExportOptions): Promise<ExportCheck> {
-  const { machine, inputShapes, samples } = options;
-  const batch = fixedBatch(graph) ?? SAMPLES;
-  const network = loadNetwork(graph, { machine, inputShapes });
-  const inference = network.inference({ batch });
-  const session = await openSession(path, network);
-  try {
-    if (!session) return { samples: 0, error: 0 };
-    const { inputs, count } = await samples(network, batch);
-    if (count < batch && fixedBatch(graph)) return { by: await onnxruntimeName(), samples: 0, error: 0 };
-    const [ours, theirs] = [await inference.run(inputs, count), await session.run(inputs, count)];
-    const error = Math.max(...Object.keys(ours).map((name) => relativeError(ours[name], theirs[name])));
-    if (!(error <= TOLERANCE))
-      fail(
-        `The exported model was refused: its answers in onnxruntime differ from the engine's by ${error.toExponential(1)} where ${TOLERANCE} is allowed; please report this with the model.`,
-      );
-    return { by: await onnxruntimeName(), samples: count, error };
-  } finally {
-    await session?.close();
-    network.close();
-  }
-}
-
-/** The largest difference, relative to the largest magnitude; NaN where one is not a number. */
-export function relativeError(values: Float32Array, reference: Float32Array): number {
-  let difference = 0;
-  let scale = 0;
-  for (let i = 0; i < reference.length; i++) {
-    if (values[i] === reference[i] && !Number.isFinite(values[i])) continue;
-    difference = Math.max(difference, Math.abs(values[i] - reference[i]));
-    scale = Math.max(scale, Math.abs(reference[i]));
-  }
-  return difference / (scale || 1);
-}
 
 const compress = promisify(gzip);
 

@@ -27,6 +27,8 @@ export interface RunFolder {
   /** What Netron shows beside the model. */
   readonly netron: string;
   readonly summary: string;
+  /** The summary of a run whose model did not pass its check. */
+  readonly uncheckedSummary: string;
   readonly report: string;
 }
 
@@ -44,6 +46,7 @@ export function runFolder(path: string): RunFolder {
     model: at('model.onnx'),
     netron: at('model.netron.json'),
     summary: at('summary.json'),
+    uncheckedSummary: at('summary.unchecked.json'),
     report: at('report.html'),
   };
 }

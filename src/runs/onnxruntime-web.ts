@@ -1,7 +1,6 @@
 /** onnxruntime-web, where it is installed: it runs in Node too, on WebAssembly, as it would in a browser. */
 import { fail } from '../base/errors.js';
-import type { Network } from '../engine/index.js';
-import { type Session, sessionOf } from './onnxruntime.js';
+import { plain, type Session, type SessionOptions, sessionOf } from './onnxruntime.js';
 
 /** It is no dependency, so its own types may not be there; those of onnxruntime-node say the same. */
 type Module = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor' | 'env'>;
@@ -18,20 +17,19 @@ export const webName = async (): Promise<string | undefined> => {
 };
 
 /**
- * Opens a model with as many threads as the network's machine has; how many that are is settled by the first that is opened.
+ * Opens a model with so many threads; how many that are is settled by the first that is opened.
  * @throws UserError when it is refused; undefined where there is no onnxruntime-web.
  */
-export async function openWebSession(bytes: Uint8Array, network: Network): Promise<Session | undefined> {
+export async function openWebSession(
+  bytes: Uint8Array,
+  { name, threads }: SessionOptions,
+): Promise<Session | undefined> {
   const module = await onnxruntimeWeb();
   if (!module) return undefined;
-  module.env.wasm.numThreads = network.machine.threads;
+  module.env.wasm.numThreads = threads;
   const session = await module.InferenceSession.create(bytes, {
     executionProviders: ['wasm'],
     logSeverityLevel: 3,
-  }).catch((error: Error) =>
-    fail(
-      `onnxruntime-web refuses ${network.graph.name || 'the model'}: ${error.message.split('\n')[0].replace(/\.?$/, '.')}`,
-    ),
-  );
-  return sessionOf(session, module.Tensor, network);
+  }).catch((error: Error) => fail(`onnxruntime-web refuses ${name || 'the model'}: ${plain(error)}`));
+  return sessionOf(session, module.Tensor, name);
 }

@@ -1,11 +1,11 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
 import { fail } from '../base/errors.js';
-import type { Network } from '../engine/index.js';
-import type { Graph } from '../onnx/index.js';
+import type { DType } from '../onnx/index.js';
+import type { Answers, Trial, TrialInput } from './samples.js';
 
 export interface Session {
-  /** Runs `count` samples; inputs and outputs dense, sample first, in float32 also where the model wants whole numbers. */
-  run(inputs: Readonly<Record<string, Float32Array>>, count: number): Promise<Record<string, Float32Array>>;
+  /** One run, of inputs in the shapes that the file takes. */
+  run(inputs: Trial['inputs']): Promise<Answers>;
   close(): Promise<void>;
 }
 
@@ -18,23 +18,31 @@ export async function onnxruntimeName(): Promise<string | undefined> {
   return module && `onnxruntime ${module.env.versions.node ?? module.env.versions.common}`;
 }
 
+export interface SessionOptions {
+  /** Of the model, for sentences. */
+  name: string;
+  threads: number;
+  /** Whether it may fuse and rewrite the graph. Default true. */
+  optimized?: boolean;
+}
+
 /**
- * Opens a model, a file or its bytes, in onnxruntime; `network` is the same model in the engine, which knows its shapes.
+ * Opens a model, a file or its bytes, in onnxruntime.
  * @throws UserError when onnxruntime refuses it, undefined where there is no onnxruntime.
  */
 export async function openSession(
   source: string | Uint8Array,
-  network: Network,
+  { name, threads, optimized = true }: SessionOptions,
 ): Promise<Session | undefined> {
   const module = await onnxruntime();
   if (!module) return undefined;
-  const { graph, machine } = network;
   const session = await module.InferenceSession.create(source as string, {
-    intraOpNumThreads: machine.threads,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-  }).catch((error: Error) => fail(`onnxruntime refuses ${graph.name || 'the model'}: ${plain(error)}`));
-  return sessionOf(session, module.Tensor, network);
+    graphOptimizationLevel: optimized ? 'all' : 'disabled',
+  }).catch((error: Error) => fail(`onnxruntime refuses ${name || 'the model'}: ${plain(error)}`));
+  return sessionOf(session, module.Tensor, name);
 }
 
 type Api = typeof import('onnxruntime-node');
@@ -42,45 +50,36 @@ type Api = typeof import('onnxruntime-node');
 /** What onnxruntime takes whole numbers and truths in; 64 bits apart. */
 const wholes = {
   ...{ int8: Int8Array, int16: Int16Array, int32: Int32Array },
-  ...{ uint8: Uint8Array, uint16: Uint16Array, bool: Uint8Array },
+  ...{ uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, bool: Uint8Array },
 } as const;
 
-/** What onnxruntime has opened, in Node or on WebAssembly, as a session of dense float32. */
+/** What onnxruntime has opened, in Node or on WebAssembly. */
 export function sessionOf(
   session: import('onnxruntime-node').InferenceSession,
   Tensor: Api['Tensor'],
-  { graph, inputs: shapes }: Network,
+  name: string,
 ): Session {
-  const dtypes = new Map(graph.inputs.map(({ name, dtype }) => [name, dtype]));
-  const tensorOf = (name: string, data: Float32Array, dims: number[]) => {
-    const dtype = dtypes.get(name)!;
-    if (dtype === 'int64') return new Tensor(dtype, BigInt64Array.from(data, BigInt), dims);
+  const tensorOf = ({ dtype, shape, data }: TrialInput) => {
+    if (dtype === 'int64') return new Tensor(dtype, BigInt64Array.from(data, BigInt), shape);
+    if (dtype === 'uint64') return new Tensor(dtype, BigUint64Array.from(data, BigInt), shape);
+    if (dtype === 'float64') return new Tensor(dtype, Float64Array.from(data), shape);
     const whole = wholes[dtype as keyof typeof wholes];
-    if (whole) return new Tensor(dtype as keyof typeof wholes, whole.from(data), dims);
-    return new Tensor('float32', data, dims);
+    if (whole) return new Tensor(dtype as keyof typeof wholes, whole.from(data), shape);
+    return new Tensor('float32', data, shape);
   };
   return {
-    async run(inputs, count) {
-      const feeds = Object.entries(inputs).map(
-        ([name, data]) => [name, tensorOf(name, data, [count, ...shapes.get(name)!])] as const,
-      );
+    async run(inputs) {
+      const feeds = Object.entries(inputs).map(([input, given]) => [input, tensorOf(given)] as const);
       const answer = await session
         .run(Object.fromEntries(feeds))
-        .catch((error: Error) =>
-          fail(`onnxruntime cannot run ${graph.name || 'the model'}: ${plain(error)}`),
-        );
+        .catch((error: Error) => fail(`onnxruntime cannot run ${name || 'the model'}: ${plain(error)}`));
       return Object.fromEntries(
-        graph.outputs.map(({ name }) => [name, answer[name].data as Float32Array] as const),
+        Object.entries(answer).map(([output, { type, data }]) => [output, { dtype: type as DType, data }]),
       );
     },
     close: () => session.release(),
   };
 }
 
-const plain = (error: Error): string => error.message.split('\n')[0].replace(/\.?$/, '.');
-
-/** How many samples the file lets through at once, undefined where it leaves that open. */
-export function fixedBatch(graph: Graph): number | undefined {
-  const batch = graph.inputs[0]?.shape?.[0];
-  return typeof batch === 'number' && batch > 0 ? batch : undefined;
-}
+/** The first line of what it says, as a sentence. */
+export const plain = (error: Error): string => error.message.split('\n')[0].replace(/\.?$/, '.');

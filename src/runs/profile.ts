@@ -1,12 +1,12 @@
 /** Where the time of a model goes, by kernel and by layer: in training, in the engine, and in `espalier/runtime`. */
-import { integer, normal, random } from '../base/random.js';
+import { integer, random } from '../base/random.js';
 import { loadNetwork, type Machine, type Network, openMachine, type StepTime } from '../engine/index.js';
+import { batchOf } from '../graph/batch.js';
 import { expandModel, nameOf } from '../graph/expand.js';
 import { summarize } from '../graph/facts/summary.js';
 import { floats, type Graph, serializeModel, sizeOf } from '../onnx/index.js';
 import { load } from '../runtime/index.js';
 import { measure } from './measure.js';
-import { fixedBatch } from './onnxruntime.js';
 import { limitsOf } from './profile-limits.js';
 import {
   bestOf,
@@ -19,6 +19,7 @@ import {
   withMacs,
 } from './profile-rows.js';
 import { watched } from './profile-runtime.js';
+import { randomSamples, samplesPerRun } from './samples.js';
 import { type ModelOptions, openModel } from './task.js';
 
 export type { Limits, ProfileRow };
@@ -65,7 +66,9 @@ export async function profileModel(options: ProfileOptions): Promise<Profile> {
   const opened = await openModel(options);
   const { inputShapes } = opened;
   const graph = sparsity === undefined ? opened.graph : thinned(opened.graph, sparsity, inputShapes);
-  const batch = train ? (options.batch ?? 128) : (fixedBatch(graph) ?? options.batch ?? 1);
+  const batch = train
+    ? (options.batch ?? 128)
+    : samplesPerRun(batchOf(graph, inputShapes), options.batch ?? 1);
   const subject: Subject = { graph, inputShapes, costs: costsOf(graph, inputShapes), batch, runs };
   const alone = !train && batch === 1;
   const what = train ? ('train step' as const) : ('inference' as const);
@@ -111,7 +114,7 @@ async function inEngine(subject: Subject, options: ProfileOptions): Promise<Meas
   try {
     const limits = await limitsOf(machine);
     const network = loadNetwork(graph, { machine, inputShapes });
-    const inputs = randomInputs(network.inputs, batch);
+    const { inputs } = await randomSamples(graph, network.batch, batch);
     let update = 0;
     let program: { steps(): readonly StepTime[]; profile(): ReadonlyMap<string, number> };
     let run: () => Promise<unknown>;
@@ -173,8 +176,7 @@ async function accountOf(
 ): Promise<Measured | undefined> {
   const account = watched(machine);
   const model = await load(serializeModel(graph), { machine: account.machine, inputShapes });
-  const shapes = new Map([...model.inputs].map(([name, shape]) => [name, shape.slice(1)]));
-  const inputs = randomInputs(shapes, 1);
+  const { inputs } = await randomSamples(graph, batchOf(graph, inputShapes), 1);
   const run = async () => {
     await model.run(inputs);
     await account.settled();
@@ -243,19 +245,6 @@ function maskZeros(network: Network, slots: ReadonlyMap<string, { mask: Float32A
     const { prunable, weight } = network.parameters.get(name)!;
     if (prunable) for (let i = 0; i < mask.length; i++) mask[i] = weight[i] === 0 ? 0 : 1;
   }
-}
-
-function randomInputs(
-  shapes: ReadonlyMap<string, readonly number[]>,
-  batch: number,
-): Record<string, Float32Array> {
-  const stream = random(0, 'profile');
-  return Object.fromEntries(
-    [...shapes].map(([name, shape]) => [
-      name,
-      Float32Array.from({ length: batch * sizeOf(shape) }, () => normal(stream)),
-    ]),
-  );
 }
 
 function randomLabels(network: Network, batch: number): Int32Array {

@@ -17,18 +17,10 @@ import {
   withWeights,
 } from '../train/index.js';
 import { pruneAtOnce } from './at-once.js';
-import { exportModel } from './export.js';
-import {
-  createRun,
-  emptyRun,
-  openRun,
-  type RunFolder,
-  refuseOccupied,
-  sweepRun,
-  writeJson,
-} from './folder.js';
+import { conclude } from './conclude.js';
+import { UncheckedError } from './export.js';
+import { createRun, emptyRun, openRun, type RunFolder, refuseOccupied, sweepRun } from './folder.js';
 import { measure } from './measure.js';
-import { attachmentOf } from './netron.js';
 import { pruningOf } from './pruning.js';
 import {
   isPath,
@@ -42,7 +34,6 @@ import {
 import { samplesOf } from './samples.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
-import { sumUp } from './sum-up.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
 import { evaluateGraph, teacherOf, trainInFolder } from './training.js';
@@ -75,7 +66,8 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
     await writeModel(folder.start, task.graph);
     return await perform({ recipe, folder, task, machine, resume: false, options: { ...options, onStart } });
   } catch (error) {
-    if (folder && !begun && !options.signal?.aborted) await emptyRun(folder);
+    if (folder && !begun && !options.signal?.aborted && !(error instanceof UncheckedError))
+      await emptyRun(folder);
     throw error;
   } finally {
     await machine.close();
@@ -114,7 +106,7 @@ async function startAtOnce(recipe: PruneRecipe, out: string, options: RunOptions
   try {
     return await atOnce(recipe, folder, task, options);
   } catch (error) {
-    if (!options.signal?.aborted) await emptyRun(folder);
+    if (!options.signal?.aborted && !(error instanceof UncheckedError)) await emptyRun(folder);
     throw error;
   }
 }
@@ -156,22 +148,15 @@ interface Made {
 }
 
 async function perform(work: Work): Promise<RunResult> {
-  const { recipe, folder, task, machine, options } = work;
+  const { recipe, folder, task, options } = work;
   if (recipe.command === 'train' && measure(task.graph, task.inputShapes).sparsity > 0.01)
     options.onNote?.('The model has zero weights, which train will fill: prune keeps them.');
   try {
     const before = isPath(recipe.model) ? await evaluateBefore(work) : undefined;
     const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
     if (!made) return { folder };
-    options.onNote?.('Exporting and checking the model …');
-    const { inputShapes, dataset } = task;
-    const samples = samplesOf(dataset);
-    const exported = await exportModel(folder.model, made.graph, { machine, inputShapes, samples });
-    const summary = await sumUp({ ...work, ...made, before, exported });
-    if (recipe.command === 'prune')
-      await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
-    await writeJson(folder.summary, summary);
-    return { folder, summary };
+    const samples = samplesOf(task.dataset);
+    return { folder, summary: await conclude({ ...work, ...made, before, samples }) };
   } catch (error) {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;

@@ -1,9 +1,10 @@
 /** What a model is tried on: samples of a data set, or random numbers for whatever inputs it has. */
 import { fail } from '../base/errors.js';
-import { normal, random } from '../base/random.js';
+import { normal, random, uniform } from '../base/random.js';
 import { batches, type Dataset } from '../data/index.js';
-import { byName, type Network } from '../engine/index.js';
-import { sizeOf } from '../onnx/index.js';
+import { byName } from '../engine/index.js';
+import type { Batch } from '../graph/batch.js';
+import { type DType, type Graph, isFloat, sizeOf } from '../onnx/index.js';
 
 export interface Feeds {
   /** By input: `count` samples, one after another. */
@@ -11,13 +12,13 @@ export interface Feeds {
   count: number;
 }
 
-/** Gives at most `count` samples. */
-export type Samples = (network: Network, count: number) => Promise<Feeds>;
+/** Gives at most `count` samples, of the shapes that `batch` says. */
+export type Samples = (graph: Graph, batch: Batch, count: number) => Promise<Feeds>;
 
 /** The first samples of the test split, as the network gets them. */
 export const samplesOf =
   (dataset: Dataset): Samples =>
-  async ({ graph }, wanted) => {
+  async (graph, _, wanted) => {
     const split = dataset.test ?? dataset.train;
     const how = { batch: wanted, normalize: dataset, augment: dataset.augment.test };
     const names = graph.inputs.map(({ name }) => name);
@@ -27,19 +28,93 @@ export const samplesOf =
   };
 
 /** Normal numbers; for whole numbers and truths 0 and 1 in turn, which any table of tokens has. */
-export const randomSamples: Samples = async (network, count) => ({
-  inputs: randomInputs(network, count),
-  count,
-});
-
-export function randomInputs({ graph, inputs }: Network, count: number): Record<string, Float32Array> {
+export const randomSamples: Samples = async (graph, { shapes }, count) => {
   const stream = random(0, 'samples');
-  const isReal = (name: string) =>
-    graph.inputs.find((input) => input.name === name)?.dtype.startsWith('float');
-  return Object.fromEntries(
-    [...inputs].map(([name, shape]) => {
-      const next = isReal(name) ? () => normal(stream) : (_: unknown, i: number) => i % 2;
-      return [name, Float32Array.from({ length: count * sizeOf(shape) }, next)];
-    }),
-  );
+  const drawn = graph.inputs.map(({ name, dtype }) => {
+    const next = isFloat(dtype) ? () => normal(stream) : (_: unknown, i: number) => i % 2;
+    return [name, Float32Array.from({ length: count * sizeOf(shapes[name]) }, next)] as const;
+  });
+  return { inputs: Object.fromEntries(drawn), count };
+};
+
+/** The inputs of one run of a model, in the shapes in which its file takes them. */
+export interface Trial {
+  /** How many samples they are; 1 where a run is a whole. */
+  count: number;
+  inputs: Record<string, TrialInput>;
 }
+
+export interface TrialInput {
+  dtype: DType;
+  shape: readonly number[];
+  /** Whole numbers and truths, too, are given as float32. */
+  data: Float32Array;
+}
+
+/** What a run gives, by the name of the output. */
+export type Answers = Record<string, Answer>;
+
+export interface Answer {
+  dtype: DType;
+  data: ArrayLike<number | bigint | string>;
+}
+
+/** A run of `count` of the samples from the one at `from` on, going round where they are too few. */
+export function trialOf(
+  graph: Graph,
+  { shapes }: Batch,
+  { inputs, from = 0, count }: Feeds & { from?: number },
+): Trial {
+  const taken = graph.inputs.map(({ name, dtype }): [string, TrialInput] => {
+    const single = shapes[name];
+    const [size, all] = [sizeOf(single), inputs[name]];
+    const data = Float32Array.from({ length: count * size }, (_, i) => all[(from * size + i) % all.length]);
+    return [name, { dtype, data, shape: count === 1 ? single : [count, ...single.slice(1)] }];
+  });
+  return { count, inputs: Object.fromEntries(taken) };
+}
+
+/** The first of several samples, by itself; a whole as it is. */
+export function firstSample(trial: Trial): Trial {
+  const { count, inputs } = trial;
+  if (count === 1) return trial;
+  const firsts = Object.entries(inputs).map(
+    ([
+      name,
+      {
+        dtype,
+        shape: [, ...rest],
+        data,
+      },
+    ]) => {
+      const first: TrialInput = { dtype, shape: [1, ...rest], data: data.subarray(0, data.length / count) };
+      return [name, first] as const;
+    },
+  );
+  return { count: 1, inputs: Object.fromEntries(firsts) };
+}
+
+/** The same with every real number moved by about a unit in the last place of a float32, up or down: as rounding would. */
+export function nudged({ count, inputs }: Trial): Trial {
+  const stream = random(0, 'nudged');
+  const move = (x: number) => x * (1 + (uniform(stream) < 0.5 ? -1 : 1) * 2 ** -24 * 1.5);
+  const moved = Object.entries(inputs).map(([name, input]) => {
+    const data = isFloat(input.dtype) ? input.data.map(move) : input.data;
+    return [name, { ...input, data }] as const;
+  });
+  return { count, inputs: Object.fromEntries(moved) };
+}
+
+/** How many samples a run of the file takes where `wanted` would be welcome. */
+export const samplesPerRun = ({ samples, together }: Batch, wanted: number): number =>
+  samples ?? (together ? wanted : 1);
+
+/** A run on random numbers, of `wanted` samples where the file lets one choose. */
+export async function randomTrial(graph: Graph, batch: Batch, wanted: number): Promise<Trial> {
+  const count = samplesPerRun(batch, wanted);
+  return trialOf(graph, batch, await randomSamples(graph, batch, count));
+}
+
+/** What the engine is given of a trial. */
+export const dataOf = ({ inputs }: Trial): Record<string, Float32Array> =>
+  Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, data]));

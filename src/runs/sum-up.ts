@@ -11,7 +11,7 @@ import type { Change, ChannelSummary, Summary } from './summary.js';
 import type { ModelTask } from './task.js';
 import type { Work } from './work.js';
 
-interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
+export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   task: ModelTask;
   /** Of all trainings. */
   epochs: readonly EpochMetrics[];
@@ -25,10 +25,9 @@ interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   exported: Exported;
 }
 
-/** The summary of a run whose model is in its folder. */
+/** The summary of a run whose model has been written. */
 export async function sumUp({
   recipe,
-  folder,
   task,
   machine,
   epochs,
@@ -40,7 +39,7 @@ export async function sumUp({
   latency,
   exported,
 }: Finished): Promise<Summary> {
-  const final = await readModel(folder.model);
+  const final = await readModel(exported.path);
   const [was, is] = [task.graph, final].map((graph) => measure(graph, task.inputShapes));
   const [weightsBefore, weightsAfter] = histograms(
     [task.graph, final],

@@ -1,4 +1,5 @@
 /** What a finished run says of itself: summary.json. */
+import type { ExportCheck } from './check/check.js';
 
 /** A figure before and after a run, and what was asked for. */
 export interface Change {
@@ -106,7 +107,7 @@ export interface Summary {
    * Sub-normal weights made 0 in the export, how far onnxruntime's answers are from the engine's, and what float32 weights were
    * in the given file, if it was something else.
    */
-  export: { flushed: number; check: { by?: string; samples: number; error: number }; widened?: string };
+  export: { flushed: number; check: ExportCheck; widened?: string };
   /** Where there is a validation split: its best epoch at the final sparsity. */
   best?: { epoch: number; loss: number; accuracy: number };
   /** Of training and evaluation, interruptions left out. */

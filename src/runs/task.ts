@@ -2,6 +2,7 @@
 import { fail } from '../base/errors.js';
 import { type Dataset, imagesOf, type OpenOptions, openDataset, parseNormalize } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
+import { batchOf } from '../graph/batch.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
 import type { Graph, Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
@@ -45,7 +46,15 @@ export type ModelOptions = Values<typeof modelSettings> & { model: string; seed?
 export async function openModel(options: ModelOptions, read?: Graph): Promise<ModelTask> {
   if (!isPath(options.model)) return { graph: read ?? buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
   const graph = read ?? (await readLocal(options.model));
-  return { graph, inputShapes: options.inputShape ? inputShapesOf(graph, options.inputShape) : {} };
+  const given = options.inputShape ? inputShapesOf(graph, options.inputShape) : {};
+  return { graph, inputShapes: shapesOfSample(graph, given) };
+}
+
+/** What is given, and where the file fixes the number of samples, the shapes of a single one: all figures are for that. */
+function shapesOfSample(graph: Graph, given: Record<string, number[]>): Record<string, number[]> {
+  if (!graph.inputs.some(({ shape }) => typeof shape?.[0] === 'number' && shape[0] > 1)) return given;
+  const { kind, shapes } = batchOf(graph, given);
+  return kind === 'fixed' ? shapes : given;
 }
 
 function buildZoo(options: ModelOptions, shape: readonly number[], classes: number): Graph {

@@ -40,13 +40,12 @@ export interface Probe {
 export function openProbe(
   graph: Graph,
   layers: readonly Prunable[],
-  { network: { machine, inputs }, seed }: Surroundings,
+  { network: { machine, batch }, seed }: Surroundings,
   batches: readonly Examples[],
   options: Pick<TrainingOptions, 'loss' | 'curvature'> = {},
 ): Probe {
-  const inputShapes = Object.fromEntries([...inputs].map(([name, shape]) => [name, [1, ...shape]]));
   const names = new Set(layers.map(({ name }) => name));
-  const network = loadNetwork(graph, { machine, inputShapes });
+  const network = loadNetwork(graph, { machine, inputShapes: batch.shapes });
   const training = network.training({
     ...{ batch: Math.max(...batches.map(({ count }) => count)), optimizer: 'sgd', seed, ...options },
     trained: ({ name }) => names.has(name),

@@ -7,7 +7,7 @@ import { UserError } from '../../base/errors.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { isInteger, sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
-import { sampleShape } from '../expand.js';
+import { largestConstant, sampleShape } from '../expand.js';
 import { type Operator, type Site, Unsupported } from '../operator.js';
 import { findOperator } from '../ops/index.js';
 
@@ -25,9 +25,6 @@ export interface Inferred {
   /** Nodes whose operators are not known. */
   unknown: Node[];
 }
-
-/** Constants of more elements are not computed: they are weights, and only shape arithmetic is wanted here. */
-const largestConstant = 4096;
 
 /** @throws UserError where an input's shape is open, or a node's inputs do not fit. */
 export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOptions = {}): Inferred {

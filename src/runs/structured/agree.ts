@@ -1,23 +1,21 @@
 /** Whether a network without its channels computes what it does with them at zero: measured in every run. */
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
-import { loadNetwork, type Machine } from '../../engine/index.js';
+import { batchOf } from '../../graph/batch.js';
+import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
-import { relativeError } from '../export.js';
-import type { Samples } from '../samples.js';
+import { engineAnswerer } from '../check/answers.js';
+import { type CheckOptions, measureRounding, verdictOf } from '../check/check.js';
+import { trialsFor } from '../check/trials.js';
+import { keepUnchecked } from '../export.js';
 
-const SAMPLES = 8;
-/** Sums over fewer channels round otherwise. */
-const TOLERANCE = 1e-4;
-
-export interface AgreementOptions {
-  machine: Machine;
-  inputShapes: Record<string, number[]>;
-  samples: Samples;
+export interface AgreementOptions extends CheckOptions {
+  /** Where the model is to be written in the end. */
+  path: string;
 }
 
 /**
  * The largest difference between the outputs of the two, relative to the largest output.
- * @throws Error when it is more than rounding: a defect of ours.
+ * @throws UserError when it is more than rounding, a defect of ours; the network is kept beside its place.
  */
 export async function agreement(
   {
@@ -26,22 +24,23 @@ export async function agreement(
     channels,
     selection,
   }: { graph: Graph; smaller: Graph; channels: Channels; selection: Selection },
-  { machine, inputShapes, samples }: AgreementOptions,
+  { machine, inputShapes, samples, path }: AgreementOptions,
 ): Promise<number> {
-  const outputs = async (model: Graph) => {
-    const network = loadNetwork(model, { machine, inputShapes });
-    try {
-      const { inputs, count } = await samples(network, SAMPLES);
-      return await network.inference({ batch: count }).run(inputs, count);
-    } finally {
-      network.close();
-    }
-  };
-  const [masked, shrunk] = [await outputs(maskChannels(graph, channels, selection)), await outputs(smaller)];
-  const error = Math.max(...Object.keys(masked).map((name) => relativeError(shrunk[name], masked[name])));
-  if (!(error <= TOLERANCE))
-    throw new Error(
-      `without its channels the model computes something else: a difference of ${error.toExponential(1)}`,
-    );
-  return error;
+  const masked = maskChannels(graph, channels, selection);
+  const batch = batchOf(masked, inputShapes);
+  const { macs } = summarize(masked, { inputShapes: batch.shapes });
+  const trials = await trialsFor(masked, batch, { samples, macs });
+  const [ours, other] = [smaller, masked].map((model) => engineAnswerer(model, machine));
+  const compare = (noise?: Awaited<ReturnType<typeof measureRounding>>) =>
+    verdictOf({ trials, ours, other, noise }, { graph: smaller, machine });
+  const first = await compare();
+  const verdict = first.passes
+    ? first
+    : await compare(await measureRounding(masked, { macs, trials, ours: other }));
+  if (verdict.passes) return verdict.error;
+  return keepUnchecked(
+    path,
+    smaller,
+    `without its channels it computes something else than with them at zero: ${verdict.what}`,
+  );
 }

@@ -1,10 +1,11 @@
 /** Time of one image in onnxruntime, for targets that ask for it. */
 import { fail } from '../../base/errors.js';
 import type { Cost } from '../../channels/index.js';
-import { loadNetwork, type Machine } from '../../engine/index.js';
+import type { Machine } from '../../engine/index.js';
+import { batchOf } from '../../graph/batch.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
-import { fixedBatch, openSession } from '../onnxruntime.js';
-import { randomInputs } from '../samples.js';
+import { openSession } from '../onnxruntime.js';
+import { randomTrial } from '../samples.js';
 
 const ROUNDS = 8;
 /** Runs of a turn; the first is not timed, since threads of the one before may still be looking for work. */
@@ -61,18 +62,11 @@ async function enter(
   machine: Machine,
   inputShapes: Record<string, number[]>,
 ): Promise<Contestant> {
-  const network = loadNetwork(graph, { machine, inputShapes });
-  try {
-    const session = await openSession(serializeModel(graph), network);
-    if (!session)
-      return fail(
-        'A target of latency is measured in onnxruntime-node, which is not installed here: install it, or give --macs.',
-      );
-    const batch = fixedBatch(graph) ?? 1;
-    const inputs = randomInputs(network, batch);
-    return { run: () => session.run(inputs, batch), close: () => session.close() };
-  } finally {
-    // Only its shapes were wanted.
-    network.close();
-  }
+  const session = await openSession(serializeModel(graph), { name: graph.name, threads: machine.threads });
+  if (!session)
+    return fail(
+      'A target of latency is measured in onnxruntime-node, which is not installed here: install it, or give --macs.',
+    );
+  const { inputs } = await randomTrial(graph, batchOf(graph, inputShapes), 1);
+  return { run: () => session.run(inputs), close: () => session.close() };
 }

@@ -76,7 +76,7 @@ export const performers: Record<Stage['kind'], Performer> = {
   },
 
   async prune(_, progress, work) {
-    const { recipe, task, machine, options } = work;
+    const { recipe, task, machine, folder, options } = work;
     const { signal } = options;
     const channels = channelsNow(work, progress);
     const selection = fallen(progress, work);
@@ -87,7 +87,7 @@ export const performers: Record<Stage['kind'], Performer> = {
     const smaller = shrink(progress.graph, channels, selection);
     const samples = samplesOf(task.dataset);
     const { inputShapes } = task;
-    const how = { machine, inputShapes, samples };
+    const how = { machine, inputShapes, samples, path: folder.model };
     const error = await agreement({ graph: progress.graph, smaller, channels, selection }, how);
     const measured: Measured[] = [await measure('pruned', smaller, work)];
     const facts = { measured, error };

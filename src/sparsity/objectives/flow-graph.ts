@@ -12,8 +12,7 @@ export type Flow = Pick<Surroundings, 'network'>;
 export const isLayer = ({ op }: Node): boolean => layers.has(op);
 
 /** The shapes of inputs, batch first. */
-export const shapesOf = ({ network }: Flow): Record<string, number[]> =>
-  Object.fromEntries([...network.inputs].map(([name, shape]) => [name, [1, ...shape]]));
+export const shapesOf = ({ network }: Flow): Record<string, number[]> => network.batch.shapes;
 
 /** A copy with the magnitudes of parameters, BatchNorm in inference form as Mul and Add, and no Dropout. */
 export function flowGraph(around: Flow): Graph {

@@ -1,0 +1,231 @@
+/**
+ * Whether an exported file computes in onnxruntime what the engine computes.
+ *
+ * onnxruntime with all its optimisations is asked first. Where that differs by more than rounding, it is asked without them:
+ * its integer kernels, say, are not what the file means. Where that differs too, how much rounding does to this model is measured
+ * (see compare.ts).
+ */
+import { UserError } from '../../base/errors.js';
+import type { Machine } from '../../engine/index.js';
+import { batchOf } from '../../graph/batch.js';
+import { summarize } from '../../graph/facts/summary.js';
+import type { Graph } from '../../onnx/index.js';
+import { onnxruntimeName } from '../onnxruntime.js';
+import { type Answers, firstSample, nudged, type Samples, type Trial } from '../samples.js';
+import { type Answerer, engineAnswerer, onnxruntimeAnswerer, referenceAnswerer } from './answers.js';
+import {
+  allowedFor,
+  type Difference,
+  differences,
+  largerOf,
+  type Noise,
+  noiseOf,
+  relative,
+  roundingOf,
+} from './compare.js';
+import { decisionOf, explains } from './decisions.js';
+import { trialsFor } from './trials.js';
+
+export interface ExportCheck {
+  /** 'onnxruntime 1.30.0'; absent where it is not installed and the file was not checked. */
+  by?: string;
+  /** That were compared; of a model whose run is not made of samples, runs. */
+  samples: number;
+  /** The largest difference from the engine's answers, as a share of the largest answer. */
+  error: number;
+  /** What was allowed, where it was more than 10⁻⁴, and of what kind the difference is. */
+  allowed?: number;
+  note?: string;
+}
+
+export interface CheckOptions {
+  machine: Machine;
+  inputShapes: Record<string, number[]>;
+  samples: Samples;
+}
+
+/** A check, and the sentence that says why it was not passed. */
+export type Outcome = ExportCheck & { refused?: string };
+
+/** How two ways to the answers compare, over all runs. */
+interface Verdict {
+  passes: boolean;
+  error: number;
+  allowed: number;
+  /** The first thing that is not allowed, in words. */
+  what?: string;
+  /** Whole numbers that differ, and may. */
+  ties: string[];
+}
+
+/** Multiply-accumulates for which double precision is asked: some seconds. */
+const MOST_REFERENCE_MACS = 3e8;
+
+/** Checks a file against the graph that was written to it. @throws UserError when either cannot be run. */
+export async function checkFile(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
+  const { machine, inputShapes, samples } = options;
+  const opened: Answerer[] = [];
+  const open = async (optimized: boolean) => {
+    const answerer = await onnxruntimeAnswerer(path, { name: graph.name, machine, optimized });
+    if (answerer) opened.push(answerer);
+    return answerer;
+  };
+  try {
+    const theirs = await open(true);
+    if (!theirs) return { samples: 0, error: 0 };
+    const batch = batchOf(graph, inputShapes);
+    const { macs } = summarize(graph, { inputShapes: batch.shapes });
+    const trials = await trialsFor(graph, batch, { samples, macs });
+    const ours = engineAnswerer(graph, machine);
+    const count = trials.reduce((sum, trial) => sum + trial.count, 0);
+    const checked = { by: await onnxruntimeName(), samples: count };
+    const compare = (other: Answerer, noise?: Noise) =>
+      verdictOf({ trials, ours, other, noise }, { graph, machine });
+    const first = await compare(theirs);
+    if (first.passes) return { ...checked, error: first.error, note: tieNote(first) };
+    const plain = (await open(false))!;
+    const second = await compare(plain);
+    if (second.passes) return { ...checked, error: second.error, note: optimisedNote(first) };
+    const noise = largerOf(
+      await noiseOfRuntime(trials, theirs, plain),
+      await measureRounding(graph, { macs, trials, ours }),
+    );
+    const [third, fourth] = [await compare(theirs, noise), await compare(plain, noise)];
+    const best = [third, fourth].find(({ passes }) => passes);
+    if (best) return { ...checked, error: best.error, allowed: best.allowed, note: noiseNote(best) };
+    return { ...checked, error: fourth.error, allowed: fourth.allowed, refused: refusal(fourth) };
+  } finally {
+    for (const answerer of opened) await answerer.close();
+  }
+}
+
+/** How far onnxruntime is from itself: with and without its optimisations, and on inputs that are as good as the same. */
+async function noiseOfRuntime(
+  trials: readonly Trial[],
+  optimised: Answerer,
+  plain: Answerer,
+): Promise<Noise> {
+  const pairs: [Answers, Answers][] = [];
+  for (const trial of trials) {
+    const answers = await plain.answer(trial);
+    pairs.push([await optimised.answer(trial), answers], [await plain.answer(nudged(trial)), answers]);
+  }
+  return noiseOf(pairs);
+}
+
+interface Compared {
+  trials: readonly Trial[];
+  ours: Answerer;
+  other: Answerer;
+  noise?: Noise;
+}
+
+/** Compares two ways to the answers on every run. */
+export async function verdictOf(
+  { trials, ours, other, noise }: Compared,
+  { graph, machine }: { graph: Graph; machine: Machine },
+): Promise<Verdict> {
+  const verdict: Verdict = { passes: true, error: 0, allowed: 0, ties: [] };
+  for (const trial of trials) {
+    const [one, two] = [await ours.answer(trial), await other.answer(trial)];
+    const all = differences(one, two);
+    const roughness = Math.max(0, ...all.map((each) => roundingOf(each, noise) / (each.scale || Infinity)));
+    for (const each of all) {
+      const { output, real, difference, scale } = each;
+      const allowed = allowedFor(each, noise);
+      if (real) {
+        verdict.error = Math.max(verdict.error, relative(difference, scale));
+        verdict.allowed = Math.max(verdict.allowed, relative(allowed, scale));
+      }
+      if (difference <= allowed) continue;
+      const tie = real
+        ? undefined
+        : await tieAt(
+            { each, one: one[output].data, other: two[output]?.data },
+            { trial, graph, machine, roughness },
+          );
+      if (tie) verdict.ties.push(tie);
+      else {
+        verdict.passes = false;
+        verdict.what ??= inWords(each, allowed, one[output].data.length);
+      }
+    }
+  }
+  return verdict;
+}
+
+/** A sentence where nearly equal numbers explain whole ones that differ. */
+async function tieAt(
+  {
+    each,
+    one,
+    other,
+  }: {
+    each: Difference;
+    one: Parameters<typeof explains>[2]['one'];
+    other?: Parameters<typeof explains>[2]['other'];
+  },
+  { trial, graph, machine, roughness }: { trial: Trial; graph: Graph; machine: Machine; roughness: number },
+): Promise<string | undefined> {
+  if (!other || one.length !== other.length) return undefined;
+  const { output, unequal } = each;
+  const decision = decisionOf(graph, output, trial);
+  if (!decision) return undefined;
+  const found = await engineAnswerer(graph, machine, decision.values).answer(trial);
+  const values = decision.values.map((name) => found[name].data as ArrayLike<number>);
+  const scale = Math.max(...values.flatMap((numbers) => largest(numbers)));
+  const tolerance = Math.max(allowedFor({ ...each, scale }), roughness * scale);
+  return explains(decision, unequal, { one, other, values, tolerance })
+    ? `${unequal.length} of ${one.length} numbers of '${output}' differ where ${decision.op} chose between values that are equal to ${tolerance.toExponential(1)}`
+    : undefined;
+}
+
+const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
+
+/** What rounding alone does to the engine's answers: how far they are from double precision, as far as that is affordable. */
+export async function measureRounding(
+  graph: Graph,
+  { macs, trials, ours }: { macs: number; trials: readonly Trial[]; ours: Answerer },
+): Promise<Noise> {
+  const exact = referenceAnswerer(graph);
+  const pairs: [Answers, Answers][] = [];
+  let left = MOST_REFERENCE_MACS;
+  for (const trial of trials) {
+    const run = macs * trial.count > left ? firstSample(trial) : trial;
+    left -= macs * run.count;
+    if (left < 0) break;
+    pairs.push([await ours.answer(run), await exact.answer(run)]);
+  }
+  return noiseOf(pairs);
+}
+
+function inWords(
+  { output, real, difference, scale, unequal }: Difference,
+  allowed: number,
+  size: number,
+): string {
+  if (!Number.isFinite(difference) && real)
+    return `the answers of '${output}' are not as many, or not all numbers`;
+  return real
+    ? `the answers of '${output}' differ by ${difference.toExponential(1)}, where the largest is ${scale.toPrecision(3)} and ${allowed.toExponential(1)} is allowed`
+    : `${unequal.length} of ${size} whole numbers of '${output}' differ`;
+}
+
+const refusal = ({ what }: Verdict): string =>
+  `in onnxruntime it computes something else than in the engine: ${what}. Please report this with the model`;
+
+const tieNote = ({ ties }: Verdict): string | undefined => (ties.length ? `${ties.join('; ')}.` : undefined);
+
+const optimisedNote = ({ error, what }: Verdict): string =>
+  `onnxruntime agrees without its optimisations; with them its own answers change${Number.isFinite(error) ? ` by ${error.toExponential(1)} of the largest` : ` (${what})`}.`;
+
+const noiseNote = ({ allowed }: Verdict): string =>
+  `The model amplifies rounding: ${allowed.toExponential(1)} of the largest answer was allowed, since onnxruntime differs from itself, and the engine from double precision, by a part of that.`;
+
+/** For a check that could not be carried out. */
+export const refusedBy = (error: unknown): Outcome => {
+  if (error instanceof UserError)
+    return { samples: 0, error: Number.NaN, refused: error.message.replace(/\.$/, '') };
+  throw error;
+};

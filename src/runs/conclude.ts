@@ -1,0 +1,42 @@
+/** The end of a run: its model is exported and checked, and its summary written. */
+import { type Graph, readModel } from '../onnx/index.js';
+import { exportModel, UncheckedError } from './export.js';
+import { writeJson } from './folder.js';
+import { attachmentOf } from './netron.js';
+import type { Samples } from './samples.js';
+import { type Finished, sumUp } from './sum-up.js';
+import type { Summary } from './summary.js';
+import type { RunOptions } from './work.js';
+
+export interface Conclusion extends Omit<Finished, 'exported'> {
+  /** The model that the run has made. */
+  graph: Graph;
+  samples: Samples;
+  options: RunOptions;
+}
+
+/**
+ * Writes model and summary.
+ * @throws UncheckedError when the model does not pass its check; both are written then too, under names that say so.
+ */
+export async function conclude(made: Conclusion): Promise<Summary> {
+  const { recipe, folder, task, machine, graph, samples, options } = made;
+  options.onNote?.('Exporting and checking the model …');
+  const how = { machine, inputShapes: task.inputShapes, samples };
+  let refused: UncheckedError | undefined;
+  const exported = await exportModel(folder.model, graph, how).catch((error) => {
+    if (!(error instanceof UncheckedError)) throw error;
+    refused = error;
+    return error.exported;
+  });
+  const summary = await sumUp({ ...made, exported });
+  if (refused) {
+    await writeJson(folder.uncheckedSummary, summary);
+    throw refused;
+  }
+  if (exported.check.note) options.onNote?.(exported.check.note);
+  if (recipe.command === 'prune')
+    await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
+  await writeJson(folder.summary, summary);
+  return summary;
+}
