@@ -1,7 +1,6 @@
 /** Commands made from the tables of settings: a flag for each, a recipe beneath them, the same words in every help. */
 
 import { type Command, Option } from 'commander';
-import { fail } from '../base/errors.js';
 import {
   checkSettings,
   flagOf,
@@ -12,6 +11,7 @@ import {
   settingsOf,
 } from '../runs/index.js';
 import { type Face, openFace } from './face.js';
+import { addHelp, type Topic } from './help.js';
 
 type Name = keyof typeof settingsOf;
 
@@ -28,6 +28,8 @@ export interface Definition<N extends Name> {
   /** What the flag --out, where it is understood, is about; and what it names, default a folder. */
   out?: string;
   outArgument?: 'DIR' | 'FILE';
+  /** Settings that the short help shows; default all of them. */
+  common?: readonly (keyof (typeof settingsOf)[N])[];
   /** The flag --recipe is understood; default true. */
   recipes?: boolean;
   examples: readonly string[];
@@ -42,24 +44,30 @@ export function define<N extends Name>(
   definition: Definition<N>,
 ): void {
   const { name, argument, about, summary, groups = {}, recipes = true, examples, run } = definition;
-  const { out, outArgument = 'DIR' } = definition;
-  const command = program.command(name).summary(summary).description(`${summary}.`);
+  const { out, outArgument = 'DIR', common } = definition;
+  const command = program
+    .command(name)
+    .summary(summary)
+    .description(`${summary[0].toUpperCase()}${summary.slice(1)}.`);
   command.argument(argument, about);
   if (out) command.addOption(new Option(`--out <${outArgument}>`, out));
   const settings: Settings = settingsOf[name];
   const heading = (key: string) => Object.keys(groups).find((title) => key in groups[title]);
   for (const [key, setting] of Object.entries(settings)) {
-    const { argument: text, parse, about: line } = setting;
+    const { argument: text, parse, about: line, synonyms = [] } = setting;
     const flag = flagOf(key);
     const option = new Option(parse ? `${flag} <${text}>` : flag, line);
     if (parse) option.argParser(parse);
     command.addOption(option.helpGroup(heading(key) ?? 'Options:'));
     if (!parse) command.addOption(new Option(flag.replace('--', '--no-')).hideHelp());
+    for (const synonym of synonyms) command.addOption(synonymOf(option, synonym));
   }
-  if (recipes) command.option('--recipe <FILE>', 'settings from YAML, JSON or a module; flags win over them');
+  if (recipes)
+    command.option('--recipe <FILE>', 'settings from a YAML or JSON file, or a module; flags override them');
   command
-    .option('--json', 'the result as one JSON object on standard output')
-    .option('--quiet', 'no progress');
+    .option('--json', 'print the result as one JSON object on standard output')
+    .option('--quiet', 'show no progress');
+  const showHelp = addHelp(command, common as readonly string[] | undefined);
   command.addHelpText(
     'after',
     `\nExamples:\n${examples.map((example) => `  $ espalier ${example}`).join('\n')}`,
@@ -70,8 +78,10 @@ export function define<N extends Name>(
       json,
       quiet,
       out: folder,
+      help,
       ...own
-    } = flags as Record<string, unknown> & { recipe?: string };
+    } = flags as Record<string, unknown> & { recipe?: string; help?: Topic };
+    if (help) return showHelp(help);
     const beneath = recipe === undefined ? {} : rescaleRecipe(await readRecipe(recipe), own.epochs);
     const given = checkSettings(name, { ...beneath, ...own }) as Given<N>;
     const face = openFace({ json: json as boolean, quiet: quiet as boolean }, signal);
@@ -79,9 +89,10 @@ export function define<N extends Name>(
   });
 }
 
-/** The model that a command is about: its argument, else the recipe's. */
-export function modelOf(argument: readonly string[], given: { model?: string }): string {
-  return (
-    argument[0] ?? given.model ?? fail('The model is missing: name an .onnx file or a network of the zoo.')
-  );
+/** The same option under another name, which the help does not show. */
+function synonymOf(option: Option, name: string): Option {
+  const synonym = new Option(option.flags.replace(/^--\S+/, name)).hideHelp();
+  synonym.parseArg = option.parseArg;
+  synonym.attributeName = () => option.attributeName();
+  return synonym;
 }

@@ -53,13 +53,19 @@ test('help and version', async () => {
     'data',
     'resume',
     'study',
+    'methods',
   ])
     assert.match(help.out, new RegExp(`^  ${name} `, 'm'));
   const prune = await espalier('prune --help');
   assert.equal(prune.status, 0);
-  assert.match(prune.out, /--select-ratio <FRACTION>/);
-  assert.match(prune.out, /--\[no-\]spare-first/);
+  assert.match(prune.out, /--sparsity <FRACTION>/);
+  assert.doesNotMatch(prune.out, /--select-ratio/);
   assert.match(prune.out, /Examples:\n {2}\$ espalier prune /);
+  const all = await espalier('prune --help all');
+  assert.match(all.out, /--select-ratio <FRACTION>/);
+  assert.match(all.out, /--\[no-\]spare-first/);
+  const one = await espalier('prune --help lr');
+  assert.match(one.out, /^--lr <X>\n {2}peak learning rate/);
   const version = await alone('--version');
   assert.equal(version.status, 0);
   assert.match(version.out, /^\d+\.\d+\.\d+\n$/);
@@ -71,6 +77,9 @@ test('a command called wrongly ends with 1 and a hint', async () => {
     ['train --epoch 3', /unknown option '--epoch' \(did you mean --epochs\?\)/],
     [`train ${tiny} --epochs many --out x`, /epochs must be a whole number of at least 1, but it is "many"/],
     [`train ${tiny}`, /folder of the run is missing: give --out/],
+    ['prune --help lrr', /prune has no flag --lrr; espalier prune --help all lists them all/],
+    ['inspect resnet8 --threads 2', /unknown option '--threads'/],
+    ['methods fgg', /no pruning method "fgg" \(did you mean fggp\?\)/],
   ];
   await assertComplaints(cases);
   const outcome = await alone('tran');
@@ -84,6 +93,9 @@ test('what cannot be done ends with 1 and a sentence', async () => {
   const cases: [string, RegExp][] = [
     ['inspect broken.onnx', /broken\.onnx/],
     ['inspect resnt8', /did you mean resnet8\?/],
+    ['inspect mine.pt', /mine\.pt is not an \.onnx file: export it with torch\.onnx\.export/],
+    ['eval mine.keras --data digits', /mine\.keras is not an \.onnx file: convert it with tf2onnx/],
+    ['bench https://example.org/m.onnx', /is an address on the network; download the model first/],
     ['resume nowhere', /not the folder of a run/],
     [`train ${tiny} --out dense`, /holds a run already: go on with 'espalier resume dense'/],
     [`train ${tiny} --out broken.onnx/run`, /broken\.onnx\/run.*: a part of the path is not a folder/],
@@ -138,6 +150,26 @@ test('train, prune, inspect and eval', async () => {
 
   const evaluated = JSON.parse((await espalier('eval pruned/model.onnx --data digits --json')).out);
   assert.equal(evaluated.accuracy, summary.accuracy.after);
+});
+
+test('flags, values and models by the names that people try first', async () => {
+  await dense();
+  const line =
+    'prune dense --method l1 --macs 70% --dataset digits --learning-rate 0.01 --batch-size 256 --epochs 1 --out l1';
+  const pruned = await espalier(line);
+  assert.equal(pruned.status, 0, pruned.err);
+  const { method, macs, lr, batch, model } = json('l1', 'recipe.json');
+  assert.deepEqual([method, macs, lr, batch], ['l1-filters', 0.7, 0.01, 256]);
+  assert.equal(model, at('dense', 'model.onnx'));
+});
+
+test('methods: all of them, and one with its settings', async () => {
+  const { out } = await espalier('methods');
+  for (const name of ['fggp', 'probmask', 'masksparsity']) assert.match(out, new RegExp(`^${name} `, 'm'));
+  const one = JSON.parse((await espalier('methods fggp --json')).out);
+  assert.equal(one.kind, 'weights');
+  const ratio = one.settings.find(({ flag }: { flag: string }) => flag === '--select-ratio');
+  assert.equal(ratio.value, 0.5);
 });
 
 test('recipes: a file beneath the flags, and a run’s own to repeat it', async () => {

@@ -5,6 +5,7 @@ import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
 import { addInspect } from './commands/inspect.js';
 import { addMasks } from './commands/masks.js';
+import { addMethods } from './commands/methods.js';
 import { addPack } from './commands/pack.js';
 import { addProfile } from './commands/profile.js';
 import { addPrune, addResume, addTrain } from './commands/run.js';
@@ -12,11 +13,11 @@ import { addSensitivity } from './commands/sensitivity.js';
 import { addStudy } from './commands/study.js';
 import { version } from './version.js';
 
-const ABOUT = `Train and prune neural networks: an .onnx goes in, a smaller one comes out.
-
-MODEL is an .onnx file, a packed one, or a network of the zoo (resnet20, vgg19, …). DATA is digits, cifar10[:DIR], cifar100[:DIR],
-mnist[:DIR], fashion-mnist[:DIR], images:DIR (a folder per class) or npz:FILE (NumPy arrays: x and y, or
-one by the name of each input of the model, and y).`;
+const ABOUT = [
+  'Train and prune neural networks: an .onnx goes in, a smaller one comes out.',
+  'MODEL is an .onnx or packed file, the folder of a run, or a network of the zoo (resnet20, vgg19, …).',
+  'DATA is digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR (a folder per class) or npz:FILE (NumPy arrays: x and y, or one with the name of each input, and y).',
+].join('\n\n');
 
 /** The command line. `signal` stops what can be resumed. */
 export function program(signal: AbortSignal): Command {
@@ -25,18 +26,12 @@ export function program(signal: AbortSignal): Command {
     .version(version)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
-    .configureHelp({
-      optionTerm: (option) => {
-        const switchable =
-          option.isBoolean() && !['json', 'quiet', 'version', 'help'].includes(option.name());
-        return switchable ? option.flags.replace('--', '--[no-]') : option.flags;
-      },
-    })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
   for (const add of [
     addInspect,
     addTrain,
     addPrune,
+    addMethods,
     addSensitivity,
     addMasks,
     addEval,

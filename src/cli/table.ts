@@ -4,13 +4,28 @@ export interface Column {
   title: string;
   /** Default: text to the left. */
   align?: 'left' | 'right';
+  /** Its text may go on in further lines, where the terminal is too narrow for the table. */
+  flows?: boolean;
 }
 
-/** Rows under their titles, every column as wide as its widest cell. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, c) => Math.max(title.length, ...rows.map((row) => row[c].length)));
-  const line = (cells: readonly string[]) =>
-    cells
+const GAP = 2;
+/** Characters that a column of text keeps at least. */
+const NARROWEST = 24;
+
+/** Rows under their titles, every column as wide as its widest cell, but for one that flows in `width` characters. */
+export function table(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  width = process.stdout.columns ?? Number.POSITIVE_INFINITY,
+): string {
+  const widths = columns.map(({ title }, c) => Math.max(title.length, ...cells.map((row) => row[c].length)));
+  const flowing = columns.findIndex(({ flows }) => flows);
+  const excess = widths.reduce((sum, each) => sum + each + GAP, -GAP) - width;
+  if (flowing >= 0 && excess > 0) widths[flowing] = Math.max(NARROWEST, widths[flowing] - excess);
+  const rows =
+    flowing >= 0 && excess > 0 ? cells.flatMap((row) => flown(row, flowing, widths[flowing])) : cells;
+  const line = (row: readonly string[]) =>
+    row
       .map((cell, c) => (columns[c].align === 'right' ? cell.padStart(widths[c]) : cell.padEnd(widths[c])))
       .join('  ')
       .trimEnd();
@@ -20,5 +35,18 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return [...titles, ...rows.map(line)].join('\n');
 }
 
+/** A row whose text in one column is broken between words, as lines of the table. */
+function flown(row: readonly string[], column: number, width: number): string[][] {
+  const lines = [''];
+  for (const word of row[column].split(' ')) {
+    const last = lines[lines.length - 1];
+    if (last === '') lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((text, i) => row.map((cell, c) => (c === column ? text : i === 0 ? cell : '')));
+}
+
 export const left = (title: string): Column => ({ title });
+export const flowing = (title: string): Column => ({ title, flows: true });
 export const right = (title: string): Column => ({ title, align: 'right' });

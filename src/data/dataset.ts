@@ -177,12 +177,16 @@ export function statistics(split: Split, scale: number): { mean: number[]; std: 
   return { mean: mean.map((m) => m / scale), std: variance.map((v) => Math.sqrt(v) / scale || 1) };
 }
 
+/** The statistics of ImageNet's training images, which ready-made vision models expect. */
+export const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
 /**
- * Reads `MEAN/STD`, each a list of numbers with commas: `0.485,0.456,0.406/0.229,0.224,0.225`.
+ * Reads `MEAN/STD`, each a list of numbers with commas, or `imagenet`, which is `0.485,0.456,0.406/0.229,0.224,0.225`.
  *
  * @throws UserError when it is anything else, or a standard deviation is not positive.
  */
 export function parseNormalize(text: string): { mean: number[]; std: number[] } {
+  if (text.toLowerCase() === 'imagenet') return IMAGENET;
   const parts = text
     .split('/')
     .map((part) => part.split(',').map((word) => (word.trim() ? Number(word) : Number.NaN)));
@@ -194,7 +198,7 @@ export function parseNormalize(text: string): { mean: number[]; std: number[] } 
     std.every((s) => Number.isFinite(s) && s > 0);
   if (!valid) {
     fail(
-      `Cannot read the normalisation '${text}'; write MEAN/STD with a number per channel and positive deviations, as in 0.485,0.456,0.406/0.229,0.224,0.225.`,
+      `Cannot read the normalisation '${text}'; write MEAN/STD with a number per channel and positive deviations, as in 0.485,0.456,0.406/0.229,0.224,0.225, or imagenet.`,
     );
   }
   return { mean, std };

@@ -9,16 +9,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
-import { type Dataset, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
+import { type Dataset, IMAGENET, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
 import { expandHome, kindOf } from './source.js';
 
 const PICTURE = /\.(png|jpe?g|webp)$/i;
 
 /** Pictures of more pixels are refused: their size is a mistake or an attack. */
 const LARGEST = 2 ** 27;
-
-/** The statistics of ImageNet's training images, which ready-made vision models expect. */
-const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /**
  * Opens a folder of images; batches hold them at `size` × `size`.

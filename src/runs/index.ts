@@ -7,6 +7,7 @@ export * from './folder.js';
 export * from './inspect.js';
 export * from './masks.js';
 export * from './measure.js';
+export * from './methods.js';
 export * from './netron.js';
 export * from './pack.js';
 export * from './profile.js';

@@ -39,6 +39,7 @@ import {
 } from './settings.js';
 import { refuseForeign, structuredDefaults } from './structured/defaults.js';
 
+const { seed, threads } = machineSettings;
 const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
 
 /** The settings that each command understands. */
@@ -46,14 +47,15 @@ export const settingsOf = {
   train: runSettings,
   prune: { ...runSettings, epochs: pruningEpochs, ...pruningSettings, ...channelSettings },
   eval: { ...dataSettings, ...modelSettings, batch: trainingSettings.batch, ...machineSettings },
-  inspect: { ...modelSettings, ...groupSettings, ...machineSettings },
-  masks: { ...maskSettings, ...modelSettings, ...groupSettings, ...machineSettings },
+  inspect: { ...modelSettings, ...groupSettings, seed },
+  masks: { ...maskSettings, ...modelSettings, ...groupSettings, seed },
   sensitivity: { ...dataSettings, ...modelSettings, ...sensitivitySettings, ...machineSettings },
   bench: { ...benchSettings, ...modelSettings, ...machineSettings },
   profile: { ...profileSettings, ...modelSettings, ...machineSettings },
-  pack: { ...modelSettings, ...machineSettings },
-  data: { ...importSettings, ...machineSettings },
-  resume: { threads: machineSettings.threads },
+  pack: { ...modelSettings, seed },
+  data: importSettings,
+  resume: { threads },
+  methods: {},
   study: studySettings,
 } satisfies Record<string, Settings>;
 
@@ -101,6 +103,7 @@ const learningRates = {
  */
 export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
   const checked = checkSettings(command, given) as Given<'prune'>;
+  if (checked.method) checked.method = otherNames[checked.method] ?? checked.method;
   const { model, data } = checked;
   if (!model) return fail(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return fail(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
@@ -121,6 +124,17 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
   };
   return inOrder(command, { ...recipe, ...trainerDefaults(recipe) }) as Recipe;
 }
+
+/** Names by which methods are known elsewhere. */
+const otherNames: Readonly<Record<string, string>> = {
+  l1: 'l1-filters',
+  'l1-norm': 'l1-filters',
+  slimming: 'network-slimming',
+  imp: 'iterative-magnitude',
+  lth: 'lottery',
+  'lottery-ticket': 'lottery',
+  'global-magnitude': 'magnitude',
+};
 
 /** What --data says where there are none. */
 export const WITHOUT_DATA = 'none';
@@ -163,7 +177,7 @@ function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>
 }
 
 /** What a method does unless told otherwise, under the names of the settings. */
-function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
+export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
   const { method: name, sparsity, epochs, data } = given;
   if (!name) return fail('The method is missing: give --method, such as --method fggp.');
   const structured = structuredMethods.find((known) => known.name === name);
@@ -171,14 +185,8 @@ function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: numb
     const own = data === WITHOUT_DATA ? { ...given, epochs: 0 } : given;
     return structuredDefaults(structured, own, given.lr ?? usual.lr, usual.epochs);
   }
-  const methods = [...masking, ...learntMethods];
-  const method = methods.find((known) => known.name === name);
-  if (!method) {
-    const known = [...methods, ...structuredMethods].map((other) => other.name);
-    return fail(
-      `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
-    );
-  }
+  const method = [...masking, ...learntMethods].find((known) => known.name === name);
+  if (!method) return unknownMethod(name);
   refuseForeign(name, given, false);
   if (epochs === 0 && data !== WITHOUT_DATA)
     return fail(
@@ -188,6 +196,14 @@ function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: numb
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...own } = method.defaults;
   return { ...own, pruningSchedule: schedule };
+}
+
+/** @throws UserError that lists the methods there are. */
+export function unknownMethod(name: string): never {
+  const known = [...masking, ...learntMethods, ...structuredMethods].map((method) => method.name);
+  return fail(
+    `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
+  );
 }
 
 type TrainerSettings = Pick<

@@ -10,10 +10,7 @@ import {
   markedStages,
   rules,
   sparseStages,
-  structuredMethods,
 } from '../channels/index.js';
-import { methods } from '../sparsity/index.js';
-import { learntMethods } from '../sparsity/learnt/index.js';
 
 export interface Setting<T = unknown> {
   schema: z.ZodType<T>;
@@ -21,11 +18,19 @@ export interface Setting<T = unknown> {
   parse?: (text: string) => unknown;
   /** Stands for the text in the help: 'N', 'DATA', 'a|b'. */
   argument?: string;
+  /** A phrase for the help. */
   about: string;
+  /** Other flags that mean the same, which people try first. */
+  synonyms?: readonly string[];
 }
 
 const numeric = (text: string): unknown =>
   text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+/** '90%' is 0.9. */
+const percentage = (text: string): unknown => {
+  const [, digits] = /^\s*([\d.]+)\s*%\s*$/.exec(text) ?? [];
+  return digits ? Number((Number(digits) / 100).toPrecision(12)) : numeric(text);
+};
 const listed = (text: string): string[] => text.split(',').map((item) => item.trim());
 
 const number = (
@@ -35,7 +40,7 @@ const number = (
   argument = 'X',
 ): Setting<number> => ({
   schema: z.number({ error: must }).refine(ok, { error: must }),
-  parse: numeric,
+  parse: argument === 'FRACTION' ? percentage : numeric,
   argument,
   about,
 });
@@ -66,12 +71,17 @@ const text = (about: string, argument: string): Setting<string> => ({
   about,
 });
 
-const choice = <const Name extends string>(about: string, names: readonly Name[]): Setting<Name> => ({
-  schema: z.enum(names, { error: `must be one of ${names.join(', ')}` }),
-  parse: (given) => given,
-  argument: names.join('|'),
-  about,
-});
+/** Names that fit stand in the flag's place for its text, others behind what the flag is about. */
+const choice = <const Name extends string>(about: string, names: readonly Name[]): Setting<Name> => {
+  const short = names.join('|');
+  const fits = short.length <= 16;
+  return {
+    schema: z.enum(names, { error: `must be one of ${names.join(', ')}` }),
+    parse: (given) => given,
+    argument: fits ? short : 'NAME',
+    about: fits ? about : `${about}: ${names.join(', ')}`,
+  };
+};
 
 const flag = (about: string): Setting<boolean> => ({
   schema: z.boolean({ error: 'must be true or false' }),
@@ -92,6 +102,9 @@ const names = (about: string, argument: string): Setting<string[]> => ({
   about,
 });
 
+/** A setting whose flag people also call by other names. */
+const also = <T>(setting: Setting<T>, ...synonyms: string[]): Setting<T> => ({ ...setting, synonyms });
+
 const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9 } as const;
 
 /** '2 MB', '40M' or '5ms' in bytes, MACs, parameters or milliseconds; undefined where the text says nothing such. */
@@ -110,7 +123,7 @@ const amount = (about: string, unit: string, example: string): Setting<string | 
     schema: z
       .union([z.number(), z.string()], { error: must })
       .refine((x) => Number(amountOf(x, unit)) > 0, { error: must }),
-    parse: numeric,
+    parse: percentage,
     argument: `FRACTION|${example}`,
     about,
   };
@@ -124,79 +137,107 @@ export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends S
 
 /** Which data, and how images are brought to the network. */
 export const dataSettings = {
-  data: text(
-    'digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR, or npz:FILE with an array for each input of the model and the labels y; to prune at once without any, none',
-    'DATA',
+  data: also(
+    text(
+      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, or npz:FILE with an array for each input and the labels y; none prunes one-shot, without data',
+      'DATA',
+    ),
+    '--dataset',
   ),
   normalize: text(
-    'of images: mean and deviation per channel, as in 0.485,0.456,0.406/0.229,0.224,0.225',
+    'imagenet, or mean and standard deviation per colour channel, such as 0.485,0.456,0.406/0.229,0.224,0.225',
     'MEAN/STD',
   ),
-  size: whole(
-    'height and width the images are brought to; default the model’s or their own, of folders 224',
-    1,
-    'PIXELS',
+  size: also(
+    whole(
+      'height and width that images are resized to (default: those of the model; else the images’ own size, 224 for image folders)',
+      1,
+      'PIXELS',
+    ),
+    '--image-size',
+    '--img-size',
+    '--imgsz',
   ),
 } satisfies Settings;
 
 /** What a model leaves open. */
 export const modelSettings = {
-  width: number('zoo: multiplies the channels of every layer', (x) => x > 0, 'must be a number above 0'),
-  shortcut: choice('zoo: shortcuts of the residual networks for CIFAR', ['A', 'B']),
-  stem: choice('zoo: how images enter resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
-  classes: whole('zoo: number of classes, where it is not the data’s', 1),
-  inputShape: text('where the model leaves it open: C,H,W, or NAME=N,C,H,W for each input', 'SHAPE'),
+  width: number(
+    'factor on the number of channels of a zoo network',
+    (x) => x > 0,
+    'must be a number above 0',
+  ),
+  shortcut: choice('kind of shortcut in the zoo’s residual networks for CIFAR', ['A', 'B']),
+  stem: choice('first layers of the zoo’s resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
+  classes: also(whole('number of classes of a zoo network (default: those of the data)', 1), '--num-classes'),
+  inputShape: text(
+    'shape of an input whose size the model leaves open: C,H,W, or NAME=N,C,H,W for each input, separated by spaces',
+    'SHAPE',
+  ),
 } satisfies Settings;
 
 /** How it is trained. */
 export const trainingSettings = {
-  epochs: whole('passes over the training samples; default 10', 1),
-  batch: whole('samples in a step; default 128', 1),
-  lr: number(
-    'learning rate, the highest; default 0.1, to prune 0.05; with adam and adamw a hundredth of that',
+  epochs: whole('passes over the training samples (default: 10)', 1),
+  batch: also(whole('samples per training step (default: 128)', 1), '--batch-size'),
+  lr: also(
+    number(
+      'peak learning rate (default: 0.1 to train, 0.05 to prune; a hundredth of that with adam and adamw)',
+      (x) => x > 0,
+      'must be a number above 0',
+    ),
+    '--learning-rate',
+  ),
+  schedule: choice('learning-rate schedule, by default cosine', ['cosine', 'step', 'multi-step', 'constant']),
+  every: number(
+    'epochs between drops of the learning rate, for --schedule step',
     (x) => x > 0,
     'must be a number above 0',
+    'EPOCHS',
   ),
-  schedule: choice('of the learning rate; default cosine', ['cosine', 'step', 'multi-step', 'constant']),
-  every: number('step: epochs from one step to the next', (x) => x > 0, 'must be a number above 0', 'EPOCHS'),
-  milestones: numbers('multi-step: epochs at which the rate falls', 'EPOCHS'),
+  milestones: numbers('epochs at which the learning rate drops, for --schedule multi-step', 'EPOCHS'),
   gamma: number(
-    'step, multi-step: what the rate is multiplied by; default 0.1',
+    'factor on the learning rate at each drop (default: 0.1)',
     (x) => x > 0,
     'must be a number above 0',
   ),
   warmup: number(
-    'epochs of linear warm-up; default 0',
+    'epochs of linear warm-up (default: 0)',
     (x) => x >= 0,
     'must be a number of at least 0',
     'EPOCHS',
   ),
-  optimizer: choice('how weights are updated; default sgd', ['sgd', 'adam', 'adamw']),
+  optimizer: choice('optimiser, by default sgd', ['sgd', 'adam', 'adamw']),
   momentum: number(
-    'of sgd; default 0.9',
+    'momentum of sgd (default: 0.9)',
     (x) => x >= 0 && x < 1,
     'must be a number of at least 0 and below 1',
   ),
-  nesterov: flag('sgd looks ahead'),
-  weightDecay: number(
-    'on every parameter; default 5e-4, with adam 0, with adamw 0.01',
-    (x) => x >= 0,
-    'must be a number of at least 0',
+  nesterov: flag('use Nesterov momentum with sgd'),
+  weightDecay: also(
+    number(
+      'weight decay of every parameter (default: 5e-4; 0 with adam, 0.01 with adamw)',
+      (x) => x >= 0,
+      'must be a number of at least 0',
+    ),
+    '--wd',
   ),
   labelSmoothing: number(
-    'of the loss; default 0',
+    'label smoothing of the loss (default: 0)',
     (x) => x >= 0 && x < 1,
     'must be a number of at least 0 and below 1',
   ),
-  augment: flag('crops and mirrors the training images, as is customary for the data; default true'),
-  validation: fraction('part of the training samples set aside to watch the run with; default none'),
+  augment: flag(
+    'augment the training images with random crops and flips, as is usual for the data set (default: on)',
+  ),
+  validation: fraction('fraction of the training samples held out for validation (default: none)'),
   teacher: text(
-    'a model to learn from as well as from the labels: self, as it was before the run, or a file',
+    'model to distil from: an .onnx file, or self for the model as it was before the run',
     'self|FILE',
   ),
-  temperature: number('softens what the teacher says; default 4', ...aboveZero),
+  temperature: number('temperature of distillation (default: 4)', ...aboveZero),
   teacherWeight: number(
-    'of what it says against the labels; default 0.5',
+    'weight of the teacher’s answers relative to the labels (default: 0.5)',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
@@ -204,94 +245,120 @@ export const trainingSettings = {
 } satisfies Settings;
 
 /** Methods of channels can prune without training. */
-export const pruningEpochs = whole('passes over the training samples, of all stages together; default 10', 0);
-
-const listOf = (named: readonly { name: string }[]): string => named.map(({ name }) => name).join(', ');
+export const pruningEpochs = whole('passes over the training samples, all stages together (default: 10)', 0);
 
 /** What goes; the rules are the method's own and are checked by it. */
 export const pruningSettings = {
-  method: text(
-    `removes single weights: ${listOf([...methods, ...learntMethods])}; or channels: ${listOf(structuredMethods)}`,
-    'NAME',
-  ),
-  sparsity: fraction('part of the prunable weights to remove'),
+  method: text('pruning method, such as gmp or l1-filters; espalier methods lists them all', 'NAME'),
+  sparsity: fraction('target: fraction of the prunable weights to remove, such as 0.9 or 90%'),
   score: text(
-    'what decides: magnitude, gradient, magnitude-times-gradient, weight-times-gradient, random',
+    'score by which weights are ranked: magnitude, gradient, magnitude-times-gradient, weight-times-gradient or random',
     'SCORE',
   ),
-  objective: choice('whose gradient decides before training', ['loss', 'synaptic-flow', 'gradient-norm']),
-  perClass: whole('samples of every class that it looks at; 0: the first batch', 0),
-  rounds: whole('prunes in so many rounds; of single weights before training, and 0 is during it', 0),
-  first: text('what first narrows the candidates down, as score', 'SCORE'),
+  objective: choice('the loss whose gradient scores the weights when pruning before training', [
+    'loss',
+    'synaptic-flow',
+    'gradient-norm',
+  ]),
+  perClass: whole('samples per class for that gradient (0: the first batch)', 0),
+  rounds: whole(
+    'number of pruning rounds; single weights are pruned before training (0: prune during training)',
+    0,
+  ),
+  first: text('score that first narrows down the candidates, as in --score', 'SCORE'),
   selectRatio: number(
-    'part of the remaining weights that are candidates',
+    'fraction of the remaining weights that become candidates',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  selectAnneal: flag('lets that part fall to a hundredth of itself'),
-  averageWeight: number('moving average of the weights', ...belowOne),
-  averageGradient: number('moving average of the gradients', ...belowOne),
-  scope: choice('ranks all layers together or each by itself', ['global', 'layer']),
-  allocation: choice('of the kept weights among layers, by scope layer', ['uniform', 'erk']),
-  pruningSchedule: choice('how sparsity rises', ['cubic', 'exponential', 'one-shot', 'constant']),
+  selectAnneal: flag('anneal that fraction to a hundredth of itself'),
+  averageWeight: number(
+    'decay of the moving average of the weights that are scored (0: no average)',
+    ...belowOne,
+  ),
+  averageGradient: number(
+    'decay of the moving average of the gradients that are scored (0: no average)',
+    ...belowOne,
+  ),
+  scope: choice('rank the weights of all layers together, or of each layer by itself', ['global', 'layer']),
+  allocation: choice('density per layer for --scope layer: the same everywhere, or Erdős–Rényi-kernel', [
+    'uniform',
+    'erk',
+  ]),
+  pruningSchedule: choice('how sparsity rises during the run', [
+    'cubic',
+    'exponential',
+    'one-shot',
+    'constant',
+  ]),
   endRatio: number(
-    'part of the run after which masks stay',
+    'fraction of the run after which the masks are fixed',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  interval: whole('steps between updates of the masks; 0: as many as give the number of updates', 0),
-  updates: whole('updates of the masks, about, where no interval is given', 1),
-  growth: choice('what brings pruned weights back', ['gradient', 'random']),
+  interval: whole('steps between mask updates (0: chosen to give --updates)', 0),
+  updates: whole('approximate number of mask updates when no interval is given', 1),
+  growth: choice('which pruned weights grow back', ['gradient', 'random']),
   growthRatio: number(
-    'part of the weights that is exchanged at an update',
+    'fraction of the weights exchanged at an update',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  growthDecay: choice('whether that part falls', ['constant', 'cosine']),
-  growthFloor: number('what it falls to', ...belowOne),
+  growthDecay: choice('how that fraction changes during the run', ['constant', 'cosine']),
+  growthFloor: number('value that fraction falls to', ...belowOne),
   growthEnd: number(
-    'part of the run after which no weights are exchanged',
+    'fraction of the run after which no weights are exchanged',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  skipSteps: flag('leaves the optimiser step out at updates'),
-  rewind: number('part of a training whose weights the next ones take up', ...belowOne),
+  skipSteps: flag('skip the optimiser step at mask updates'),
+  rewind: number('fraction of the first training whose weights the next rounds rewind to', ...belowOne),
   startDensity: number(
-    'begins with random masks of this density',
+    'density of random masks at the start (default: dense)',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  startAllocation: choice('of that density among layers', ['uniform', 'erk']),
-  spareFirst: flag('leaves the first convolution as it is'),
-  spareLast: flag('leaves the output layer as it is'),
-  spare: names('weights to leave as they are; * stands for any text, as in layer1.*', 'NAMES'),
-  countBiases: flag('counts biases, which are never pruned, in the sparsity'),
-  keepZeros: flag('takes weights that are zero before the start for pruned'),
-  allowEmpty: flag('lets a layer lose all its weights'),
-  start: choice('learnt masks: trains the weights too, or leaves random ones as they are', [
+  startAllocation: choice('density per layer at the start: the same everywhere, or Erdős–Rényi-kernel', [
+    'uniform',
+    'erk',
+  ]),
+  spareFirst: flag('do not prune the first convolution'),
+  spareLast: flag('do not prune the output layer'),
+  spare: names('names of weights not to prune; * matches any text, as in layer1.*', 'NAMES'),
+  countBiases: flag('count biases, which are never pruned, in the denominator of the sparsity'),
+  keepZeros: flag('keep weights pruned that are zero at the start'),
+  allowEmpty: flag('allow a layer to lose all its weights'),
+  start: choice('learnt masks: train the weights as well, or keep them frozen at random values', [
     'dense',
     'frozen',
   ]),
-  frozenWeights: choice('those random weights', ['signed-constant', 'kaiming-normal', 'as-is']),
-  scaleFan: flag('scales them for the inputs that are kept'),
-  samples: whole('probmask: passes with fresh masks in a step', 1),
-  clip: number('probmask: most that the norm of all gradients may be', ...aboveZero),
-  scoreRate: number('probmask: highest learning rate of the probabilities', ...aboveZero),
-  probability: number('probmask: of every weight to begin with', ...aboveZero),
-  anneal: flag('probmask: hardens the masks as it goes'),
-  projection: choice('probmask: onto the budget', ['exact', 'halving']),
-  finalMask: choice('probmask: the highest probabilities, or drawn by them', ['top', 'draw']),
-  draws: whole('probmask: masks to choose from where they are drawn', 1),
-  chooseOn: choice('probmask: samples that choose among them', ['validation', 'train']),
-  fineTune: whole('epochs at the end with the mask fixed; probmask and methods of channels', 0, 'EPOCHS'),
-  fineTuneRate: number('learning rate there', ...aboveZero),
+  frozenWeights: choice('distribution of the frozen weights', ['signed-constant', 'kaiming-normal', 'as-is']),
+  scaleFan: flag('scale the frozen weights for the number of inputs that are kept'),
+  samples: whole('probmask: passes with fresh masks per step', 1),
+  clip: number('probmask: largest norm of all gradients together', ...aboveZero),
+  scoreRate: number('probmask: peak learning rate of the probabilities', ...aboveZero),
+  probability: number('probmask: initial probability of every weight', ...aboveZero),
+  anneal: flag('probmask: anneal the temperature of the masks'),
+  projection: choice('probmask: projection onto the sparsity budget', ['exact', 'halving']),
+  finalMask: choice('probmask: keep the weights of highest probability, or draw the final mask', [
+    'top',
+    'draw',
+  ]),
+  draws: whole('probmask: number of masks drawn to choose from', 1),
+  chooseOn: choice('probmask: samples on which the drawn masks are compared', ['validation', 'train']),
+  fineTune: whole(
+    'epochs of fine-tuning at the end, with the mask fixed (probmask and structured methods)',
+    0,
+    'EPOCHS',
+  ),
+  fineTuneRate: number('learning rate of the fine-tuning', ...aboveZero),
   threshold: number(
-    'str: s to begin with, of thresholds σ(s); channels: what their importance must be above',
+    'str: initial s of the thresholds σ(s); structured: importance below which channels go',
     () => true,
     'must be a number',
   ),
@@ -301,48 +368,53 @@ const importanceNames = Object.keys(importances) as ImportanceName[];
 
 /** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
 export const channelSettings = {
-  macs: amount('target: multiply-accumulates for one sample', 'MACs', '40M'),
+  macs: amount('target: multiply-accumulate operations for one sample', 'MACs', '40M'),
   params: amount('target: parameters', '', '300k'),
-  bytes: amount('target: size of the file', 'B', '2MB'),
-  latency: amount('target: time of one sample in onnxruntime on this machine', 'ms', '5ms'),
+  bytes: amount('target: size of the .onnx file', 'B', '2MB'),
+  latency: amount('target: latency of one sample in onnxruntime on this machine', 'ms', '5ms'),
   channels: number(
-    'target: part of all channels',
+    'target: fraction of all channels to keep',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  importance: {
-    ...choice(`what a channel is worth: ${importanceNames.join(', ')}`, importanceNames),
-    argument: 'NAME',
-  },
-  allocate: choice('shares out what goes among the groups', allocations),
-  candidates: whole('of a search: networks to measure; default 100', 1),
-  rule: choice('what goes without a target', rules),
-  vote: flag('layers that share channels vote on what the rule says of each'),
-  mask: text('takes the mask of this file', 'FILE'),
-  sparse: choice('pulls at all channels in a first training', sparseStages),
-  sparseStrength: number('how strongly', ...aboveZero),
-  sparseEpochs: whole('of that first training', 0, 'EPOCHS'),
-  marked: choice('pulls at the channels that will go in a second training of the given model', markedStages),
-  markedStrength: number('how strongly; default 5e-4, or what takes a scale of 1 to 0', ...aboveZero),
-  markedShifts: flag('pulls at their shifts too'),
-  markedEpochs: whole('of that second training', 0, 'EPOCHS'),
+  importance: choice('how the importance of a channel is measured', importanceNames),
+  allocate: choice('how the channels to remove are distributed over the groups', allocations),
+  candidates: whole('number of networks that a search measures (default: 100)', 1),
+  rule: choice('which channels go when no target is given', rules),
+  vote: flag('let layers that share channels vote on which of them go'),
+  mask: text('use the mask in this file', 'FILE'),
+  sparse: choice('regularisation of all channels in a first training stage', sparseStages),
+  sparseStrength: number('strength of that regularisation', ...aboveZero),
+  sparseEpochs: whole('epochs of the first training stage', 0, 'EPOCHS'),
+  marked: choice(
+    'regularisation of only the channels that will go, in a second training of the original model',
+    markedStages,
+  ),
+  markedStrength: number(
+    'strength of that regularisation (default: 5e-4, or what takes a scale from 1 to 0)',
+    ...aboveZero,
+  ),
+  markedShifts: flag('regularise the BatchNorm shifts of those channels as well'),
+  markedEpochs: whole('epochs of the second training stage', 0, 'EPOCHS'),
   roundTo: whole(
-    'layers keep multiples of so many channels, less than that only where a target needs it; default 16, which suits onnxruntime',
+    'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime)',
     1,
   ),
-  keepAtLeast: whole('channels that every layer keeps at least; default 1', 1),
+  keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
   maxRatio: number(
-    'part of a group that may go at most',
+    'largest fraction of a group that may be removed',
     (x) => x > 0 && x <= 1,
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  ignore: names('weights whose outputs stay', 'NAMES'),
-  freeze: names('weights that stay as they are, inputs too', 'NAMES'),
-  heads: flag('attention loses whole heads'),
-  recalibrate: flag('measures BatchNorm’s statistics anew when channels are gone; default true'),
-  unfold: flag('puts BatchNorm back that was folded away; default where the method needs its scales'),
+  ignore: names('names of weights whose output channels stay', 'NAMES'),
+  freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
+  heads: flag('remove whole attention heads only'),
+  recalibrate: flag('recalibrate the BatchNorm statistics after channels are removed (default: on)'),
+  unfold: flag(
+    'restore BatchNorm layers that were folded into convolutions (default: where the method needs their scales)',
+  ),
 } satisfies Settings;
 
 const { ignore, freeze, heads, importance, keepAtLeast, maxRatio } = channelSettings;
@@ -353,8 +425,8 @@ export const groupSettings = { ignore, freeze, heads } satisfies Settings;
 /** How a model's groups are thinned one by one. */
 export const sensitivitySettings = {
   ...{ importance, ...groupSettings, keepAtLeast, maxRatio },
-  densities: numbers('parts of a group that are kept; default 0.9, 0.8, …, 0.1', 'FRACTIONS'),
-  samples: whole('training samples that accuracy is measured on; default 2048, 0 for the test samples', 0),
+  densities: numbers('densities to try for each group (default: 0.9, 0.8, …, 0.1)', 'FRACTIONS'),
+  samples: whole('number of training samples to measure accuracy on (default: 2048; 0: the test samples)', 0),
 } satisfies Settings;
 
 /** Settings of pruning that methods of weights and of channels understand alike. */
@@ -362,44 +434,47 @@ export const sharedSettings = ['method', 'rounds', 'threshold', 'fineTune', 'fin
 
 /** How latency is measured. */
 export const benchSettings = {
-  batch: whole('samples in a run; default 1', 1),
-  runs: whole('timed runs of each model on each runtime; default 50', 1),
+  batch: also(whole('samples per run (default: 1)', 1), '--batch-size'),
+  runs: whole('timed runs of each model on each runtime (default: 50)', 1),
   runtimes: names(
-    'some of onnxruntime-node, onnxruntime-web, espalier/runtime, espalier; default those that are there',
+    'which of onnxruntime-node, onnxruntime-web, espalier/runtime and espalier to compare (default: those that are installed)',
     'NAMES',
   ),
 } satisfies Settings;
 
 /** What is profiled, and how often. */
 export const profileSettings = {
-  train: flag('the train step instead of inference'),
-  batch: whole('samples in a run; default 128 in training, else 1, which espalier/runtime computes', 1),
-  runs: whole('timed runs; default 20', 1),
-  sparsity: fraction('first sets this part of every prunable weight, the smallest, to zero'),
+  train: flag('profile a training step instead of inference'),
+  batch: also(
+    whole('samples per run (default: 128 for training, else 1, in espalier/runtime)', 1),
+    '--batch-size',
+  ),
+  runs: whole('timed runs (default: 20)', 1),
+  sparsity: fraction('first set this fraction of every prunable weight to zero, the smallest values'),
 } satisfies Settings;
 
 /** Where a data set comes from. */
 export const importSettings = {
-  from: text('the folder or archive that was downloaded', 'DIR'),
+  from: text('folder or archive that you have downloaded', 'DIR'),
 } satisfies Settings;
 
 /** What masks are compared for. */
 export const maskSettings = {
-  model: text('what the masks were made for; default what the first of the runs started with', 'MODEL'),
+  model: text('model that the masks belong to (default: the model that the first run started from)', 'MODEL'),
 } satisfies Settings;
 
 /** How a study is carried out. */
 export const studySettings = {
-  jobs: whole('runs at a time, each in a process of its own; default 1', 1),
-  threads: whole('of each run; default the cores shared out among the jobs', 1),
-  model: text('takes this model instead of the one that the study names', 'MODEL'),
-  table: flag('runs nothing: says what is there'),
+  jobs: whole('number of runs at a time, each in its own process (default: 1)', 1),
+  threads: whole('threads per run (default: the cores divided among the jobs)', 1),
+  model: text('use this model instead of the one that the study names', 'MODEL'),
+  table: flag('print the results so far without starting any runs'),
 } satisfies Settings;
 
 /** Where and how it is computed. */
 export const machineSettings = {
-  seed: whole('of everything random; default 0', 0),
-  threads: whole('of the engine; default all cores', 1),
+  seed: whole('seed of everything random (default: 0)', 0),
+  threads: also(whole('number of threads (default: all cores)', 1), '--num-threads'),
 } satisfies Settings;
 
 /** `labelSmoothing` → `--label-smoothing`. */

@@ -5,6 +5,7 @@ import { fail } from '../../base/errors.js';
 import { large, percent } from '../../report/index.js';
 import { type Bench, bench, benchSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
+import { modelOf } from '../model.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
 
@@ -12,8 +13,8 @@ export function addBench(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'bench',
     argument: '[MODEL...]',
-    about: '.onnx or packed files, or names of networks of the zoo',
-    summary: 'latency of models side by side, on the runtimes that are there',
+    about: '.onnx or packed files, runs, or names of networks of the zoo',
+    summary: 'compare the latency of models side by side, in every runtime that is installed',
     groups: { 'Measuring:': benchSettings, 'Model:': modelSettings },
     examples: [
       'bench runs/a/model.onnx runs/e/model.onnx',
@@ -22,8 +23,9 @@ export function addBench(program: Command, signal: AbortSignal): void {
     ],
     async run({ given, argument }, face) {
       const { model, ...options } = given;
-      const models =
+      const named =
         argument.length > 0 ? argument : model ? [model] : fail('Name at least one model to measure.');
+      const models = named.map((name) => modelOf([name]));
       const progress = openProgress(face);
       const result = await bench({
         ...options,
@@ -61,6 +63,6 @@ function describe({ threads, runs, results, notes }: Bench): string {
   ];
   const versions = new Map(results.map(({ runtime, version }) => [runtime, version]));
   const list = [...versions].map(([runtime, version]) => `${runtime} (${version})`).join(', ');
-  const about = `${threads} thread${threads > 1 ? 's' : ''} each, ${runs} runs in turns: ${list}. Speeds are those beside the first line.`;
+  const about = `${threads} thread${threads > 1 ? 's' : ''} each, ${runs} runs in turns: ${list}. Speeds are relative to the first row.`;
   return [table(titles, rows), about, ...notes].join('\n\n');
 }

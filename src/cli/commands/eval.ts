@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
 import { count, duration, percent } from '../../report/index.js';
 import { dataSettings, evaluateModel, modelSettings } from '../../runs/index.js';
-import { define, modelOf } from '../define.js';
+import { define } from '../define.js';
+import { modelOf } from '../model.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
 
@@ -12,8 +13,8 @@ export function addEval(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'eval',
     argument: '[MODEL]',
-    about: 'an .onnx file',
-    summary: 'accuracy and loss of a model on test images',
+    about: 'an .onnx file or a run',
+    summary: 'measure accuracy and loss on the test samples',
     groups: { 'Data:': dataSettings, 'Model:': modelSettings },
     examples: [
       'eval runs/a/model.onnx --data digits',

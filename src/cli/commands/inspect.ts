@@ -2,15 +2,16 @@
 import type { Command } from 'commander';
 import { bytes, count, large, percent } from '../../report/index.js';
 import { byReason, groupSettings, type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
-import { define, modelOf } from '../define.js';
+import { define } from '../define.js';
+import { modelOf } from '../model.js';
 import { left, right, table } from '../table.js';
 
 export function addInspect(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'inspect',
     argument: '[MODEL]',
-    about: 'an .onnx file or the name of a network of the zoo',
-    summary: 'layers, parameters, MACs and sparsity of a model; what can be pruned, and why the rest cannot',
+    about: 'an .onnx file, a run or the name of a network of the zoo',
+    summary: 'show the layers, size and sparsity of a model, what can be pruned, and why the rest cannot',
     groups: { 'Model:': modelSettings, 'Channels:': groupSettings },
     examples: [
       'inspect runs/a/model.onnx',

@@ -2,17 +2,18 @@
 import type { Command } from 'commander';
 import { bytes, percent } from '../../report/index.js';
 import { modelSettings, packModel, packNotes } from '../../runs/index.js';
-import { define, modelOf } from '../define.js';
+import { define } from '../define.js';
+import { modelOf } from '../model.js';
 import { left, right, table } from '../table.js';
 
 export function addPack(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'pack',
     argument: '[MODEL]',
-    about: 'an .onnx file',
-    summary: 'write a pruned model as a small file, for espalier/runtime and all commands here',
+    about: 'an .onnx file or a run',
+    summary: 'write a pruned model as a small file for espalier/runtime',
     groups: { 'Model:': modelSettings },
-    out: 'the packed file; default beside the model, as .espk',
+    out: 'the packed file (default: beside the model, ending in .espk)',
     outArgument: 'FILE',
     examples: ['pack runs/e/model.onnx', 'pack runs/e/model.onnx --out site/model.espk'],
     async run({ given, argument, out }, face) {

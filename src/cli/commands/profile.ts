@@ -8,7 +8,8 @@ import {
   profileModel,
   profileSettings,
 } from '../../runs/index.js';
-import { define, modelOf } from '../define.js';
+import { define } from '../define.js';
+import { modelOf } from '../model.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
 
@@ -16,8 +17,8 @@ export function addProfile(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'profile',
     argument: '[MODEL]',
-    about: 'an .onnx file, a packed one, or the name of a network of the zoo',
-    summary: 'where the time of a model goes, by kernel and by layer',
+    about: 'an .onnx or packed file, a run, or the name of a network of the zoo',
+    summary: 'show where the time of a model goes, by kernel and by layer',
     groups: { 'Measuring:': profileSettings, 'Model:': modelSettings },
     examples: [
       'profile runs/e/model.onnx',

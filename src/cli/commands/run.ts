@@ -16,8 +16,9 @@ import {
   startRun,
   trainingSettings,
 } from '../../runs/index.js';
-import { define, modelOf } from '../define.js';
+import { define } from '../define.js';
 import { type Face, Stopped } from '../face.js';
+import { modelOf } from '../model.js';
 import { watchRun } from '../progress.js';
 import { left, right, table } from '../table.js';
 import { version } from '../version.js';
@@ -28,10 +29,11 @@ export function addTrain(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'train',
     argument: '[MODEL]',
-    about: 'an .onnx file or the name of a network of the zoo',
+    about: 'an .onnx file, a run or the name of a network of the zoo',
     summary: 'train a network',
+    common: ['data', 'epochs', 'batch', 'lr', 'optimizer', 'augment', 'teacher', 'seed', 'threads'],
     groups,
-    out: 'folder of the run, which must be new or empty',
+    out: 'folder for the run, which must be new or empty',
     examples: [
       'train resnet8 --data digits --epochs 5 --out runs/a',
       'train resnet20 --data cifar10 --epochs 10 --lr 0.1 --out runs/b',
@@ -47,10 +49,11 @@ export function addPrune(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'prune',
     argument: '[MODEL]',
-    about: 'an .onnx file or the name of a network of the zoo',
-    summary: 'train a network while removing its weights, or whole channels',
+    about: 'an .onnx file, a run or the name of a network of the zoo',
+    summary: 'remove weights or whole channels from a network, while training it or one-shot',
+    common: ['data', 'method', 'sparsity', 'macs', 'epochs', 'batch', 'lr', 'teacher', 'seed', 'threads'],
     groups: { 'Pruning:': pruningSettings, 'Pruning channels:': channelSettings, ...groups },
-    out: 'folder of the run, which must be new or empty',
+    out: 'folder for the run, which must be new or empty',
     examples: [
       'prune runs/a/model.onnx --method fggp --sparsity 0.95 --data digits --epochs 10 --out runs/e',
       'prune runs/b/model.onnx --method gmp --sparsity 0.9 --data cifar10 --out runs/f',
@@ -69,8 +72,8 @@ export function addResume(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'resume',
     argument: '[RUN]',
-    about: 'the folder that was named with --out',
-    summary: 'go on where a killed run stopped',
+    about: 'the folder that you gave with --out',
+    summary: 'continue a run that was stopped or killed',
     recipes: false,
     examples: ['resume runs/b'],
     async run({ given, argument: [path] }, face) {

@@ -10,7 +10,8 @@ import {
   modelSettings,
   sensitivitySettings,
 } from '../../runs/index.js';
-import { define, modelOf } from '../define.js';
+import { define } from '../define.js';
+import { modelOf } from '../model.js';
 import { openProgress } from '../progress.js';
 import { left, right, table } from '../table.js';
 
@@ -18,8 +19,8 @@ export function addSensitivity(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'sensitivity',
     argument: '[MODEL]',
-    about: 'an .onnx file or the name of a network of the zoo',
-    summary: 'accuracy when each group of channels is thinned, the others whole',
+    about: 'an .onnx file, a run or the name of a network of the zoo',
+    summary: 'measure the accuracy when each group of channels is thinned, one at a time',
     groups: { 'Data:': dataSettings, 'Channels:': sensitivitySettings, 'Model:': modelSettings },
     out: 'folder for sensitivity.json and sensitivity.html',
     examples: [

@@ -29,9 +29,9 @@ export function addStudy(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'study',
     argument: '[STUDY]',
-    about: 'a file of YAML that says what the runs share and what varies',
-    summary: 'compare settings over several seeds; the same command goes on where it was stopped',
-    out: 'folder of the study, with a folder for each run in it',
+    about: 'a YAML file with what the runs share and what varies',
+    summary: 'compare settings over several seeds; the same command continues a study that was stopped',
+    out: 'folder of the study; each run gets a folder in it',
     recipes: false,
     examples: [
       'study studies/fggp-ablation.yaml --out runs/fggp-ablation --jobs 2',

@@ -1,0 +1,54 @@
+/** What methods there are, and what each does unless told otherwise: for people who choose one. */
+import { structuredMethods } from '../channels/index.js';
+import { methods as masking } from '../sparsity/index.js';
+import { learntMethods } from '../sparsity/learnt/index.js';
+import { methodDefaults, unknownMethod } from './recipe.js';
+import { channelSettings, flagOf, pruningSettings, type Settings } from './settings.js';
+
+/** What a method removes: single weights, by rules or by masks that it learns, or whole channels. */
+export type MethodKind = 'weights' | 'learnt masks' | 'channels';
+
+export interface MethodEntry {
+  name: string;
+  kind: MethodKind;
+  /** One line: what it is and whose. */
+  summary: string;
+}
+
+export interface MethodSetting {
+  /** `--select-ratio` */
+  flag: string;
+  /** What it is about, as in the help of `prune`. */
+  about: string;
+  value: unknown;
+}
+
+export interface MethodDetails extends MethodEntry {
+  settings: MethodSetting[];
+}
+
+const entries = (kind: MethodKind, methods: readonly { name: string; summary: string }[]): MethodEntry[] =>
+  methods.map(({ name, summary }) => ({ name, kind, summary }));
+
+/** Every pruning method that there is. */
+export const listMethods = (): MethodEntry[] => [
+  ...entries('weights', masking),
+  ...entries('learnt masks', learntMethods),
+  ...entries('channels', structuredMethods),
+];
+
+/**
+ * A method, and the values of its settings in a run of 10 epochs unless told otherwise.
+ * @throws UserError when there is no method of that name.
+ */
+export function describeMethod(name: string): MethodDetails {
+  const method = listMethods().find((entry) => entry.name === name);
+  if (!method) return unknownMethod(name);
+  const target = method.kind === 'channels' ? { macs: 0.5 } : { sparsity: 0.9 };
+  const defaults = methodDefaults({ method: name, ...target }, { lr: 0.05, epochs: 10 });
+  const all: Settings = { ...pruningSettings, ...channelSettings };
+  const settings = Object.entries(defaults)
+    .filter(([key, value]) => key in all && value !== undefined)
+    .map(([key, value]) => ({ flag: flagOf(key), about: all[key].about, value }));
+  return { ...method, settings };
+}
