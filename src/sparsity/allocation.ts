@@ -7,7 +7,9 @@
  *
  * Layer l gets ε · claim_l, but never more than it has: those that would are given all they have, and ε is solved again
  * for the rest until none is left over. (Each round only raises ε, so a full layer stays full.) Fractions are rounded
- * down and the weights left over go to the largest remainders, so that counts add up exactly.
+ * down and the weights left over go to the largest remainders, so that counts add up exactly. A layer that this leaves
+ * below its floor is given its floor, and the rest is shared out again among the others. (That only lowers ε, so a layer
+ * at its floor stays there.)
  *
  * The third allocation, "global", has no formula: it is what a selection over all layers pooled leaves behind.
  */
@@ -17,6 +19,8 @@ export interface Share {
   shape: readonly number[];
   /** Weights it can keep at most: its size, or what is left of it. */
   available: number;
+  /** Weights it keeps whatever its claim, as far as they are available; default 0. */
+  floor?: number;
 }
 
 export const claims = {
@@ -30,10 +34,35 @@ export type AllocationName = keyof typeof claims;
 export interface Allocated {
   kept: number[];
   epsilon: number;
+  /** Indices of the shares that are at their floors because their claims are below. */
+  held: number[];
 }
 
-/** Shares `total` weights out. Throws a RangeError if there are not so many. */
+/** Shares `total` weights out. Throws a RangeError if there are not so many, or the floors are more. */
 export function allocate(name: AllocationName, shares: readonly Share[], total: number): Allocated {
+  const floors = shares.map(({ available, floor = 0 }) => Math.min(floor, available));
+  const held = shares.map(() => false);
+  for (;;) {
+    const open = [...shares.keys()].filter((l) => !held[l]);
+    const rest = total - floors.reduce((sum, floor, l) => sum + (held[l] ? floor : 0), 0);
+    const { kept, epsilon } = shareOut(
+      name,
+      open.map((l) => shares[l]),
+      rest,
+    );
+    const below = open.filter((l, i) => kept[i] < floors[l]);
+    if (below.length === 0) {
+      const counts = [...floors];
+      open.forEach((l, i) => {
+        counts[l] = kept[i];
+      });
+      return { kept: counts, epsilon, held: [...held.keys()].filter((l) => held[l]) };
+    }
+    for (const l of below) held[l] = true;
+  }
+}
+
+function shareOut(name: AllocationName, shares: readonly Share[], total: number): Omit<Allocated, 'held'> {
   const available = shares.reduce((sum, share) => sum + share.available, 0);
   if (!(total >= 0 && total <= available))
     throw new RangeError(`cannot keep ${total} of ${available} weights`);

@@ -156,20 +156,23 @@ test('a run resumed from weights, momenta, masks and the saved plan goes on as i
   assert.deepEqual(layers, whole.layers);
 });
 
-test('an update that would empty a layer says so and changes nothing; unless it is allowed', async () => {
+test('an update that would empty a layer leaves it one weight and says so; unless it is allowed', async () => {
   const small = () => {
     const layers = network();
     layers[3].weight.fill(1e-6);
     return layers;
   };
   const { plan, layers } = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot' }, small());
-  const before = masks(layers);
-  assert.throws(() => gmp.update(plan, layers, 1, alone()), {
-    name: 'UserError',
-    message:
-      'The update at iteration 1 would leave no weight in fc: lower the sparsity, spare this layer, or let layers lose all their weights (--allow-empty).',
-  });
-  assert.deepEqual(masks(layers), before);
+  layers[3].weight[77] = -2e-6;
+  const report = gmp.update(plan, layers, 1, alone())!;
+  assert.deepEqual(report.held, ['fc']);
+  assert.equal(report.kept, 2536 - 2282);
+  assert.deepEqual(
+    [...layers[3].mask.keys()].filter((i) => layers[3].mask[i] !== 0),
+    [77],
+  );
   const allowed = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot', allowEmpty: true }, small());
-  assert.equal(gmp.update(allowed.plan, allowed.layers, 1, alone())?.layers[3].kept, 0);
+  const emptied = gmp.update(allowed.plan, allowed.layers, 1, alone())!;
+  assert.equal(emptied.layers[3].kept, 0);
+  assert.equal(emptied.held, undefined);
 });

@@ -8,7 +8,7 @@
  */
 import { random, uniform } from '../base/random.js';
 import { exchange } from './growth.js';
-import { applyMasks, census, clear, countNonZero, refuseEmptied, resetMask } from './masks.js';
+import { applyMasks, census, clear, countNonZero, resetMask } from './masks.js';
 import { averaged, keepTraining, rewindTraining } from './memory.js';
 import { trainingClock } from './moments.js';
 import { objectives } from './objectives/index.js';
@@ -63,11 +63,12 @@ async function start(
     dropped += thin(free[l], kept, seed);
   });
   applyMasks(layers);
-  dropped += await pruneFirst(plan, layers, around);
+  const pruned = await pruneFirst(plan, layers, around);
+  dropped += pruned.dropped;
   keepAt(plan, 0, around);
   const final = options.rounds > 0 || options.schedule === 'constant';
   const scheduled = final ? 1 - options.sparsity : plan.start ? options.startDensity : 1;
-  return { iteration: 0, scheduled, dropped, final, ...census(layers) };
+  return { iteration: 0, scheduled, dropped, ...heldOf(pruned), final, ...census(layers) };
 }
 
 /** Keeps a uniformly random `kept` of the layer's present weights. */
@@ -86,47 +87,53 @@ async function pruneFirst(
   plan: GradualPlan,
   layers: readonly Prunable[],
   around: Surroundings,
-): Promise<number> {
+): Promise<Pruned> {
   const rounds = plan.steps.filter(({ iteration }) => iteration === 0);
-  if (rounds.length === 0) return 0;
+  const pruned: Pruned = { dropped: 0, held: [] };
+  if (rounds.length === 0) return pruned;
   const asked = readsGradient(plan.options);
   const objective = asked
     ? await objectives[plan.options.objective](layers, around, plan.options)
     : undefined;
   try {
-    let dropped = 0;
     for (const [round, step] of rounds.entries()) {
       const gradients = await objective?.gradients();
       const seen = layers.map((layer, l) => ({ ...layer, gradient: gradients?.[l] ?? layer.gradient }));
-      dropped += prune(plan, seen, step, -round);
+      const { dropped, held } = prune(plan, seen, step, -round);
+      pruned.dropped += dropped;
+      pruned.held.push(...held);
       applyMasks(layers);
     }
-    return dropped;
+    return pruned;
   } finally {
     objective?.close();
   }
 }
 
-/** Cuts the masks down to a step's counts; `draw` names the random numbers. Returns how many weights went. */
-function prune(plan: GradualPlan, layers: readonly Prunable[], step: Step, draw: number): number {
+/** How many weights went, and the layers that keep one only because none may be emptied. */
+interface Pruned {
+  dropped: number;
+  held: string[];
+}
+
+const heldOf = ({ held }: Pruned): { held?: string[] } =>
+  held.length > 0 ? { held: [...new Set(held)] } : {};
+
+/** Cuts the masks down to a step's counts; `draw` names the random numbers. */
+function prune(plan: GradualPlan, layers: readonly Prunable[], step: Step, draw: number): Pruned {
   const { options, seed } = plan;
-  const cuts = plan.groups.flatMap(({ members, fixed }, g) => {
+  const pruned: Pruned = { dropped: 0, held: [...(step.held ?? [])] };
+  for (const [g, { members, fixed }] of plan.groups.entries()) {
     const group = members.map((l) => layers[l]);
     const active = group.reduce((total, layer) => total + countNonZero(layer.mask), 0);
     const drop = active - step.kept[g];
     const pool = poolSize(options, { progress: step.progress, drop }, active, fixed);
-    const marks = choose(group, options, { drop, pool, seed, iteration: draw });
-    return group.map((layer, l) => ({ layer, marks: marks[l] }));
-  });
-  if (!options.allowEmpty)
-    refuseEmptied(
-      cuts.map(({ layer, marks }) => ({
-        name: layer.name,
-        kept: countNonZero(layer.mask) - countNonZero(marks),
-      })),
-      step.iteration === 0 ? 'Pruning before training' : `The update at iteration ${step.iteration}`,
-    );
-  return cuts.reduce((total, { layer, marks }) => total + clear(layer, marks), 0);
+    const how = { drop, pool, seed, iteration: draw, floor: !options.allowEmpty };
+    const { marks, held } = choose(group, options, how);
+    for (const [l, layer] of group.entries()) pruned.dropped += clear(layer, marks[l]);
+    pruned.held.push(...held);
+  }
+  return pruned;
 }
 
 function update(
@@ -141,14 +148,14 @@ function update(
   if (!step) return undefined;
 
   const before = layers.map(({ mask }) => mask.slice());
-  prune(plan, seen, step, iteration);
+  const pruned = prune(plan, seen, step, iteration);
   if (step.exchange !== undefined) exchangeAll(plan, seen, step.exchange, iteration);
   applyMasks(layers);
   if (rewinding) rewindTraining(around, layers);
   const skip = rewinding !== undefined || options.skipSteps === true;
   const { density: last } = plan.steps[plan.steps.length - 1];
   return {
-    ...{ iteration, scheduled: step.density, ...changes(before, layers) },
+    ...{ iteration, scheduled: step.density, ...changes(before, layers), ...heldOf(pruned) },
     ...{ final: step.density === last, ...(skip && { skip }), ...census(layers) },
   };
 }

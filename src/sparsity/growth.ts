@@ -32,8 +32,8 @@ export interface Exchange {
 export function exchange(layer: Prunable, { fraction, score, growth, seed, iteration }: Exchange): void {
   const { name, mask, gradient } = layer;
   const count = Math.ceil(fraction * countNonZero(mask) - 1e-9);
-  const [going] = choose([layer], { score }, { drop: count, pool: 0, seed, iteration });
-  clear(layer, going);
+  const { marks } = choose([layer], { score }, { drop: count, pool: 0, seed, iteration });
+  clear(layer, marks[0]);
   const draw = random(seed, 'growth', iteration, name);
   const values = growth === 'gradient' ? gradient : gradient.map((g) => uniform(draw) * (g === 0 ? LAST : 1));
   const [coming] = largest([{ name, values, among: Uint8Array.from(mask, (m) => (m === 0 ? 1 : 0)) }], count);

@@ -1,5 +1,4 @@
 /** What is done with masks: set, apply, count, and look for what they cut off. */
-import { fail } from '../base/errors.js';
 import type { Census, Mask, Prunable } from './types.js';
 
 /** Keeps every weight, or every weight that is not already zero. */
@@ -48,15 +47,6 @@ export function census(layers: readonly Pick<Prunable, 'name' | 'mask' | 'biases
     sparsityWithBiases: (size - kept) / (size + biases),
     layers: rows,
   };
-}
-
-/** Throws a UserError that names the layers left without any weight, of those given with how many they keep. */
-export function refuseEmptied(layers: readonly { name: string; kept: number }[], when: string): void {
-  const emptied = layers.filter(({ kept }) => kept === 0).map(({ name }) => name);
-  if (emptied.length > 0)
-    fail(
-      `${when} would leave no weight in ${emptied.join(', ')}: lower the sparsity, spare ${emptied.length > 1 ? 'these layers' : 'this layer'}, or let layers lose all their weights (--allow-empty).`,
-    );
 }
 
 /** Output units none of whose incoming weights are kept: they can only put out their bias. */

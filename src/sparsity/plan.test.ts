@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layer, network } from './fixture.js';
 import { fggp, findMethod, gmp } from './index.js';
+import type { GradualPlan } from './plan.js';
 import type { Method, Prunable } from './types.js';
 
 const plan = (method: Method, options: object, layers: Prunable[] = network(), iterations = 100) =>
@@ -75,11 +76,21 @@ test('a target out of reach says what can be reached', () => {
   );
   plan(fggp, { sparsity: 0.062697, ...spareAll });
   refuses(/every layer is spared/, gmp, { sparsity: 0.5, spare: ['conv1', 'conv2', 'conv3', 'fc'] });
-  refuses(/iteration 80 would leave no weight in conv1, fc/, gmp, {
-    sparsity: 0.998,
-    scope: 'layer',
-    interval: 80,
-  });
+  refuses(
+    'A sparsity of 0.9999 is out of reach: of 2536 weights that count only 2532 can be pruned; ask for at most 0.998422, or spare less.',
+    gmp,
+    { sparsity: 0.9999 },
+  );
+});
+
+test('a layer whose share would be nothing is given a weight, which the others do without', () => {
+  const options = { sparsity: 0.998, scope: 'layer', interval: 80 };
+  const { steps } = plan(gmp, options) as GradualPlan;
+  assert.deepEqual(steps[0].kept, [1, 2, 2, 1]);
+  assert.deepEqual(steps[0].held, ['conv1', 'fc']);
+  const empty = plan(gmp, { ...options, allowEmpty: true }) as GradualPlan;
+  assert.deepEqual(empty.steps[0].kept, [0, 3, 3, 0]);
+  assert.equal(empty.steps[0].held, undefined);
 });
 
 test('no update before the end', () => {

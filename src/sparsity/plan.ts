@@ -7,13 +7,15 @@
  * With N the counted elements, an update to density D leaves N − floor(N (1 − D)) of them. Elements that can never go
  * (spared layers, biases) are taken off first; the rest is left to the pooled ranking (scope "global": one group of all
  * layers) or shared out (scope "layer": a group for each), where no layer is given more than it still has, so masks
- * only ever shrink.
+ * only ever shrink. Unless `allowEmpty` says otherwise, no layer is given less than one weight, and there are always as
+ * many to keep as there are layers: a ranking that would take all of a layer (score.ts) can hold its last one.
  */
 import { fail } from '../base/errors.js';
 import { allocate, type Share } from './allocation.js';
-import { countNonZero, refuseEmptied } from './masks.js';
+import { countNonZero } from './masks.js';
 import { type Moment, planMoments, type Rewinding } from './moments.js';
 import type { GradualOptions } from './options.js';
+import { downTo, upTo } from './places.js';
 import { halfCosine, prunedAt, schedules } from './schedule.js';
 import { namedToSpare } from './spare.js';
 import type { Context, Plan, PlannedLayer, Prunable } from './types.js';
@@ -43,6 +45,8 @@ export interface Step extends Moment {
   density: number;
   /** Weights that each group keeps. */
   kept: number[];
+  /** Names of layers whose share would be nothing: they are given a weight. */
+  held?: string[];
 }
 
 /** Plans a gradual run. Throws a UserError if the target, the start or a step is out of reach. */
@@ -127,14 +131,14 @@ function checkTarget(
   const zeros = sum(layers.map((layer) => layer.size - layer.present));
   if (zeros > pruned)
     fail(
-      `The model is already at sparsity ${places(zeros / counted, 4, Math.ceil)}, above the target of ${sparsity}: ask for more, or let its zeros train (--no-keep-zeros).`,
+      `The model is already at sparsity ${upTo(zeros / counted, 4)}, above the target of ${sparsity}: ask for more, or let its zeros train (--no-keep-zeros).`,
     );
   const free = layers.filter((layer) => !layer.spared);
   if (!allowEmpty) refuseZeros(layers);
   const most = zeros + sum(free.map((layer) => layer.present - (allowEmpty ? 0 : 1)));
   if (pruned > most)
     fail(
-      `A sparsity of ${sparsity} is out of reach: of ${counted} weights that count only ${most} can be pruned; ask for at most ${places(most / counted, 6, Math.floor)}, or spare less.`,
+      `A sparsity of ${sparsity} is out of reach: of ${counted} weights that count only ${most} can be pruned; ask for at most ${downTo(most / counted, 6)}, or spare less.`,
     );
   if (startDensity < 1 - sparsity - 1e-9)
     fail(
@@ -165,17 +169,13 @@ function planStart(
   if (cut <= 0) return { present, from };
 
   const free = freeIndices(layers);
-  const shares = free.map((l) => ({ shape: prunables[l].shape, available: present[l] }));
+  const floor = allowEmpty ? 0 : 1;
+  const shares = free.map((l) => ({ shape: prunables[l].shape, available: present[l], floor }));
   const available = sum(shares.map((share) => share.available));
   const start = allocate(startAllocation, shares, available - cut).kept;
   free.forEach((l, i) => {
     present[l] = start[i];
   });
-  if (!allowEmpty)
-    refuseEmptied(
-      free.map((l) => ({ name: layers[l].name, kept: present[l] })),
-      `A start at density ${startDensity}`,
-    );
   return { start, present, from };
 }
 
@@ -209,14 +209,16 @@ function planSteps(
     const shares: Share[] = groups.map(({ members }, g) => ({
       shape: prunables[members[0]].shape,
       available: active[g],
+      floor: allowEmpty ? 0 : 1,
     }));
-    active = scope === 'global' ? [total] : allocate(allocation, shares, total).kept;
-    if (scope === 'layer' && !allowEmpty)
-      refuseEmptied(
-        groups.map(({ members }, g) => ({ name: layers[members[0]].name, kept: active[g] })),
-        `The update at iteration ${moment.iteration}`,
-      );
-    return { ...moment, density, kept: active };
+    if (scope === 'global') {
+      active = [total];
+      return { ...moment, density, kept: active };
+    }
+    const { kept, held } = allocate(allocation, shares, total);
+    active = kept;
+    const names = held.map((g) => layers[groups[g].members[0]].name);
+    return { ...moment, density, kept, ...(names.length > 0 && { held: names }) };
   });
 }
 
@@ -240,15 +242,10 @@ function checkSelectRatio(
     });
     active = kept;
   });
-  if (refusal)
-    fail(`${refusal}: use a selectRatio of at least ${places(needed, 4, Math.ceil)}, or a shorter interval.`);
+  if (refusal) fail(`${refusal}: use a selectRatio of at least ${upTo(needed, 4)}, or a shorter interval.`);
 }
 
 const freeIndices = (layers: readonly PlannedLayer[]): number[] =>
   layers.flatMap((layer, l) => (layer.spared ? [] : [l]));
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
-
-/** A fraction to so many decimal places, rounded to the safe side. */
-const places = (x: number, digits: number, round: (x: number) => number): number =>
-  round(x * 10 ** digits) / 10 ** digits;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { layer } from './fixture.js';
+import { countNonZero } from './masks.js';
 import { type Criterion, choose, readsGradient, scores } from './score.js';
 import type { Prunable } from './types.js';
 
@@ -12,7 +13,7 @@ const whole = (weight = weights, gradient = gradients): Prunable[] => [
 ];
 
 function dropped(layers: Prunable[], criterion: Criterion, drop: number, pool: number): number[] {
-  const marks = choose(layers, criterion, { drop, pool, seed: 1, iteration: 1 });
+  const { marks } = choose(layers, criterion, { drop, pool, seed: 1, iteration: 1 });
   return marks.flatMap((m) => [...m]).flatMap((x, i) => (x ? [i] : []));
 }
 
@@ -40,7 +41,7 @@ test('random depends on the seed, the iteration and the layer, and on nothing el
       [layer('a', [100]), layer('b', [100])],
       { score: 'random' },
       { drop: 100, pool: 0, seed, iteration },
-    );
+    ).marks;
   assert.deepEqual(draw(1, 5), draw(1, 5));
   assert.notDeepEqual(draw(1, 5), draw(2, 5));
   assert.notDeepEqual(draw(1, 5), draw(1, 6));
@@ -103,5 +104,101 @@ test('what goes satisfies both conditions, and the two limits are the one-step c
       assert.deepEqual(dropped(layers, fggp, drop, drop), dropped(layers, { score: 'gradient' }, drop, 0));
     }),
     { numRuns: 400 },
+  );
+});
+
+const values = (numbers: readonly number[]) => Float32Array.from(numbers);
+
+test('a layer that the ranking would empty keeps the weight that would go last, and the next in the ranking goes', () => {
+  const layers = [
+    layer('body', [5], { weight: values([5, 1, 4, 2, 3]) }),
+    layer('head', [3], { weight: values([0.1, -0.3, 0.3]) }),
+  ];
+  const how = { drop: 5, pool: 0, seed: 1, iteration: 1 };
+  const alone = choose(layers, { score: 'magnitude' }, how);
+  assert.deepEqual(
+    alone.marks.map((marks) => [...marks]),
+    [
+      [0, 1, 0, 1, 0],
+      [1, 1, 1],
+    ],
+  );
+  assert.deepEqual(alone.held, []);
+  const floored = choose(layers, { score: 'magnitude' }, { ...how, floor: true });
+  assert.deepEqual(
+    floored.marks.map((marks) => [...marks]),
+    [
+      [0, 1, 0, 1, 1],
+      [1, 1, 0],
+    ],
+  );
+  assert.deepEqual(floored.held, ['head']);
+});
+
+test('what one layer is given may empty the next, which then keeps a weight too', () => {
+  const layers = [
+    layer('a', [1], { weight: values([1]) }),
+    layer('b', [1], { weight: values([2]) }),
+    layer('c', [3], { weight: values([3, 4, 5]) }),
+  ];
+  const { marks, held } = choose(
+    layers,
+    { score: 'magnitude' },
+    { drop: 2, pool: 0, seed: 1, iteration: 1, floor: true },
+  );
+  assert.deepEqual(
+    marks.map((row) => [...row]),
+    [[0], [0], [1, 1, 0]],
+  );
+  assert.deepEqual(held, ['a', 'b']);
+});
+
+test('a pool that holds too few beside what a layer keeps is widened by as many', () => {
+  const layers = [
+    layer('a', [2], { weight: values([1, 2]), gradient: values([0.1, 0.2]) }),
+    layer('b', [3], { weight: values([3, 4, 5]), gradient: values([0.5, 0.4, 0.3]) }),
+  ];
+  const { marks, held } = choose(layers, fggp, { drop: 2, pool: 2, seed: 1, iteration: 1, floor: true });
+  assert.deepEqual(
+    marks.map((row) => [...row]),
+    [
+      [1, 0],
+      [0, 0, 1],
+    ],
+  );
+  assert.deepEqual(held, ['a']);
+});
+
+test('with a floor as many go, no layer is emptied, and where none would be nothing is different', () => {
+  const network = fc.array(fc.array(row, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 6 });
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(network, share, share, fc.boolean(), (rows, a, b, narrowed) => {
+      const layers = rows.map((from, l) =>
+        layer(`l${l}`, [from.length], {
+          weight: Float32Array.from(from, ([w]) => w),
+          gradient: Float32Array.from(from, ([, g]) => g),
+          mask: Uint8Array.from(from, ([, , m]) => m),
+        }),
+      );
+      const kept = layers.map(({ mask }) => countNonZero(mask));
+      const active = kept.reduce((sum, n) => sum + n, 0);
+      const drop = Math.floor(a * (active - kept.filter((n) => n > 0).length));
+      const pool = drop + Math.floor(b * (active - drop));
+      const criterion: Criterion = narrowed ? fggp : { score: 'magnitude' };
+      const how = { drop, pool, seed: 1, iteration: 1 };
+      const alone = choose(layers, criterion, how);
+      const { marks, held } = choose(layers, criterion, { ...how, floor: true });
+      const gone = marks.map(countNonZero);
+      assert.equal(
+        gone.reduce((sum, n) => sum + n, 0),
+        drop,
+      );
+      for (const [l, n] of gone.entries()) assert.ok(kept[l] === 0 || n < kept[l]);
+      const emptied = alone.marks.some((row, l) => kept[l] > 0 && countNonZero(row) === kept[l]);
+      assert.equal(held.length > 0, emptied);
+      if (!emptied) assert.deepEqual(marks, alone.marks);
+    }),
+    { numRuns: 500 },
   );
 });

@@ -5,10 +5,15 @@
  * magnitude next): the `pool` weights of smallest `first`, and of these the n of smallest `score`. Written as
  * "prune the pool, then restore its pool − n largest by `score`" it is the same set.
  * With pool = all the first step does nothing, with pool = n the second.
+ *
+ * With a floor no layer loses its last weight: where the ranking would take all that a layer has left, the one that it
+ * would take last is held, and the next in the ranking goes instead, so that the count stays exact. Where the pool has no next one,
+ * it is widened by as many. A ranking that empties no layer is left as it is.
  */
 import { type Random, random, uniform } from '../base/random.js';
-import { type Order, type Scored, smallest } from './select.js';
-import type { Prunable } from './types.js';
+import { countNonZero } from './masks.js';
+import { type Order, smallest } from './select.js';
+import type { Mask, Prunable } from './types.js';
 
 interface Score {
   readsGradient: boolean;
@@ -44,24 +49,81 @@ export interface Criterion {
 export const readsGradient = ({ first, score }: Criterion): boolean =>
   scores[score].readsGradient || (first !== undefined && scores[first].readsGradient);
 
-/**
- * Marks the `drop` kept weights, of all layers pooled, that a criterion gives up. `pool` is only read where there is a
- * first step; `seed` and `iteration` name the stream of the random score.
- */
+export interface Choosing {
+  drop: number;
+  /** Only read where there is a first step. */
+  pool: number;
+  /** Name the stream of the random score. */
+  seed: number;
+  iteration: number;
+  /** Leave at least one weight in every layer that has any. */
+  floor?: boolean;
+}
+
+export interface Choice {
+  /** What goes, by layer. */
+  marks: Uint8Array[];
+  /** Names of the layers that the ranking alone would have emptied. */
+  held: string[];
+}
+
+/** Marks the `drop` kept weights, of all layers pooled, that a criterion gives up. */
 export function choose(
   layers: readonly Prunable[],
-  criterion: Criterion,
-  { drop, pool, seed, iteration }: { drop: number; pool: number; seed: number; iteration: number },
-): Uint8Array[] {
-  const rank = (name: ScoreName, among: readonly Scored['among'][]): Scored[] =>
-    layers.map((layer, l) => ({
-      name: layer.name,
-      values: scores[name].of(layer, random(seed, 'score', iteration, layer.name)),
-      among: among[l],
-    }));
-  const least = (name: ScoreName, among: readonly Scored['among'][], count: number) =>
-    smallest(rank(name, among), count, (scores[name] as Score).order);
-  const kept = layers.map((layer) => layer.mask);
-  const candidates = criterion.first ? least(criterion.first, kept, pool) : kept;
-  return least(criterion.score, candidates, drop);
+  { first, score }: Criterion,
+  { drop, pool, seed, iteration, floor = false }: Choosing,
+): Choice {
+  const kept = layers.map(({ mask }) => mask);
+  const valuesOf = (name: ScoreName) =>
+    layers.map((layer) => scores[name].of(layer, random(seed, 'score', iteration, layer.name)));
+  const [values, narrowing] = [valuesOf(score), first && valuesOf(first)];
+  const least = (of: readonly Float32Array[], name: ScoreName, among: readonly Mask[], count: number) =>
+    smallest(
+      layers.map((layer, l) => ({ name: layer.name, values: of[l], among: among[l] })),
+      count,
+      (scores[name] as Score).order,
+    );
+
+  const held = new Map<number, number>();
+  for (let offered = pool; ; ) {
+    const candidates = first ? least(narrowing!, first, kept, offered) : kept;
+    const open = candidates.map((among, l) => without(among, held.get(l)));
+    const choice = open.reduce((total, among) => total + countNonZero(among), 0);
+    const missing = first && held.size > 0 ? drop - choice : 0;
+    if (missing > 0) {
+      offered += missing;
+      continue;
+    }
+    const marks = least(values, score, open, drop);
+    const emptied = floor ? emptiedBy(marks, kept, held) : [];
+    if (emptied.length === 0) return { marks, held: [...held.keys()].map((l) => layers[l].name) };
+    for (const l of emptied) held.set(l, lastOf(values[l], kept[l], (scores[score] as Score).order));
+  }
+}
+
+/** Layers all of whose kept weights are marked, of those that have any and none held. */
+const emptiedBy = (
+  marks: readonly Uint8Array[],
+  kept: readonly Mask[],
+  held: ReadonlyMap<number, number>,
+): number[] =>
+  [...kept.keys()].filter((l) => {
+    const count = held.has(l) ? 0 : countNonZero(kept[l]);
+    return count > 0 && countNonZero(marks[l]) === count;
+  });
+
+function without(among: Mask, index: number | undefined): Mask {
+  if (index === undefined) return among;
+  const others = among.slice();
+  others[index] = 0;
+  return others;
+}
+
+/** The one that a selection of the smallest would take last: among equals the one of the highest index. */
+function lastOf(values: Float32Array, among: Mask, order: Order = 'magnitude'): number {
+  const key = order === 'magnitude' ? Math.abs : (x: number) => x;
+  let last = -1;
+  for (let i = 0; i < values.length; i++)
+    if (among[i] !== 0 && (last < 0 || key(values[i]) >= key(values[last]))) last = i;
+  return last;
 }

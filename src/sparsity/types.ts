@@ -107,6 +107,8 @@ export interface UpdateReport extends Census {
   /** Weights that were kept and no longer are, and the other way round. */
   dropped: number;
   grown?: number;
+  /** Layers that keep their last weight although the ranking would have taken it (`allowEmpty` lets it). */
+  held?: string[];
   /** True from the update that reaches the target. */
   final: boolean;
   /** The step of this iteration is left out. */

@@ -15,7 +15,7 @@ const masks = (layers: MaskedLayer[]) => layers.map(({ mask }) => [...mask]);
 
 test('the highest are kept over all layers, of equal ones the first', () => {
   const layers = [layer('a', [0.9, 0.5, 0.5]), layer('b', [0.5, 0.7, 0.1])];
-  keepTop(layers, 3, false);
+  assert.deepEqual(keepTop(layers, 3, false), []);
   assert.deepEqual(masks(layers), [
     [1, 1, 0],
     [0, 1, 0],
@@ -24,12 +24,12 @@ test('the highest are kept over all layers, of equal ones the first', () => {
 
 test('a layer that would be emptied keeps its highest, unless it may lose all', () => {
   const layers = [layer('a', [0.9, 0.8, 0.7]), layer('b', [0.1, 0.2])];
-  keepTop(layers, 2, false);
+  assert.deepEqual(keepTop(layers, 2, false), ['b']);
   assert.deepEqual(masks(layers), [
     [1, 0, 0],
     [0, 1],
   ]);
-  keepTop(layers, 2, true);
+  assert.deepEqual(keepTop(layers, 2, true), []);
   assert.deepEqual(masks(layers), [
     [1, 1, 0],
     [0, 0],
@@ -42,7 +42,7 @@ test('drawn counts are within four deviations of Σ s, and every draw is another
   const layers = [layer('a', probabilities)];
   const deviation = Math.sqrt(probabilities.reduce((sum, s) => sum + s * (1 - s), 0));
   const counts = [0, 1, 2, 3].map((draw) => {
-    drawMasks(layers, 1, 0, draw);
+    drawMasks(layers, { seed: 1, numbers: [0, draw], allowEmpty: false });
     return layers[0].mask.reduce((sum, m) => sum + m, 0);
   });
   const { expected, probabilities: histogram } = distribution(layers);
@@ -57,6 +57,17 @@ test('drawn counts are within four deviations of Σ s, and every draw is another
 
 test('certain probabilities are certain', () => {
   const layers = [layer('a', [0, 1, 0, 1])];
-  drawMasks(layers, 1, 7);
+  drawMasks(layers, { seed: 1, numbers: [7], allowEmpty: false });
   assert.deepEqual(masks(layers), [[0, 1, 0, 1]]);
+});
+
+test('a layer whose draw keeps nothing keeps its most probable weight, unless it may lose all', () => {
+  const layers = [layer('a', [0, 1]), layer('b', [0, 1e-12, 0])];
+  assert.deepEqual(drawMasks(layers, { seed: 1, numbers: [7], allowEmpty: false }), ['b']);
+  assert.deepEqual(masks(layers), [
+    [0, 1],
+    [0, 1, 0],
+  ]);
+  assert.deepEqual(drawMasks(layers, { seed: 1, numbers: [7], allowEmpty: true }), []);
+  assert.deepEqual(masks(layers)[1], [0, 0, 0]);
 });

@@ -5,20 +5,27 @@ import type { MaskedLayer } from './layers.js';
 
 /**
  * Keeps the `count` scores of largest magnitude, all layers ranked together; of equal ones the first. A layer that would
- * lose all keeps its highest, unless it may.
+ * lose all keeps its highest, unless it may; those are named.
  */
-export function keepTop(layers: readonly MaskedLayer[], count: number, allowEmpty: boolean): void {
-  const spared = layers.map(({ scores }) => (allowEmpty ? -1 : highest(scores)));
-  const parts = layers.map(({ name, scores: values }, l) => {
-    const among = new Uint8Array(values.length).fill(1);
-    if (spared[l] >= 0) among[spared[l]] = 0;
-    return { name, values, among };
-  });
-  const marks = largest(parts, count - (allowEmpty ? 0 : layers.length));
-  layers.forEach(({ mask }, l) => {
-    mask.set(marks[l]);
-    if (spared[l] >= 0) mask[spared[l]] = 1;
-  });
+export function keepTop(layers: readonly MaskedLayer[], count: number, allowEmpty: boolean): string[] {
+  const parts = layers.map(({ name, scores: values }) => ({
+    ...{ name, values, among: new Uint8Array(values.length).fill(1) },
+  }));
+  const held = new Map<number, number>();
+  for (;;) {
+    const marks = largest(parts, count - held.size);
+    for (const [l, index] of held) marks[l][index] = 1;
+    const emptied = allowEmpty ? [] : [...marks.keys()].filter((l) => !marks[l].includes(1));
+    if (emptied.length === 0) {
+      for (const [l, { mask }] of layers.entries()) mask.set(marks[l]);
+      return [...held.keys()].map((l) => layers[l].name);
+    }
+    for (const l of emptied) {
+      const index = highest(layers[l].scores);
+      held.set(l, index);
+      parts[l].among[index] = 0;
+    }
+  }
 }
 
 function highest(scores: Float32Array): number {
@@ -27,10 +34,21 @@ function highest(scores: Float32Array): number {
   return best;
 }
 
-/** Keeps each weight with its probability: 1[u < s]. The draw is named by a seed and numbers. */
-export function drawMasks(layers: readonly MaskedLayer[], seed: number, ...numbers: number[]): void {
+/**
+ * Keeps each weight with its probability: 1[u < s]. The draw is named by a seed and numbers. A layer whose lot is to lose all
+ * keeps its most probable weight, unless it may; those are named.
+ */
+export function drawMasks(
+  layers: readonly MaskedLayer[],
+  { seed, numbers, allowEmpty }: { seed: number; numbers: readonly number[]; allowEmpty: boolean },
+): string[] {
+  const held: string[] = [];
   for (const { name, scores, mask } of layers) {
     const stream = random(seed, 'mask', name, ...numbers);
     for (let i = 0; i < mask.length; i++) mask[i] = uniform(stream) < scores[i] ? 1 : 0;
+    if (allowEmpty || mask.includes(1)) continue;
+    mask[highest(scores)] = 1;
+    held.push(name);
   }
+  return held;
 }

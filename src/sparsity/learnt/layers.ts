@@ -1,9 +1,10 @@
 /** Masked weights as the hooks of learnt masks see them, counted and reported. */
 import { fail } from '../../base/errors.js';
 import type { Network } from '../../engine/types.js';
-import type { Graph } from '../../onnx/index.js';
+import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { TrainState } from '../../train/index.js';
 import { census } from '../masks.js';
+import { downTo } from '../places.js';
 import { prunedAt } from '../schedule.js';
 import type { Census } from '../types.js';
 import { maskOf, scoresOf, thresholded } from './rewrite.js';
@@ -40,12 +41,16 @@ function biasesOf(graph: Graph, weight: string, { parameters }: Network): number
 }
 
 /** Throws a UserError where a sparsity leaves fewer weights than there are layers, and no layer may lose all. */
-export function refuseTooFew(layers: readonly MaskedLayer[], sparsity: number, allowEmpty: boolean): void {
-  const size = layers.reduce((sum, { weight }) => sum + weight.length, 0);
+export function refuseTooFew(
+  { initializers }: Graph,
+  names: readonly string[],
+  { sparsity, allowEmpty }: { sparsity: number; allowEmpty: boolean },
+): void {
+  const size = names.reduce((sum, name) => sum + sizeOf(initializers.get(name)!.shape), 0);
   const kept = size - prunedAt(size, 1 - sparsity);
-  if (!allowEmpty && kept < layers.length)
+  if (!allowEmpty && kept < names.length)
     fail(
-      `A sparsity of ${sparsity} leaves ${kept} of ${size} weights for ${layers.length} layers: ask for less, or let layers lose all their weights (--allow-empty).`,
+      `A sparsity of ${sparsity} leaves ${kept} of ${size} weights for ${names.length} layers: ask for at most ${downTo((size - names.length) / size, 6)}, or let layers lose all their weights (--allow-empty).`,
     );
 }
 
@@ -54,6 +59,8 @@ export interface LearntReport extends Census {
   iteration: number;
   /** The density that was asked for, where one is. */
   scheduled?: number;
+  /** Layers that keep a weight only because none may be emptied. */
+  held?: string[];
   final: boolean;
   /** Of probabilities: their sum, the number of weights kept on average; and how many lie in each twentieth of [0, 1]. */
   expected?: number;
@@ -64,8 +71,8 @@ export interface LearntReport extends Census {
 
 export const report = (
   layers: readonly MaskedLayer[],
-  rest: Omit<LearntReport, keyof Census>,
-): LearntReport => ({ ...rest, ...census(layers) });
+  { held = [], ...rest }: Omit<LearntReport, keyof Census>,
+): LearntReport => ({ ...rest, ...(held.length > 0 && { held }), ...census(layers) });
 
 const BINS = 20;
 

@@ -6,7 +6,6 @@
  * the same fraction in every layer, and the gradient goes through that choice as if it were not there. Only the scores are
  * trained, by the run's optimiser; biases and BatchNorm's scales stay at their first values.
  */
-import { fail } from '../../base/errors.js';
 import { random } from '../../base/random.js';
 import type { Ranking } from '../../engine/types.js';
 import { initialize } from '../../nn/index.js';
@@ -15,7 +14,7 @@ import { flag } from '../../train/settings.js';
 import { allocate } from '../allocation.js';
 import { keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
-import { type MaskedLayer, maskedLayers, report } from '../learnt/layers.js';
+import { type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
 import { defaultsOf, frozenKind, resolveOptions, sparsity } from '../learnt/options.js';
 import { insertMasks, maskable, maskOf, scoresOf } from '../learnt/rewrite.js';
 import type { LearntMethod } from '../learnt/types.js';
@@ -40,6 +39,7 @@ export const edgePopup: LearntMethod = {
   prepare(graph, given, { seed, schedule, inputShapes }) {
     const options = resolveOptions<Options>('edge-popup', rules, given);
     const names = maskable(graph, inputShapes);
+    refuseTooFew(graph, names, options);
     const density = 1 - options.sparsity;
     const frozen = drawWeights(graph, names, { ...options, density, seed });
     return {
@@ -59,28 +59,28 @@ function hookOf({ sparsity: target, allowEmpty }: Options): Hook {
   const density = 1 - target;
   let layers: MaskedLayer[];
   let kept: number[];
+  let held: string[];
   let ranking: Ranking | undefined;
   const enter = (state: Pick<EpochState, 'network'>) => {
     layers = maskedLayers(state);
-    const shares = layers.map(({ mask: { length } }) => ({ shape: [length], available: length }));
+    const floor = allowEmpty ? 0 : 1;
+    const shares = layers.map(({ mask: { length } }) => ({ shape: [length], available: length, floor }));
     const size = shares.reduce((sum, { available }) => sum + available, 0);
     const pairs = layers.map(({ name }) => ({ values: scoresOf(name), marks: maskOf(name) }));
     if (size >= MANY) ranking ??= state.network.ranking(pairs);
-    kept = allocate('uniform', shares, size - prunedAt(size, density)).kept;
+    const allocated = allocate('uniform', shares, size - prunedAt(size, density));
+    kept = allocated.kept;
+    held = allocated.held.map((l) => layers[l].name);
   };
   const pop = async () => {
     if (ranking) await ranking.mark(kept);
     else for (const [l, layer] of layers.entries()) keepTop([layer], kept[l], true);
   };
-  const reported = (iteration: number) => report(layers, { iteration, scheduled: density, final: true });
+  const reported = (iteration: number) =>
+    report(layers, { iteration, scheduled: density, held, final: true });
   return {
     async start(state) {
       enter(state);
-      const emptied = layers.filter((_, l) => kept[l] === 0).map(({ name }) => name);
-      if (!allowEmpty && emptied.length > 0)
-        fail(
-          `A sparsity of ${target} would leave no weight in ${emptied.join(', ')}: ask for less, or let layers lose all their weights (--allow-empty).`,
-        );
       await pop();
       return reported(0);
     },

@@ -102,6 +102,7 @@ function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context
   if (fineTune >= epochs)
     fail(`A run of ${epochs} epochs has none left before a fine-tuning of ${fineTune}; train for longer.`);
   const names = maskable(graph, context.inputShapes);
+  refuseTooFew(graph, names, options);
   const density = 1 - options.sparsity;
   const start = frozen ? drawWeights(graph, names, { ...options, density, seed }) : graph;
   const masked = insertMasks(start, names, 'ConcreteMask', (_, { shape }) =>
@@ -145,17 +146,17 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
   };
   const kept = (rate: number) => size - prunedAt(size, rate);
 
-  async function choose(state: EpochState, epoch: number): Promise<void> {
+  async function choose(state: EpochState, epoch: number): Promise<string[]> {
     const rate = keepRate(epoch, epochs, density);
-    if (options.finalMask === 'top') keepTop(layers, kept(rate), options.allowEmpty);
-    else if (epoch < epochs - 1) drawMasks(layers, seed, epoch, 0);
-    else await chooseDraw(state, options, (draw) => drawMasks(layers, seed, epoch, draw));
+    const { finalMask, allowEmpty } = options;
+    if (finalMask === 'top') return keepTop(layers, kept(rate), allowEmpty);
+    const draw = (number: number) => drawMasks(layers, { seed, numbers: [epoch, number], allowEmpty });
+    return epoch < epochs - 1 ? draw(0) : chooseDraw(state, options, draw);
   }
 
   return {
     start(state) {
       enter(state);
-      refuseTooFew(layers, options.sparsity, options.allowEmpty);
       if (options.finalMask === 'draw' && options.chooseOn === 'validation' && !state.data.validation)
         fail(
           'Drawn masks are chosen on a validation split, but there is none: set one aside, such as --validation 0.1, or choose on the training images with chooseOn train.',
@@ -177,12 +178,13 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
       const T = temperatureOf(state);
       if (epoch >= epochs || T[0] === FIXED) return undefined;
       const final = epoch === epochs - 1;
-      await choose(state, epoch);
+      const held = await choose(state, epoch);
       const probabilities = distribution(layers);
       T[0] = final ? FIXED : temperatureAt(epoch + 1);
       if (final) fix(state, layers);
       const scheduled = keepRate(epoch, epochs, density);
-      return report(layers, { iteration: (epoch + 1) * state.steps, scheduled, final, ...probabilities });
+      const iteration = (epoch + 1) * state.steps;
+      return report(layers, { iteration, scheduled, held, final, ...probabilities });
     },
   };
 }
@@ -190,12 +192,12 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
 const temperatureOf = ({ network }: Pick<EpochState, 'network'>): Float32Array =>
   network.state.get(TEMPERATURE)!;
 
-/** Draws masks and leaves the one with the highest accuracy; of equal ones the first. */
+/** Draws masks and leaves the one with the highest accuracy, of equal ones the first; what drawing it gave. */
 async function chooseDraw(
   { data, evaluate }: EpochState,
   { draws, chooseOn }: Options,
-  draw: (number: number) => void,
-): Promise<void> {
+  draw: (number: number) => string[],
+): Promise<string[]> {
   const split = chooseOn === 'validation' ? data.validation! : data.train;
   let best = { accuracy: -1, draw: 0 };
   for (let d = 0; d < draws; d++) {
@@ -203,7 +205,7 @@ async function chooseDraw(
     const { accuracy } = await evaluate(split);
     if (accuracy > best.accuracy) best = { accuracy, draw: d };
   }
-  draw(best.draw);
+  return draw(best.draw);
 }
 
 /** From now on probabilities are 0 or 1, and pruned weights, where weights are trained, are 0 and stay so. */

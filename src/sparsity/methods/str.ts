@@ -66,6 +66,7 @@ export const str: LearntMethod = {
       return runOf(graph, context, first, freeHook(given.threshold === undefined ? context : undefined));
     }
     const options = resolveOptions<Steering>('str', steering, given);
+    refuseTooFew(graph, maskable(graph, context.inputShapes), options);
     return runOf(graph, context, options.threshold, steeredHook(options));
   },
 };
@@ -103,10 +104,6 @@ function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steeri
   const span = { from: 1, to: 1 - target };
   const endOf = (iterations: number) => Math.max(1, pruningEnd(iterations, endRatio));
   return {
-    start(state) {
-      refuseTooFew(maskedLayers(state), target, allowEmpty);
-      return undefined;
-    },
     needsPrunedGradients: () => false,
     afterGradients(state, iteration) {
       const end = endOf(state.iterations);
@@ -114,12 +111,12 @@ function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steeri
       const layers = maskedLayers(state);
       const size = layers.reduce((sum, { weight }) => sum + weight.length, 0);
       const scheduled = densityAt('cubic', span, iteration, end);
-      const marks = steer(layers, size - prunedAt(size, scheduled), allowEmpty);
+      const { marks, held } = steer(layers, size - prunedAt(size, scheduled), allowEmpty);
       const final = iteration === end;
       const learnt = thresholds(layers);
       if (final) fix(state, layers, marks);
       const masked = layers.map((layer, l) => ({ ...layer, mask: marks[l] }));
-      return report(masked, { iteration, scheduled, final, thresholds: learnt });
+      return report(masked, { iteration, scheduled, held, final, thresholds: learnt });
     },
     afterUpdate(state, iteration) {
       if (iteration < endOf(state.iterations)) return;
@@ -130,21 +127,21 @@ function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steeri
 }
 
 /** Moves all s by one amount, so that `kept` weights are above their thresholds, and says which. */
-function steer(layers: readonly MaskedLayer[], kept: number, allowEmpty: boolean): Float32Array[] {
+function steer(layers: readonly MaskedLayer[], kept: number, allowEmpty: boolean) {
   const highest = Math.max(...thresholds(layers));
   const ranked = layers.map((layer) => ({
     ...layer,
     scores: oddsRatios(layer, highest),
     mask: new Float32Array(layer.weight.length),
   }));
-  keepTop(ranked, kept, allowEmpty);
+  const held = keepTop(ranked, kept, allowEmpty);
   const gone = Math.max(...ranked.map((layer) => most(layer, 0)));
   layers.forEach(({ scores }, l) => {
     // A layer whose weights are all among the lowest keeps its highest: its threshold is just below that.
     const bound = allowEmpty ? gone : Math.min(gone, 0.9 * most(ranked[l], 1));
     scores[0] += Math.log(Math.max(bound, TINY)) - highest;
   });
-  return ranked.map(({ mask }) => mask);
+  return { marks: ranked.map(({ mask }) => mask), held };
 }
 
 const TINY = 1e-30;
