@@ -84,6 +84,34 @@ test('the smallest weights go, exactly so many, and the report is as of any run'
   assert.ok(existsSync(at('zeros', 'report.html')));
 });
 
+test('a head that the ranking would empty keeps a weight, which is told; and targets beyond are refused', async () => {
+  const s = sketch();
+  const h = s.op('Relu', [s.op('MatMul', [s.input('x', [6]), s.weight('body', 6, 32)])]);
+  const graph = s.finish(s.op('MatMul', [h, s.weight('head', 32, 3)]));
+  const { initializers } = graph;
+  const head = initializers.get('head')!;
+  initializers.set('head', { ...head, data: (head.data as Float32Array).map((w) => w / 1e4) });
+  await writeModel(at('head.onnx'), graph);
+  const { stdout } = espalier('prune head.onnx --method magnitude --sparsity 0.9 --data none --out held');
+  assert.match(stdout, /The ranking would have left no weight in head: one is kept/);
+  const { sparsity, prunable } = summaryOf('held');
+  assert.equal(sparsity.after, Math.floor(0.9 * prunable.count) / prunable.count);
+  assert.deepEqual(prunable.held, ['head']);
+  const kept = (run: string) => summaryOf(run).prunable.layers.map(({ kept }: { kept: number }) => kept);
+  assert.deepEqual(kept('held'), [28, 1]);
+  assert.match(readFileSync(at('held', 'report.html'), 'utf8'), /would have left no weight in head/);
+  done('prune head.onnx --method magnitude --sparsity 0.9 --allow-empty --data none --out empty');
+  assert.deepEqual(kept('empty'), [29, 0]);
+  const { status, stderr } = espalier(
+    'prune head.onnx --method magnitude --sparsity 0.9999 --data none --out beyond',
+  );
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /A sparsity of 0\.9999 is out of reach: .* only 286 can be pruned; ask for at most 0\.99305/,
+  );
+});
+
 test('whoever gives a model of 16-bit floats is told that it becomes one of 32', async () => {
   const graph = twoInputs();
   graph.source.metadata[WIDENED] = '16-bit floats';

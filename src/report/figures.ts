@@ -35,6 +35,7 @@ export function rows(summary: Summary): Row[] {
       row(`dead units of ${count(summary.deadUnits.of)}`, summary.deadUnits, count),
     ),
     ...(emptied ? [row('layers emptied', { after: emptied }, count)] : []),
+    ...(prunable.held ? [row('layers with one weight left', { after: prunable.held.length }, count)] : []),
     row('parameters', summary.params, count),
     ...ofZeros(row('parameters, not zero', summary.nonzero, count)),
     row('MACs', summary.macs, large),
@@ -47,6 +48,17 @@ export function rows(summary: Summary): Row[] {
     row('bytes, gzip', summary.bytes.gzip, bytes),
   ];
 }
+
+/** Of layers that would have lost all their weights. */
+export const heldAtOne = (layers: readonly string[]): string =>
+  `The ranking would have left no weight in ${listed(layers)}: one is kept in each such layer (--allow-empty lets them lose all).`;
+
+const NAMED = 5;
+
+const listed = (names: readonly string[]): string =>
+  names.length <= NAMED
+    ? names.join(', ')
+    : `${names.slice(0, NAMED).join(', ')} and ${names.length - NAMED} more`;
 
 /** What became of a model's numbers that were narrower in its file. */
 export const inPlaceOf = (widened: string): string =>

@@ -13,7 +13,7 @@ import {
   ORDER,
   type Point,
 } from './charts.js';
-import { inPlaceOf, rows } from './figures.js';
+import { heldAtOne, inPlaceOf, rows } from './figures.js';
 import { chart, html, page } from './page.js';
 import {
   groupTable,
@@ -210,6 +210,7 @@ function notes({
     prunable.emptied.length
       ? `Emptied layers, none of whose weights is left: ${prunable.emptied.map(html).join(', ')}.`
       : '',
+    prunable.held ? html(heldAtOne(prunable.held)) : '',
     deadUnits.after
       ? `${count(deadUnits.after)} of ${count(deadUnits.of)} units are dead: the input does not reach them, or they reach no output.`
       : '',

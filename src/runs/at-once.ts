@@ -17,7 +17,7 @@ import {
 } from '../channels/index.js';
 import type { Machine } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
-import { findMethod, layersOf, type Plan, type Surroundings } from '../sparsity/index.js';
+import { findMethod, layersOf, type Plan, type Surroundings, type UpdateReport } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
 import { withWeights } from '../train/index.js';
 import { conclude } from './conclude.js';
@@ -45,6 +45,7 @@ export interface AtOnce {
 interface Made {
   graph: Graph;
   plan?: Plan;
+  masks?: UpdateReport[];
   channels?: ChannelSummary;
   latency?: Summary['latency'];
 }
@@ -113,7 +114,7 @@ async function zeroWeights({ recipe, task: { graph } }: AtOnce): Promise<Made> {
   const plan = method.plan({ layers, iterations: 1, seed }, methodOptions(recipe));
   if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
   // A method that needs no gradient looks at nothing but its layers.
-  await method.start(plan, layers, {} as Surroundings);
+  const report = await method.start(plan, layers, {} as Surroundings);
   const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));
-  return { graph: withWeights(graph, weights), plan };
+  return { graph: withWeights(graph, weights), plan, masks: [report] };
 }

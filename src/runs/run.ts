@@ -11,6 +11,7 @@ import type { Plan } from '../sparsity/index.js';
 import {
   type EpochMetrics,
   type Evaluation,
+  type MaskReport,
   type TrainStart,
   trainingGraph,
   weightsOf,
@@ -143,6 +144,7 @@ interface Made {
   measured: { accuracy: number; loss: number };
   best?: Summary['best'];
   plan?: Plan;
+  masks?: MaskReport[];
   channels?: ChannelSummary;
   latency?: Summary['latency'];
 }
@@ -186,10 +188,10 @@ async function trainOnce(work: Work): Promise<Made | undefined> {
     if (!result.finished) return undefined;
     const graph = pruning.finish(withWeights(pruning.graph, weightsOf(network)));
     if (plan) assertPruned(graph, task, plan);
-    const { epochs, best } = result;
+    const { epochs, masks, best } = result;
     const last = epochs[epochs.length - 1];
     return {
-      ...{ graph, epochs, plan, measured: last.test ?? last.validation ?? last },
+      ...{ graph, epochs, plan, masks, measured: last.test ?? last.validation ?? last },
       best: best && { epoch: best.epoch, loss: best.loss, accuracy: best.accuracy },
     };
   } finally {

@@ -1,7 +1,7 @@
 /** What a finished run says of itself. */
 import { readModel, WIDENED } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
-import type { EpochMetrics, Evaluation } from '../train/index.js';
+import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
 import { histograms } from './histogram.js';
 import { measure } from './measure.js';
@@ -20,6 +20,8 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   best?: Summary['best'];
   before?: Evaluation;
   plan?: Plan;
+  /** What the updates of the masks reported. */
+  masks?: readonly (MaskReport & { held?: string[] })[];
   channels?: ChannelSummary;
   latency?: Change;
   exported: Exported;
@@ -35,6 +37,7 @@ export async function sumUp({
   best,
   before,
   plan,
+  masks = [],
   channels,
   latency,
   exported,
@@ -47,6 +50,8 @@ export async function sumUp({
   );
   const bytesBefore = await bytesOfModel(task.graph);
   const spared = new Map(plan?.layers.map(({ name, spared }) => [name, spared]));
+  const everHeld = new Set(masks.flatMap(({ held = [] }) => held));
+  const held = is.layers.filter(({ name, kept }) => kept === 1 && everHeld.has(name)).map(({ name }) => name);
   const { method, sparsity: target } = recipe as Partial<PruneRecipe>;
   const changed = changeWith(recipe);
   return {
@@ -62,6 +67,7 @@ export async function sumUp({
       count: is.prunable,
       layers: is.layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),
       emptied: is.layers.filter(({ kept }) => kept === 0).map(({ name }) => name),
+      ...(held.length > 0 && { held }),
     },
     unpruned: is.unpruned,
     sparsity: { before: was.sparsity, after: is.sparsity, target },

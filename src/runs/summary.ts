@@ -72,8 +72,11 @@ export interface Summary {
   seed: number;
   epochs: number;
   engine: string;
-  /** Weights that count in the denominator of sparsity, and what they are; `emptied`: layers without any left. */
-  prunable: { count: number; layers: LayerSummary[]; emptied: string[] };
+  /**
+   * Weights that count in the denominator of sparsity, and what they are; `emptied`: layers without any left; `held`, where
+   * there are any: layers that keep one weight only because none may be emptied.
+   */
+  prunable: { count: number; layers: LayerSummary[]; emptied: string[]; held?: string[] };
   /** Learnt tensors that no method prunes, and why. */
   unpruned: { name: string; size: number; reason: string }[];
   /** Fraction of the prunable weights that are zero. */
@@ -137,6 +140,8 @@ export type MetricsLine =
       sparsity: number;
       /** The density the schedule asked for. */
       scheduled?: number;
+      /** Layers that keep their last weight although the ranking would have taken it. */
+      held?: string[];
       final: boolean;
       /** Learnt probabilities: their sum, and how many lie in each twentieth of [0, 1]. */
       expected?: number;

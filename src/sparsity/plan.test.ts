@@ -75,6 +75,7 @@ test('a target out of reach says what can be reached', () => {
     { sparsity: 0.95, ...spareAll },
   );
   plan(fggp, { sparsity: 0.062697, ...spareAll });
+  refuses('The model has no weights that could be pruned; take another model.', gmp, { sparsity: 0.5 }, []);
   refuses(/every layer is spared/, gmp, { sparsity: 0.5, spare: ['conv1', 'conv2', 'conv3', 'fc'] });
   refuses(
     'A sparsity of 0.9999 is out of reach: of 2536 weights that count only 2532 can be pruned; ask for at most 0.998422, or spare less.',

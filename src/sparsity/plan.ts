@@ -108,6 +108,7 @@ function planLayers(method: string, options: GradualOptions, layers: readonly Pr
     present: options.keepZeros ? countNonZero(layer.weight) : layer.weight.length,
     ...reasonToSpare(layer, options, named),
   }));
+  if (layers.length === 0) fail('The model has no weights that could be pruned; take another model.');
   if (planned.every((layer) => layer.spared)) fail(`${method} has nothing to prune: every layer is spared.`);
   return planned;
 }

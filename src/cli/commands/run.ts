@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { inPlaceOf, percent, rows, writeReport } from '../../report/index.js';
+import { heldAtOne, inPlaceOf, percent, rows, writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
@@ -117,7 +117,9 @@ export function figures(summary: Summary): string {
   const titles = [left(''), right('before'), right('after'), right('target')];
   const { check, widened } = summary.export;
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
-  return `${table(titles, lines)}${stages}\n\n${check.by ? `Checked in ${check.by}.` : 'Not checked: onnxruntime-node is not installed here.'}${widened ? ` ${inPlaceOf(widened)}` : ''}`;
+  const { held } = summary.prunable;
+  const kept = held ? `\n\n${heldAtOne(held)}` : '';
+  return `${table(titles, lines)}${stages}${kept}\n\n${check.by ? `Checked in ${check.by}.` : 'Not checked: onnxruntime-node is not installed here.'}${widened ? ` ${inPlaceOf(widened)}` : ''}`;
 }
 
 /** How good the network was after each stage. */

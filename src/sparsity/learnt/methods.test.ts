@@ -134,7 +134,8 @@ test('edge-popup: a layer loses all its weights only when asked for', async () =
   const last = ({ masks }: { masks: readonly unknown[] }) => masks.at(-1) as LearntReport;
   const floored = last(await learnDigits(edgePopup, { sparsity: 0.999 }));
   assert.ok(floored.held!.length > 0);
-  for (const { name, kept } of floored.layers) assert.ok(kept >= 1 && (kept === 1 || !floored.held!.includes(name)));
+  for (const { name, kept } of floored.layers)
+    assert.ok(kept >= 1 && (kept === 1 || !floored.held!.includes(name)));
   const { masks } = await learnDigits(edgePopup, { sparsity: 0.999, allowEmpty: true });
   assert.ok((masks.at(-1) as LearntReport).layers.some(({ kept }) => kept === 0));
 });
