@@ -92,22 +92,22 @@ test('a head that the ranking would empty keeps a weight, which is told; and tar
   const head = initializers.get('head')!;
   initializers.set('head', { ...head, data: (head.data as Float32Array).map((w) => w / 1e4) });
   await writeModel(at('head.onnx'), graph);
-  const { stdout } = espalier('prune head.onnx --method magnitude --sparsity 0.9 --data none --out held');
-  assert.match(stdout, /The ranking would have left no weight in head: one is kept/);
+  const { out } = await espalier('prune head.onnx --method magnitude --sparsity 0.9 --data none --out held');
+  assert.match(out, /The ranking would have left no weight in head: one is kept/);
   const { sparsity, prunable } = summaryOf('held');
   assert.equal(sparsity.after, Math.floor(0.9 * prunable.count) / prunable.count);
   assert.deepEqual(prunable.held, ['head']);
   const kept = (run: string) => summaryOf(run).prunable.layers.map(({ kept }: { kept: number }) => kept);
   assert.deepEqual(kept('held'), [28, 1]);
   assert.match(readFileSync(at('held', 'report.html'), 'utf8'), /would have left no weight in head/);
-  done('prune head.onnx --method magnitude --sparsity 0.9 --allow-empty --data none --out empty');
+  await done('prune head.onnx --method magnitude --sparsity 0.9 --allow-empty --data none --out empty');
   assert.deepEqual(kept('empty'), [29, 0]);
-  const { status, stderr } = espalier(
+  const { status, err } = await espalier(
     'prune head.onnx --method magnitude --sparsity 0.9999 --data none --out beyond',
   );
   assert.equal(status, 1);
   assert.match(
-    stderr,
+    err,
     /A sparsity of 0\.9999 is out of reach: .* only 286 can be pruned; ask for at most 0\.99305/,
   );
 });
