@@ -49,7 +49,8 @@ export function lowerConv(c: Context, node: CoreNode<'conv'>): void {
   const blocks = way === 'sparse' ? undefined : blocksOf(weights, distance, block);
   const terms = way === 'sparse' ? termsOf(weights, distance) : undefined;
   const units = blocks ? blocks.blocks * groups : outputs;
-  const items = cutsOf(tiles, units, c.parts, way !== 'points' && from.pitch === plane.pitch);
+  const alike = from.pitch === plane.pitch;
+  const items = cutsOf(tiles, units, c.parts, way !== 'points' && alike);
   c.l.step(`plane_${way}`, items.length / 4, [
     at(x),
     at(y),
@@ -62,7 +63,7 @@ export function lowerConv(c: Context, node: CoreNode<'conv'>): void {
     way === 'points' ? from.pitch : maskOf(c, plane),
     tiles.length / 3,
     channelStride(plane),
-    storedEnd(plane, machine.lanesPerVector),
+    storedEnd(plane, machine.lanesPerVector, way === 'points' || alike),
     plane.margin,
     { float: low },
     { float: high },

@@ -185,3 +185,14 @@ test('images shuffled, put together, shifted before a border, pooled', async () 
     await check(s.model([1, channels, height, width], conv(shifted, count, 4), pooled), seed);
   }
 });
+
+test('sums over images that end in the middle of a vector', async () => {
+  for (let size = 3; size < 19; size++)
+    for (const [seed, op] of (['Conv', 'MaxPool'] as const).entries()) {
+      const s = sketch(size);
+      const around = s.node('Conv', ['x', s.weight([3, 2, 1, 1])]);
+      const inputs = op === 'Conv' ? [around, s.weight([5, 3, 2, 2])] : [around];
+      const window = s.node(op, inputs, { kernel_shape: ints(2, 2), strides: ints(1, 1) });
+      await check(s.model([1, 2, size + 1, size + 1], s.node('GlobalAveragePool', [window])), seed);
+    }
+});

@@ -23,7 +23,8 @@ export function lowerMaxPool(c: Context, node: CoreNode<'maxPool'>): void {
   const to = hold(c, y[1], plane);
   const vector = c.l.machine.lanesPerVector;
   const tiles = runTiles(from, plane, vector, POOL_TILE);
-  const items = cutsOf(tiles, y[1], c.parts, from.pitch === plane.pitch);
+  const alike = from.pitch === plane.pitch;
+  const items = cutsOf(tiles, y[1], c.parts, alike);
   const distances = Int32Array.from({ length: sizeOf(window.kernel) }, (_, tap) =>
     distanceOf(window, from, phases, tap),
   );
@@ -39,7 +40,7 @@ export function lowerMaxPool(c: Context, node: CoreNode<'maxPool'>): void {
     maskOf(c, plane),
     tiles.length / 3,
     channelStride(plane),
-    storedEnd(plane, vector),
+    storedEnd(plane, vector, alike),
     plane.margin,
     { float: Number.NEGATIVE_INFINITY },
     { float: Number.POSITIVE_INFINITY },

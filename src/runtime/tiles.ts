@@ -109,9 +109,12 @@ function pointsWay({ points, pixel, stored }: Limits, vector: number, s: Shape):
 /** Floats of the run that a result's rows take up. */
 const rowsEnd = ({ height, pitch }: Plane): number => height * pitch;
 
-/** Where the last vector of a plane's rows ends, from where zeros follow. */
-export const storedEnd = (plane: Plane, vector: number): number =>
-  Math.ceil(rowsEnd(plane) / vector) * vector;
+/** Where the last vector of a plane's rows ends, from where zeros follow: `alike`, rows lie as in what they are made from. */
+export function storedEnd(plane: Plane, vector: number, alike: boolean): number {
+  const { height, pitch } = plane;
+  const start = alike ? 0 : (height - 1) * pitch;
+  return start + Math.ceil((rowsEnd(plane) - start) / vector) * vector;
+}
 
 /** Tiles of at most `most` vectors: of the whole run where rows lie alike in both planes, else row by row. */
 export function runTiles(from: Plane, to: Plane, vector: number, most: number): Tiles {
