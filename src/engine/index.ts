@@ -1,5 +1,5 @@
 export { byName } from './input.js';
 export type { Machine } from './machine.js';
-export { type LoadOptions, loadNetwork } from './network.js';
+export { type LoadOptions, loadNetwork, MemoryError } from './network.js';
 export { type MachineOptions, openMachine } from './open.js';
 export type * from './types.js';

@@ -1,5 +1,5 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
-import { fail } from '../base/errors.js';
+import { fail, UserError } from '../base/errors.js';
 import { type Batch, batchOf } from '../graph/batch.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';
@@ -14,6 +14,9 @@ import type { Machine } from './machine.js';
 import { ranking } from './ranking.js';
 import { training } from './training.js';
 import type { Inference, InferenceOptions, Network, Parameter } from './types.js';
+
+/** A program needs more memory than it may take. */
+export class MemoryError extends UserError {}
 
 export interface LoadOptions {
   machine: Machine;
@@ -166,6 +169,7 @@ function inference(
   if (!program)
     fail(
       `A run of ${batch} ${batch === 1 ? 'sample' : 'samples'} takes more than the ${Math.round(memory! / 1e6)} MB that it may; take fewer, or smaller inputs.`,
+      MemoryError,
     );
   const shapes = cores.map((core) => sampleOf(model.tape.type(core).shape));
   return {

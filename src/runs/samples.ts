@@ -118,3 +118,6 @@ export async function randomTrial(graph: Graph, batch: Batch, wanted: number): P
 /** What the engine is given of a trial. */
 export const dataOf = ({ inputs }: Trial): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, data]));
+
+export const shapesOf = ({ inputs }: Trial): Record<string, readonly number[]> =>
+  Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));

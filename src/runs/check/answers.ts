@@ -2,11 +2,19 @@
  * Ways to a model's answers: the engine, onnxruntime with and without its optimisations, and the reference in double precision. A
  * check compares any two of them.
  */
-import { loadNetwork, type Machine } from '../../engine/index.js';
+import {
+  type Inference,
+  type InferenceOptions,
+  loadNetwork,
+  type Machine,
+  MemoryError,
+  type Network,
+} from '../../engine/index.js';
 import { answerInDoubles } from '../../graph/reference/model.js';
 import type { Graph } from '../../onnx/index.js';
+import { modelOf } from '../../runtime/model.js';
 import { openSession } from '../onnxruntime.js';
-import { type Answers, dataOf, type Trial } from '../samples.js';
+import { type Answers, dataOf, shapesOf, type Trial } from '../samples.js';
 
 export interface Answerer {
   /** As it is called in sentences: 'the engine'. */
@@ -15,8 +23,7 @@ export interface Answerer {
   close(): Promise<void>;
 }
 
-/** Bytes of activations beyond which the engine does not run a check, */
-const MOST_MEMORY = 4e9;
+const MOST_MEMORY = 1e9;
 
 /** Computes each trial once. */
 export function remembering(answerer: Answerer): Answerer {
@@ -31,29 +38,95 @@ export function remembering(answerer: Answerer): Answerer {
   };
 }
 
-/** @param outputs values to give; default the outputs of the model. */
-export function engineAnswerer(graph: Graph, machine: Machine, outputs?: readonly string[]): Answerer {
+export interface EngineOptions {
+  machine: Machine;
+  /** Values to give; default the outputs of the model. */
+  outputs?: readonly string[];
+  /** Most bytes of activations with samples side by side. */
+  memory?: number;
+}
+
+/**
+ * The engine, samples side by side; where that would take too much memory, since most of its sixteen lanes are idle for few samples of
+ * large images, the runtime, one after another.
+ */
+export function engineAnswerer(
+  graph: Graph,
+  { machine, outputs, memory = MOST_MEMORY }: EngineOptions,
+): Answerer {
   const dtypes = new Map(graph.outputs.map(({ name, dtype }) => [name, dtype]));
+  const run = async (trial: Trial) => {
+    const inputShapes = shapesOf(trial);
+    const network = loadNetwork(graph, { machine, inputShapes });
+    try {
+      const { samples: count = 1, shapes } = network.batch;
+      const program = inferenceWithin(network, { batch: count, outputs, memory });
+      if (program) return await program.run(dataOf(trial), count);
+      return await runAlone(graph, dataOf(trial), { machine, inputShapes: shapes, outputs, count });
+    } finally {
+      network.close();
+    }
+  };
   return remembering({
     name: 'the engine',
     async answer(trial) {
-      const inputShapes = Object.fromEntries(
-        Object.entries(trial.inputs).map(([name, { shape }]) => [name, shape]),
+      const found = Object.entries(await run(trial));
+      return Object.fromEntries(
+        found.map(([name, data]) => [name, { dtype: dtypes.get(name) ?? 'float32', data }]),
       );
-      const network = loadNetwork(graph, { machine, inputShapes });
-      try {
-        const { samples: count = 1 } = network.batch;
-        const program = network.inference({ batch: count, outputs, memory: MOST_MEMORY });
-        const found = await program.run(dataOf(trial), count);
-        return Object.fromEntries(
-          Object.entries(found).map(([name, data]) => [name, { dtype: dtypes.get(name) ?? 'float32', data }]),
-        );
-      } finally {
-        network.close();
-      }
     },
     close: async () => {},
   });
+}
+
+/** Undefined where it takes more memory than it may. */
+function inferenceWithin(network: Network, options: InferenceOptions): Inference | undefined {
+  try {
+    return network.inference(options);
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}
+
+interface AloneOptions {
+  machine: Machine;
+  /** Of a single sample. */
+  inputShapes: Record<string, number[]>;
+  outputs?: readonly string[];
+  count: number;
+}
+
+async function runAlone(
+  graph: Graph,
+  data: Record<string, Float32Array>,
+  { machine, inputShapes, outputs, count }: AloneOptions,
+): Promise<Record<string, Float32Array>> {
+  const wanted = outputs?.map((name) => ({ name, dtype: 'float32' as const })) ?? graph.outputs;
+  const model = modelOf({ ...graph, outputs: wanted }, { machine, inputShapes });
+  try {
+    const parts: Record<string, Float32Array>[] = [];
+    for (let i = 0; i < count; i++) {
+      const one = Object.entries(data).map(([name, all]) => {
+        const size = all.length / count;
+        return [name, all.subarray(i * size, (i + 1) * size)] as const;
+      });
+      parts.push(await model.run(Object.fromEntries(one)));
+    }
+    return Object.fromEntries(wanted.map(({ name }) => [name, joined(parts.map((part) => part[name]))]));
+  } finally {
+    await model.close();
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The model in double precision, operator by operator; for small work only. */

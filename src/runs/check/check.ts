@@ -76,7 +76,7 @@ export async function checkFile(path: string, graph: Graph, options: CheckOption
     const batch = batchOf(graph, inputShapes);
     const { macs } = summarize(graph, { inputShapes: batch.shapes });
     const trials = await trialsFor(graph, batch, { samples, macs });
-    const ours = engineAnswerer(graph, machine);
+    const ours = engineAnswerer(graph, { machine });
     const count = trials.reduce((sum, trial) => sum + trial.count, 0);
     const checked = { by: await onnxruntimeName(), samples: count };
     const compare = (other: Answerer, noise?: Noise) =>
@@ -171,7 +171,7 @@ async function tieAt(
   const { output, unequal } = each;
   const decision = decisionOf(graph, output, trial);
   if (!decision) return undefined;
-  const found = await engineAnswerer(graph, machine, decision.values).answer(trial);
+  const found = await engineAnswerer(graph, { machine, outputs: decision.values }).answer(trial);
   const values = decision.values.map((name) => found[name].data as ArrayLike<number>);
   const scale = Math.max(...values.flatMap((numbers) => largest(numbers)));
   const tolerance = Math.max(allowedFor({ ...each, scale }), roughness * scale);

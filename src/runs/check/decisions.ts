@@ -6,7 +6,7 @@ import type { Type } from '../../graph/core.js';
 import { inferTypes } from '../../graph/facts/infer.js';
 import type { Graph, Node } from '../../onnx/index.js';
 import { sizeOf } from '../../onnx/index.js';
-import type { Answers, Trial } from '../samples.js';
+import { type Answers, shapesOf, type Trial } from '../samples.js';
 
 /** The node that decides an output. */
 export interface Decision {
@@ -24,10 +24,9 @@ export interface Decision {
 const carriers = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast']);
 
 /** What decides an output, with shapes as of a run. */
-export function decisionOf(graph: Graph, output: string, { inputs, count }: Trial): Decision | undefined {
-  const inputShapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
+export function decisionOf(graph: Graph, output: string, trial: Trial): Decision | undefined {
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const { types } = inferTypes(graph, { inputShapes, batch: count });
+  const { types } = inferTypes(graph, { inputShapes: shapesOf(trial), batch: trial.count });
   const isReal = (name: string) => types.get(name)?.dtype.startsWith('float') ?? false;
   let name = output;
   let node = makers.get(name);

@@ -30,7 +30,7 @@ export async function agreement(
   const batch = batchOf(masked, inputShapes);
   const { macs } = summarize(masked, { inputShapes: batch.shapes });
   const trials = await trialsFor(masked, batch, { samples, macs });
-  const [ours, other] = [smaller, masked].map((model) => engineAnswerer(model, machine));
+  const [ours, other] = [smaller, masked].map((model) => engineAnswerer(model, { machine }));
   const compare = (noise?: Awaited<ReturnType<typeof measureRounding>>) =>
     verdictOf({ trials, ours, other, noise }, { graph: smaller, machine });
   const first = await compare();
