@@ -61,28 +61,42 @@ export function shell(name: string) {
     espalier: (line: string, watch?: Watch): Promise<Outcome> => {
       if (watch) return alone(line, watch);
       server ??= openServer(root);
-      return server.run(line);
+      return server.run({ line });
+    },
+    /** Presses Ctrl-C once standard error matches the pattern. */
+    stopped: (line: string, pattern: RegExp): Promise<Outcome> => {
+      server ??= openServer(root);
+      return server.run({ line, stopAt: pattern });
     },
   };
 }
 
+interface Order {
+  line: string;
+  stopAt?: RegExp;
+}
+
 /** Starts the process that runs commands, in `folder`. */
 function openServer(folder: string) {
-  const child = fork(itself, [], { cwd: folder, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(itself, [], {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  });
   let last: Promise<unknown> = Promise.resolve();
-  const ask = (line: string): Promise<Outcome> =>
+  const ask = (order: Order): Promise<Outcome> =>
     new Promise((resolve, reject) => {
-      const died = () => reject(new Error(`the process that ran "${line}" died of it`));
+      const died = () => reject(new Error(`the process that ran "${order.line}" died of it`));
       child.once('exit', died);
       child.once('message', (outcome) => {
         child.off('exit', died);
         resolve(outcome as Outcome);
       });
-      child.send(line);
+      child.send(order);
     });
   return {
-    run(line: string): Promise<Outcome> {
-      const outcome = last.then(() => ask(line));
+    run(order: Order): Promise<Outcome> {
+      const outcome = last.then(() => ask(order));
       last = outcome.catch(() => {});
       return outcome;
     },
@@ -94,29 +108,29 @@ function openServer(folder: string) {
 }
 
 /** Runs a command in this process and returns what it wrote. */
-async function runHere(line: string): Promise<Outcome> {
+async function runHere({ line, stopAt }: Order): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
-  const writes = (['stdout', 'stderr'] as const).map((name) => {
-    const { write } = process[name];
+  let stopping = false;
+  for (const name of ['stdout', 'stderr'] as const)
     process[name].write = (text: string | Uint8Array) => {
       written[name] += text;
+      if (!stopping && stopAt?.test(written.stderr)) {
+        stopping = true;
+        process.emit('SIGINT');
+      }
       return true;
     };
-    return () => {
-      process[name].write = write;
-    };
-  });
   const status = await command(async (signal) => {
     await program(signal).parseAsync(line.split(' '), { from: 'user' });
   });
-  for (const restore of writes) restore();
+  for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name);
   return { status, out: written.stdout, err: written.stderr };
 }
 
 if (process.argv[1] === itself) {
-  // Every command listens for signals and closed pipes.
-  for (const emitter of [process, process.stdout, process.stderr]) emitter.setMaxListeners(0);
-  process.on('message', async (line: string) => process.send!(await runHere(line)));
+  // Every command listens for closed pipes.
+  for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
+  process.on('message', async (order: Order) => process.send!(await runHere(order)));
   // Where a command leaves something open, it must not keep the tests from ending.
   process.on('disconnect', () => process.exit());
 }
