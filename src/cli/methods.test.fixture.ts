@@ -18,6 +18,6 @@ export const methodCases = (epochs: number) =>
   Object.entries(cases).map(([name, flags]) => ({
     name,
     id: name.replace(/\W+/g, '-'),
-    line: `prune conv2 --width 0.25 --data digits --batch 128 --epochs ${epochs} --lr 0.05 --threads 1 ${flags}`,
+    line: `prune conv2 --width 0.125 --data digits --batch 128 --epochs ${epochs} --lr 0.05 --threads 1 ${flags}`,
     exact: !flags.includes('draw'),
   }));

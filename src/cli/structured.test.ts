@@ -1,70 +1,40 @@
-/** Methods that remove channels, from the command line, on the digits: a run killed in every stage, and what is refused. */
+/** Methods that remove channels, from the command line, on the digits: a run stopped in every stage, and what is refused. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { before, describe, test } from 'node:test';
-import { killedAt, shell } from './shell.test.fixture.js';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { stagedMethods, stagedShell } from './structured.test.fixture.js';
 
-const { at, espalier } = shell('structured');
+const { at, espalier, stopped, task, prune, stages, assertSame, assertMetrics } = stagedShell('structured');
 
 const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
-const timeless = (run: string) =>
-  readFileSync(at(run, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => ({ ...JSON.parse(line), seconds: 0 }));
 
-const task = '--data digits --batch 128 --threads 1';
+for (const [method, flags] of Object.entries(stagedMethods))
+  test(`${method}: a run stopped in every stage and resumed ends as if it had not been`, async () => {
+    const line = prune(`--method ${method} ${flags}`);
+    const [whole, pieces] = [`${method}-whole`, `${method}-pieces`];
+    const { status, err } = await espalier(`${line} --out ${whole} --json`);
+    assert.equal(status, 0, err);
+    const all = stages(whole);
+    assert.ok(all.length > 2);
 
-before(async () => {
-  const { status, err } = await espalier(
-    `train resnet8 --width 0.25 ${task} --epochs 3 --lr 0.2 --out dense`,
-  );
-  assert.equal(status, 0, err);
-});
-
-const prune = (flags: string) => `prune dense/model.onnx ${task} --round-to 1 ${flags}`;
-
-describe('a run killed in every stage and resumed ends as if it had not been', { concurrency: 2 }, () => {
-  const cases: Record<string, string> = {
-    masksparsity: '--macs 0.5 --epochs 9 --teacher self',
-    'soft-fpgm': '--channels 0.6 --epochs 6 --fine-tune 2',
-    'depgraph-sparse': '--params 0.5 --epochs 6',
-    'grad-decay': '--macs 0.6 --epochs 6 --optimizer adam --lr 0.002',
-    taylor: '--bytes 0.7 --epochs 4 --rounds 2',
-  };
-  for (const [method, flags] of Object.entries(cases))
-    test(method, async () => {
-      const line = prune(`--method ${method} ${flags}`);
-      const whole = await espalier(`${line} --out ${method}-whole --json`);
-      assert.equal(whole.status, 0, whole.err);
-      const stages = readdirSync(at(`${method}-whole`, 'checkpoint')).filter((name) => /^\d/.test(name));
-      assert.ok(stages.length > 2);
-
-      const pieces = `${method}-pieces`;
-      for (const [i, stage] of stages.entries()) {
-        const trained = existsSync(at(`${method}-whole`, 'checkpoint', stage, 'state.bin'));
-        const moment = new RegExp(`Stage ${stage} [^]*${trained ? '^epoch 1 ' : ''}`, 'm');
-        const killed = await espalier(
-          i === 0 ? `${line} --out ${pieces}` : `resume ${pieces} --threads 2`,
-          killedAt(moment),
-        );
-        assert.equal(killed.status, null, `${stage}: ${killed.err}`);
-        for (const done of stages.slice(0, Math.max(0, i - 1)))
-          assert.ok(!killed.err.includes(`Stage ${done} `), `${done} is done again`);
-      }
-      const resumed = await espalier(`resume ${pieces}`);
-      assert.equal(resumed.status, 0, resumed.err);
-      for (const file of ['model.onnx', 'mask.json', 'model.netron.json'])
-        assert.ok(readFileSync(at(pieces, file)).equals(readFileSync(at(`${method}-whole`, file))), file);
-      assert.deepEqual(timeless(pieces), timeless(`${method}-whole`));
-      for (const stage of stages)
-        assert.ok(
-          timeless(pieces).some((line) => line.stage === stage) ===
-            existsSync(at(pieces, 'checkpoint', stage, 'state.bin')),
-          stage,
-        );
-    });
-});
+    const trained = all.filter((stage) => stage.trained).map(({ stage }) => stage);
+    for (const [i, stage] of trained.entries()) {
+      const cut = await stopped(
+        i === 0 ? `${line} --out ${pieces}` : `resume ${pieces} --threads 2`,
+        new RegExp(`Stage ${stage} [^]*^epoch 1 `, 'm'),
+      );
+      assert.equal(cut.status, 130, `${stage}: ${cut.err}`);
+      for (const done of trained.slice(0, Math.max(0, i - 1)))
+        assert.ok(!cut.err.includes(`Stage ${done} `), `${done} is done again`);
+    }
+    const resumed = await espalier(`resume ${pieces}`);
+    assert.equal(resumed.status, 0, resumed.err);
+    assertSame(pieces, whole);
+    assertMetrics(
+      pieces,
+      all.map(({ stage }) => stage),
+    );
+  });
 
 test('stages, masks and figures of a run; the result is pruned again, and its mask by another method', async () => {
   const first = await espalier(
