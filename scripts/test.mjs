@@ -1,41 +1,21 @@
 /**
- * All that must hold: the style, every test on the best engine there is, and the rooms that run programs once more on
- * WebAssembly. `npm test -- train engine` tests only those rooms.
+ * Checks what must hold after every change: the style, every test on the best engine that is here, and once more on WebAssembly
+ * those whose results come out of kernels. `npm test -- train engine` tests only those rooms. What takes long is left to
+ * test-all.mjs.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAddon } from '../dist/engine/native/addon.js';
+import { addCounts, inWords, noCounts, runTests, testFiles, usesKernels } from './tests.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const rooms = process.argv.slice(2);
-/** The rooms whose results come out of kernels. */
+/** The rooms that call kernels directly; what lies above them calls kernels through them. */
 const onEngine = ['engine', 'train', 'sparsity', 'channels', 'runtime'];
 /** The browser has an engine of its own, whatever Node's is. */
 const inBrowser = join('dist', 'runtime', 'browser.test.js');
-
-const testsIn = (folder) =>
-  readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith('.test.js'))
-    .map((name) => join(folder, name))
-    .sort();
-
-const foldersOf = (names) => names.map((name) => join('dist', name)).filter((folder) => existsSync(folder));
-
-function passes(what, command, args, env = {}) {
-  process.stdout.write(`\n— ${what}\n`);
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
-  return status === 0;
-}
-
-function testsPass(what, files, engine) {
-  const args = ['--enable-source-maps', '--test', '--test-reporter=spec', ...files];
-  return (
-    files.length === 0 || passes(`${what}, ${engine}`, process.execPath, args, { ESPALIER_ENGINE: engine })
-  );
-}
 
 function hasNative() {
   try {
@@ -46,15 +26,35 @@ function hasNative() {
   }
 }
 
+const total = noCounts();
+
+function checkStyle() {
+  process.stdout.write('\n— style\n');
+  const { status } = spawnSync(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check'], {
+    stdio: 'inherit',
+  });
+  addCounts(total, { passed: Number(status === 0), failed: Number(status !== 0), skipped: 0 });
+}
+
+async function test(what, files, engine) {
+  process.stdout.write(`\n— ${what}, ${engine}\n`);
+  addCounts(total, await runTests(files, { ESPALIER_ENGINE: engine }));
+}
+
 const native = hasNative();
-const everything = rooms.length ? foldersOf(rooms) : ['dist'];
-const again = foldersOf(onEngine.filter((room) => !rooms.length || rooms.includes(room)))
-  .flatMap(testsIn)
-  .filter((file) => file !== inBrowser);
-const results = [
-  passes('style', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check']),
-  testsPass('tests', everything.flatMap(testsIn), native ? 'native' : 'wasm'),
-  !native || testsPass('tests of what runs programs', again, 'wasm'),
-];
-process.stdout.write(results.every(Boolean) ? '\nAll is well.\n' : '\nSomething failed: see above.\n');
-process.exit(results.every(Boolean) ? 0 : 1);
+const start = performance.now();
+const every = testFiles({ rooms });
+checkStyle();
+await test('tests', every, native ? 'native' : 'wasm');
+if (native) {
+  const again = every.filter(
+    (file) =>
+      file !== inBrowser && onEngine.some((room) => file.startsWith(join('dist', room))) && usesKernels(file),
+  );
+  await test('tests of kernels', again, 'wasm');
+}
+const long = testFiles({ rooms, long: true });
+if (long.length > 0) process.stdout.write(`\nNot run here, but by npm run test:all: ${long.join(', ')}.\n`);
+const seconds = Math.round((performance.now() - start) / 1000);
+process.stdout.write(`\n${seconds} s on ${native ? 'both engines' : 'WebAssembly'}.\n${inWords(total)}\n`);
+process.exit(total.failed === 0 ? 0 : 1);
