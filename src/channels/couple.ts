@@ -153,6 +153,13 @@ function follow(step: Step, t: Tape, context: Context): void {
   for (const axis of first ? (step.operator?.rigid?.(step.site!) ?? []) : []) {
     context.atoms.freeze(context.labels(first!.outputs[0])[axis], reasonFor.fixed(context.where));
   }
+  if (first) freezeFixed(step, context);
+}
+
+/** Axes that the operator says must stay as they are. */
+function freezeFixed({ site, operator, inputs }: Step, { atoms, labels, where }: Context): void {
+  for (const [i, axes] of (operator?.fixed?.(site!) ?? []).entries())
+    for (const axis of inputs[i] ? axes : []) atoms.freeze(labels(inputs[i]!)[axis], reasonFor.fixed(where));
 }
 
 /** Whether a constant is the same at all positions of an axis. */

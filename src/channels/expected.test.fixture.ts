@@ -373,6 +373,47 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
       "d.1 in: it is used by ConvTranspose 'ConvTranspose13', whose weights or settings are computed from data",
     ],
   },
+  'attention as one operator, two heads of queries for each of keys': {
+    groups: [
+      '3: q.1 out ×4, q.b.0 along ×4, k.1 out ×2, k.b.0 along ×2',
+      '5: v.1 out ×2, v.b.0 along ×2, o.0 in ×4',
+    ],
+    frozen: [],
+  },
+  'attention as one operator: whole heads': {
+    groups: [
+      '2: q.1 out ×6, q.b.0 along ×6, k.1 out ×3, k.b.0 along ×3, v.1 out ×5, v.b.0 along ×5, o.0 in ×10',
+    ],
+    frozen: [],
+  },
+  'attention as one operator, heads on an axis of their own': {
+    groups: [
+      '4: q.1 out ×3, q.b.0 along ×3, k.1 out ×3, k.b.0 along ×3',
+      '4: v.1 out ×3, v.b.0 along ×3, o.0 in',
+    ],
+    frozen: [],
+  },
+  'a norm by mean squares': {
+    groups: ['12: b.1 out, b.b.0 along, c.0 in'],
+    frozen: [
+      "a.1 out: its positions are summed, averaged or compared by RMSNormalization 'RMSNormalization2'",
+      "b.0 in: its positions are summed, averaged or compared by RMSNormalization 'RMSNormalization2'",
+    ],
+  },
+  'a slice of weights assigned: rows are told apart, columns are not': {
+    groups: [
+      '8: a.1 out, a.b.0 along, base.2 along, part.2 along, b.0 in',
+      '6: b.1 out, b.b.0 along, c.0 in',
+    ],
+    frozen: [],
+  },
+  'weights assigned one by one': {
+    groups: ['6: b.1 out, b.b.0 along, c.0 in'],
+    frozen: [
+      "a.1 out: their number is fixed by ScatterElements 'ScatterElements5'",
+      "b.0 in: their number is fixed by ScatterElements 'ScatterElements5'",
+    ],
+  },
   'an unknown operator in the middle': {
     groups: [
       '4: a.0 out, a.b.0 along, b.1 in',

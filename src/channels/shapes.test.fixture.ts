@@ -37,6 +37,14 @@ function separate(s: Sketch, rootFromShape = false): string {
   return s.linear(attention(s, q, k, v, 3, rootFromShape), 'o', 12, 2);
 }
 
+/** Four heads of queries and two of keys and values, of three and five numbers. */
+function attentionOfGroups(s: Sketch): string {
+  const x = s.input('x', [4, 5]);
+  const parts = [s.linear(x, 'q', 5, 12), s.linear(x, 'k', 5, 6), s.linear(x, 'v', 5, 10)];
+  const y = s.op('Attention', parts, { q_num_heads: 4, kv_num_heads: 2 });
+  return s.linear(y, 'o', 20, 2);
+}
+
 /** q, k and v by one product, as [N, 4, 3, heads, size] and by halves. */
 function fused(s: Sketch): string {
   const y = s.linear(s.input('x', [4, 5]), 'qkv', 5, 36);
@@ -581,6 +589,68 @@ export const troubles: Trouble[] = [
     engineless: true,
     inexpressible: true,
     build: (s) => byStyle(s, 'ConvTranspose'),
+  },
+  {
+    name: 'attention as one operator, two heads of queries for each of keys',
+    opset: 23,
+    build: (s) => attentionOfGroups(s),
+  },
+  {
+    name: 'attention as one operator: whole heads',
+    opset: 23,
+    heads: true,
+    build: (s) => attentionOfGroups(s),
+  },
+  {
+    name: 'attention as one operator, heads on an axis of their own',
+    opset: 23,
+    build(s) {
+      const x = s.input('x', [4, 5]);
+      const part = (name: string) =>
+        s.op('Transpose', [s.op('Reshape', [s.linear(x, name, 5, 12), s.ints(0, 4, 3, 4)])], {
+          perm: [0, 2, 1, 3],
+        });
+      const y = s.op('Attention', ['q', 'k', 'v'].map(part), { is_causal: 1 });
+      return s.op('MatMul', [y, s.weight('o', 4, 2)]);
+    },
+  },
+  {
+    name: 'a norm by mean squares',
+    opset: 23,
+    build(s) {
+      const x = s.linear(s.input('x', [4, 5]), 'a', 5, 8);
+      const y = s.op('RMSNormalization', [x, s.weight('g', 8)]);
+      return s.linear(s.relu(s.linear(y, 'b', 8, 12)), 'c', 12, 2);
+    },
+  },
+  {
+    name: 'a slice of weights assigned: rows are told apart, columns are not',
+    build(s) {
+      const x = s.linear(s.input('x', [4, 5]), 'a', 5, 8);
+      const assigned = s.op('ScatterND', [
+        s.weight('base', 1, 4, 8),
+        s.places([1, 2, 2], 0, 3, 0, 1),
+        s.weight('part', 1, 2, 8),
+      ]);
+      const y = s.op('CumSum', [s.op('Add', [x, assigned]), s.index(1)]);
+      return s.linear(s.linear(y, 'b', 8, 6), 'c', 6, 2);
+    },
+  },
+  {
+    name: 'weights assigned one by one',
+    build(s) {
+      const x = s.linear(s.input('x', [5]), 'a', 5, 8);
+      const assigned = s.op(
+        'ScatterElements',
+        [
+          s.op('GatherND', [s.weight('base', 3, 8), s.places([1, 1], 2)]),
+          s.places([1, 2], 4, 0),
+          s.weight('part', 1, 2),
+        ],
+        { axis: 1 },
+      );
+      return s.linear(s.linear(s.op('Add', [x, assigned]), 'b', 8, 6), 'c', 6, 2);
+    },
   },
   {
     name: 'an unknown operator in the middle',

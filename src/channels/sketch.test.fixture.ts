@@ -64,6 +64,11 @@ export function sketch(opset = 17) {
       graph.initializers.set(name, intTensor([values.length], values));
       return name;
     },
+    places(shape: number[], ...values: number[]): string {
+      const name = `places${count++}`;
+      graph.initializers.set(name, intTensor(shape, values));
+      return name;
+    },
     /** One for each channel, [C, 1, 1]. */
     bools(...values: number[]): string {
       const name = `bools${count++}`;

@@ -50,6 +50,8 @@ export interface Operator {
   settings?: readonly number[];
   /** Axes of the first core value of its expansion whose size the operator fixes, such as DepthToSpace's block. */
   rigid?(site: Site): readonly number[];
+  /** Of every operand, the axes whose positions are told apart by a setting or by where they stand, so that they stay. */
+  fixed?(site: Site): readonly (readonly number[])[];
   /**
    * What the node says once only `kept` positions are left of its operands (undefined where absent) and results; absent
    * for operators that go by the shapes of their operands. `site` is the node as it was.

@@ -314,6 +314,54 @@ const moves: Case[] = [
   }),
 ];
 
+const at = (shape: number[], ...values: number[]): Given => ({ ...ints(...values), shape });
+const places: Case[] = [
+  one('ScatterND', 11, [f(4, 3, 2), at([2, 1], 2, -4), f(2, 3, 2)]),
+  one('ScatterND', 11, [f(4, 3), at([2, 2, 2], 0, 1, 3, 2, 1, 0, 0, 1), f(2, 2)]),
+  one('ScatterND', 13, [weights(2, 3), at([1, 2], 1, -1), weights(1)]),
+  ...['add', 'mul', 'min', 'max'].map((how) =>
+    one('ScatterND', 18, [f(4, 3), at([3, 1], 2, 0, 2), f(3, 3)], { reduction: string(how) }),
+  ),
+  one('GatherND', 12, [f(3, 4, 2), at([2, 2], 2, 0, -1, 3)]),
+  one('GatherND', 12, [f(3, 4, 2), at([3, 1, 1], 2, 0, -1)], { batch_dims: int(1) }),
+  one('GatherND', 12, [weights(2, 2), at([2, 1], 1, 0)]),
+  one('ScatterElements', 11, [f(3, 3), at([2, 3], 1, 0, 2, 0, 2, 1), f(2, 3)]),
+  one('ScatterElements', 11, [f(2, 5), at([1, 2], 1, -2), f(1, 2)], { axis: int(1) }),
+  one('ScatterElements', 18, [f(1, 5), at([1, 3], 1, 4, 1), f(1, 3)], {
+    axis: int(1),
+    reduction: string('add'),
+  }),
+  one('Scatter', 9, [f(3, 3), at([1, 3], 2, 0, 1), f(1, 3)]),
+  one('GatherElements', 13, [f(3, 3), at([2, 3], 1, 2, 0, -1, 0, 0)]),
+  one('GatherElements', 11, [f(2, 4), at([2, 2], 3, 0, -4, 1)], { axis: int(-1) }),
+  one('CumSum', 11, [f(2, 7), scalar(1, 'int32')]),
+  one('CumSum', 14, [f(5, 2, 2), scalar(-3, 'int64')], { exclusive: int(1) }),
+  one('CumSum', 14, [f(2, 6), at([1], 1)], { reverse: int(1), exclusive: int(1) }),
+  one('CumSum', 14, [f(3, 2), scalar(0, 'int64')], { reverse: int(1) }),
+];
+
+const [q, k, v] = [f(1, 4, 5, 6), f(1, 2, 7, 6), f(1, 2, 7, 3)];
+const heads = { q_num_heads: int(4), kv_num_heads: int(2) };
+const attentions: Case[] = [
+  one('RMSNormalization', 23, [f(2, 3, 5), weights(5)], { epsilon: float(0.1) }),
+  one('RMSNormalization', 23, [f(2, 3, 5), weights(3, 5)], { axis: int(1) }),
+  one('Attention', 23, [f(1, 5, 8), f(1, 5, 8), f(1, 5, 12)], { q_num_heads: int(2), kv_num_heads: int(2) }),
+  one('Attention', 23, [f(1, 5, 24), f(1, 7, 12), f(1, 7, 6)], heads),
+  one('Attention', 23, [q, k, v], { scale: float(0.3) }),
+  one('Attention', 23, [f(1, 4, 5, 6), f(1, 4, 5, 6), f(1, 4, 5, 2)], { is_causal: int(1) }),
+  one('Attention', 23, [q, k, v, weights(5, 7)]),
+  one('Attention', 23, [q, k, v, f(1, 4, 5, 7)]),
+  one('Attention', 23, [q, k, v, { ...bools(5, 7), fixed: true }]),
+  one('Attention', 23, [q, k, v], { softcap: float(0.5) }),
+  one(
+    'Attention',
+    23,
+    [f(1, 5, 24), f(1, 3, 12), f(1, 3, 6), undefined, f(1, 2, 4, 6), f(1, 2, 4, 3)],
+    heads,
+    3,
+  ),
+];
+
 const transform = (mode: string, extra: Attributes = {}): Attributes => ({
   coordinate_transformation_mode: string(mode),
   ...extra,
@@ -403,6 +451,8 @@ for (const c of [
   ...moves,
   ...resizes,
   ...quantisations,
+  ...places,
+  ...attentions,
 ]) {
   const settings = Object.entries(c.attributes ?? {}).map(
     ([name, { value }]) => `${name}=${typeof value === 'object' && !Array.isArray(value) ? '…' : value}`,

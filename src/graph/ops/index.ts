@@ -2,8 +2,10 @@
 import { fail } from '../../base/errors.js';
 import type { Node } from '../../onnx/model.js';
 import { describe, type Operator, Unsupported } from '../operator.js';
+import { attentionOperators } from './attention.js';
 import { constantOperators } from './constant.js';
 import { convOperators } from './conv.js';
+import { cumulateOperators } from './cumulate.js';
 import { dropoutOperators } from './dropout.js';
 import { einsumOperators } from './einsum.js';
 import { elementwiseOperators } from './elementwise.js';
@@ -15,13 +17,16 @@ import { poolOperators } from './pool.js';
 import { quantizeOperators } from './quantize.js';
 import { reduceOperators } from './reduce.js';
 import { resizeOperators } from './resize.js';
+import { scatterOperators } from './scatter.js';
 import { shapeOperators } from './shape.js';
 import { softmaxOperators } from './softmax.js';
 
 const operators = new Map(
   Object.entries({
+    ...attentionOperators,
     ...constantOperators,
     ...convOperators,
+    ...cumulateOperators,
     ...dropoutOperators,
     ...einsumOperators,
     ...elementwiseOperators,
@@ -32,6 +37,7 @@ const operators = new Map(
     ...quantizeOperators,
     ...reduceOperators,
     ...resizeOperators,
+    ...scatterOperators,
     ...shapeOperators,
     ...softmaxOperators,
   }),

@@ -127,6 +127,15 @@ const layerNorm: Expand = (site, [value, scale, bias], b) => {
   return [result, average, inverse].slice(0, Math.max(1, site.node.outputs.length));
 };
 
+/** x/√(mean of x² + ε)·scale */
+const rmsNorm: Expand = (site, [value, scale], b) => {
+  const rank = b.type(value).shape.length;
+  const first = axisOf(site, attr.int(site.node, 'axis', -1), rank);
+  const square = mean(b, pointwise(b, mul(x, x), [value]), range(rank - first, first));
+  const inverse = pointwise(b, div(1, call('sqrt', add(x, epsilonOf(site)))), [square]);
+  return [pointwise(b, mul(mul(x, y), input(2)), [value, inverse, scale])];
+};
+
 /** x − mean over x's deviation, over batch and space by default, which one sample at a time cannot see. */
 const meanVariance: Expand = (site, [value], b) => {
   const rank = b.type(value).shape.length;
@@ -156,5 +165,6 @@ export const normOperators: Record<string, Operator> = {
     dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
     expand: layerNorm,
   }),
+  RMSNormalization: define({ learnt: [1], expand: rmsNorm }),
   MeanVarianceNormalization: define({ expand: meanVariance }),
 };

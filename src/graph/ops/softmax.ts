@@ -24,13 +24,15 @@ function shifted(b: Build, value: string, axes: readonly number[]): string {
   return pointwise(b, sub(x, y), [value, top], (_, dy) => [dy, undefined]);
 }
 
+/** eˣ over its sum along `axes`. */
+export function softmax(b: Build, value: string, axes: readonly number[]): string {
+  const powers = pointwise(b, call('exp', x), [shifted(b, value, axes)]);
+  return pointwise(b, div(x, y), [powers, reduce(b, 'sum', powers, axes)]);
+}
+
 export const softmaxOperators: Record<string, Operator> = {
   Softmax: define({
-    expand(site, [value], b) {
-      const axes = axesOf(site);
-      const powers = pointwise(b, call('exp', x), [shifted(b, value, axes)]);
-      return [pointwise(b, div(x, y), [powers, reduce(b, 'sum', powers, axes)])];
-    },
+    expand: (site, [value], b) => [softmax(b, value, axesOf(site))],
   }),
   LogSoftmax: define({
     expand(site, [value], b) {

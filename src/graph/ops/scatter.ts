@@ -1,0 +1,177 @@
+/**
+ * Elements and slices by lists of places: ScatterND, GatherND, ScatterElements, GatherElements. Places that are known (slice
+ * assignment of PyTorch writes them into the file) make these a choice from rows; places that are data have no form.
+ */
+import { fail } from '../../base/errors.js';
+import { attr } from '../../onnx/attributes.js';
+import { ints, sizeOf } from '../../onnx/tensor.js';
+import type { Build } from '../core.js';
+import { call, type Expression, input } from '../expression.js';
+import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { define } from './define.js';
+import { mul } from './elementwise.js';
+import { constant, pick, pointwise, positions, type Row, range, reshape } from './emit.js';
+
+/** The places that input 1 holds. */
+function placesOf(site: Site): { shape: readonly number[]; list: number[] } {
+  const { shape, constant: known } = required(site, 1);
+  if (!known)
+    fail(
+      `${describe(site.node)} goes to places that are data, and espalier has no kernel for that.`,
+      Unsupported,
+    );
+  return { shape, list: ints(known) };
+}
+
+/** A place along an axis, counted from the front. */
+function within(site: Site, place: number, size: number): number {
+  const at = place < 0 ? place + size : place;
+  if (at >= 0 && at < size) return at;
+  return fail(
+    `${describe(site.node)} goes to place ${place} of an axis of ${size}; the model is damaged, or an input shape was given that it is not made for.`,
+  );
+}
+
+/** Of every index of `depth` numbers, which row it means of a value whose first `depth` axes are `sizes`. */
+const rowsOf = (site: Site, list: readonly number[], sizes: readonly number[]): number[] =>
+  range(sizes.length ? list.length / sizes.length : 1).map((k) =>
+    sizes.reduce((row, size, axis) => row * size + within(site, list[k * sizes.length + axis], size), 0),
+  );
+
+/** Of every element that indices along one axis name, which element of the whole value it is. */
+function elementsOf(site: Site, { shape, list }: ReturnType<typeof placesOf>): number[] {
+  const whole = required(site, 0).shape;
+  const at = axisOf(site, attr.int(site.node, 'axis', 0), whole.length);
+  const index = shape.map(() => 0);
+  return list.map((place) => {
+    const element = whole.reduce(
+      (flat, size, axis) => flat * size + (axis === at ? within(site, place, size) : index[axis]),
+      0,
+    );
+    for (let axis = shape.length - 1; axis >= 0 && ++index[axis] === shape[axis]; axis--) index[axis] = 0;
+    return element;
+  });
+}
+
+/** What reductions begin with, and how they go on. */
+const reductions: Record<string, { neutral: number; with: (a: Expression, b: Expression) => Expression }> = {
+  mul: { neutral: 1, with: mul },
+  min: { neutral: Infinity, with: (a, b) => call('min', a, b) },
+  max: { neutral: -Infinity, with: (a, b) => call('max', a, b) },
+};
+
+/** Rows of a matrix replaced by, or reduced with, those of another one; of several for one row the last stays. */
+function scatter(
+  b: Build,
+  site: Site,
+  [data, updates]: [string, string],
+  targets: readonly number[],
+): string {
+  const [rows] = b.type(data).shape;
+  const how = site.opset < 16 ? 'none' : attr.string(site.node, 'reduction', 'none');
+  const joined = (first: string) => b.emit('concat', [first, updates], { axis: 0 })[0];
+  if (targets.length === 0) return data;
+  if (how === 'none') {
+    const list = range(rows);
+    targets.forEach((row, j) => {
+      list[row] = rows + j;
+    });
+    return pick(b, joined(data), 0, list);
+  }
+  if (how === 'add') {
+    const table = range(rows).map((row): [number, number][] => [[row, 1]]);
+    targets.forEach((row, j) => {
+      table[row].push([rows + j, 1]);
+    });
+    return positions(b, joined(data), 0, table satisfies Row[]);
+  }
+  const { neutral, with: combine } =
+    reductions[how] ??
+    fail(`${describe(site.node)} reduces by '${how}', which espalier does not know.`, Unsupported);
+  const width = b.type(data).shape[1];
+  const idle = constant(b, [1, width], new Array<number>(width).fill(neutral));
+  let result = data;
+  for (let left = [...targets.entries()]; left.length > 0; ) {
+    const first = new Map(left.toReversed().map(([j, row]) => [row, j] as const));
+    const list = range(rows).map((row) => (first.has(row) ? first.get(row)! + 1 : 0));
+    result = pointwise(b, combine(input(0), input(1)), [result, pick(b, joined(idle), 0, list)]);
+    left = left.filter(([j, row]) => first.get(row) !== j);
+  }
+  return result;
+}
+
+const depthOf = (site: Site): number => required(site, 1).shape.at(-1) ?? 0;
+
+const scatterND: Operator = define({
+  settings: [1],
+  fixed: (site) => [range(depthOf(site)), [], range(required(site, 1).shape.length - 1)],
+  expand(site, [data, , updates], b) {
+    const { shape } = required(site, 0);
+    const { list } = placesOf(site);
+    const depth = depthOf(site);
+    const width = sizeOf(shape.slice(depth));
+    const targets = rowsOf(site, list, shape.slice(0, depth));
+    const matrices: [string, string] = [
+      reshape(b, data, [sizeOf(shape.slice(0, depth)), width]),
+      reshape(b, updates, [targets.length, width]),
+    ];
+    return [reshape(b, scatter(b, site, matrices, targets), shape)];
+  },
+});
+
+/** `batch_dims` leading axes are gone through side by side. */
+const gatherND: Operator = define({
+  settings: [1],
+  fixed: (site) => [range(attr.int(site.node, 'batch_dims', 0) + depthOf(site))],
+  expand(site, [data], b) {
+    const { shape } = required(site, 0);
+    const places = placesOf(site);
+    const [batch, depth] = [attr.int(site.node, 'batch_dims', 0), depthOf(site)];
+    const [lead, sizes, rest] = [
+      shape.slice(0, batch),
+      shape.slice(batch, batch + depth),
+      shape.slice(batch + depth),
+    ];
+    const found = rowsOf(site, places.list, sizes);
+    const each = found.length / sizeOf(lead);
+    const rows = found.map((row, k) => Math.floor(k / each) * sizeOf(sizes) + row);
+    const matrix = reshape(b, data, [sizeOf(shape.slice(0, batch + depth)), sizeOf(rest)]);
+    return [reshape(b, pick(b, matrix, 0, rows), [...places.shape.slice(0, -1), ...rest])];
+  },
+});
+
+/** All axes stay: a place is told by where its index stands. */
+const whole = (site: Site): number[][] =>
+  site.inputs.map((type, i) => (type && i !== 1 ? range(type.shape.length) : []));
+
+const scatterElements: Operator = define({
+  settings: [1],
+  fixed: whole,
+  expand(site, [data, , updates], b) {
+    const { shape } = required(site, 0);
+    const targets = elementsOf(site, placesOf(site));
+    const columns: [string, string] = [
+      reshape(b, data, [sizeOf(shape), 1]),
+      reshape(b, updates, [targets.length, 1]),
+    ];
+    return [reshape(b, scatter(b, site, columns, targets), shape)];
+  },
+});
+
+const gatherElements: Operator = define({
+  settings: [1],
+  fixed: whole,
+  expand(site, [data], b) {
+    const places = placesOf(site);
+    const column = reshape(b, data, [sizeOf(required(site, 0).shape), 1]);
+    return [reshape(b, pick(b, column, 0, elementsOf(site, places)), places.shape)];
+  },
+});
+
+export const scatterOperators: Record<string, Operator> = {
+  ScatterND: scatterND,
+  GatherND: gatherND,
+  Scatter: scatterElements,
+  ScatterElements: scatterElements,
+  GatherElements: gatherElements,
+};
