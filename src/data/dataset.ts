@@ -9,6 +9,7 @@ import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Augmentation } from './augment.js';
+import { hashed } from './digest.js';
 import type { Image, ImageShape } from './image.js';
 
 export type { Image, ImageShape } from './image.js';
@@ -34,6 +35,8 @@ export interface Images {
   readonly shape: ImageShape;
   /** The image at `index`; not to be written to. */
   at(index: number): Image | Promise<Image>;
+  /** Tells all these samples from others, where they are read from files as they are asked for (see digest.ts). */
+  digest?(): Promise<string>;
 }
 
 /** Taken as they are. */
@@ -45,6 +48,8 @@ export interface Numbers {
   readonly shape: readonly number[];
   /** Those of the sample at `index`, row-major; not to be written to. */
   at(index: number): { readonly data: Uint8Array | Float32Array };
+  /** As of {@link Images}. */
+  digest?(): Promise<string>;
 }
 
 /** A pixel p of channel c becomes (p / scale − mean[c]) / std[c]. One entry serves for all channels. */
@@ -112,7 +117,12 @@ export function subset(split: Split, indices: Uint32Array): Split {
     length: indices.length,
     labels: Int32Array.from(indices, (index) => split.labels[index]),
     arrays: split.arrays.map(
-      (array) => ({ ...array, at: (index: number) => array.at(indices[index]) }) as SampleArray,
+      ({ digest, ...array }) =>
+        ({
+          ...array,
+          at: (index: number) => array.at(indices[index]),
+          ...(digest && { digest: async () => hashed([await digest(), indices]) }),
+        }) as SampleArray,
     ),
   };
 }

@@ -19,6 +19,7 @@ export {
   subset,
   withImages,
 } from './dataset.js';
+export { type DataDigest, difference, digestOfParts, type SplitDigest } from './digest.js';
 export { type Imported, importDataset } from './import.js';
 export { isNamed, NAMED, type NamedSet, type SetName } from './named.js';
 export { type OpenOptions, openDataset } from './open.js';

@@ -2,10 +2,13 @@
  * The folder of a run: recipe.json, metrics.jsonl, checkpoint/, mask.json, model.onnx, summary.json, report.html.
  *
  * What is there at any moment is enough to go on from: the recipe is written first, the model that training starts from
- * is kept beside the checkpoint, and the metrics follow the checkpoint when a run is resumed.
+ * is kept beside the checkpoint, and the metrics follow the checkpoint when a run is resumed. Before there is a recipe nothing
+ * has begun, and the folder is as good as empty. While a process is at work on the run it has a claim to the folder.
  */
-import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { appendFile, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { claim } from '../base/claim.js';
 import { fail } from '../base/errors.js';
 import { makeFolder, reason, writeAtomically } from '../base/files.js';
 import type { Recipe } from './recipe.js';
@@ -15,9 +18,13 @@ export interface RunFolder {
   /** Absolute. */
   readonly path: string;
   readonly recipe: string;
+  /** There while a process is at work. */
+  readonly lock: string;
   readonly metrics: string;
   /** The network before the first step. */
   readonly start: string;
+  /** What tells its data from others. */
+  readonly data: string;
   readonly checkpoint: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
@@ -38,8 +45,10 @@ export function runFolder(path: string): RunFolder {
   return {
     path: at(),
     recipe: at('recipe.json'),
+    lock: at('run.lock'),
     metrics: at('metrics.jsonl'),
     start: at('checkpoint', 'start.onnx'),
+    data: at('checkpoint', 'data.json'),
     checkpoint: at('checkpoint', 'state.bin'),
     stages: at('checkpoint'),
     mask: at('mask.json'),
@@ -59,30 +68,76 @@ export async function refuseOccupied(path: string): Promise<void> {
   });
   if (names.includes('recipe.json'))
     fail(`${path} holds a run already: go on with 'espalier resume ${path}', or give another folder.`);
-  if (names.length > 0) fail(`The folder ${path} is not empty; give another one for the run.`);
+  if (!(await isUnbegun(path, names))) fail(`The folder ${path} is not empty; give another one for the run.`);
 }
 
-/** Makes the folder of a new run and writes its recipe. @throws UserError when it is occupied or cannot be written. */
-export async function createRun(path: string, recipe: Recipe): Promise<RunFolder> {
+/** Whether nothing is there but what a run leaves that is killed before it has written its recipe. */
+async function isUnbegun(path: string, names: readonly string[]): Promise<boolean> {
+  const others = names.filter((name) => !/^(recipe\.json|run\.lock)(\.partial|$)/.test(name));
+  if (others.length === 0) return true;
+  return others.length === 1 && others[0] === 'checkpoint' && (await isEmpty(join(path, 'checkpoint')));
+}
+
+const isEmpty = (path: string): Promise<boolean> =>
+  readdir(path).then(
+    (names) => names.length === 0,
+    () => false,
+  );
+
+/** A folder that this process alone works in, until it is released. */
+export interface Claimed {
+  folder: RunFolder;
+  /** There was no such folder before. */
+  made: boolean;
+  release(): Promise<void>;
+}
+
+/**
+ * Makes the folder of a new run and writes its recipe.
+ * @throws UserError when it is occupied, another process is at work in it or it cannot be written.
+ */
+export async function createRun(path: string, recipe: Recipe): Promise<Claimed> {
   await refuseOccupied(path);
   const folder = runFolder(path);
-  await makeFolder(dirname(folder.checkpoint)).catch((error) =>
+  const made = !existsSync(folder.path);
+  await makeFolder(folder.path).catch((error) =>
     fail(`Cannot make the folder ${path}: ${reason(error)}; give another one.`),
   );
-  await writeJson(folder.recipe, recipe);
-  return folder;
+  const release = await claimRun(folder, path);
+  try {
+    await refuseOccupied(path);
+    await sweepRun(folder);
+    await makeFolder(folder.stages);
+    await writeJson(folder.recipe, recipe);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { folder, made, release };
+}
+
+/** Makes this process the only one to work on a run. @throws UserError when another one does. */
+export async function claimRun(folder: RunFolder, path: string): Promise<() => Promise<void>> {
+  try {
+    return await claim(folder.lock, `this run (${path})`);
+  } catch (error) {
+    if (!(error as NodeJS.ErrnoException).code) throw error;
+    return fail(`Cannot use ${path} for a run: ${reason(error)}; give another folder.`);
+  }
 }
 
 /** Takes away what {@link createRun} made: the run never began. */
-export async function emptyRun({ recipe, metrics, mask, checkpoint }: RunFolder): Promise<void> {
-  for (const path of [recipe, metrics, mask, dirname(checkpoint)])
-    await rm(path, { recursive: true, force: true });
+export async function abandonRun({ folder, made, release }: Claimed): Promise<void> {
+  const { path, recipe, metrics, mask, stages } = folder;
+  for (const file of [metrics, mask, stages, recipe]) await rm(file, { recursive: true, force: true });
+  await release();
+  if (made) await rmdir(path).catch(() => {}); // somebody has put something in
 }
 
 /** Takes away files that were being written when a run was killed. */
 export async function sweepRun({ path }: RunFolder): Promise<void> {
   for (const name of await readdir(path, { recursive: true }).catch((): string[] => []))
-    if (/\.(partial|unchecked)-\d+/.test(name)) await rm(join(path, name), { force: true });
+    if (/\.partial(-[\w-]+)?$|\.unchecked-\d+$/.test(name)) await rm(join(path, name), { force: true });
 }
 
 /** Opens the folder of a run that has begun. @throws UserError when it is not one. */

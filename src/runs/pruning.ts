@@ -2,13 +2,16 @@
  * The two ways in which a method prunes a run: by masks that it sets between steps, or by masks that are learnt in a graph
  * rewritten for that. What the run needs of either is the same.
  */
+
+import { batchCount } from '../data/index.js';
 import type { Graph } from '../onnx/index.js';
-import { findMethod, type Plan, pruningHook } from '../sparsity/index.js';
+import { findMethod, layersOf, methods, type Plan, pruningHook } from '../sparsity/index.js';
 import { bakeMasks, learntMethods } from '../sparsity/learnt/index.js';
 import type { Hook, TrainOptions } from '../train/index.js';
 import type { PruneRecipe, Recipe } from './recipe.js';
 import { pruningSettings } from './settings.js';
 import type { Task } from './task.js';
+import { trainOptions } from './training.js';
 
 export interface Pruning {
   /** What is trained. */
@@ -42,6 +45,18 @@ export function pruningOf(
   const context = { epochs, seed, optimizer, schedule, inputShapes };
   const { hook, ...run } = learnt.prepare(graph, methodOptions(recipe), context);
   return { ...run, hooks: [hook], finish: bakeMasks };
+}
+
+/** Refuses before anything is written or measured what the method of a run cannot do; one of channels has checks of its own. */
+export function checkPruning(recipe: Recipe, task: Task): void {
+  const { data, ...training } = trainOptions(recipe, task);
+  if (recipe.command === 'train') return;
+  const { method: name, epochs, seed } = recipe;
+  if (learntMethods.some((learnt) => learnt.name === name)) pruningOf(recipe, task, training, () => {});
+  const method = methods.find((known) => known.name === name);
+  const iterations = epochs * batchCount(data.train, training);
+  if (!method || iterations === 0) return;
+  method.plan({ layers: layersOf(task.graph), iterations, seed }, methodOptions(recipe));
 }
 
 /** What a recipe says to its method, by the method's own names. */

@@ -5,6 +5,8 @@
  * starts from is kept in the folder, so that a run can be resumed whatever became of the file it was made from.
  */
 import { access } from 'node:fs/promises';
+import { fail } from '../base/errors.js';
+import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { openMachine } from '../engine/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
@@ -20,9 +22,20 @@ import {
 import { pruneAtOnce } from './at-once.js';
 import { conclude } from './conclude.js';
 import { UncheckedError } from './export.js';
-import { createRun, emptyRun, openRun, type RunFolder, refuseOccupied, sweepRun } from './folder.js';
+import {
+  abandonRun,
+  type Claimed,
+  claimRun,
+  createRun,
+  openRun,
+  type RunFolder,
+  readJson,
+  refuseOccupied,
+  sweepRun,
+  writeJson,
+} from './folder.js';
 import { measure } from './measure.js';
-import { pruningOf } from './pruning.js';
+import { checkPruning, pruningOf } from './pruning.js';
 import {
   isPath,
   isStructured,
@@ -55,7 +68,7 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) return startAtOnce(recipe, out, options);
   const task = await openTask(recipe);
   const machine = await openMachine({ threads: recipe.threads });
-  let folder: RunFolder | undefined;
+  let claimed: Claimed | undefined;
   let begun = false;
   const onStart = (start: TrainStart) => {
     begun = true;
@@ -63,14 +76,18 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   };
   try {
     loadTask(task, task.graph, machine).close();
-    folder = await createRun(out, recipe);
+    checkPruning(recipe, task);
+    claimed = await createRun(out, recipe);
+    const { folder } = claimed;
     await writeModel(folder.start, task.graph);
+    await writeJson(folder.data, await digestOfParts(task.dataset));
     return await perform({ recipe, folder, task, machine, resume: false, options: { ...options, onStart } });
   } catch (error) {
-    if (folder && !begun && !options.signal?.aborted && !(error instanceof UncheckedError))
-      await emptyRun(folder);
+    if (claimed && !begun && !options.signal?.aborted && !(error instanceof UncheckedError))
+      await abandonRun(claimed);
     throw error;
   } finally {
+    await claimed?.release();
     await machine.close();
   }
 }
@@ -83,14 +100,27 @@ export async function resumeRun(
   path: string,
   { threads, ...options }: RunOptions & { threads?: number } = {},
 ): Promise<RunResult> {
-  const { folder, recipe: kept, summary } = await openRun(path);
-  await sweepRun(folder);
+  const { folder, summary } = await openRun(path);
   if (summary) return { folder, summary };
+  const release = await claimRun(folder, path);
+  try {
+    return await goOn(path, options, threads);
+  } finally {
+    await release();
+  }
+}
+
+async function goOn(path: string, options: RunOptions, threads?: number): Promise<RunResult> {
+  // Another process may have been at work until this one could claim the folder.
+  const { folder, recipe: kept, summary } = await openRun(path);
+  if (summary) return { folder, summary };
+  await sweepRun(folder);
   const recipe = resolveRecipe(kept.command, kept, kept.version);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
   const task = await openTask(recipe, await readStart(folder));
+  await refuseOtherData(folder, recipe, task);
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
   try {
@@ -100,15 +130,33 @@ export async function resumeRun(
   }
 }
 
+/** Runs of earlier versions have not kept what would tell other data: from now on they do. */
+async function refuseOtherData(
+  { data: path }: RunFolder,
+  { data }: Recipe,
+  { dataset }: Task,
+): Promise<void> {
+  const now = await digestOfParts(dataset);
+  const before = (await readJson(path)) as DataDigest | undefined;
+  const different = before && difference(before, now);
+  if (different)
+    fail(
+      `The samples of ${data} are not those that the run was begun with: ${different}; put them back as they were, or start a new run.`,
+    );
+  await writeJson(path, now);
+}
+
 /** A run without data. It is short, so what was killed is done again. */
 async function startAtOnce(recipe: PruneRecipe, out: string, options: RunOptions): Promise<RunResult> {
   const task = await openModel(recipe);
-  const folder = await createRun(out, recipe);
+  const claimed = await createRun(out, recipe);
   try {
-    return await atOnce(recipe, folder, task, options);
+    return await atOnce(recipe, claimed.folder, task, options);
   } catch (error) {
-    if (!options.signal?.aborted && !(error instanceof UncheckedError)) await emptyRun(folder);
+    if (!options.signal?.aborted && !(error instanceof UncheckedError)) await abandonRun(claimed);
     throw error;
+  } finally {
+    await claimed.release();
   }
 }
 

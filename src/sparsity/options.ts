@@ -168,6 +168,10 @@ export function resolveOptions(
     fail(`The objective ${options.objective} is for pruning before training: set rounds to at least 1.`);
   if (options.rounds > 0 && (options.averageWeight || options.averageGradient || options.growth))
     fail(`With rounds, ${method} prunes before training: there is nothing yet to average or to exchange.`);
+  if (options.rounds > 0 && options.rewind !== undefined)
+    fail(
+      `${method} prunes between trainings and has no rounds before them: leave rounds out; updates says how often it prunes.`,
+    );
   if (options.schedule !== 'constant') return options;
   if (!options.growth)
     fail(`With the schedule constant ${method} prunes nothing: choose another, or a growth.`);

@@ -233,6 +233,15 @@ test('checkpoints come as often as asked', async () => {
   assert.equal(saved, 4 * 7 + 4);
 });
 
+test('a run with other data does not go on', async () => {
+  const path = join(folder, 'elsewhere');
+  await trainNetwork(settings({ checkpoint: { path } }));
+  await refused(
+    { checkpoint: { path, resume: true }, data: linearData(2) },
+    /is of a run on other data: the labels of the training samples differ; put back the data/,
+  );
+});
+
 test('a run with other settings does not go on', async () => {
   const path = join(folder, 'other');
   await trainNetwork(settings({ checkpoint: { path } }));

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fail } from '../base/errors.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
+import { digestOfParts } from '../data/digest.js';
 import { examples } from '../data/examples.js';
 import type { Parameter } from '../engine/types.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
@@ -12,7 +13,15 @@ import { scaleOf } from './logits.js';
 import { type Optimizer, resolveOptimizer } from './optimizer.js';
 import { type Plain, resolvePlain, type TrainOptions } from './options.js';
 import { learningRateAt, resolveSchedule, type Schedule } from './schedule.js';
-import { captureArrays, checkSettings, hookArrays, noSums, type RunState, restoreArrays } from './state.js';
+import {
+  captureArrays,
+  checkData,
+  checkSettings,
+  hookArrays,
+  noSums,
+  type RunState,
+  restoreArrays,
+} from './state.js';
 
 export interface Run extends EpochState {
   readonly options: TrainOptions & Plain;
@@ -117,10 +126,14 @@ function resolveApart({ apart, epochs }: TrainOptions, { kind }: Optimizer): Run
   return { optimizer, schedule: resolveSchedule(apart.schedule, epochs) };
 }
 
-async function openState({ checkpoint }: TrainOptions, settings: RunState['settings']) {
+async function openState({ checkpoint, data: samples }: TrainOptions, settings: RunState['settings']) {
   const saved = checkpoint?.resume ? await readCheckpoint<RunState>(checkpoint.path) : undefined;
-  if (saved) checkSettings(checkpoint!.path, saved.state.settings, settings);
-  const fresh = { settings, epoch: 0, step: 0, sums: noSums(), epochs: [], masks: [], hooks: [] };
+  const data = checkpoint && (await digestOfParts(samples));
+  if (saved) {
+    checkData(checkpoint!.path, saved.state.data, data);
+    checkSettings(checkpoint!.path, saved.state.settings, settings);
+  }
+  const fresh = { settings, data, epoch: 0, step: 0, sums: noSums(), epochs: [], masks: [], hooks: [] };
   return { saved, state: saved?.state ?? fresh };
 }
 

@@ -4,6 +4,7 @@
  * of where the run is.
  */
 import { fail } from '../base/errors.js';
+import { type DataDigest, difference } from '../data/digest.js';
 import type { Network, Training } from '../engine/types.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { Hook, MaskReport } from './hooks.js';
@@ -37,6 +38,8 @@ export interface Best {
 export interface RunState {
   /** What makes the run what it is; a resumed run must have the same. */
   settings: Record<string, unknown>;
+  /** What tells its data from others; absent of runs that have no checkpoint, or one of an earlier version. */
+  data?: DataDigest;
   /** Epochs completed. */
   epoch: number;
   /** Steps completed in the current epoch. */
@@ -129,4 +132,13 @@ export function checkSettings(path: string, saved: RunState['settings'], now: Ru
         `The checkpoint ${path} is of a run with ${name} ${before}, not ${after}; resume with the same settings, or start a new run.`,
       );
   }
+}
+
+/** @throws UserError that says in what the data of two runs differ. */
+export function checkData(path: string, saved: RunState['data'], now: RunState['data']): void {
+  const different = saved && now && difference(saved, now);
+  if (different)
+    fail(
+      `The checkpoint ${path} is of a run on other data: ${different}; put back the data that it was begun with, or start a new run.`,
+    );
 }

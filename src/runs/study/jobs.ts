@@ -5,9 +5,7 @@
  * without it. Processes end with the one that started them.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readdir, rm } from 'node:fs/promises';
 import type { EpochMetrics } from '../../train/index.js';
-import { runFolder } from '../folder.js';
 import type { Recipe } from '../recipe.js';
 import { forgetFailure, recordFailure } from './failures.js';
 import { findRun, type StudyRun } from './study.js';
@@ -63,7 +61,6 @@ export async function carryOut(runs: readonly StudyRun[], options: JobOptions): 
 async function carryOutRun(run: StudyRun, resume: boolean, options: JobOptions): Promise<void> {
   const { signal, onEvent } = options;
   await forgetFailure(run);
-  if (!resume) await clearUnbegun(run.path);
   onEvent({ run, kind: 'started', resume });
   const word = await converse(
     { recipe: run.recipe, path: run.path, resume, threads: options.threads },
@@ -113,11 +110,4 @@ function tailOf(child: ChildProcess): () => string {
     text = `${text}${more}`.slice(-2000);
   });
   return () => text.trim().split('\n').at(-1)?.replace(/\.$/, '') ?? '';
-}
-
-/** Takes away what a run left that was killed before it had written its recipe. */
-async function clearUnbegun(path: string): Promise<void> {
-  const names = await readdir(path).catch((): string[] => []);
-  if (names.every((name) => name === 'checkpoint' || name.startsWith('recipe.json')))
-    await rm(runFolder(path).path, { recursive: true, force: true });
 }

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { claim } from './claim.js';
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-claim-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const path = join(root, 'run.lock');
+const holder = () => JSON.parse(readFileSync(path, 'utf8'));
+const left = (about: object) =>
+  writeFileSync(path, JSON.stringify({ pid: 1, host: hostname(), token: 'another', ...about }));
+
+/** The number of a process that was. */
+const gone = () => spawnSync(process.execPath, ['-e', '']).pid;
+
+test('one has it until it gives it back', async () => {
+  const release = await claim(path, 'this run');
+  assert.equal(holder().pid, process.pid);
+  await assert.rejects(claim(path, 'this run'), {
+    name: 'UserError',
+    message: `Process ${process.pid} is at work on this run; wait for it, or delete ${path} if it is something else.`,
+  });
+  await release();
+  assert.deepEqual(readdirSync(root), []);
+  await (await claim(path, 'this run'))();
+});
+
+test('of many at once one gets it', async () => {
+  const claims = await Promise.allSettled(Array.from({ length: 20 }, () => claim(path, 'it')));
+  const got = claims.filter(({ status }) => status === 'fulfilled');
+  assert.equal(got.length, 1);
+  await (got[0] as PromiseFulfilledResult<() => Promise<void>>).value();
+});
+
+test('what a process left that is gone is taken over, by one of many', async () => {
+  for (const about of [{ pid: gone() }, { pid: process.pid }, { pid: process.ppid, born: 'long ago' }]) {
+    left(about);
+    if ('born' in about && !existsSync('/proc')) continue;
+    const claims = await Promise.allSettled(Array.from({ length: 10 }, () => claim(path, 'it')));
+    const got = claims.filter(({ status }) => status === 'fulfilled');
+    assert.equal(got.length, 1);
+    await (got[0] as PromiseFulfilledResult<() => Promise<void>>).value();
+    assert.deepEqual(readdirSync(root), []);
+  }
+});
+
+test('a process that is there, and one on another machine, keep it', async () => {
+  left({ pid: process.ppid });
+  await assert.rejects(claim(path, 'it'), /^UserError: Process \d+ is at work on it/);
+  left({ pid: 7, host: 'elsewhere' });
+  await assert.rejects(claim(path, 'it'), /Process 7 on elsewhere is at work on it; wait .* if it is gone\./);
+  rmSync(path);
+});
+
+test('a file that says nothing counts once it is old', async () => {
+  writeFileSync(path, '');
+  utimesSync(path, 1e9, 1e9);
+  const release = await claim(path, 'it');
+  await release();
+});
+
+test('who lost it does not take it from another', async () => {
+  const release = await claim(path, 'it');
+  left({});
+  await release();
+  assert.equal(holder().token, 'another');
+  rmSync(path);
+});

@@ -1,0 +1,166 @@
+/** What a run is resumed with, and by whom. */
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { normal } from '../base/random.js';
+import { archive, reals, wholes } from '../data/npz.test.fixture.js';
+import { writeModel } from '../onnx/index.js';
+import { readCheckpoint, writeCheckpoint } from '../train/checkpoint.js';
+import type { RunState } from '../train/state.js';
+import { draws, perceptron } from './arrays.test.fixture.js';
+import { type Recipe, resolveRecipe } from './recipe.js';
+import { resumeRun, startRun } from './run.js';
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-resume-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+const at = (...names: string[]) => join(root, ...names);
+
+/** Writes the data; what is `shifted` gives other values, what is `turned` other labels. */
+function write(file: string, { shifted = 0, turned = 0, count = 90 } = {}): void {
+  const { values, labels } = draws(count, 8, (r, label, i) => 0.6 * normal(r) + Number(i % 3 === label));
+  writeFileSync(
+    at(file),
+    archive({
+      x: reals(
+        [count, 8],
+        values.map((x) => x + shifted),
+      ),
+      y: wholes(
+        [count],
+        labels.map((label) => (label + turned) % 3),
+      ),
+    }),
+  );
+}
+
+const recipeOn = (data: string, more: object = {}): Recipe =>
+  resolveRecipe(
+    'prune',
+    {
+      ...{ model: at('model.onnx'), data: `npz:${at(data)}`, method: 'gmp', sparsity: 0.6 },
+      ...{ epochs: 4, batch: 16, threads: 1, ...more },
+    },
+    '0',
+  );
+
+/** Stops a run after its second epoch. */
+async function stopped(recipe: Recipe, run: string): Promise<void> {
+  const stop = new AbortController();
+  const { summary } = await startRun(recipe, at(run), {
+    signal: stop.signal,
+    onEpoch: ({ epoch }) => epoch === 2 && stop.abort(),
+  });
+  assert.equal(summary, undefined);
+}
+
+before(() => writeModel(at('model.onnx'), perceptron()));
+
+const MODEL = 'model.onnx';
+const bytes = (run: string) => readFileSync(at(run, MODEL));
+
+test('a run does not go on with other data of the same size, and does when they are back', async () => {
+  write('d.npz');
+  const recipe = recipeOn('d.npz', { validation: 0.2 });
+  await startRun(recipe, at('whole'));
+  await stopped(recipe, 'cut');
+  for (const [changes, different] of [
+    [{ turned: 1 }, 'the labels of the training samples differ'],
+    [{ shifted: 0.5 }, 'the training samples differ'],
+    [{ count: 60 }, 'the number of training samples was 81 and is 54'],
+  ] as const) {
+    write('d.npz', changes);
+    await assert.rejects(resumeRun(at('cut')), {
+      name: 'UserError',
+      message: `The samples of npz:${at('d.npz')} are not those that the run was begun with: ${different}; put them back as they were, or start a new run.`,
+    });
+  }
+  write('d.npz');
+  assert.ok((await resumeRun(at('cut'))).summary);
+  assert.ok(bytes('cut').equals(bytes('whole')));
+});
+
+test('a run of a version that kept no digests goes on', async () => {
+  write('d.npz');
+  await stopped(recipeOn('d.npz'), 'old');
+  rmSync(at('old', 'checkpoint', 'data.json'));
+  const state = at('old', 'checkpoint', 'state.bin');
+  const saved = (await readCheckpoint<RunState>(state))!;
+  const { data, ...older } = saved.state;
+  assert.ok(data?.train?.samples);
+  await writeCheckpoint(state, { ...saved, state: older });
+  assert.ok((await resumeRun(at('old'))).summary);
+});
+
+test('of two that resume a run one does, and the other says who is at it', async () => {
+  write('d.npz');
+  const recipe = recipeOn('d.npz');
+  await startRun(recipe, at('alone'));
+  await stopped(recipe, 'two');
+  const results = await Promise.allSettled([resumeRun(at('two')), resumeRun(at('two'))]);
+  assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  const { reason } = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+  assert.match(reason.message, new RegExp(`^Process ${process.pid} is at work on this run \\(.*two\\)`));
+  assert.ok(bytes('two').equals(bytes('alone')));
+  assert.ok(!existsSync(at('two', 'run.lock')));
+});
+
+test('a run is not begun twice in one folder, nor resumed while it is begun', async () => {
+  write('d.npz');
+  const recipe = recipeOn('d.npz');
+  const both = await Promise.allSettled([startRun(recipe, at('twice')), startRun(recipe, at('twice'))]);
+  assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  const other = JSON.stringify({ pid: process.ppid, host: hostname(), token: 'other' });
+  await stopped(recipe, 'busy');
+  writeFileSync(at('busy', 'run.lock'), other);
+  await assert.rejects(resumeRun(at('busy')), new RegExp(`Process ${process.ppid} is at work on this run`));
+  assert.equal(readFileSync(at('busy', 'run.lock'), 'utf8'), other);
+});
+
+test('a folder that a kill left before there was a recipe is as good as new', async () => {
+  write('d.npz');
+  const recipe = recipeOn('d.npz');
+  mkdirSync(at('unbegun', 'checkpoint'), { recursive: true });
+  writeFileSync(at('unbegun', 'recipe.json.partial'), '{');
+  writeFileSync(
+    at('unbegun', 'run.lock'),
+    JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), token: 't' }),
+  );
+  writeFileSync(at('unbegun', 'run.lock.partial-1'), '{');
+  assert.ok((await startRun(recipe, at('unbegun'))).summary);
+  assert.deepEqual(
+    readdirSync(at('unbegun')).filter((name) => /lock|partial/.test(name)),
+    [],
+  );
+
+  mkdirSync(at('taken', 'checkpoint'), { recursive: true });
+  writeFileSync(at('taken', 'checkpoint', 'mine.txt'), 'mine');
+  await assert.rejects(startRun(recipe, at('taken')), /The folder \S+taken is not empty; give another one/);
+  assert.ok(existsSync(at('taken', 'checkpoint', 'mine.txt')));
+});
+
+test('what cannot be done leaves no folder', async () => {
+  write('d.npz');
+  for (const [settings, sentence] of [
+    [{ sparsity: 0.9999 }, /out of reach.*ask for at most/],
+    [{ method: 'lottery', rounds: 3 }, /lottery prunes between trainings and has no rounds before them/],
+    [
+      { method: 'probmask', sparsity: 0.9999 },
+      /leaves 1 of 624 weights for 3 layers: ask for at most 0.995192/,
+    ],
+    [{ method: 'edge-popup', sparsity: 0.9999 }, /for 3 layers/],
+    [{ method: 'probmask', finalMask: 'draw' }, /Drawn masks are chosen on a validation split/],
+  ] as const) {
+    await assert.rejects(startRun(recipeOn('d.npz', settings), at('refused')), sentence);
+    assert.ok(!existsSync(at('refused')), JSON.stringify(settings));
+  }
+});
