@@ -84,7 +84,7 @@ export function inputsOf(
 ): Record<string, Tensor> {
   return Object.fromEntries(
     graph.inputs.map((value) => {
-      const shape = sampleShape(value, inputShapes?.[value.name]);
+      const shape = sampleShape(value, inputShapes);
       const open = typeof value.shape?.[0] !== 'number';
       if (open && shape.length > 0) shape[0] = batch;
       const r = random(seed, value.name);

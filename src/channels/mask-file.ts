@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
+import { own } from '../base/records.js';
 import { nearest } from '../nn/nearest.js';
 import type { Graph } from '../onnx/model.js';
 import { emptied } from './floors.js';
@@ -40,14 +41,14 @@ export async function readMasks(path: string): Promise<Masks> {
  */
 export function selectionFrom(graph: Graph, channels: Channels, masks: Masks): Selection {
   const ofGroup = (name: string) =>
-    channels.groups.some((g) => g.name === name && g.size === masks[name]?.length);
+    channels.groups.some((g) => g.name === name && g.size === own(masks, name)?.length);
   const ofTensor = Object.keys(masks).filter((name) => !ofGroup(name));
   for (const name of ofTensor) checkTensor(withWeights(graph), channels, name, masks[name]);
   const selection = new Map<string, readonly boolean[]>();
   for (const { name, members } of channels.groups) {
     const ballots = members
       .filter(({ tensor, role }) => role !== 'in' && ofTensor.includes(tensor))
-      .map(({ tensor, positions }) => positions.map((own) => own.every((at) => !masks[tensor][at])));
+      .map(({ tensor, positions }) => positions.map((unit) => unit.every((at) => !masks[tensor][at])));
     if (ofGroup(name)) ballots.unshift(masks[name].map((kept) => !kept));
     if (ballots.length > 0)
       selection.set(

@@ -25,10 +25,11 @@ export function rewritten(step: Step, index: number, plan: Plan): Node[] {
     while (inputs.length <= i) inputs.push('');
     inputs[i] = supplied(step, i, inputs[i], wanted, plan, extra);
   }
-  const attributes: Record<string, Attribute> = {};
-  for (const [name, value] of Object.entries({ ...step.node.attributes, ...resized.attributes })) {
-    if (value) attributes[name] = value;
-  }
+  const attributes = Object.fromEntries(
+    Object.entries({ ...step.node.attributes, ...resized.attributes }).filter(
+      (entry): entry is [string, Attribute] => entry[1] !== undefined,
+    ),
+  );
   const node = { ...step.node, inputs, attributes };
   return [...extra, ...picked(node, resized.picks ?? [], plan)];
 }

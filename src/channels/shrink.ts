@@ -126,9 +126,6 @@ function doubledShapes(
   inputShapes: ChannelOptions['inputShapes'],
 ): Record<string, readonly number[]> {
   const open = graph.inputs.filter(({ shape }) => hasOpenBatch(shape));
-  const shapes = open.map((value) => [
-    value.name,
-    [2, ...sampleShape(value, inputShapes?.[value.name]).slice(1)],
-  ]);
+  const shapes = open.map((value) => [value.name, [2, ...sampleShape(value, inputShapes).slice(1)]]);
   return { ...inputShapes, ...Object.fromEntries(shapes) };
 }

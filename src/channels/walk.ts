@@ -15,6 +15,7 @@ import { findOperator } from '../graph/ops/index.js';
 import { originIn } from '../graph/origin.js';
 import { type Tape, tape } from '../graph/tape.js';
 import type { DType, Graph, Node, Tensor } from '../onnx/model.js';
+import { opsetOf } from '../onnx/source.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
 
 /** A node of the graph and what became of it. */
@@ -49,7 +50,7 @@ export function walk(graph: Graph, inputShapes?: Record<string, readonly number[
   const values = new Map<string, string>();
   const dtypes = new Map<string, DType>();
   for (const value of graph.inputs) {
-    const shape = sampleShape(value, inputShapes?.[value.name]);
+    const shape = sampleShape(value, inputShapes);
     values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
     dtypes.set(value.name, value.dtype);
   }
@@ -125,7 +126,7 @@ function expanded(begun: Begun, w: Walk, dtypes: Map<string, DType>): Step {
   const inputs = begun.inputs.map((core, i) => used(core, operator.settings?.includes(i) ?? false, w));
   const site: Site = {
     node,
-    opset: graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1,
+    opset: opsetOf(graph.source, node.domain),
     inputs: node.inputs.map((name, i) =>
       name === '' ? undefined : { ...t.type(inputs[i]), dtype: dtypes.get(name)! },
     ),

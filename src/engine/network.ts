@@ -1,5 +1,6 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
 import { fail, UserError } from '../base/errors.js';
+import { own } from '../base/records.js';
 import { type Batch, batchOf } from '../graph/batch.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';
@@ -179,7 +180,7 @@ function inference(
     async run(given, count) {
       const values = byName(given, inputs);
       for (const name of inputs)
-        writeInput(program, name, values[name], count, sizeOf(model.tape.type(name).shape), o.batch);
+        writeInput(program, name, own(values, name), count, sizeOf(model.tape.type(name).shape), o.batch);
       await program.run(count);
       return Object.fromEntries(names.map((name, i) => [name, program.read(cores[i], count)]));
     },

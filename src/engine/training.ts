@@ -1,6 +1,7 @@
 /** The training step as two programs: forward, loss and backward; and the update. */
 import { totalmem } from 'node:os';
 import { fail } from '../base/errors.js';
+import { own } from '../base/records.js';
 import { differentiate } from '../graph/differentiate.js';
 import { type Expanded, expandBefore } from '../graph/expand.js';
 import { call, input } from '../graph/expression.js';
@@ -87,8 +88,9 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     const n = Math.min(part, count - from);
     for (const name of given) {
       const size = sizeOf(tape.type(name).shape);
-      const own = n === count ? inputs[name] : inputs[name]?.subarray(from * size, (from + n) * size);
-      writeInput(program, name, own, n, size, part);
+      const whole = own(inputs, name);
+      const some = n === count ? whole : whole?.subarray(from * size, (from + n) * size);
+      writeInput(program, name, some, n, size, part);
     }
     program.write(labels, answers.subarray(from, from + n), n);
     await program.run(n, { whole: count, seed: o.seed ?? 0, step: number, every });

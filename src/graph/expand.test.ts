@@ -107,7 +107,7 @@ test('the batch stands as one; other open dimensions must be given', () => {
   assert.deepEqual(sampleShape(image('N', 3, 32, 32)), [1, 3, 32, 32]);
   assert.deepEqual(sampleShape(image(undefined, 10)), [1, 10]);
   assert.deepEqual(sampleShape(image(4, 10)), [4, 10]);
-  assert.deepEqual(sampleShape(image('N', 3, 'H', 'W'), [2, 3, 8, 8]), [2, 3, 8, 8]);
+  assert.deepEqual(sampleShape(image('N', 3, 'H', 'W'), { x: [2, 3, 8, 8] }), [2, 3, 8, 8]);
   for (const [value, words] of [
     [image('N', 3, 'H', 'W'), /leaves its dimension 2 \('H'\) open; give its shape/],
     [{ name: 'x', dtype: 'float32' } as Value, /declares no shape/],

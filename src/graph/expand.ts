@@ -3,7 +3,9 @@
  * into core operators by its operator's file.
  */
 import { fail } from '../base/errors.js';
+import { own } from '../base/records.js';
 import type { DType, Graph, Node, Value } from '../onnx/model.js';
+import { opsetOf } from '../onnx/source.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
 import type { Type } from './core.js';
 import { describe, type Operator, type Site, Unsupported } from './operator.js';
@@ -45,7 +47,7 @@ export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded
   const roles = rolesOf(graph);
   const values = new Map<string, string>();
   for (const value of graph.inputs) {
-    const shape = sampleShape(value, options.inputShapes?.[value.name]);
+    const shape = sampleShape(value, options.inputShapes);
     values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
   }
   for (const [name, tensor] of graph.initializers) {
@@ -105,7 +107,7 @@ function expandNode(
   const inputs = node.inputs.map((name) => (name === '' ? '' : values.get(name)!));
   const site: Site = {
     node,
-    opset: graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1,
+    opset: opsetOf(graph.source, node.domain),
     inputs: node.inputs.map((name, i) =>
       name === '' ? undefined : { ...t.type(inputs[i]), dtype: dtypes.get(name)! },
     ),
@@ -160,19 +162,30 @@ export function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 's
   return { learnt, prunable, state };
 }
 
-/** The shape of one sample: the batch dimension stands as 1 where it is open. */
-export function sampleShape(value: Value, given?: readonly number[]): number[] {
-  const declared = given ?? value.shape;
-  if (!declared) {
-    return fail(
-      `Input '${value.name}' declares no shape; give one with --input-shape ${value.name}=1,3,224,224.`,
-    );
-  }
+/** The shape of one sample, as `inputShapes` says or as declared: the batch dimension stands as 1 where it is open. */
+export function sampleShape(
+  value: Value,
+  inputShapes?: Readonly<Record<string, readonly number[]>>,
+): number[] {
+  const { name } = value;
+  const example = () => `--input-shape ${name}=${exampleShape(value)}`;
+  const declared = own(inputShapes, name) ?? value.shape;
+  if (!declared) return fail(`Input '${name}' declares no shape; give one, e.g. ${example()}.`);
   return declared.map((dim, axis) => {
     if (typeof dim === 'number' && dim > 0) return dim;
     if (axis === 0) return 1;
     return fail(
-      `Input '${value.name}' leaves its dimension ${axis}${dim ? ` ('${dim}')` : ''} open; give its shape, e.g. --input-shape ${value.name}=1,3,224,224.`,
+      `Input '${name}' leaves its dimension ${axis}${dim ? ` ('${dim}')` : ''} open; give its shape, e.g. ${example()}.`,
     );
+  });
+}
+
+/** A shape that an input may have: its own where it declares one, with usual sizes of images or sequences where it is open. */
+function exampleShape({ dtype, shape }: Value): number[] {
+  const image = isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
+  const usual = image ? [1, 3, 224, 224] : (shape ?? [0, 0]).map((_, axis) => (axis === 0 ? 1 : 16));
+  return usual.map((size, axis) => {
+    const declared = shape?.[axis];
+    return typeof declared === 'number' && declared > 0 ? declared : size;
   });
 }

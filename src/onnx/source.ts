@@ -1,4 +1,5 @@
-/** What a graph that was not read from a file says about itself. */
+/** What a graph says about itself: one that was not read from a file, and by which version its operators are meant. */
+import { own } from '../base/records.js';
 import type { Source } from './model.js';
 
 /**
@@ -14,3 +15,7 @@ export const newSource = (opset: number): Source => ({
   doc: '',
   metadata: {},
 });
+
+/** The version of a domain's operators; where the file names none, that of ai.onnx, and 1 without that. */
+export const opsetOf = ({ opsets }: Source, domain: string): number =>
+  own(opsets, domain) ?? own(opsets, '') ?? 1;

@@ -3,6 +3,7 @@
  * properties of its tensors. The format is that of Netron's own source (`metadata.Attachment`): entries are found by kind
  * and by the tensor's name up to its first line break; `percentage` is shown as such.
  */
+import { emptyRecord } from '../base/records.js';
 import { type Graph, sizeOf } from '../onnx/index.js';
 import type { Summary } from './summary.js';
 
@@ -51,9 +52,9 @@ export function attachmentOf(
     const density = Object.fromEntries(prunable.layers.map((layer) => [layer.name, layer.density]));
     return netronAttachment(graph, { density });
   }
-  const density: Record<string, number> = {};
-  const importance: Record<string, number> = {};
-  const group: Record<string, string> = {};
+  const density = emptyRecord<number>();
+  const importance = emptyRecord<number>();
+  const group = emptyRecord<string>();
   for (const { name, members, importance: worth } of channels.groups)
     for (const member of members) {
       const tensor = member.slice(0, member.lastIndexOf(':'));

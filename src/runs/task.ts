@@ -1,5 +1,6 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
 import { fail } from '../base/errors.js';
+import { own } from '../base/records.js';
 import { type Dataset, imagesOf, type OpenOptions, openDataset, parseNormalize } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
@@ -102,7 +103,7 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
 function inputsOf(graph: Graph, given: string | undefined): Value[] {
   if (graph.inputs.length === 0) fail('The model has no input to give data to; take another model.');
   const shapes = given ? inputShapesOf(graph, given) : {};
-  return graph.inputs.map((input) => ({ ...input, shape: shapes[input.name] ?? input.shape }));
+  return graph.inputs.map((input) => ({ ...input, shape: own(shapes, input.name) ?? input.shape }));
 }
 
 /** Opens images at the size and with the channels that a model's input has. */

@@ -130,7 +130,7 @@ function expanded(graph: Graph, options: LoadOptions): { t: Tape; values: Map<st
   const t = tape();
   const given = new Map<string, string>();
   for (const value of graph.inputs) {
-    const shape = sampleShape(value, options.inputShapes?.[value.name]);
+    const shape = sampleShape(value, options.inputShapes);
     given.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: false }));
   }
   const values = expandBefore(t, graph, given);

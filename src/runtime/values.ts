@@ -1,5 +1,6 @@
 /** What may be given to a model's inputs, and how it becomes the float32 that programs compute with. */
 import { fail } from '../base/errors.js';
+import { own } from '../base/records.js';
 import type { DType } from '../onnx/model.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
 
@@ -20,7 +21,7 @@ export function floatsFor(
   name: string,
   { dtype, shape }: Declared,
 ): Float32Array {
-  const data = given && Object.hasOwn(given, name) ? given[name] : undefined;
+  const data = own(given, name);
   if (data === undefined || data === null) return fail(`The input '${name}' is missing; give its values.`);
   if (!isNumbers(data))
     return fail(`The input '${name}' is no array of numbers; give a typed array, such as a Float32Array.`);

@@ -2,9 +2,9 @@
  * Types of all values in a graph, node by node; operators that are not known, and shapes that only a run knows, leave outputs
  * without one.
  */
-
 import { UserError } from '../../base/errors.js';
 import type { Graph, Node } from '../../onnx/model.js';
+import { opsetOf } from '../../onnx/source.js';
 import { isInteger, sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
 import { largestConstant, sampleShape } from '../expand.js';
@@ -30,7 +30,7 @@ export interface Inferred {
 export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOptions = {}): Inferred {
   const types = new Map<string, Type>();
   for (const value of graph.inputs) {
-    const [first, ...rest] = sampleShape(value, inputShapes?.[value.name]);
+    const [first, ...rest] = sampleShape(value, inputShapes);
     const open = first !== undefined && hasOpenBatch(value.shape);
     const shape = first === undefined ? [] : [open ? batch : first, ...rest];
     types.set(value.name, { dtype: value.dtype, shape, laned: true });
@@ -46,7 +46,7 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
     const operator = findOperator(node);
     if (!operator) unknown.push(node);
     const known = operator && node.inputs.every((name) => name === '' || types.has(name));
-    const opset = graph.source.opsets[node.domain] ?? graph.source.opsets[''] ?? 1;
+    const opset = opsetOf(graph.source, node.domain);
     const site: Site = { node, opset, inputs: node.inputs.map((name) => types.get(name)) };
     const doubtful = node.inputs.some((name) => believed.has(name));
     const outputs = known && knownTypes(site, operator, doubtful);

@@ -58,7 +58,7 @@ const sizes: Record<string, [params?: number, macs?: number]> = {
 function inputsOf(graph: Graph, file: string): Record<string, Tensor> {
   return Object.fromEntries(
     graph.inputs.map((value, index) => {
-      const shape = sampleShape(value, inputShapes[file]?.[value.name]);
+      const shape = sampleShape(value, inputShapes[file]);
       return [value.name, given({ shape, dtype: value.dtype, between: [0, 1.99] }, index)];
     }),
   );

@@ -1,5 +1,6 @@
 /** The operators that espalier knows, by name. */
 import { fail } from '../../base/errors.js';
+import { own } from '../../base/records.js';
 import type { Node } from '../../onnx/model.js';
 import { describe, type Operator, Unsupported } from '../operator.js';
 import { attentionOperators } from './attention.js';
@@ -66,7 +67,7 @@ const fallback = 'cut the model off before this node';
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
-  if (node.domain === 'espalier') return maskOperators[node.op];
+  if (node.domain === 'espalier') return own(maskOperators, node.op);
   return node.domain === '' || node.domain === 'ai.onnx' ? operators.get(node.op) : undefined;
 }
 

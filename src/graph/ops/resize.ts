@@ -4,6 +4,7 @@
  * point that falls between two elements would be rounded to the other one.
  */
 import { fail } from '../../base/errors.js';
+import { own } from '../../base/records.js';
 import { attr, floatList } from '../../onnx/attributes.js';
 import { floats } from '../../onnx/tensor.js';
 import {
@@ -98,7 +99,7 @@ function aroundOf(site: Site): Around {
   switch (mode) {
     case 'nearest': {
       const name = site.opset < 11 ? 'simple' : attr.string(node, 'nearest_mode', 'round_prefer_floor');
-      return nearest(roundings[name] ?? unknown(site, 'nearest_mode', name));
+      return nearest(own(roundings, name) ?? unknown(site, 'nearest_mode', name));
     }
     case 'linear':
     case 'bilinear':
@@ -164,7 +165,7 @@ function rowsOf(site: Site): (Row[] | undefined)[] {
   const { node, opset } = site;
   const late = node.op === 'Resize' && opset >= 11;
   const transform = late ? attr.string(node, 'coordinate_transformation_mode', 'half_pixel') : 'asymmetric';
-  const point = points[transform] ?? unknown(site, 'coordinate_transformation_mode', transform);
+  const point = own(points, transform) ?? unknown(site, 'coordinate_transformation_mode', transform);
   const around = aroundOf(site);
   const axes = axesOf(site);
   const crops = transform === 'tf_crop_and_resize';

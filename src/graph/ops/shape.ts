@@ -1,5 +1,6 @@
 /** Operators that move elements without computing: views, slices, joins, padding, repetition. */
 import { fail } from '../../base/errors.js';
+import { own } from '../../base/records.js';
 import { attr, intList } from '../../onnx/attributes.js';
 import type { DType } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
@@ -241,7 +242,7 @@ const pad: Expand = (site, [x], b) => {
   const mode = attr.string(site.node, 'mode', 'constant');
   if (mode !== 'constant') {
     const at =
-      outside[mode] ??
+      own(outside, mode) ??
       fail(`${describe(site.node)} pads by '${mode}', which espalier does not know.`, Unsupported);
     return [
       shape.reduce(

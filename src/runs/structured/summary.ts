@@ -1,4 +1,5 @@
 /** What a run that removes channels says of them in its summary. */
+import { own } from '../../base/records.js';
 import type { Channels, Selection } from '../../channels/index.js';
 import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
@@ -48,7 +49,7 @@ function groupSummary(
   importance: Record<string, readonly number[]> | undefined,
 ): GroupSummary {
   const after = kept.get(name)?.filter((is) => is).length ?? size;
-  const scores = importance?.[name]?.filter(Number.isFinite);
+  const scores = own(importance, name)?.filter(Number.isFinite);
   const spared = importance && !scores ? 'nothing in it that the importance looks at' : undefined;
   return {
     ...{ name, before: size, after, spared },
