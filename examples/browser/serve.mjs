@@ -10,6 +10,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { pipeline } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -33,23 +34,44 @@ const FOLDERS = {
   '/': folder('./'),
 };
 
+/** The path that a request asks for, undefined where its address is none. */
+function pathOf(url) {
+  try {
+    const path = normalize(decodeURIComponent(new URL(url, 'http://here').pathname));
+    return path.startsWith('/') ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file that stands at a path, undefined where none does, or none can. */
+function fileAt(path) {
+  const [prefix, root] = Object.entries(FOLDERS).find(([start]) => path.startsWith(start));
+  const file = join(root, path === '/' ? 'index.html' : path.slice(prefix.length));
+  try {
+    return statSync(file).isFile() ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * A server on this machine for the page, and for `files`, bytes by address.
  * @param options.isolated with the two headers; default true. `options.port`: default any that is free.
  */
 export async function serve(files, { isolated = true, port = 0 } = {}) {
   const server = createServer(({ url }, response) => {
-    const path = normalize(decodeURIComponent(new URL(url, 'http://here').pathname));
     const answer = (status, type, body) => {
       const headers = { 'Content-Type': type, 'Cache-Control': 'no-store', ...(isolated ? ISOLATED : {}) };
       response.writeHead(status, headers);
-      if (body?.pipe) body.pipe(response);
+      if (body?.pipe) pipeline(body, response, () => {});
       else response.end(body);
     };
+    const path = pathOf(url);
+    if (path === undefined) return answer(400, 'text/plain', 'malformed address');
     if (Object.hasOwn(files, path)) return answer(200, 'application/octet-stream', files[path]);
-    const [prefix, root] = Object.entries(FOLDERS).find(([start]) => path.startsWith(start));
-    const file = join(root, path === '/' ? 'index.html' : path.slice(prefix.length));
-    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return answer(404, 'text/plain', 'not there');
+    const file = fileAt(path);
+    if (!file) return answer(404, 'text/plain', 'not there');
     answer(200, TYPES[extname(file)] ?? 'application/octet-stream', createReadStream(file));
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
