@@ -6,6 +6,7 @@
  * that was traced. But a file may fix it so that no single sample can be computed (a Reshape to [4, −1]), have inputs
  * without such an axis (state [49]), or let samples meet (x·xᵀ). Then a run is a whole: exactly the shapes of the file.
  */
+import { own } from '../base/records.js';
 import type { Graph, Value } from '../onnx/model.js';
 import { expandModel, sampleShape } from './expand.js';
 import { inferTypes } from './facts/infer.js';
@@ -37,11 +38,8 @@ const SEVERAL = 3;
  * @throws UserError where a shape stays open.
  */
 export function batchOf(graph: Graph, inputShapes: InputShapes = {}): Batch {
-  const given = ({ name }: Value) => (Object.hasOwn(inputShapes, name) ? inputShapes[name] : undefined);
-  const whole = Object.fromEntries(
-    graph.inputs.map((input) => [input.name, wholeShape(input, given(input))]),
-  );
-  const counts = new Set(graph.inputs.map((input) => countOf(input, given(input))));
+  const whole = Object.fromEntries(graph.inputs.map((input) => [input.name, wholeShape(input, inputShapes)]));
+  const counts = new Set(graph.inputs.map((input) => countOf(input, own(inputShapes, input.name))));
   const [samples] = counts;
   const none: Batch = { kind: 'none', samples: 1, together: false, shapes: whole };
   if (counts.size !== 1 || samples === 'none') return none;
@@ -64,8 +62,8 @@ function countOf({ shape }: Value, given: readonly number[] | undefined): number
 }
 
 /** The shape that the file declares, with what is given for what it leaves open. */
-function wholeShape(input: Value, given: readonly number[] | undefined): number[] {
-  const shape = sampleShape(input, given);
+function wholeShape(input: Value, inputShapes: Readonly<Record<string, readonly number[]>>): number[] {
+  const shape = sampleShape(input, inputShapes);
   const declared = input.shape?.[0];
   return typeof declared === 'number' && declared > 0 ? [declared, ...shape.slice(1)] : shape;
 }
