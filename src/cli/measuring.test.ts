@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { before, test } from 'node:test';
+import { sketch } from '../channels/sketch.test.fixture.js';
 import { expandModel } from '../graph/expand.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats, readModel, writeModel } from '../onnx/index.js';
@@ -47,6 +48,20 @@ test('pack: a smaller file of the same weights, which other commands read', asyn
   );
   assert.equal(other.status, 0, other.err);
   assert.equal(JSON.parse(one.out).loss, JSON.parse(other.out).loss);
+});
+
+test('pack: needs no sizes and no operators, for nothing is run', async () => {
+  const s = sketch();
+  const table = s.weight('table', 8, 4);
+  s.op('vendor.Mystery', [s.op('Gather', [table, s.input('ids', [5], 'int64')])], {});
+  const graph = s.finish(s.op('MatMul', [s.op('Gather', [table, 'ids']), s.weight('up', 4, 6)]));
+  for (const batch of ['N', 4]) {
+    const inputs = graph.inputs.map((input) => ({ ...input, shape: [batch, 'length'] }));
+    await writeModel(at('open.onnx'), { ...graph, inputs });
+    const { status, out, err } = await espalier('pack open.onnx --json');
+    assert.equal(status, 0, err);
+    assert.equal(JSON.parse(out).sparsity, 0);
+  }
 });
 
 test('pack: says where it gains nothing, and never takes the place of its model', async () => {

@@ -109,8 +109,21 @@ test('the batch stands as one; other open dimensions must be given', () => {
   assert.deepEqual(sampleShape(image(4, 10)), [4, 10]);
   assert.deepEqual(sampleShape(image('N', 3, 'H', 'W'), { x: [2, 3, 8, 8] }), [2, 3, 8, 8]);
   for (const [value, words] of [
-    [image('N', 3, 'H', 'W'), /leaves its dimension 2 \('H'\) open; give its shape/],
-    [{ name: 'x', dtype: 'float32' } as Value, /declares no shape/],
+    [
+      image('N', 3, 'H', 'W'),
+      /leaves its dimension 2 \('H'\) open; give its shape, e\.g\. --input-shape x=1,3,224,224\.$/,
+    ],
+    [image('N', 'C', 32, 'W'), /--input-shape x=1,3,32,224\.$/],
+    [image('N', 'T', 80), /--input-shape x=1,16,80\.$/],
+    [
+      { name: 'x', dtype: 'float32' } as Value,
+      /declares no shape; give one, e\.g\. --input-shape x=1,3,224,224\.$/,
+    ],
+    [{ name: 'ids', dtype: 'int64' } as Value, /--input-shape ids=1,16\.$/],
+    [
+      { name: 'ids', dtype: 'int64', shape: ['N', 'T'] } as Value,
+      /dimension 1 \('T'\) open.*--input-shape ids=1,16\.$/,
+    ],
   ] as const)
     assert.throws(
       () => sampleShape(value),

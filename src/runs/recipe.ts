@@ -2,12 +2,14 @@
  * Recipes: what a run does, as plain data. A recipe comes from a file, from flags, or from both (flags win), is checked,
  * completed with defaults, and kept in the run folder, where it can be taken up again as it is.
  */
+
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
+import { own } from '../base/records.js';
 import { structuredMethods } from '../channels/index.js';
 import { nearest } from '../nn/index.js';
 import { methods as masking } from '../sparsity/index.js';
@@ -103,7 +105,7 @@ const learningRates = {
  */
 export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
   const checked = checkSettings(command, given) as Given<'prune'>;
-  if (checked.method) checked.method = otherNames[checked.method] ?? checked.method;
+  if (checked.method) checked.method = own(otherNames, checked.method) ?? checked.method;
   const { model, data } = checked;
   if (!model) return fail(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return fail(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
@@ -182,8 +184,8 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   if (!name) return fail('The method is missing: give --method, such as --method fggp.');
   const structured = structuredMethods.find((known) => known.name === name);
   if (structured) {
-    const own = data === WITHOUT_DATA ? { ...given, epochs: 0 } : given;
-    return structuredDefaults(structured, own, given.lr ?? usual.lr, usual.epochs);
+    const settings = data === WITHOUT_DATA ? { ...given, epochs: 0 } : given;
+    return structuredDefaults(structured, settings, given.lr ?? usual.lr, usual.epochs);
   }
   const method = [...masking, ...learntMethods].find((known) => known.name === name);
   if (!method) return unknownMethod(name);
@@ -194,8 +196,8 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
     );
   if (sparsity === undefined && !('targetOptional' in method))
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
-  const { schedule, ...own } = method.defaults;
-  return { ...own, pruningSchedule: schedule };
+  const { schedule, ...defaults } = method.defaults;
+  return { ...defaults, pruningSchedule: schedule };
 }
 
 /** @throws UserError that lists the methods there are. */

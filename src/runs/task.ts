@@ -45,11 +45,15 @@ export type ModelOptions = Values<typeof modelSettings> & { model: string; seed?
 
 /** Opens a model without data, or takes the graph that was `read` already; one of the zoo is made for `inputShape` and `classes`, or for CIFAR-10. */
 export async function openModel(options: ModelOptions, read?: Graph): Promise<ModelTask> {
-  if (!isPath(options.model)) return { graph: read ?? buildZoo(options, [3, 32, 32], 10), inputShapes: {} };
-  const graph = read ?? (await readLocal(options.model));
+  const graph = read ?? (await openGraph(options));
+  if (!isPath(options.model)) return { graph, inputShapes: {} };
   const given = options.inputShape ? inputShapesOf(graph, options.inputShape) : {};
   return { graph, inputShapes: shapesOfSample(graph, given) };
 }
+
+/** The graph of a model, for what looks at no shapes; see {@link openModel}. */
+export const openGraph = async (options: ModelOptions): Promise<Graph> =>
+  isPath(options.model) ? readLocal(options.model) : buildZoo(options, [3, 32, 32], 10);
 
 /** What is given, and where the file fixes the number of samples, the shapes of a single one: all figures are for that. */
 function shapesOfSample(graph: Graph, given: Record<string, number[]>): Record<string, number[]> {
