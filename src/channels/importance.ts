@@ -191,7 +191,7 @@ function valuesOf(
   const bad = values.findIndex(Number.isNaN);
   if (bad >= 0)
     fail(
-      `The importance of unit ${bad} of '${group.name}' by ${member.tensor} is not a number: training has diverged; lower the learning rate.`,
+      `The importance of unit ${bad} of '${group.name}' by ${member.tensor} is not a number, as its weights or gradients are not finite: if training made them so, lower its learning rate.`,
     );
   return values;
 }

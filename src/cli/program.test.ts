@@ -103,7 +103,7 @@ test('what cannot be done ends with 1 and a sentence', async () => {
   ];
   await assertComplaints(cases);
   assert.ok(!existsSync(at('x')));
-  assert.deepEqual(readdirSync(at('hard')), [], 'a run that never began leaves nothing behind');
+  assert.ok(!existsSync(at('hard')), 'a run that never began leaves nothing behind');
 });
 
 test('train, prune, inspect and eval', async () => {

@@ -1,6 +1,7 @@
 /** Accuracy and loss of a model on data. */
 import { openMachine } from '../engine/index.js';
 import { type Evaluation, evaluate } from '../train/index.js';
+import { refuseNotFinite } from './finite.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 export interface EvaluateModelOptions extends TaskOptions {
@@ -18,6 +19,7 @@ export async function evaluateModel(
   const { batch, threads, signal, onProgress } = options;
   const task = await openTask(options);
   const { dataset } = task;
+  refuseNotFinite(task.graph, { trained: false });
   const machine = await openMachine({ threads });
   try {
     const network = loadTask(task, task.graph, machine);

@@ -22,6 +22,7 @@ import {
 import { pruneAtOnce } from './at-once.js';
 import { conclude } from './conclude.js';
 import { UncheckedError } from './export.js';
+import { refuseNotFinite } from './finite.js';
 import {
   abandonRun,
   type Claimed,
@@ -75,6 +76,7 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
     options.onStart?.(start);
   };
   try {
+    refuseNotFinite(task.graph, { trained: true });
     loadTask(task, task.graph, machine).close();
     checkPruning(recipe, task);
     claimed = await createRun(out, recipe);
@@ -149,6 +151,7 @@ async function refuseOtherData(
 /** A run without data. It is short, so what was killed is done again. */
 async function startAtOnce(recipe: PruneRecipe, out: string, options: RunOptions): Promise<RunResult> {
   const task = await openModel(recipe);
+  refuseNotFinite(task.graph, { trained: false });
   const claimed = await createRun(out, recipe);
   try {
     return await atOnce(recipe, claimed.folder, task, options);

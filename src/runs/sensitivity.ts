@@ -9,6 +9,7 @@ import {
   sensitivityOf,
 } from '../channels/index.js';
 import { openMachine } from '../engine/index.js';
+import { refuseNotFinite } from './finite.js';
 import type { sensitivitySettings, Values } from './settings.js';
 import { openTask, type TaskOptions } from './task.js';
 import { choosingSplit, evaluateGraph } from './training.js';
@@ -39,6 +40,7 @@ export async function measureSensitivity(options: MeasureSensitivityOptions): Pr
   const { heads, ignore, freeze, seed = 0, onProgress } = options;
   const task = await openTask(options);
   const { graph, dataset, inputShapes } = task;
+  refuseNotFinite(graph, { trained: false });
   const test = samples === 0 && dataset.test !== undefined;
   const split = test ? dataset.test! : choosingSplit(dataset, samples || dataset.train.length);
   const machine = await openMachine({ threads: options.threads });

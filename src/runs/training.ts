@@ -14,6 +14,7 @@ import {
   type TrainResult,
   trainNetwork,
 } from '../train/index.js';
+import { refuseNotFinite } from './finite.js';
 import { appendLine, type RunFolder } from './folder.js';
 import { type Recipe, trainerSettings } from './recipe.js';
 import type { MetricsLine } from './summary.js';
@@ -120,6 +121,7 @@ export async function teacherOf(
 ): Promise<TrainOptions['teacher']> {
   if (teacher === undefined) return undefined;
   const model: Graph = teacher === 'self' ? graph : await readModel(teacher);
+  refuseNotFinite(model, { trained: false });
   return { graph: model, temperature: temperature!, weight: teacherWeight! };
 }
 

@@ -48,6 +48,20 @@ test('random depends on the seed, the iteration and the layer, and on nothing el
   assert.notDeepEqual(draw(1, 5)[0], draw(1, 5)[1]);
 });
 
+test('a score that is not a number blames training only where there was any', () => {
+  const layers = whole(weights, [...gradients.slice(1), Number.NaN]);
+  const how = { drop: 2, pool: 0, seed: 1 };
+  const by = { score: 'gradient' } as const;
+  assert.throws(
+    () => choose(layers, by, { ...how, iteration: 7 }),
+    /: training has diverged; lower the learning rate/,
+  );
+  assert.throws(
+    () => choose(layers, by, { ...how, iteration: 0 }),
+    /^UserError: The pruning score of w is not a number \(element 7\): the model's answers or their gradients are not finite/,
+  );
+});
+
 test('only criteria that look at the gradient ask for it', () => {
   assert.ok(readsGradient(fggp));
   assert.ok(readsGradient({ score: 'magnitude-times-gradient' }));

@@ -49,6 +49,10 @@ export interface Criterion {
 export const readsGradient = ({ first, score }: Criterion): boolean =>
   scores[score].readsGradient || (first !== undefined && scores[first].readsGradient);
 
+/** Why a score of a network that has not been trained is NaN. */
+const UNTRAINED =
+  "the model's answers or their gradients are not finite; check its weights and how the data are normalised";
+
 export interface Choosing {
   drop: number;
   /** Only read where there is a first step. */
@@ -81,7 +85,7 @@ export function choose(
     smallest(
       layers.map((layer, l) => ({ name: layer.name, values: of[l], among: among[l] })),
       count,
-      (scores[name] as Score).order,
+      { order: (scores[name] as Score).order, ...(iteration <= 0 && { cause: UNTRAINED }) },
     );
 
   const held = new Map<number, number>();

@@ -46,8 +46,8 @@ test('a selection is what a stable sort of the pooled candidates would give', ()
       assert.deepEqual(indices(smallest(parts, k)), sorted(parts, k, 1));
       assert.deepEqual(indices(largest(parts, k)), sorted(parts, k, -1));
       const same = (x: number) => x;
-      assert.deepEqual(indices(smallest(parts, k, 'value')), sorted(parts, k, 1, same));
-      assert.deepEqual(indices(largest(parts, k, 'value')), sorted(parts, k, -1, same));
+      assert.deepEqual(indices(smallest(parts, k, { order: 'value' })), sorted(parts, k, 1, same));
+      assert.deepEqual(indices(largest(parts, k, { order: 'value' })), sorted(parts, k, -1, same));
     }),
     { numRuns: 1000 },
   );
@@ -85,6 +85,6 @@ test('NaN is named where it counts and ignored where it does not', () => {
   const negative = new Float32Array(new Uint32Array([0xffc00000]).buffer)[0];
   for (const value of [Number.NaN, negative])
     for (const find of [smallest, largest])
-      assert.throws(() => find([part([1, value])], 1, 'value'), { name: 'UserError' });
+      assert.throws(() => find([part([1, value])], 1, { order: 'value' }), { name: 'UserError' });
   assert.deepEqual(indices(smallest([{ ...bad, among: new Uint8Array([1, 0]) }], 1)), [0]);
 });

@@ -40,15 +40,28 @@ function keyOf(bits: number, { order, flip }: Key): number {
   return ((bits > sign ? ~bits : bits | sign) ^ flip) >>> 0;
 }
 
+export interface Selecting {
+  /** Default magnitude. */
+  order?: Order;
+  /** Why a candidate would be NaN, and what helps; default: because training has diverged. */
+  cause?: string;
+}
+
 /** Marks (1) the k candidates that come first in ascending order. Throws a UserError if a candidate is NaN. */
-export const smallest = (parts: readonly Scored[], k: number, order: Order = 'magnitude'): Uint8Array[] =>
-  select(parts, k, { order, flip: 0 });
+export const smallest = (parts: readonly Scored[], k: number, how: Selecting = {}): Uint8Array[] =>
+  select(parts, k, 0, how);
 
 /** Marks (1) the k candidates that come first in descending order. Throws a UserError if a candidate is NaN. */
-export const largest = (parts: readonly Scored[], k: number, order: Order = 'magnitude'): Uint8Array[] =>
-  select(parts, k, { order, flip: -1 });
+export const largest = (parts: readonly Scored[], k: number, how: Selecting = {}): Uint8Array[] =>
+  select(parts, k, -1, how);
 
-function select(parts: readonly Scored[], k: number, key: Key): Uint8Array[] {
+function select(
+  parts: readonly Scored[],
+  k: number,
+  flip: number,
+  { order = 'magnitude', cause = 'training has diverged; lower the learning rate' }: Selecting,
+): Uint8Array[] {
+  const key = { order, flip };
   const marks = parts.map((part) => new Uint8Array(part.values.length));
   if (k === 0) return marks;
   const keys = parts.map(({ values }) => new Uint32Array(values.buffer, values.byteOffset, values.length));
@@ -60,7 +73,7 @@ function select(parts: readonly Scored[], k: number, key: Key): Uint8Array[] {
     parts.forEach((part, p) => {
       count(counts, keys[p], part.among, { key, prefix, shift, bits });
     });
-    if (shift === digits[0].shift) refuseNaN(parts, counts, key);
+    if (shift === digits[0].shift) refuseNaN(parts, { counts, key, cause });
     let digit = 0;
     while (digit < counts.length && counts[digit] < rank) rank -= counts[digit++];
     if (digit === counts.length || !(rank > 0)) throw new RangeError(`cannot select ${k} of the candidates`);
@@ -107,7 +120,10 @@ function mark(
 }
 
 /** A NaN lies beyond the infinities: it is only looked for where the first histogram has something there. */
-function refuseNaN(parts: readonly Scored[], counts: Uint32Array, key: Key): void {
+function refuseNaN(
+  parts: readonly Scored[],
+  { counts, key, cause }: { counts: Uint32Array; key: Key; cause: string },
+): void {
   const ends = [infinity, infinity + sign].map((bits) => keyOf(bits, key) >>> digits[0].shift);
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const beyond = (digit: number) =>
@@ -115,9 +131,6 @@ function refuseNaN(parts: readonly Scored[], counts: Uint32Array, key: Key): voi
   if (!counts.some((n, digit) => n > 0 && beyond(digit))) return;
   for (const { name, values, among } of parts) {
     const index = values.findIndex((value, i) => Number.isNaN(value) && among[i] !== 0);
-    if (index >= 0)
-      fail(
-        `The pruning score of ${name} is not a number (element ${index}): training has diverged; lower the learning rate.`,
-      );
+    if (index >= 0) fail(`The pruning score of ${name} is not a number (element ${index}): ${cause}.`);
   }
 }

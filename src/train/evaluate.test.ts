@@ -130,3 +130,23 @@ test('the training graph has logits, and its weights go back into the original',
   assert.deepEqual(restored.initializers.get('w')!.shape, [3, 4]);
   assert.throws(() => withWeights(graph, new Map([['w', new Float32Array(3)]])), /weights of w do not fit/);
 });
+
+test('answers that give no finite loss are counted', async () => {
+  const rows = [
+    [1, 2, 0],
+    [Number.NaN, 0, 0],
+    [Number.POSITIVE_INFINITY, 0, 0],
+    [0, 0, Number.NEGATIVE_INFINITY],
+  ];
+  const split = memorySplit(Float32Array.from(rows.flat()), new Int32Array(4), [1, 1, 3]);
+  const result = await evaluate(echo(3, []), split, { normalize: { mean: [0], std: [1], scale: 1 } });
+  assert.equal(result.notFinite, 2);
+  assert.ok(Number.isNaN(result.loss));
+  const { notFinite, loss } = await evaluate(
+    echo(3, []),
+    memorySplit(Float32Array.from(rows[3]), new Int32Array(1), [1, 1, 3]),
+    { normalize: { mean: [0], std: [1], scale: 1 } },
+  );
+  assert.equal(notFinite, undefined);
+  assert.ok(Number.isFinite(loss));
+});

@@ -23,6 +23,8 @@ export interface Evaluation {
   top5?: number;
   /** Samples in the split. */
   count: number;
+  /** Of these, where there are any: those of whose answers no finite loss can be computed. */
+  notFinite?: number;
 }
 
 export interface EvaluateOptions {
@@ -69,14 +71,16 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
 
   async function run(split: Split, { signal, onProgress, ...options }: Omit<EvaluateOptions, 'batch'>) {
     check(split);
-    const tally = { loss: 0, first: 0, five: 0, done: 0 };
+    const tally = { loss: 0, first: 0, five: 0, done: 0, notFinite: 0 };
     await overlap(batches(split, { ...options, batch }), async ({ inputs, labels, count }) => {
       signal?.throwIfAborted();
       const { [output]: numbers } = await inference.run(inputs, count);
       for (let i = 0; i < count; i++) {
         const row = numbers.subarray(i * classes, (i + 1) * classes);
         const rank = rankOf(row, labels[i]);
-        tally.loss += lossOf[scale](row, labels[i]);
+        const loss = lossOf[scale](row, labels[i]);
+        tally.loss += loss;
+        tally.notFinite += Number.isFinite(loss) ? 0 : 1;
         tally.first += rank === 0 ? 1 : 0;
         tally.five += rank < 5 ? 1 : 0;
       }
@@ -86,7 +90,14 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
     });
     const count = split.length;
     const top5 = classes < 10 ? {} : { top5: tally.five / count };
-    return { loss: tally.loss / count, accuracy: tally.first / count, ...top5, count };
+    const { loss, first, notFinite } = tally;
+    return {
+      loss: loss / count,
+      accuracy: first / count,
+      ...top5,
+      count,
+      ...(notFinite > 0 && { notFinite }),
+    };
   }
 
   return { check, evaluate: run, close: () => inference.close() };

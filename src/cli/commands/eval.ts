@@ -40,7 +40,16 @@ export function addEval(program: Command, signal: AbortSignal): void {
         ['images', count(images)],
         ['time', duration(seconds)],
       ];
-      face.result({ model, data, ...result }, table([left(''), right('')], rows));
+      const { notFinite } = result;
+      const text = [
+        table([left(''), right('')], rows),
+        ...(notFinite
+          ? [
+              `For ${count(notFinite)} of ${count(images)} samples the model's answers give no finite loss: its numbers grow beyond all bounds; check how the data are normalised (--normalize).`,
+            ]
+          : []),
+      ];
+      face.result({ model, data, ...result }, text.join('\n\n'));
     },
   });
 }
