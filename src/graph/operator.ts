@@ -29,6 +29,10 @@ export interface Resized {
 }
 
 export interface Operator {
+  /** Its inputs and outputs, as ops/signature.ts reads it. */
+  takes: string;
+  /** Whatever else must hold for the operator to be what ONNX says. @throws UserError naming the node. */
+  check?(site: Site): void;
   /**
    * Types of the outputs (as many as the node has). `constant` may be set where shapes alone determine the contents.
    * @throws UserError naming the node when the inputs do not fit.

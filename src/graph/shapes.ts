@@ -16,6 +16,9 @@ export function broadcast(a: Shape, b: Shape): number[] | undefined {
   return shape;
 }
 
+/** Elements of one value, at most: what a program's words can count. */
+export const mostElements = 2 ** 31 - 1;
+
 /** Spatial size of a convolution's or pool's output; `ceil` rounds up, but no window starts in the padding behind. */
 export function windowOutput(spatial: Shape, w: Window, ceil = false): number[] {
   return spatial.map((size, i) => {

@@ -1,7 +1,9 @@
 /** The core graph while it is being written: nodes in order, and what is known of every value. */
 import type { Tensor } from '../onnx/model.js';
+import { sizeOf, zeros } from '../onnx/tensor.js';
 import type { Build, CoreName, CoreNode, CoreOptions, Type } from './core.js';
 import { coreTypes } from './shapes.js';
+import { verify } from './verify.js';
 
 export interface Tape extends Build {
   readonly nodes: CoreNode[];
@@ -49,7 +51,11 @@ export function tape(training = false): Tape {
       options: CoreOptions[Name],
       gradient?: CoreNode['gradient'],
     ) {
-      const results = coreTypes({ op, options }, inputs.map(type));
+      const operands = inputs.map(type);
+      const results = coreTypes({ op, options }, operands);
+      verify({ op, options }, operands, results);
+      if (operands.some(isEmpty) || results.every(isEmpty))
+        return results.map(({ shape }) => made.constant(nothing(op, options, shape)));
       const outputs = results.map((t) => {
         const name = `${op}#${count++}`;
         types.set(name, { dtype: 'float32', ...t });
@@ -60,4 +66,16 @@ export function tape(training = false): Tape {
     },
   };
   return made;
+}
+
+const isEmpty = ({ shape }: Pick<Type, 'shape'>): boolean => sizeOf(shape) === 0;
+
+/** What an operator makes of nothing: no elements, or of none their sum or the number that pads. */
+function nothing(op: CoreName, options: CoreOptions[CoreName], shape: readonly number[]): Tensor {
+  const result = zeros(shape);
+  if (result.data.length === 0) return result;
+  if (op === 'pad') (result.data as Float32Array).fill((options as CoreOptions['pad']).value);
+  else if (op !== 'matmul' && !(op === 'reduce' && (options as CoreOptions['reduce']).how === 'sum'))
+    throw new Error(`${op} of no elements`);
+  return result;
 }

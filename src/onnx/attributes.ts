@@ -24,11 +24,11 @@ function reader<K extends Kind>(kind: K): Reader<ValueOf<K>> {
     if (found?.type === kind) return found.value;
     if (found) {
       fail(
-        `Node ${node.name} (${node.op}): attribute ${name} is of type ${found.type}, not ${kind}; the model is not valid ONNX.`,
+        `${node.op} '${node.name}' has an attribute ${name} of type ${found.type}, not ${kind}; the model is not valid ONNX.`,
       );
     }
     if (fallback.length === 0) {
-      fail(`Node ${node.name} (${node.op}) lacks its attribute ${name}; the model is not valid ONNX.`);
+      fail(`${node.op} '${node.name}' lacks its attribute ${name}; the model is not valid ONNX.`);
     }
     return fallback[0];
   }) as Reader<V>;

@@ -15,6 +15,7 @@ import {
   type Site,
   Unsupported,
 } from '../operator.js';
+import { countOf, ranked } from './check.js';
 import { define } from './define.js';
 import { add, div, mul } from './elementwise.js';
 import { constant, expand, pointwise, range, reshape, transpose } from './emit.js';
@@ -31,8 +32,8 @@ interface Heads {
 function headsOf(site: Site): Heads {
   const [q, k] = [required(site, 0).shape, required(site, 1).shape];
   if (q.length === 4) return { queries: q[1], keys: k[1], folded: false };
-  const queries = attr.int(site.node, 'q_num_heads');
-  return { queries, keys: attr.int(site.node, 'kv_num_heads', queries), folded: true };
+  const queries = countOf(site, 'q_num_heads');
+  return { queries, keys: countOf(site, 'kv_num_heads', queries), folded: true };
 }
 
 /** @throws UserError where heads do not come out even. */
@@ -120,6 +121,13 @@ function resized(site: Site, [q, k]: readonly (Kept | undefined)[]): Resized {
 
 export const attentionOperators: Record<string, Operator> = {
   Attention: define({
+    takes: 'F F F1 V? F? F1? I? -> 1..4',
+    check(site) {
+      for (const index of [0, 1, 2]) ranked(site, index, 3, 4);
+      for (const index of [4, 5]) if (site.inputs[index]) ranked(site, index, 4, 4);
+      if (site.inputs[3]) ranked(site, 3, 0, 4);
+      checkHeads(site, headsOf(site));
+    },
     dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
     macs(site) {
       const heads = headsOf(site);
@@ -133,7 +141,6 @@ export const attentionOperators: Record<string, Operator> = {
     expand(site, [q, k, v, mask, pastKeys, pastValues], b) {
       refuseRest(site);
       const heads = headsOf(site);
-      checkHeads(site, heads);
       const { queries, keys, folded } = heads;
       const queried = parted(b, q, heads, queries);
       const [allKeys, allValues] = [

@@ -228,6 +228,9 @@ const reductions: Case[] = [
     one(op, 11, [f(3, 4)]),
     one(op, 18, [image, ints(2)]),
   ]),
+  ...[13, 64, 1000].map((n) =>
+    one('ReduceProd', 11, [{ shape: [2, n], between: [0.95, 1.05] }], { axes: intList([1]) }),
+  ),
   one('ReduceLogSum', 13, [positive(2, 3)], { axes: intList([1]) }),
   one('ReduceSum', 13, [f(3, 4)], { noop_with_empty_axes: int(1) }),
   ...['ArgMax', 'ArgMin'].flatMap((op) => [

@@ -12,11 +12,17 @@ import {
   required,
   type Site,
 } from '../operator.js';
+import { damaged, lists, singles } from './check.js';
 import { checkConstant } from './define.js';
 
 /** An operator whose result is known as soon as the types of its inputs are. */
-const known = (compute: (site: Site) => Tensor, settings?: readonly number[]): Operator => ({
-  settings,
+const known = (
+  takes: string,
+  compute: (site: Site) => Tensor,
+  facts: Pick<Operator, 'settings' | 'check'> = {},
+): Operator => ({
+  takes,
+  ...facts,
   infer(site) {
     const constant = compute(site);
     return [{ dtype: constant.dtype, shape: constant.shape, constant }];
@@ -52,6 +58,12 @@ const filling = (site: Site): Tensor =>
 
 /** The contents are left to `evaluate`: networks without weights fill whole layers this way. */
 const constantOfShape: Operator = {
+  takes: 'I -> 1',
+  check(site) {
+    lists(site, [0]);
+    const { shape, data } = filling(site);
+    if (data.length !== 1) damaged(site, `fills with a value of shape [${shape}], which must be one number`);
+  },
   settings: [0],
   resize: (_, __, [y]) => ({ settings: { 0: listed(y.map(({ length }) => length)) } }),
   infer: (site) => [{ dtype: filling(site).dtype, shape: constantInts(site, 0, 'shape')! }],
@@ -68,6 +80,8 @@ const constantOfShape: Operator = {
 function steps(site: Site): Tensor {
   const [start, limit, delta] = [0, 1, 2].map((k) => Number(constantOf(site, k, 'limits')?.data[0]));
   const { dtype } = required(site, 0);
+  if (![start, limit].every(Number.isFinite) || !(Math.abs(delta) > 0))
+    damaged(site, `counts from ${start} to ${limit} in steps of ${delta}`);
   const size = Math.max(0, Math.ceil((limit - start) / delta));
   checkConstant(site, [size]);
   const data = emptyData(dtype, size);
@@ -80,9 +94,9 @@ function steps(site: Site): Tensor {
 }
 
 export const constantOperators: Record<string, Operator> = {
-  Constant: known(({ node }) => stated(node)),
+  Constant: known('-> 1', ({ node }) => stated(node)),
   ConstantOfShape: constantOfShape,
-  Shape: known(shapeOf),
-  Size: known((site) => intTensor([], [sizeOf(required(site, 0).shape)])),
-  Range: known(steps, [0, 1, 2]),
+  Shape: known('V -> 1', shapeOf),
+  Size: known('V -> 1', (site) => intTensor([], [sizeOf(required(site, 0).shape)])),
+  Range: known('N N N -> 1', steps, { settings: [0, 1, 2], check: (site) => singles(site, [0, 1, 2]) }),
 };

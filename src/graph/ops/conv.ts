@@ -6,11 +6,12 @@ import type { Build, Window } from '../core.js';
 import { call, input } from '../expression.js';
 import { DependsOnData, describe, type Operator, type Resized, required, type Site } from '../operator.js';
 import { windowOutput } from '../shapes.js';
+import { countOf, damaged, unfit, vectors } from './check.js';
 import { define } from './define.js';
 import { along, expand, pointwise, range, reshape, slice } from './emit.js';
-import { padsOf, shared, windowOf } from './geometry.js';
+import { autoPad, outside, padsOf, perAxis, shared, windowOf } from './geometry.js';
 
-const groupsOf = (site: Site): number => attr.int(site.node, 'group', 1);
+const groupsOf = (site: Site): number => countOf(site, 'group', 1);
 
 /** How many groups there are once channels are removed. */
 const regrouped = (site: Site, groups: number): Resized =>
@@ -28,6 +29,18 @@ function operands(
     );
   }
   return [x.shape, w.shape];
+}
+
+/** Groups that divide what they part, `bias` numbers of it, and a kernel_shape, where there is one, that is the weights'. */
+function checkConv(site: Site, bias: (w: readonly number[], groups: number) => number): void {
+  const groups = groupsOf(site);
+  const { shape: w } = required(site, 1);
+  if (w[0] % groups !== 0) unfit(site, `parts weights of shape [${w}] into ${groups} groups`);
+  if (w.includes(0)) damaged(site, `has weights of shape [${w}]`);
+  vectors(site, [2], bias(w, groups), 'channels');
+  const kernel = attr.ints(site.node, 'kernel_shape', w.slice(2) as number[]);
+  if (`${kernel}` !== `${w.slice(2)}`)
+    damaged(site, `has kernel_shape [${kernel}] and weights of shape [${w}]`);
 }
 
 /**
@@ -69,6 +82,11 @@ const biased = (b: Build, y: string, bias: string | undefined): string =>
   bias ? pointwise(b, call('add', input(0), input(1)), [y, along(b, bias, 1, b.type(y).shape.length)]) : y;
 
 const conv: Operator = define({
+  takes: 'F F F? -> 1',
+  check(site) {
+    operands(site, (shape) => shape[1] * groupsOf(site));
+    checkConv(site, ([out]) => out);
+  },
   learnt: [1, 2],
   prunable: [1],
   resize: (site, [x, w]) => regrouped(site, x![1].length / w![1].length),
@@ -96,19 +114,17 @@ function transposed(
   const { node } = site;
   const kernel = w.slice(2);
   const rank = kernel.length;
-  const list = (name: string, value: number) =>
-    attr.ints(
-      node,
-      name,
-      kernel.map(() => value),
-    );
-  const [strides, dilations, slack] = [list('strides', 1), list('dilations', 1), list('output_padding', 0)];
+  const strides = perAxis(site, 'strides', rank);
+  const dilations = perAxis(site, 'dilations', rank);
+  const slack = perAxis(site, 'output_padding', rank, 0);
   const full = kernel.map((k, i) => strides[i] * (x[i + 2] - 1) + slack[i] + dilations[i] * (k - 1) + 1);
-  const auto = attr.string(node, 'auto_pad', 'NOTSET');
+  const auto = autoPad(site);
   const wanted =
     attr.ints(node, 'output_shape', undefined)?.slice(-rank) ??
     (auto.startsWith('SAME') ? full.map((n, i) => Math.min(n, x[i + 2] * strides[i])) : undefined);
   if (wanted) {
+    if (wanted.length !== rank || wanted.some((n) => !(n >= 1 && n < outside)))
+      damaged(site, `has output_shape [${wanted}] for ${rank} spatial dimensions`);
     const total = full.map((n, i) => Math.max(0, n - wanted[i]));
     return {
       window: { kernel, strides, dilations, ...shared(total, auto === 'SAME_UPPER') },
@@ -118,6 +134,7 @@ function transposed(
   const pads = auto === 'VALID' ? kernel.flatMap(() => [0, 0]) : padsOf(site, rank);
   const [padsBefore, padsAfter] = [pads.slice(0, rank), pads.slice(rank)];
   const spatial = full.map((n, i) => n - padsBefore[i] - padsAfter[i]);
+  if (spatial.some((n) => n < 1)) unfit(site, `cuts pads [${pads}] off an image of size [${full}]`);
   return { window: { kernel, strides, dilations, padsBefore, padsAfter }, spatial };
 }
 
@@ -131,6 +148,11 @@ const sized = (operator: Operator): Operator => ({
 });
 
 const convTranspose: Operator = define({
+  takes: 'F F F? -> 1',
+  check(site) {
+    operands(site, (shape) => shape[0]);
+    checkConv(site, (w, groups) => w[1] * groups);
+  },
   learnt: [1, 2],
   prunable: [1],
   resize: (site, [, w], [y]) => regrouped(site, y[1].length / w![1].length),

@@ -3,6 +3,7 @@ import { attr } from '../../onnx/attributes.js';
 import type { Build } from '../core.js';
 import { input } from '../expression.js';
 import { axisOf, constantInts, type Operator, required, type Site } from '../operator.js';
+import { ranked, singles } from './check.js';
 import { define } from './define.js';
 import { add } from './elementwise.js';
 import { cut, pointwise } from './emit.js';
@@ -21,6 +22,11 @@ function moved(b: Build, x: string, axis: number, by: number): string {
 /** Sums over 2, 4, 8, … neighbours, each the sum of two of the one before. */
 export const cumulateOperators: Record<string, Operator> = {
   CumSum: define({
+    takes: 'N I -> 1',
+    check(site) {
+      ranked(site, 0, 1);
+      singles(site, [1]);
+    },
     settings: [1],
     fixed: (site) => [[axisIn(site)]],
     expand(site, [x], b) {

@@ -66,7 +66,7 @@ function rehearse(site: Site, expand: Expand): { outputs: string[]; scratch: Tap
   try {
     return { outputs: expand(site, names, scratch), scratch };
   } catch (error) {
-    if (error instanceof UserError || !(error instanceof Error)) throw error;
+    if (error instanceof UserError || error instanceof TypeError || !(error instanceof Error)) throw error;
     const shapes = site.inputs.map((type) => (type ? `[${type.shape}]` : 'none')).join(', ');
     return fail(
       `${describe(site.node)} cannot take inputs of shapes ${shapes} (${error.message}); the model is damaged, or an input shape was given that it is not made for.`,

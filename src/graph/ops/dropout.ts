@@ -2,30 +2,36 @@
 import { random } from '../../base/random.js';
 import { attr } from '../../onnx/attributes.js';
 import type { DType } from '../../onnx/model.js';
-import { sizeOf } from '../../onnx/tensor.js';
 import { call, input } from '../expression.js';
 import { constantOf, type Operator, required, type Site } from '../operator.js';
+import { damaged, singles } from './check.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
-import { constant, pointwise } from './emit.js';
+import { constant, expand, pointwise } from './emit.js';
 
 /** An attribute up to opset 11, input 1 from 12 on. */
-const ratioOf = (site: Site): number =>
-  Number(constantOf(site, 1, 'ratio')?.data[0] ?? attr.float(site.node, 'ratio', 0.5));
+function ratioOf(site: Site): number {
+  const ratio = Number(constantOf(site, 1, 'ratio')?.data[0] ?? attr.float(site.node, 'ratio', 0.5));
+  if (!(ratio >= 0 && ratio < 1))
+    damaged(site, `drops with a ratio of ${ratio}, which must be from 0 to below 1`);
+  return ratio;
+}
 
 /** A node's name as the number of its stream of random numbers. */
 const streamOf = (name: string): number => random(0, 'dropout', name).key[0] | 0;
 
 export const dropoutOperators: Record<string, Operator> = {
   Dropout: define({
+    takes: 'F F2? B? -> 1..2',
+    check: (site) => singles(site, [1, 2]),
     settings: [1, 2],
-    dtypes: (site): DType[] => [required(site, 0).dtype, 'bool'],
+    dtypes: (site): DType[] => [required(site, 0).dtype, site.opset < 10 ? required(site, 0).dtype : 'bool'],
     expand(site, [x], b) {
       const { shape, laned } = required(site, 0);
       const count = Math.max(1, site.node.outputs.length);
       const ratio = ratioOf(site);
       if (!b.training || ratio === 0) {
-        const mask = () => constant(b, shape, new Array<number>(sizeOf(shape)).fill(1));
+        const mask = () => expand(b, constant(b, [], [1]), shape);
         return count > 1 ? [x, mask()] : [x];
       }
       const [u] = b.emit('uniform', [], { shape, laned, stream: streamOf(site.node.name) });

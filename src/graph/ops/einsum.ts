@@ -36,6 +36,8 @@ interface Named {
 const MOST_OPERANDS = 16;
 
 const einsum: Operator = define({
+  takes: 'N+ -> 1',
+  check: equationOf,
   learnt: range(MOST_OPERANDS),
   learnable: (shape) => shape.length > 1,
   prunable: range(MOST_OPERANDS),

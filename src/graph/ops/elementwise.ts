@@ -6,6 +6,7 @@ import type { DType, Node } from '../../onnx/model.js';
 import { isFloat } from '../../onnx/tensor.js';
 import { call, type Expression, input } from '../expression.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { damaged, singles } from './check.js';
 import { define } from './define.js';
 import { pointwise } from './emit.js';
 
@@ -22,25 +23,32 @@ export const truncated = (a: Expression): Expression => mul(call('sign', a), cal
 
 /** A formula over all inputs of the node. */
 const formula = (
+  takes: string,
   f: (site: Site) => Expression,
-  facts: Pick<Operator, 'learnt' | 'learnable' | 'settings'> & { dtypes?: (site: Site) => DType[] } = {},
+  facts: Pick<Operator, 'check' | 'learnt' | 'learnable' | 'settings'> & {
+    dtypes?: (site: Site) => DType[];
+  } = {},
 ): Operator =>
   define({
+    takes,
     ...facts,
     expand: (site, inputs, b) => [pointwise(b, f(site), inputs)],
   });
 
-const unary = (f: (node: Node) => Expression): Operator => formula((site) => f(site.node));
+const unary = (f: (node: Node) => Expression, takes = 'F -> 1'): Operator =>
+  formula(takes, (site) => f(site.node));
 
-const compared = (f: Expression): Operator => formula(() => f, { dtypes: () => ['bool'] });
+const compared = (takes: string, f: Expression): Operator =>
+  formula(takes, () => f, { dtypes: () => ['bool'] });
 
 /** A vector along one axis (a bias, a scale per channel); single numbers are settings, and grids are constants. */
 const vector = (shape: readonly number[]): boolean => shape.filter((dim) => dim > 1).length === 1;
 
-const affine = (f: Expression): Operator => formula(() => f, { learnt: [0, 1], learnable: vector });
+const affine = (f: Expression): Operator =>
+  formula('N N -> 1', () => f, { learnt: [0, 1], learnable: vector });
 
 const folded = (f: (a: Expression, b: Expression) => Expression): Operator =>
-  formula(({ inputs }) => inputs.map((_, k) => input(k)).reduce(f));
+  formula('N+ -> 1', ({ inputs }) => inputs.map((_, k) => input(k)).reduce(f));
 
 const setting = (node: Node, name: string, fallback: number) => attr.float(node, name, fallback);
 
@@ -84,8 +92,8 @@ function cast(from: DType, to: DType): Expression {
   return isFloat(from) && !isFloat(to) ? truncated(x) : x;
 }
 
-const castTo = (to: (site: Site) => DType): Operator =>
-  formula((site) => cast(required(site, 0).dtype, to(site)), { dtypes: (site) => [to(site)] });
+const castTo = (takes: string, to: (site: Site) => DType): Operator =>
+  formula(takes, (site) => cast(required(site, 0).dtype, to(site)), { dtypes: (site) => [to(site)] });
 
 /** Integer Mod has the sign of the divisor, fmod that of the dividend. */
 const remainder = (node: Node): Expression => {
@@ -94,9 +102,11 @@ const remainder = (node: Node): Expression => {
 };
 
 export const elementwiseOperators: Record<string, Operator> = {
-  Relu: unary(() => relu),
+  Relu: unary(() => relu, 'N -> 1'),
   LeakyRelu: unary((node) => call('choose', call('greater', x, 0), x, mul(x, setting(node, 'alpha', 0.01)))),
-  PRelu: formula(() => call('choose', call('greater', x, 0), x, mul(x, y)), { learnt: [1] }),
+  PRelu: formula('N N -> 1', () => call('choose', call('greater', x, 0), x, mul(x, y)), {
+    learnt: [1],
+  }),
   Elu: unary((node) => elu(setting(node, 'alpha', 1))),
   Selu: unary((node) =>
     mul(setting(node, 'gamma', 1.0507009873554805), elu(setting(node, 'alpha', 1.6732632423543772))),
@@ -120,44 +130,53 @@ export const elementwiseOperators: Record<string, Operator> = {
       attr.string(node, 'approximate', 'none') === 'tanh' ? mul(0.5, add(1, call('tanh', cubic))) : normalCdf,
     ),
   ),
-  Erf: unary(() => call('erf', x)),
+  Erf: unary(() => call('erf', x), 'N -> 1'),
   Exp: unary(() => call('exp', x)),
   Log: unary(() => call('log', x)),
   Sqrt: unary(() => call('sqrt', x)),
   Reciprocal: unary(() => div(1, x)),
-  Abs: unary(() => call('abs', x)),
-  Neg: unary(() => call('neg', x)),
-  Sign: unary(() => call('sign', x)),
+  Abs: unary(() => call('abs', x), 'N -> 1'),
+  Neg: unary(() => call('neg', x), 'N -> 1'),
+  Sign: unary(() => call('sign', x), 'N -> 1'),
   Floor: unary(() => call('floor', x)),
   Ceil: unary(() => call('ceil', x)),
   Round: unary(() => call('round', x)),
   Sin: unary(() => call('sin', x)),
   Cos: unary(() => call('cos', x)),
-  Clip: formula(clip, { settings: [1, 2] }),
+  Clip: formula('N N? N? -> 1', clip, { settings: [1, 2], check: (site) => singles(site, [1, 2]) }),
 
   Add: affine(add(x, y)),
   Mul: affine(mul(x, y)),
-  Sub: formula(() => sub(x, y)),
-  Div: formula((site) => (isFloat(required(site, 0).dtype) ? div(x, y) : truncated(div(x, y)))),
-  Pow: formula(() => call('pow', x, y)),
-  Mod: formula(({ node }) => remainder(node)),
+  Sub: formula('N N -> 1', () => sub(x, y)),
+  Div: formula('N N -> 1', (site) => (isFloat(required(site, 0).dtype) ? div(x, y) : truncated(div(x, y)))),
+  Pow: formula('N N2 -> 1', () => call('pow', x, y)),
+  Mod: formula('N N -> 1', ({ node }) => remainder(node), {
+    check(site) {
+      if (isFloat(required(site, 0).dtype) && attr.int(site.node, 'fmod', 0) !== 1)
+        damaged(site, 'divides real numbers with fmod 0, which must be 1');
+    },
+  }),
   Max: folded((a, b) => call('max', a, b)),
   Min: folded((a, b) => call('min', a, b)),
   Sum: folded(add),
-  Mean: formula(({ inputs }) => mul(inputs.map((_, k) => input(k)).reduce(add), 1 / inputs.length)),
+  Mean: formula('F+ -> 1', ({ inputs }) =>
+    mul(inputs.map((_, k) => input(k)).reduce(add), 1 / inputs.length),
+  ),
 
-  Equal: compared(call('equal', x, y)),
-  Greater: compared(call('greater', x, y)),
-  GreaterOrEqual: compared(call('greaterEqual', x, y)),
-  Less: compared(call('greater', y, x)),
-  LessOrEqual: compared(call('greaterEqual', y, x)),
-  And: compared(mul(x, y)),
-  Or: compared(call('max', x, y)),
-  Xor: compared(sub(1, call('equal', x, y))),
-  Not: compared(sub(1, x)),
-  IsNaN: compared(sub(1, call('equal', x, x))),
-  Where: formula(() => call('choose', x, y, input(2)), { dtypes: (site) => [required(site, 1).dtype] }),
+  Equal: compared('V V -> 1', call('equal', x, y)),
+  Greater: compared('N N -> 1', call('greater', x, y)),
+  GreaterOrEqual: compared('N N -> 1', call('greaterEqual', x, y)),
+  Less: compared('N N -> 1', call('greater', y, x)),
+  LessOrEqual: compared('N N -> 1', call('greaterEqual', y, x)),
+  And: compared('B B -> 1', mul(x, y)),
+  Or: compared('B B -> 1', call('max', x, y)),
+  Xor: compared('B B -> 1', sub(1, call('equal', x, y))),
+  Not: compared('B -> 1', sub(1, x)),
+  IsNaN: compared('F -> 1', sub(1, call('equal', x, x))),
+  Where: formula('B V V -> 1', () => call('choose', x, y, input(2)), {
+    dtypes: (site) => [required(site, 1).dtype],
+  }),
 
-  Cast: castTo(({ node }) => target(node)),
-  CastLike: castTo((site) => required(site, 1).dtype),
+  Cast: castTo('V -> 1', ({ node }) => target(node)),
+  CastLike: castTo('V V2 -> 1', (site) => required(site, 1).dtype),
 };

@@ -7,7 +7,14 @@ import { broadcast } from '../shapes.js';
 export const same = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((dim, i) => dim === b[i]);
 
-export const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
+/** Numbers that a table made here has, at most. */
+const mostListed = 2 ** 24;
+
+/** @throws Error for more numbers than a table may have. */
+export function range(n: number, from = 0): number[] {
+  if (!(n <= mostListed)) throw new Error(`a table of ${n} entries`);
+  return Array.from({ length: n }, (_, i) => from + i);
+}
 
 /** @throws Error when the number of elements differs (a model that does not fit). */
 export function reshape(b: Build, x: string, shape: readonly number[]): string {
@@ -92,11 +99,7 @@ export function pointwise(
     return Number.isFinite(value) ? value : input(k);
   });
   if (typeof formula === 'number') {
-    return constant(
-      b,
-      shape,
-      Array.from({ length: sizeOf(shape) }, () => formula),
-    );
+    return expand(b, constant(b, [], [formula]), shape);
   }
   if ('input' in formula) return expand(b, names[formula.input], shape);
   const used = gradient ? range(names.length) : [...operandsOf(formula)].sort((x, y) => x - y);

@@ -14,6 +14,7 @@ import {
   type Site,
   Unsupported,
 } from '../operator.js';
+import { damaged, ranked, singles } from './check.js';
 import { define } from './define.js';
 import { add } from './elementwise.js';
 import { constant, pick, pointwise, range, reshape } from './emit.js';
@@ -40,6 +41,8 @@ function remapped(site: Site, table: Kept, y: Kept): Resized {
 }
 
 const gather: Operator = define({
+  takes: 'V I -> 1',
+  check: (site) => ranked(site, 0, 1),
   learnt: [0],
   settings: [1],
   resize: (site, [table], [y]) => remapped(site, table!, y),
@@ -72,11 +75,20 @@ const gather: Operator = define({
 
 /** `on` where the axis' position equals the index, `off` elsewhere; `values` is [off, on]. */
 const oneHot: Operator = define({
+  takes: 'N N2 V -> 1',
+  check(site) {
+    singles(site, [1]);
+    const { shape } = required(site, 2);
+    if (shape.length !== 1 || shape[0] !== 2)
+      damaged(site, `has values of shape [${shape}], which must be two`);
+  },
   settings: [1, 2],
   dtypes: (site) => [required(site, 2).dtype],
   expand(site, [indices], b) {
     const { shape } = required(site, 0);
     const depth = Number(constantOf(site, 1, 'depth')!.data[0]);
+    if (!(depth >= 1 && Number.isInteger(depth)))
+      damaged(site, `has depth ${depth}, which must be 1 or more`);
     const [off, on] = floats(constantOf(site, 2, 'values')!);
     const axis = axisOf(site, attr.int(site.node, 'axis', -1), shape.length + 1);
     const ladder = constant(

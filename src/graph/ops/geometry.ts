@@ -3,15 +3,19 @@ import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Window } from '../core.js';
 import { describe, type Site } from '../operator.js';
+import { damaged, oneOf } from './check.js';
 
-/** A list attribute with one positive number per spatial axis, 1 where absent. */
-function perAxis(site: Site, name: string, rank: number): number[] {
+/** Numbers of a window are smaller than this, so that sums and products of them are exact. */
+export const outside = 2 ** 31;
+
+/** A list attribute with one number per spatial axis, each `least` or more, `least` where absent. */
+export function perAxis(site: Site, name: string, rank: number, least = 1): number[] {
   const list = attr.ints(
     site.node,
     name,
-    Array.from({ length: rank }, () => 1),
+    Array.from({ length: rank }, () => least),
   );
-  if (list.length !== rank || list.some((n) => n < 1)) {
+  if (list.length !== rank || list.some((n) => !(n >= least && n < outside))) {
     fail(
       `${describe(site.node)} has ${name} [${list}] for ${rank} spatial dimensions; the model is damaged.`,
     );
@@ -20,7 +24,11 @@ function perAxis(site: Site, name: string, rank: number): number[] {
 }
 
 /** Kernel size of a pool. */
-export const kernelOf = (site: Site): number[] => attr.ints(site.node, 'kernel_shape');
+export function kernelOf(site: Site): number[] {
+  const kernel = attr.ints(site.node, 'kernel_shape');
+  if (kernel.some((n) => !(n >= 1 && n < outside))) damaged(site, `has kernel_shape [${kernel}]`);
+  return kernel;
+}
 
 /**
  * The window of a convolution or pool over an image of the size `spatial`; with auto_pad SAME_… the padding that gives
@@ -36,7 +44,7 @@ export function windowOf(site: Site, kernel: readonly number[], spatial: readonl
   const strides = perAxis(site, 'strides', kernel.length);
   const dilations = perAxis(site, 'dilations', kernel.length);
   const reach = kernel.map((k, i) => dilations[i] * (k - 1) + 1);
-  const auto = attr.string(node, 'auto_pad', 'NOTSET');
+  const auto = autoPad(site);
   if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
     const total = spatial.map((n, i) =>
       Math.max(0, (Math.ceil(n / strides[i]) - 1) * strides[i] + reach[i] - n),
@@ -59,6 +67,12 @@ export function windowOf(site: Site, kernel: readonly number[], spatial: readonl
   return window;
 }
 
+/** How padding is said. */
+export function autoPad(site: Site): string {
+  oneOf(site, 'auto_pad', ['NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
+  return attr.string(site.node, 'auto_pad', 'NOTSET');
+}
+
 /** The attribute `pads`: all in front, then all behind. */
 export function padsOf(site: Site, rank: number): number[] {
   const pads = attr.ints(
@@ -66,7 +80,7 @@ export function padsOf(site: Site, rank: number): number[] {
     'pads',
     Array.from({ length: 2 * rank }, () => 0),
   );
-  if (pads.length !== 2 * rank) {
+  if (pads.length !== 2 * rank || pads.some((n) => !(n >= 0 && n < outside))) {
     fail(`${describe(site.node)} has pads [${pads}] for ${rank} spatial dimensions; the model is damaged.`);
   }
   return pads;

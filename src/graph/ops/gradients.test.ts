@@ -181,6 +181,7 @@ const cases: Case[] = [
     'ReduceLogSumExp',
     'ReduceProd',
   ].map((op) => one(op, 11, [f(2, 3, 4)], { axes: intList([0, -1]), keepdims: int(0) })),
+  one('ReduceProd', 11, [f(2, 13)], { axes: intList([1]) }),
   one('Transpose', 13, [image], { perm: intList([0, 2, 3, 1]) }),
   one('Concat', 13, [image, f(1, 2, 4, 5)], { axis: int(1) }),
   one('Slice', 13, [image, ints(-1, 4), ints(0, 0), ints(2, 3), ints(-2, -2)]),

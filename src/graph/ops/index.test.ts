@@ -109,7 +109,7 @@ test('constants that no memory could hold are refused before they are made', () 
   const vast = (op: string, inputs: Given[]) =>
     assert.throws(() => expandModel(modelOf({ op, opset: 13, inputs })), {
       name: 'UserError',
-      message: /constant of shape/,
+      message: /1000000,1000000|2,-3|steps of 0|shape \[1000000000000\]/,
     });
   vast('ConstantOfShape', [size(1e6, 1e6)]);
   vast('ConstantOfShape', [size(2, -3)]);

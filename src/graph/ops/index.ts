@@ -1,9 +1,9 @@
 /** The operators that espalier knows, by name. */
 import { fail } from '../../base/errors.js';
-import { own } from '../../base/records.js';
 import type { Node } from '../../onnx/model.js';
 import { describe, type Operator, Unsupported } from '../operator.js';
 import { attentionOperators } from './attention.js';
+import { guarded } from './check.js';
 import { constantOperators } from './constant.js';
 import { convOperators } from './conv.js';
 import { cumulateOperators } from './cumulate.js';
@@ -41,8 +41,10 @@ const operators = new Map(
     ...scatterOperators,
     ...shapeOperators,
     ...softmaxOperators,
-  }),
+  }).map(([name, operator]) => [name, guarded(operator)]),
 );
+
+const masks = new Map(Object.entries(maskOperators).map(([name, operator]) => [name, guarded(operator)]));
 
 /** What to do about families of operators that are not there, by domain or name. */
 const advice = new Map(
@@ -67,7 +69,7 @@ const fallback = 'cut the model off before this node';
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
-  if (node.domain === 'espalier') return own(maskOperators, node.op);
+  if (node.domain === 'espalier') return masks.get(node.op);
   return node.domain === '' || node.domain === 'ai.onnx' ? operators.get(node.op) : undefined;
 }
 

@@ -84,7 +84,13 @@ function scoreMask(_: Site, [w, scores, mask]: readonly string[], b: Build): str
 
 /** Keyed by name within the domain 'espalier'. */
 export const maskOperators: Record<string, Operator> = {
-  ConcreteMask: define({ learnt: [0, 1], prunable: [0], state: [2, 3], expand: concreteMask }),
-  ThresholdMask: define({ learnt: [0, 1], prunable: [0], expand: thresholdMask }),
-  ScoreMask: define({ learnt: [0, 1], prunable: [0], state: [2], expand: scoreMask }),
+  ConcreteMask: define({
+    takes: 'F F F F -> 1',
+    learnt: [0, 1],
+    prunable: [0],
+    state: [2, 3],
+    expand: concreteMask,
+  }),
+  ThresholdMask: define({ takes: 'F F -> 1', learnt: [0, 1], prunable: [0], expand: thresholdMask }),
+  ScoreMask: define({ takes: 'F F F -> 1', learnt: [0, 1], prunable: [0], state: [2], expand: scoreMask }),
 };

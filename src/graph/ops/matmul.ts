@@ -9,6 +9,7 @@ import type { Build, Window } from '../core.js';
 import { input } from '../expression.js';
 import { describe, type Operator, required, type Site } from '../operator.js';
 import { broadcast } from '../shapes.js';
+import { ranked, repeatable, shapeAt, unfit } from './check.js';
 import { define } from './define.js';
 import { add, mul } from './elementwise.js';
 import { expand, pointwise, reshape, transpose } from './emit.js';
@@ -70,6 +71,13 @@ function checkInner(site: Site, left: number, right: number): void {
 }
 
 const matMul: Operator = define({
+  takes: 'N N -> 1',
+  check(site) {
+    for (const index of [0, 1]) ranked(site, index, 1);
+    const [a, c] = [shapeAt(site, 0), shapeAt(site, 1)];
+    checkInner(site, a[a.length - 1], c[Math.max(0, c.length - 2)]);
+    if (!broadcast(a.slice(0, -2), c.slice(0, -2))) unfit(site, `multiplies [${a}] by [${c}]`);
+  },
   learnt: [0, 1],
   learnable: (shape) => shape.length > 1,
   prunable: [0, 1],
@@ -79,7 +87,6 @@ const matMul: Operator = define({
   },
   expand(site, [left, right], b) {
     const [a, c] = [required(site, 0).shape, required(site, 1).shape];
-    checkInner(site, a[a.length - 1], c[Math.max(0, c.length - 2)]);
     const lifted = a.length === 1 ? reshape(b, left, [1, ...a]) : left;
     const dropped = c.length === 1 ? reshape(b, right, [...c, 1]) : right;
     const y = multiply(b, lifted, dropped);
@@ -98,6 +105,15 @@ const isBias = (b: Build, name: string, columnCount: number): boolean => {
 };
 
 const gemm: Operator = define({
+  takes: 'N N N? -> 1',
+  check(site) {
+    for (const index of [0, 1]) ranked(site, index, 2, 2);
+    const turned = (index: number, flag: string) =>
+      attr.int(site.node, flag, 0) ? [...shapeAt(site, index)].reverse() : shapeAt(site, index);
+    const [[rows, inner], [height, columns]] = [turned(0, 'transA'), turned(1, 'transB')];
+    checkInner(site, inner, height);
+    repeatable(site, 2, [rows, columns]);
+  },
   learnt: [1, 2],
   prunable: [1],
   macs(site, [y]) {
@@ -110,7 +126,6 @@ const gemm: Operator = define({
     const a = attr.int(node, 'transA', 0) ? transpose(b, left, [1, 0]) : left;
     const flipped = attr.int(node, 'transB', 0) !== 0;
     const { shape } = required(site, 1);
-    checkInner(site, b.type(a).shape[1], shape[flipped ? 1 : 0]);
     if (b.type(right).laned) {
       const y = multiply(b, a, flipped ? transpose(b, right, [1, 0]) : right);
       return [scaledSum(b, y, alpha, bias, beta)];

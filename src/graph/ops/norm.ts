@@ -5,6 +5,7 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { axesIn, countOf, ranked, repeatable, shapeAt, unfit, vectors } from './check.js';
 import { define, type Expand } from './define.js';
 import { add, div, mul, sub } from './elementwise.js';
 import { along, mean, pointwise, range, reshape } from './emit.js';
@@ -68,18 +69,22 @@ function byBatch(site: Site, inputs: readonly string[], b: Build): string {
 
 /** Further outputs are the running statistics, which training updates in place. */
 const batchNorm: Operator = define({
+  takes: 'F F1 F1 F2 F2 -> 1..5',
+  check(site) {
+    ranked(site, 0, 2);
+    const { shape } = required(site, 0);
+    if (attr.int(site.node, 'spatial', 1) !== 0) return vectors(site, [1, 2, 3, 4], shape[1], 'channels');
+    for (const index of [1, 2, 3, 4])
+      if (sizeOf(shapeAt(site, index)) !== sizeOf(shape.slice(1)))
+        unfit(
+          site,
+          `has an input ${index} of shape [${shapeAt(site, index)}] for pixels [${shape.slice(1)}]`,
+        );
+  },
   learnt: [1, 2],
   state: [3, 4],
   dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
   expand(site, inputs, b) {
-    if (
-      sizeOf(required(site, 1).shape) !== required(site, 0).shape[1] &&
-      attr.int(site.node, 'spatial', 1) !== 0
-    ) {
-      fail(
-        `${describe(site.node)} has ${sizeOf(required(site, 1).shape)} scales for an input of shape [${required(site, 0).shape}]; the model is damaged.`,
-      );
-    }
     const result = b.training ? byBatch(site, inputs, b) : byRunning(site, inputs, b);
     const statistics = [inputs[3], inputs[4], inputs[3], inputs[4]];
     return [result, ...statistics].slice(0, Math.max(1, site.node.outputs.length));
@@ -103,6 +108,15 @@ const instanceNorm: Expand = (site, [value, scale, bias], b) => {
   return [pointwise(b, scaled, [normal, along(b, scale, 1, rank), along(b, bias, 1, rank)])];
 };
 
+function checkGroups(site: Site): void {
+  ranked(site, 0, 3);
+  const [, channels] = shapeAt(site, 0);
+  const groups = countOf(site, 'num_groups');
+  if (channels % groups !== 0) unfit(site, `parts ${channels} channels into ${groups} groups`);
+  const [scales] = shapeAt(site, 1);
+  vectors(site, [1, 2], scales === groups ? groups : channels, scales === groups ? 'groups' : 'channels');
+}
+
 /** Scale and bias are one per channel (opset 21 on) or one per group (18). */
 const groupNorm: Expand = (site, [value, scale, bias], b) => {
   const { shape } = b.type(value);
@@ -116,6 +130,13 @@ const groupNorm: Expand = (site, [value, scale, bias], b) => {
     reshape(b, name, perGroup ? [1, groups, 1, ...ones] : [1, groups, split[2], ...ones]);
   return [reshape(b, pointwise(b, scaled, [normal, lay(scale), lay(bias)]), shape)];
 };
+
+function checkLayer(site: Site): void {
+  const shape = shapeAt(site, 0);
+  const first = axisOf(site, attr.int(site.node, 'axis', -1), shape.length);
+  repeatable(site, 1, shape.slice(first));
+  repeatable(site, 2, shape.slice(first));
+}
 
 const layerNorm: Expand = (site, [value, scale, bias], b) => {
   const rank = b.type(value).shape.length;
@@ -139,7 +160,7 @@ const rmsNorm: Expand = (site, [value, scale], b) => {
 /** x − mean over x's deviation, over batch and space by default, which one sample at a time cannot see. */
 const meanVariance: Expand = (site, [value], b) => {
   const rank = b.type(value).shape.length;
-  const axes = attr.ints(site.node, 'axes', [0, 2, 3]).map((axis) => axisOf(site, axis, rank));
+  const axes = axesIn(site, attr.ints(site.node, 'axes', [0, 2, 3]), rank);
   if (axes.includes(0)) {
     fail(
       `${describe(site.node)} normalises over the samples of a batch, which espalier does only for BatchNormalization.`,
@@ -151,8 +172,18 @@ const meanVariance: Expand = (site, [value], b) => {
 
 export const normOperators: Record<string, Operator> = {
   BatchNormalization: batchNorm,
-  InstanceNormalization: define({ learnt: [1, 2], expand: instanceNorm }),
+  InstanceNormalization: define({
+    takes: 'F F F -> 1',
+    check(site) {
+      ranked(site, 0, 3);
+      vectors(site, [1, 2], shapeAt(site, 0)[1], 'channels');
+    },
+    learnt: [1, 2],
+    expand: instanceNorm,
+  }),
   GroupNormalization: define({
+    takes: 'F F F -> 1',
+    check: checkGroups,
     learnt: [1, 2],
     expand: groupNorm,
     resize({ node, inputs: [whole] }, _, [y]) {
@@ -161,10 +192,17 @@ export const normOperators: Record<string, Operator> = {
     },
   }),
   LayerNormalization: define({
+    takes: 'F F F? -> 1..3',
+    check: checkLayer,
     learnt: [1, 2],
     dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
     expand: layerNorm,
   }),
-  RMSNormalization: define({ learnt: [1], expand: rmsNorm }),
-  MeanVarianceNormalization: define({ expand: meanVariance }),
+  RMSNormalization: define({
+    takes: 'F F1 -> 1',
+    check: checkLayer,
+    learnt: [1],
+    expand: rmsNorm,
+  }),
+  MeanVarianceNormalization: define({ takes: 'F -> 1', expand: meanVariance }),
 };

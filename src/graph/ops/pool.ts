@@ -5,6 +5,7 @@ import type { Window } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { windowOutput } from '../shapes.js';
+import { countOf, damaged, ranked } from './check.js';
 import { define, type Expand } from './define.js';
 import { mean, pointwise, positions, type Row, range, reduce } from './emit.js';
 import { kernelOf, windowOf } from './geometry.js';
@@ -13,7 +14,23 @@ const ceilOf = (site: Site): boolean => attr.int(site.node, 'ceil_mode', 0) !== 
 
 const poolWindow = (site: Site): Window => windowOf(site, kernelOf(site), required(site, 0).shape.slice(2));
 
+/** A window that never lies in the padding alone. */
+function checkPool(site: Site): void {
+  ranked(site, 0, 3);
+  const { kernel, dilations, padsBefore, padsAfter } = poolWindow(site);
+  const within = kernel.every((k, i) => {
+    const reach = dilations[i] * (k - 1) + 1;
+    return padsBefore[i] < reach && padsAfter[i] < reach;
+  });
+  if (!within)
+    damaged(site, `has pads [${[...padsBefore, ...padsAfter]}], which a window [${kernel}] does not fill`);
+}
+
+const wholeImage = (site: Site): void => ranked(site, 0, 3);
+
 const maxPool: Operator = define({
+  takes: 'N -> 1..2',
+  check: checkPool,
   expand(site, [x], b) {
     if (site.node.outputs[1]) {
       fail(
@@ -62,6 +79,8 @@ const sums =
   };
 
 const averagePool: Operator = define({
+  takes: 'F -> 1',
+  check: checkPool,
   expand: sums((site) => (attr.int(site.node, 'count_include_pad', 0) ? 'padded' : 'inside')),
 });
 
@@ -69,7 +88,7 @@ const averagePool: Operator = define({
 const norm =
   (sum: Expand): Expand =>
   (site, [x], b) => {
-    const p = attr.int(site.node, 'p', 2);
+    const p = countOf(site, 'p', 2);
     const power = pointwise(b, call('pow', call('abs', input(0)), p), [x]);
     const [total] = sum(site, [power], b);
     return [pointwise(b, call('pow', input(0), 1 / p), [total])];
@@ -78,8 +97,9 @@ const norm =
 const spatialAxes = (site: Site): number[] => range(required(site, 0).shape.length - 2, 2);
 
 /** Across-channel normalisation (Krizhevsky et al. 2012): x / (bias + α/size · Σ over neighbouring channels x²)^β. */
-const lrn: Expand = ({ node }, [x], b) => {
-  const size = attr.int(node, 'size');
+const lrn: Expand = (site, [x], b) => {
+  const { node } = site;
+  const size = countOf(site, 'size');
   const channels = b.type(x).shape[1];
   const square = pointwise(b, call('mul', input(0), input(0)), [x]);
   const rows = range(channels).map((c): Row => {
@@ -96,11 +116,21 @@ const lrn: Expand = ({ node }, [x], b) => {
 export const poolOperators: Record<string, Operator> = {
   MaxPool: maxPool,
   AveragePool: averagePool,
-  LpPool: define({ expand: norm(sums(() => 'one')) }),
-  GlobalAveragePool: define({ expand: (site, [x], b) => [mean(b, x, spatialAxes(site))] }),
-  GlobalMaxPool: define({ expand: (site, [x], b) => [reduce(b, 'max', x, spatialAxes(site))] }),
+  LpPool: define({ takes: 'F -> 1', check: checkPool, expand: norm(sums(() => 'one')) }),
+  GlobalAveragePool: define({
+    takes: 'F -> 1',
+    check: wholeImage,
+    expand: (site, [x], b) => [mean(b, x, spatialAxes(site))],
+  }),
+  GlobalMaxPool: define({
+    takes: 'F -> 1',
+    check: wholeImage,
+    expand: (site, [x], b) => [reduce(b, 'max', x, spatialAxes(site))],
+  }),
   GlobalLpPool: define({
+    takes: 'F -> 1',
+    check: wholeImage,
     expand: norm((site, [x], b) => [reduce(b, 'sum', x, spatialAxes(site))]),
   }),
-  LRN: define({ expand: lrn }),
+  LRN: define({ takes: 'F -> 1', check: wholeImage, expand: lrn }),
 };

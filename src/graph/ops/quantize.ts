@@ -7,6 +7,7 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, CoreNode } from '../core.js';
 import { call, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { unfit } from './check.js';
 import { define } from './define.js';
 import { add, div, mul, sub } from './elementwise.js';
 import { along, constant, pointwise } from './emit.js';
@@ -37,6 +38,19 @@ function steps(site: Site, inputs: readonly string[], b: Build): [string, string
   return [lay(inputs[1]), inputs[2] ? lay(inputs[2]) : constant(b, [], [0])];
 }
 
+/** One scale, or one for each position of the axis, and a zero point like it. */
+function checkSteps(site: Site): void {
+  const { shape } = required(site, 0);
+  const scales = required(site, 1).shape;
+  const zeros = site.inputs[2]?.shape ?? scales;
+  if (sizeOf(zeros) !== sizeOf(scales) || zeros.length > Math.max(1, scales.length))
+    unfit(site, `has scales of shape [${scales}] and zero points of shape [${zeros}]`);
+  if (sizeOf(scales) === 1 || scales.length !== 1) return;
+  const axis = axisOf(site, attr.int(site.node, 'axis', 1), shape.length);
+  if (scales[0] !== shape[axis])
+    unfit(site, `has ${scales[0]} scales for axis ${axis} of an input of shape [${shape}]`);
+}
+
 /** The type of the zero point, or `output_dtype` (opset 21 on), or uint8. */
 function quantized(site: Site): DType {
   const given = attr.int(site.node, 'output_dtype', 0);
@@ -54,6 +68,8 @@ function quantized(site: Site): DType {
  * numbers to the other neighbour.
  */
 const quantize: Operator = define({
+  takes: 'N N2 Z? -> 1',
+  check: checkSteps,
   dtypes: (site) => [quantized(site)],
   expand(site, inputs, b) {
     const [low, high] = limits[quantized(site)]!;
@@ -74,6 +90,8 @@ const quantize: Operator = define({
 });
 
 const dequantize: Operator = define({
+  takes: 'Z F Z? -> 1',
+  check: checkSteps,
   dtypes: (site) => [required(site, 1).dtype],
   expand(site, inputs, b) {
     return [pointwise(b, mul(sub(x, zero), scale), [inputs[0], ...steps(site, inputs, b)])];

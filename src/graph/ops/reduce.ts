@@ -1,20 +1,12 @@
 /** Reductions over axes, and ArgMax and ArgMin, which are reductions too. */
-import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
-import {
-  axisOf,
-  constantInts,
-  describe,
-  type Operator,
-  required,
-  type Site,
-  Unsupported,
-} from '../operator.js';
+import { axisOf, constantInts, type Operator, required, type Site } from '../operator.js';
+import { lists } from './check.js';
 import { define, type Expand } from './define.js';
 import { add, mul, sub } from './elementwise.js';
-import { constant, cut, mean, pointwise, range, reduce, reshape } from './emit.js';
+import { constant, cut, expand, mean, pointwise, range, reduce, reshape } from './emit.js';
 
 const [x, y] = [input(0), input(1)];
 
@@ -22,7 +14,7 @@ const [x, y] = [input(0), input(1)];
 function axesOf(site: Site): number[] {
   const rank = required(site, 0).shape.length;
   const axes = attr.ints(site.node, 'axes', undefined) ?? constantInts(site, 1, 'axes') ?? [];
-  if (axes.length > 0) return axes.map((axis) => axisOf(site, axis, rank));
+  if (axes.length > 0) return [...new Set(axes.map((axis) => axisOf(site, axis, rank)))];
   return attr.int(site.node, 'noop_with_empty_axes', 0) ? [] : range(rank);
 }
 
@@ -37,6 +29,8 @@ const without = (b: Build, value: string, axes: readonly number[]): string =>
 
 const reduction = (f: (b: Build, value: string, axes: number[], site: Site) => string): Operator =>
   define({
+    takes: 'N I? -> 1',
+    check: (site) => lists(site, [1]),
     settings: [1],
     expand(site, [value], b) {
       const axes = axesOf(site);
@@ -56,19 +50,19 @@ function logSumExp(b: Build, value: string, axes: number[]): string {
   return pointwise(b, add(call('log', x), y), [sum, top]);
 }
 
-const longestProduct = 64;
-
-function product(b: Build, value: string, axes: number[], site: Site): string {
-  return axes.reduce((result, axis) => {
-    const size = b.type(result).shape[axis];
-    if (size > longestProduct) {
-      fail(
-        `${describe(site.node)} multiplies ${size} numbers, and espalier has no kernel for more than ${longestProduct}.`,
-        Unsupported,
-      );
+/** The first half of an axis times the second, until one position is left; what is over where it is odd comes last. */
+function product(b: Build, value: string, axes: number[]): string {
+  return axes.reduce((whole, axis) => {
+    const { shape } = b.type(whole);
+    if (shape[axis] === 0) return expand(b, constant(b, [], [1]), shape.with(axis, 1));
+    const over: string[] = [];
+    let rest = whole;
+    for (let size = shape[axis]; size > 1; size = Math.floor(size / 2)) {
+      const half = Math.floor(size / 2);
+      if (size % 2 === 1) over.push(cut(b, rest, axis, size - 1, 1));
+      rest = pointwise(b, mul(x, y), [cut(b, rest, axis, 0, half), cut(b, rest, axis, half, half)]);
     }
-    const parts = range(size).map((i) => cut(b, result, axis, i, 1));
-    return pointwise(b, parts.map((_, k) => input(k)).reduce(mul), parts);
+    return over.reduce((result, last) => pointwise(b, mul(x, y), [result, last]), rest);
   }, value);
 }
 
@@ -113,6 +107,6 @@ export const reduceOperators: Record<string, Operator> = {
     pointwise(b, negated, [reduce(b, 'max', pointwise(b, negated, [value]), axes)]),
   ),
   ReduceProd: reduction(product),
-  ArgMax: define({ dtypes: () => ['int64'], expand: place(1) }),
-  ArgMin: define({ dtypes: () => ['int64'], expand: place(-1) }),
+  ArgMax: define({ takes: 'N -> 1', dtypes: () => ['int64'], expand: place(1) }),
+  ArgMin: define({ takes: 'N -> 1', dtypes: () => ['int64'], expand: place(-1) }),
 };

@@ -20,6 +20,7 @@ import {
   type Site,
   Unsupported,
 } from '../operator.js';
+import { axesIn, damaged, unfit } from './check.js';
 import { type Definition, define, type Expand } from './define.js';
 import { positions, type Row, range } from './emit.js';
 
@@ -120,7 +121,7 @@ function axesOf(site: Site): Axis[] {
   const { shape } = required(site, 0);
   const late = node.op === 'Resize' && opset >= 11;
   const named = late ? attr.ints(node, 'axes', undefined) : undefined;
-  const axes = named?.map((axis) => axisOf(site, axis, shape.length)) ?? range(shape.length);
+  const axes = named ? axesIn(site, named, shape.length) : range(shape.length);
   const given = constantOf(site, late ? 2 : 1, 'scales');
   const scales = attr.floats(node, 'scales', undefined) ?? (given ? [...floats(given)] : []);
   const sizes = (late && constantInts(site, 3, 'sizes')) || [];
@@ -131,6 +132,11 @@ function axesOf(site: Site): Axis[] {
       `${describe(node)} has ${scales.length} scales and ${sizes.length} sizes for ${axes.length} axes; the model is damaged.`,
     );
   }
+  if (scales.some((scale) => !(scale > 0 && scale < 2 ** 31)) || sizes.some((size) => size < 1))
+    damaged(site, `has scales [${scales}] and sizes [${sizes}], which must be above 0`);
+  if (region.length > 0 && (region.length !== 2 * axes.length || !region.every(Number.isFinite)))
+    damaged(site, `has a region [${region}] for ${axes.length} axes`);
+  if (shape.includes(0)) unfit(site, `resizes a value of shape [${shape}]`);
   const common =
     sizes.length > 0
       ? ratio(
@@ -225,6 +231,7 @@ function resized(site: Site, x: Kept, y: Kept): Resized {
 }
 
 const facts: Definition = {
+  takes: 'V F2? F? I? -> 1',
   expand,
   settings: [1, 2, 3],
   resize: (site, [x], [y]) => resized(site, x!, y),
@@ -232,5 +239,5 @@ const facts: Definition = {
 
 export const resizeOperators: Record<string, Operator> = {
   Resize: define(facts),
-  Upsample: define(facts),
+  Upsample: define({ ...facts, takes: 'V F? -> 1' }),
 };

@@ -8,6 +8,7 @@ import { ints, sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { damaged, ranked, shapeAt, unfit } from './check.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
 import { constant, pick, pointwise, positions, type Row, range, reshape } from './emit.js';
@@ -102,7 +103,46 @@ function scatter(
 
 const depthOf = (site: Site): number => required(site, 1).shape.at(-1) ?? 0;
 
+/** Indices name so many axes as there are, and updates stand where they point. */
+function checkND(site: Site): void {
+  const [data, indices, updates] = [0, 1, 2].map((i) => site.inputs[i]?.shape ?? []);
+  ranked(site, 0, 1);
+  ranked(site, 1, 1);
+  const depth = depthOf(site);
+  if (depth < 1 || depth > data.length)
+    unfit(site, `has indices of ${depth} numbers for a value of shape [${data}]`);
+  const wanted = [...indices.slice(0, -1), ...data.slice(depth)];
+  if (`${updates}` !== `${wanted}`) unfit(site, `has updates of shape [${updates}] for [${wanted}]`);
+}
+
+function checkGatherND(site: Site): void {
+  ranked(site, 0, 1);
+  ranked(site, 1, 1);
+  const [data, indices] = [shapeAt(site, 0), shapeAt(site, 1)];
+  const batch = attr.int(site.node, 'batch_dims', 0);
+  if (!(batch >= 0 && batch < Math.min(data.length, indices.length)))
+    damaged(site, `has batch_dims ${batch} for shapes [${data}] and [${indices}]`);
+  const depth = depthOf(site);
+  const alike = `${data.slice(0, batch)}` === `${indices.slice(0, batch)}`;
+  if (depth < 1 || batch + depth > data.length || !alike)
+    unfit(site, `takes indices of shape [${indices}] from a value of shape [${data}]`);
+}
+
+/** Indices have the axes of the value, and away from the one that they index, no more places. */
+function checkElements(site: Site): void {
+  ranked(site, 0, 1);
+  const [data, indices] = [shapeAt(site, 0), shapeAt(site, 1)];
+  const axis = axisOf(site, attr.int(site.node, 'axis', 0), data.length);
+  if (indices.length !== data.length || !indices.every((dim, i) => i === axis || dim <= data[i]))
+    unfit(site, `has indices of shape [${indices}] for a value of shape [${data}]`);
+  const updates = site.inputs[2]?.shape;
+  if (updates && `${updates}` !== `${indices}`)
+    unfit(site, `has updates of shape [${updates}] for indices of shape [${indices}]`);
+}
+
 const scatterND: Operator = define({
+  takes: 'V L V -> 1',
+  check: checkND,
   settings: [1],
   fixed: (site) => [range(depthOf(site)), [], range(required(site, 1).shape.length - 1)],
   expand(site, [data, , updates], b) {
@@ -121,6 +161,8 @@ const scatterND: Operator = define({
 
 /** `batch_dims` leading axes are gone through side by side. */
 const gatherND: Operator = define({
+  takes: 'V L -> 1',
+  check: checkGatherND,
   settings: [1],
   fixed: (site) => [range(attr.int(site.node, 'batch_dims', 0) + depthOf(site))],
   expand(site, [data], b) {
@@ -145,6 +187,8 @@ const whole = (site: Site): number[][] =>
   site.inputs.map((type, i) => (type && i !== 1 ? range(type.shape.length) : []));
 
 const scatterElements: Operator = define({
+  takes: 'V I V -> 1',
+  check: checkElements,
   settings: [1],
   fixed: whole,
   expand(site, [data, , updates], b) {
@@ -159,6 +203,8 @@ const scatterElements: Operator = define({
 });
 
 const gatherElements: Operator = define({
+  takes: 'V I -> 1',
+  check: checkElements,
   settings: [1],
   fixed: whole,
   expand(site, [data], b) {

@@ -20,6 +20,7 @@ import {
   Unsupported,
 } from '../operator.js';
 import { broadcast } from '../shapes.js';
+import { axesIn, countOf, damaged, lists, oneOf, ranked, shapeAt, singles, unfit } from './check.js';
 import { define, type Expand } from './define.js';
 import * as emit from './emit.js';
 
@@ -28,6 +29,10 @@ const { range, reshape } = emit;
 /** A list of integers: an attribute in older opsets, a constant input in newer ones. */
 const listOf = (site: Site, name: string, index: number): number[] | undefined =>
   attr.ints(site.node, name, undefined) ?? constantInts(site, index, name);
+
+/** The same, for a node that cannot do without. */
+const neededList = (site: Site, name: string, index: number): number[] =>
+  listOf(site, name, index) ?? damaged(site, `lacks its ${name}`);
 
 const shapeOf = (site: Site): readonly number[] => required(site, 0).shape;
 
@@ -39,10 +44,13 @@ const restated = (site: Site, name: string, index: number, values: readonly numb
 
 /** An operator that only gives its input another shape. */
 const view = (
+  takes: string,
   to: (site: Site, shape: readonly number[]) => number[],
   resize?: (site: Site, x: Kept, y: Kept) => Resized,
 ): Operator =>
   define({
+    takes,
+    check: (site) => lists(site, [1]),
     settings: [1],
     resize: resize && ((site, [x], [y]) => resize(site, x!, y)),
     expand: (site, [x], b) => [reshape(b, x, to(site, shapeOf(site)))],
@@ -50,10 +58,12 @@ const view = (
 
 /** 0 copies a dimension (unless allowzero), one −1 takes what is left. */
 function reshaped(site: Site, from: readonly number[]): number[] {
-  const asked = listOf(site, 'shape', 1)!;
+  const asked = neededList(site, 'shape', 1);
   const copies = attr.int(site.node, 'allowzero', 0) === 0;
-  const shape = asked.map((dim, i) => (dim === 0 && copies ? (from[i] ?? 0) : dim));
+  const shape = asked.map((dim, i) => (dim === 0 && copies ? (from[i] ?? Number.NaN) : dim));
   const open = shape.indexOf(-1);
+  if (open >= 0 && !copies && asked.includes(0))
+    damaged(site, `asks for shape [${asked}], which has both 0 and −1`);
   if (open >= 0) shape[open] = sizeOf(from) / sizeOf(shape.filter((_, i) => i !== open));
   if (shape.some((dim) => !Number.isInteger(dim) || dim < 0) || sizeOf(shape) !== sizeOf(from)) {
     fail(
@@ -74,12 +84,15 @@ function reshapedLess(site: Site, x: Kept, y: Kept): Resized {
 
 function flattened(site: Site, shape: readonly number[]): number[] {
   const axis = attr.int(site.node, 'axis', 1);
-  const at = axis === shape.length ? axis : axisOf(site, axis, shape.length);
+  const at = axis === shape.length ? axis : axisOf(site, axis, Math.max(1, shape.length));
   return [sizeOf(shape.slice(0, at)), sizeOf(shape.slice(at))];
 }
 
 function squeezed(site: Site, shape: readonly number[]): number[] {
   const axes = listOf(site, 'axes', 1)?.map((axis) => axisOf(site, axis, shape.length));
+  const whole = axes?.find((axis) => shape[axis] !== 1);
+  if (whole !== undefined)
+    unfit(site, `drops axis ${whole} of a value of shape [${shape}], which has more than one`);
   return shape.filter((dim, i) => (axes ? !axes.includes(i) : dim !== 1));
 }
 
@@ -91,9 +104,9 @@ function squeezedLess(site: Site): Resized {
 }
 
 function unsqueezed(site: Site, shape: readonly number[]): number[] {
-  const given = listOf(site, 'axes', 1) ?? [];
+  const given = neededList(site, 'axes', 1);
   const rank = shape.length + given.length;
-  const axes = given.map((axis) => axisOf(site, axis, rank));
+  const axes = axesIn(site, given, rank);
   const rest = [...shape];
   return range(rank).map((i) => (axes.includes(i) ? 1 : rest.shift()!));
 }
@@ -101,18 +114,16 @@ function unsqueezed(site: Site, shape: readonly number[]): number[] {
 const transpose: Expand = (site, [x], b) => {
   const rank = shapeOf(site).length;
   const order = attr.ints(site.node, 'perm', range(rank).reverse());
-  if (order.length !== rank) {
+  if (order.length !== rank || order.some((axis) => axis < 0)) {
     fail(
-      `${describe(site.node)} reorders ${order.length} axes of a value with ${rank} dimensions; the model is damaged.`,
+      `${describe(site.node)} reorders axes [${order}] of a value with ${rank} dimensions; the model is damaged.`,
     );
   }
-  return [emit.transpose(b, x, order)];
+  return [emit.transpose(b, x, axesIn(site, order, rank))];
 };
 
 const concat: Expand = (site, inputs, b) => {
-  const present = inputs.filter((name) => name !== '' && sizeOf(b.type(name).shape) > 0);
-  if (present.length < 2) return [present[0] ?? inputs[0]];
-  const shapes = present.map((name) => b.type(name).shape);
+  const shapes = inputs.map((name) => b.type(name).shape);
   const axis = axisOf(site, attr.int(site.node, 'axis'), shapes[0].length);
   const fits = shapes.every(
     (s) => s.length === shapes[0].length && s.every((d, i) => i === axis || d === shapes[0][i]),
@@ -122,7 +133,8 @@ const concat: Expand = (site, inputs, b) => {
       `${describe(site.node)} joins shapes ${shapes.map((s) => `[${s}]`).join(', ')} along axis ${axis}; the model is damaged, or an input shape was given that it is not made for.`,
     );
   }
-  return b.emit('concat', present, { axis });
+  const present = inputs.filter((name) => b.type(name).shape[axis] > 0);
+  return present.length < 2 ? [present[0] ?? inputs[0]] : b.emit('concat', present, { axis });
 };
 
 /** Sizes: an attribute up to opset 12, input 1 from 13 on; else equal parts, the last one smaller. */
@@ -132,6 +144,10 @@ const split: Expand = (site, [x], b) => {
   const count = site.node.outputs.length;
   const part = Math.ceil(shape[axis] / count);
   const sizes = listOf(site, 'split', 1) ?? range(count).map((i) => Math.min(part, shape[axis] - i * part));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const parts = attr.int(site.node, 'num_outputs', count);
+  if (sizes.length !== count || parts !== count || total !== shape[axis] || sizes.some((size) => size < 0))
+    unfit(site, `splits an axis of ${shape[axis]} into [${sizes}] for ${count} outputs`);
   let from = 0;
   return sizes.map((size) => {
     const piece = emit.cut(b, x, axis, from, size);
@@ -159,12 +175,15 @@ interface Bounds {
 /** Attributes up to opset 9, inputs from 10 on; bounds are clamped to the axis as in NumPy. */
 function boundsOf(site: Site): Bounds {
   const shape = shapeOf(site);
-  const starts = listOf(site, 'starts', 1)!;
-  const ends = listOf(site, 'ends', 2)!;
-  const axes = (listOf(site, 'axes', 3) ?? range(starts.length)).map((axis) =>
-    axisOf(site, axis, shape.length),
-  );
+  const starts = neededList(site, 'starts', 1);
+  const ends = neededList(site, 'ends', 2);
+  const axes = axesIn(site, listOf(site, 'axes', 3) ?? range(starts.length), shape.length);
   const by = constantInts(site, 4, 'steps') ?? starts.map(() => 1);
+  if ([ends, axes, by].some(({ length }) => length !== starts.length))
+    damaged(
+      site,
+      `has ${starts.length} starts, ${ends.length} ends, ${axes.length} axes and ${by.length} steps`,
+    );
   const [from, sizes, steps] = [shape.map(() => 0), [...shape], shape.map(() => 1)];
   axes.forEach((axis, i) => {
     const [size, step] = [shape[axis], by[i]];
@@ -172,8 +191,8 @@ function boundsOf(site: Site): Bounds {
     const [least, most] = step > 0 ? [0, size] : [-1, size - 1];
     const place = (n: number) => Math.max(least, Math.min(most, n < 0 ? n + size : n));
     from[axis] = place(starts[i]);
-    steps[axis] = step;
     sizes[axis] = Math.max(0, Math.ceil((place(ends[i]) - from[axis]) / step));
+    steps[axis] = sizes[axis] > 1 ? step : 1;
   });
   return { from, sizes, steps, axes };
 }
@@ -230,9 +249,9 @@ const outside: Record<string, (i: number, n: number) => number> = {
 /** Pads and value: attributes up to opset 10, inputs from 11 on; `axes` from 18 on. Negative padding cuts. */
 const pad: Expand = (site, [x], b) => {
   const shape = shapeOf(site);
-  const pads = listOf(site, 'pads', 1)!;
-  const axes =
-    constantInts(site, 3, 'axes')?.map((axis) => axisOf(site, axis, shape.length)) ?? range(shape.length);
+  const pads = neededList(site, 'pads', 1);
+  const axes = axesIn(site, constantInts(site, 3, 'axes') ?? range(shape.length), shape.length);
+  if (pads.length !== 2 * axes.length) damaged(site, `has ${pads.length} pads for ${axes.length} axes`);
   const half = (from: number) => {
     const list = shape.map(() => 0);
     for (const [i, axis] of axes.entries()) list[axis] = pads[from + i] ?? 0;
@@ -240,6 +259,12 @@ const pad: Expand = (site, [x], b) => {
   };
   const [before, after] = [half(0), half(axes.length)];
   const mode = attr.string(site.node, 'mode', 'constant');
+  const room = (size: number) =>
+    mode === 'reflect' ? size - 1 : mode === 'constant' || size > 0 ? Infinity : 0;
+  if (shape.some((n, i) => n + Math.min(0, before[i]) + Math.min(0, after[i]) < 0))
+    unfit(site, `cuts pads [${pads}] off a value of shape [${shape}]`);
+  if (shape.some((n, i) => Math.max(before[i], after[i], 0) > Math.max(0, room(n))))
+    unfit(site, `pads a value of shape [${shape}] by [${pads}] of what it has`);
   if (mode !== 'constant') {
     const at =
       own(outside, mode) ??
@@ -312,7 +337,7 @@ const expand: Expand = (site, [x], b) => {
   const shape = shapeOf(site);
   const asked = constantInts(site, 1, 'shape')!;
   const result =
-    broadcast(shape, asked) ??
+    (asked.every((dim) => dim >= 0) && broadcast(shape, asked)) ||
     fail(
       `${describe(site.node)} cannot repeat a value of shape [${shape}] into [${asked}]; the model is damaged.`,
     );
@@ -329,6 +354,8 @@ function expandedLess(site: Site, y: Kept): Resized {
 const tile: Expand = (site, [x], b) => {
   const shape = shapeOf(site);
   const repeats = constantInts(site, 1, 'repeats')!;
+  if (repeats.length !== shape.length || repeats.some((n) => n < 0))
+    unfit(site, `repeats a value of shape [${shape}] by [${repeats}]`);
   const paired = reshape(
     b,
     x,
@@ -347,6 +374,23 @@ const tile: Expand = (site, [x], b) => {
     ),
   ];
 };
+
+function checkDepth(site: Site): void {
+  ranked(site, 0, 4, 4);
+  oneOf(site, 'mode', ['DCR', 'CRD']);
+  const [, depth] = shapeAt(site, 0);
+  const block = countOf(site, 'blocksize');
+  if (depth % (block * block) !== 0)
+    unfit(site, `parts ${depth} channels into blocks of ${block} × ${block}`);
+}
+
+function checkSpace(site: Site): void {
+  ranked(site, 0, 4, 4);
+  const [, , height, width] = shapeAt(site, 0);
+  const block = countOf(site, 'blocksize');
+  if (height % block !== 0 || width % block !== 0)
+    unfit(site, `parts an image of ${height} × ${width} into blocks of ${block} × ${block}`);
+}
 
 const depthToSpace: Expand = (site, [x], b) => {
   const [n, c, h, w] = shapeOf(site);
@@ -386,31 +430,66 @@ const tiledLess = (x: Kept, y: Kept): Resized => ({
 const likeInput = (site: Site): DType[] => site.node.outputs.map(() => required(site, 0).dtype);
 
 export const shapeOperators: Record<string, Operator> = {
-  Reshape: view(reshaped, reshapedLess),
-  Flatten: view(flattened),
-  Squeeze: view(squeezed, squeezedLess),
-  Unsqueeze: view(unsqueezed),
-  Identity: define({ expand: identity }),
-  Transpose: define({ expand: transpose }),
-  Concat: define({ expand: concat }),
+  Reshape: view('V I? -> 1', reshaped, reshapedLess),
+  Flatten: view('V -> 1', flattened),
+  Squeeze: view('V I? -> 1', squeezed, squeezedLess),
+  Unsqueeze: view('V I? -> 1', unsqueezed),
+  Identity: define({ takes: 'V -> 1', expand: identity }),
+  Transpose: define({ takes: 'V -> 1', expand: transpose }),
+  Concat: define({ takes: 'V+ -> 1', expand: concat }),
   Split: define({
+    takes: 'V I? -> 1+',
+    check: (site) => lists(site, [1]),
     expand: split,
     dtypes: likeInput,
     settings: [1],
     resize: (site, _, outputs) => splitLess(site, outputs),
   }),
   Slice: define({
+    takes: 'V I? I? I? I? -> 1',
+    check: (site) => lists(site, [1, 2, 3, 4]),
     expand: slice,
     settings: [1, 2, 3, 4],
     resize: (site, [x], [y]) => slicedLess(site, x!, y),
   }),
-  Pad: define({ expand: pad, settings: [1, 2, 3], resize: (site, [x], [y]) => paddedLess(site, x!, y) }),
-  Expand: define({ expand, settings: [1], resize: (site, _, [y]) => expandedLess(site, y) }),
-  Tile: define({ expand: tile, settings: [1], resize: (_, [x], [y]) => tiledLess(x!, y) }),
+  Pad: define({
+    takes: 'V I? V? I2? -> 1',
+    check(site) {
+      lists(site, [1, 3]);
+      singles(site, [2]);
+    },
+    expand: pad,
+    settings: [1, 2, 3],
+    resize: (site, [x], [y]) => paddedLess(site, x!, y),
+  }),
+  Expand: define({
+    takes: 'V I -> 1',
+    check: (site) => lists(site, [1]),
+    expand,
+    settings: [1],
+    resize: (site, _, [y]) => expandedLess(site, y),
+  }),
+  Tile: define({
+    takes: 'V I -> 1',
+    check: (site) => lists(site, [1]),
+    expand: tile,
+    settings: [1],
+    resize: (_, [x], [y]) => tiledLess(x!, y),
+  }),
   DepthToSpace: define({
+    takes: 'V -> 1',
+    check: checkDepth,
     expand: depthToSpace,
     rigid: ({ node }) => (attr.string(node, 'mode', 'DCR') === 'CRD' ? [2, 3] : [1, 2]),
   }),
-  SpaceToDepth: define({ expand: spaceToDepth, rigid: () => [3, 5] }),
-  Trilu: define({ expand: triangle, settings: [1] }),
+  SpaceToDepth: define({ takes: 'V -> 1', check: checkSpace, expand: spaceToDepth, rigid: () => [3, 5] }),
+  Trilu: define({
+    takes: 'V I? -> 1',
+    check(site) {
+      ranked(site, 0, 2);
+      singles(site, [1]);
+    },
+    expand: triangle,
+    settings: [1],
+  }),
 };
