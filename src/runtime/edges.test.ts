@@ -49,8 +49,8 @@ async function everywhere(graph: Graph, tolerance = 1e-5): Promise<void> {
   );
   const [expected] = meant(graph, x);
   const network = loadNetwork(graph, { machine });
-  const run = network.inference({ batch: 1 });
-  const [found] = Object.values(await run.run({ x: x.data as Float32Array }, 1));
+  const run = network.inference({ batch: shape[0] });
+  const [found] = Object.values(await run.run({ x: x.data as Float32Array }, shape[0]));
   expected.forEach((value, i) => {
     assert.ok(
       Math.abs(found[i] - value) <= tolerance * Math.max(1, Math.abs(value)),

@@ -7,7 +7,7 @@ import { constantOf, type Operator, required, type Site } from '../operator.js';
 import { damaged, singles } from './check.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
-import { constant, expand, pointwise } from './emit.js';
+import { filled, pointwise } from './emit.js';
 
 /** An attribute up to opset 11, input 1 from 12 on. */
 function ratioOf(site: Site): number {
@@ -31,7 +31,7 @@ export const dropoutOperators: Record<string, Operator> = {
       const count = Math.max(1, site.node.outputs.length);
       const ratio = ratioOf(site);
       if (!b.training || ratio === 0) {
-        const mask = () => expand(b, constant(b, [], [1]), shape);
+        const mask = () => filled(b, shape, 1);
         return count > 1 ? [x, mask()] : [x];
       }
       const [u] = b.emit('uniform', [], { shape, laned, stream: streamOf(site.node.name) });

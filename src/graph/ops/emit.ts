@@ -72,6 +72,10 @@ export function cut(b: Build, x: string, axis: number, start: number, size: numb
 export const constant = (b: Build, shape: readonly number[], data: readonly number[]): string =>
   b.constant(floatTensor(shape, data));
 
+/** A constant that is the same number everywhere. */
+export const filled = (b: Build, shape: readonly number[], value: number): string =>
+  b.constant(floatTensor(shape, new Float32Array(sizeOf(shape)).fill(value)));
+
 /** Operands broadcast together: their common shape. @throws Error where there is none. */
 export function commonShape(shapes: readonly (readonly number[])[]): readonly number[] {
   return shapes.reduce((a, s) => {
@@ -99,7 +103,7 @@ export function pointwise(
     return Number.isFinite(value) ? value : input(k);
   });
   if (typeof formula === 'number') {
-    return expand(b, constant(b, [], [formula]), shape);
+    return filled(b, shape, formula);
   }
   if ('input' in formula) return expand(b, names[formula.input], shape);
   const used = gradient ? range(names.length) : [...operandsOf(formula)].sort((x, y) => x - y);

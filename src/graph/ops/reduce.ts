@@ -6,7 +6,7 @@ import { axisOf, constantInts, type Operator, required, type Site } from '../ope
 import { lists } from './check.js';
 import { define, type Expand } from './define.js';
 import { add, mul, sub } from './elementwise.js';
-import { constant, cut, expand, mean, pointwise, range, reduce, reshape } from './emit.js';
+import { constant, cut, filled, mean, pointwise, range, reduce, reshape } from './emit.js';
 
 const [x, y] = [input(0), input(1)];
 
@@ -54,7 +54,7 @@ function logSumExp(b: Build, value: string, axes: number[]): string {
 function product(b: Build, value: string, axes: number[]): string {
   return axes.reduce((whole, axis) => {
     const { shape } = b.type(whole);
-    if (shape[axis] === 0) return expand(b, constant(b, [], [1]), shape.with(axis, 1));
+    if (shape[axis] === 0) return filled(b, shape.with(axis, 1), 1);
     const over: string[] = [];
     let rest = whole;
     for (let size = shape[axis]; size > 1; size = Math.floor(size / 2)) {
