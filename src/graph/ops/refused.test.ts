@@ -329,9 +329,11 @@ for (const [family, rows] of Object.entries({ convolutions, pools, norms, produc
         'expanded',
         amiss(op, () => expandModel(graph)),
       );
-      if (!more?.types) note('inferred',
-        amiss(op, () => inferTypes(graph)),
-      );
+      if (!more?.types)
+        note(
+          'inferred',
+          amiss(op, () => inferTypes(graph)),
+        );
       if (more?.ort) continue;
       const taken = await runInOnnxruntime(graph, inputs).then(
         () => true,
