@@ -32,6 +32,8 @@ export interface CouplingOptions {
   ignore?: readonly string[];
   /** Weights that stay as they are. */
   freeze?: readonly string[];
+  /** The same graph at another size, whose decisions are to be taken here too. */
+  like?: Coupling;
 }
 
 /** Labels of all values of a walk, with everything tied, frozen and decided. */
@@ -41,6 +43,7 @@ export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {
   propagate(walk, context);
   passBack(roles, blocks);
   protect(walk, context, roles, options);
+  if (options.like) agree(walk, context, options.like);
   decide(blocks, atoms, (label) => {
     if (!options.heads) return false;
     const roots = new Set(heads.flatMap((head) => Array.from(head, atoms.find)));
@@ -197,4 +200,23 @@ function protect(
   };
   for (const name of ignore) keep(name, false);
   for (const name of freeze) keep(name, true);
+}
+
+/** Ties positions of weights as they are tied elsewhere: where there is a choice between axes, only the same one is left. */
+function agree({ graph, tape: t }: Walk, { labels, atoms }: Context, like: Coupling): void {
+  const first = new Map<number, number>();
+  for (const name of graph.initializers.keys()) {
+    if (t.type(name).constant) continue;
+    const there = like.labels(name);
+    for (const [axis, label] of labels(name).entries()) {
+      for (const [i, atom] of label.entries()) {
+        const root = like.atoms.find(there[axis][i]);
+        const reason = like.atoms.reason(root);
+        const known = first.get(root);
+        if (reason !== undefined) atoms.freeze(Int32Array.of(atom), reason);
+        else if (known === undefined) first.set(root, atom);
+        else atoms.join(known, atom);
+      }
+    }
+  }
 }

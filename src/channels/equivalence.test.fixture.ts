@@ -103,23 +103,55 @@ export function inputsOf(
 }
 
 /** What onnxruntime computes, by output. */
-export async function ran(graph: Graph, inputs: Record<string, Tensor>): Promise<Map<string, Float64Array>> {
+export const ran = async (graph: Graph, inputs: Record<string, Tensor>): Promise<Map<string, Float64Array>> =>
+  (await ranAll(graph, [inputs]))[0];
+
+/** What onnxruntime computes of several inputs, their shapes alike or not. */
+export async function ranAll(
+  graph: Graph,
+  all: readonly Record<string, Tensor>[],
+): Promise<Map<string, Float64Array>[]> {
   const session = await InferenceSession.create(serializeModel(graph), {
     logSeverityLevel: 4,
     intraOpNumThreads: 1,
   });
-  const feeds = Object.entries(inputs).map(([name, { dtype, data, shape }]) => [
-    name,
-    new OrtTensor(dtype as 'float32', data as Float32Array, shape),
-  ]);
-  const results = await session.run(Object.fromEntries(feeds));
-  await session.release();
-  return new Map(
-    graph.outputs.map(({ name }) => [
+  const found: Map<string, Float64Array>[] = [];
+  for (const inputs of all) {
+    const feeds = Object.entries(inputs).map(([name, { dtype, data, shape }]) => [
       name,
-      Float64Array.from(results[name].data as ArrayLike<number | bigint>, Number),
-    ]),
+      new OrtTensor(dtype as 'float32', data as Float32Array, shape),
+    ]);
+    const results = await session.run(Object.fromEntries(feeds));
+    found.push(
+      new Map(
+        graph.outputs.map(({ name }) => [
+          name,
+          Float64Array.from(results[name].data as ArrayLike<number | bigint>, Number),
+        ]),
+      ),
+    );
+  }
+  await session.release();
+  return found;
+}
+
+/** Asserts that masked ≡ shrunk in onnxruntime at all the given shapes of the inputs, and gives the shrunk graph. */
+export async function sameAtSizes(
+  graph: Graph,
+  channels: Channels,
+  selection: Selection,
+  sizes: readonly Record<string, readonly number[]>[],
+): Promise<Graph> {
+  const [masked, smaller] = [maskChannels(graph, channels, selection), shrink(graph, channels, selection)];
+  const inputs = sizes.map((inputShapes) =>
+    inputsOf(graph, { inputShapes, batch: Object.values(inputShapes)[0][0] }),
   );
+  const [expected, found] = [await ranAll(masked, inputs), await ranAll(smaller, inputs)];
+  for (const [i, shapes] of sizes.entries()) {
+    const far = difference(expected[i], found[i]);
+    assert.ok(far <= 1e-4, `at ${JSON.stringify(shapes)}, masked and shrunk differ by ${far}`);
+  }
+  return smaller;
 }
 
 function engineRan(graph: Graph, machine: Machine, inputs: Record<string, Tensor>, setting: Setting) {

@@ -32,8 +32,8 @@ export interface Analysis {
 export const findChannels = (graph: Graph, options: ChannelOptions = {}): Channels =>
   analyse(graph, options).channels;
 
-/** {@link findChannels} with what it found on the way. */
-export function analyse(given: Graph, options: ChannelOptions = {}): Analysis {
+/** {@link findChannels} with what it found on the way; `like`: the same graph at another size, whose units are to be found. */
+export function analyse(given: Graph, options: ChannelOptions = {}, like?: Analysis): Analysis {
   const graph = withWeights(given);
   for (const name of [...(options.ignore ?? []), ...(options.freeze ?? [])]) {
     if (!graph.initializers.has(name))
@@ -41,7 +41,7 @@ export function analyse(given: Graph, options: ChannelOptions = {}): Analysis {
         `The model has no weight '${name}' that could be kept from pruning; espalier inspect lists its weights.`,
       );
   }
-  const coupling = couple(walk(graph, options.inputShapes), options);
+  const coupling = couple(walk(graph, options.inputShapes), { ...options, like: like?.coupling });
   checkSums(coupling);
   const axes = weightAxes(coupling);
   const { groups, classes } = groupsOf(axes, coupling);

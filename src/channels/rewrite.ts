@@ -1,40 +1,49 @@
 /** One node of a graph in the smaller graph. */
 import type { Type } from '../graph/core.js';
-import type { Kept, Resized, Site } from '../graph/operator.js';
+import { describe, type Kept, type Resized, type Site } from '../graph/operator.js';
 import { int } from '../onnx/attributes.js';
 import type { Attribute, Node } from '../onnx/model.js';
 import { intTensor } from '../onnx/tensor.js';
-import { type Plan, unique } from './plan.js';
-import { supplied, wantedInput } from './supply.js';
+import { HoldsAtOneSize, type Plan, shapeIn, unique, type View } from './plan.js';
+import { supplied } from './supply.js';
 import { type Step, typesOf } from './walk.js';
 
-/** The nodes that stand for a node in the smaller graph. */
-export function rewritten(step: Step, index: number, plan: Plan): Node[] {
-  if (step.folded) {
-    fold(step, plan, 0);
-    if (plan.twice) fold(plan.twice.steps[index], plan, 1);
-    return [step.node];
+/** The nodes that stand for the i-th node in the smaller graph. @throws HoldsAtOneSize */
+export function rewritten(index: number, plan: Plan): Node[] {
+  const { views } = plan;
+  const steps = views.map(({ walk }) => walk.steps[index]);
+  const [{ node, folded }] = steps;
+  if (folded) {
+    for (const [v, step] of steps.entries()) fold(step, views[v], plan);
+    return [node];
   }
-  const resized = resizedBy(step, plan);
-  const inputs = [...step.node.inputs];
+  const resized = steps.map((step, v) => resizedBy(step, views[v]));
+  const { attributes: changed, picks = [] } = alike(resized, node);
+  const inputs = [...node.inputs];
   const extra: Node[] = [];
-  const settings = new Set(Object.keys(resized.settings ?? {}).map(Number));
+  const settings = resized.flatMap((one) => Object.keys(one.settings ?? {}).map(Number));
   for (const i of new Set([...inputs.keys(), ...settings])) {
-    const wanted = wantedInput(step, i, plan, resized);
-    if (!wanted) continue;
+    const name = supplied(steps, i, resized, plan, extra);
+    if (name === undefined) continue;
     while (inputs.length <= i) inputs.push('');
-    inputs[i] = supplied(step, i, inputs[i], wanted, plan, extra);
+    inputs[i] = name;
   }
   const attributes = Object.fromEntries(
-    Object.entries({ ...step.node.attributes, ...resized.attributes }).filter(
+    Object.entries({ ...node.attributes, ...changed }).filter(
       (entry): entry is [string, Attribute] => entry[1] !== undefined,
     ),
   );
-  const node = { ...step.node, inputs, attributes };
-  return [...extra, ...picked(node, resized.picks ?? [], plan)];
+  return [...extra, ...picked({ ...node, inputs, attributes }, picks, plan)];
 }
 
-function resizedBy({ site, operator, inputs, outputs, node }: Step, { kept, walk: w }: Plan): Resized {
+/** What is written into a node, which cannot follow a size. */
+function alike(resized: readonly Resized[], node: Node): Pick<Resized, 'attributes' | 'picks'> {
+  const said = resized.map(({ attributes = {}, picks = [] }) => JSON.stringify([attributes, picks]));
+  if (said.some((text) => text !== said[0])) throw new HoldsAtOneSize(`${describe(node)} says a size itself`);
+  return resized[0];
+}
+
+function resizedBy({ site, operator, inputs, outputs, node }: Step, { kept, walk: w }: View): Resized {
   if (!site || !operator?.resize) return {};
   const of = (core: string | undefined): Kept => (core ? kept(core) : []);
   const whole = [...inputs, ...outputs].every(
@@ -72,13 +81,13 @@ function picked(node: Node, picks: NonNullable<Resized['picks']>, plan: Plan): N
 }
 
 /** What a node of shape arithmetic gives in the smaller graph. */
-function fold(step: Step, plan: Plan, batch: 0 | 1): void {
-  const constants = plan.constants[batch];
+function fold(step: Step, view: View, { initializers }: Plan): void {
+  const { constants } = view;
   const inputs = step.node.inputs.map((name, i): Type | undefined => {
     const before = step.site!.inputs[i];
     if (name === '' || !before) return undefined;
-    const constant = before.constant && (constants.get(name) ?? plan.initializers.get(name));
-    return { ...before, constant, shape: constant?.shape ?? plan.shape(name, batch) ?? before.shape };
+    const constant = before.constant && (constants.get(name) ?? initializers.get(name));
+    return { ...before, constant, shape: constant?.shape ?? shapeIn(view, name) ?? before.shape };
   });
   const site: Site = { ...step.site!, inputs };
   for (const [i, { constant }] of typesOf(site, step.operator!).entries()) {

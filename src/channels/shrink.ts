@@ -7,15 +7,14 @@
  * it, or the surgery is at fault and says where.
  */
 import { fail } from '../base/errors.js';
-import { sampleShape } from '../graph/expand.js';
-import { hasOpenBatch } from '../graph/facts/infer.js';
+import { type OpenDimension, type OtherSizes, otherSizes } from '../graph/facts/sizes.js';
 import { describe } from '../graph/operator.js';
 import { usedValues } from '../onnx/attributes.js';
-import type { Graph } from '../onnx/model.js';
+import type { Graph, Value } from '../onnx/model.js';
 import { emptied } from './floors.js';
 import { type Analysis, analyse } from './groups.js';
 import { checkSelection } from './mask.js';
-import { type Plan, planOf, typeIn } from './plan.js';
+import { HoldsAtOneSize, type Plan, planOf, shapeIn, typeIn, type View } from './plan.js';
 import { rewritten } from './rewrite.js';
 import type { ChannelOptions, Channels, Selection } from './types.js';
 import { type Walk, walk } from './walk.js';
@@ -40,23 +39,124 @@ export function shrinker(
   options: ChannelOptions = {},
 ): (selection: Selection) => Graph {
   const all = { ...channels.options, ...options };
-  let known: { analysis: Analysis; twice: Walk | undefined } | undefined;
+  let known: Known | undefined;
   return (selection) => {
     checkSelection(channels, selection);
     refuseEmpty(channels, selection);
-    if (!known) {
-      const analysis = analyse(given, all);
-      known = { analysis, twice: doubled(analysis, all) };
-    }
-    const { analysis, twice } = known;
-    checkSelection(analysis.channels, selection);
-    const plan = planOf(analysis, selection, twice);
-    const nodes = analysis.coupling.walk.steps.flatMap((step, i) => rewritten(step, i, plan));
-    const result = cleaned({ ...analysis.graph, nodes, initializers: plan.initializers }, plan);
-    verify(result, plan, all);
-    return result;
+    known ??= followed(given, all);
+    checkSelection(known.analysis.channels, selection);
+    return smaller(known, selection, all);
   };
 }
+
+/** A graph followed at the size of its groups, and at others. */
+interface Known {
+  analysis: Analysis;
+  others: readonly Other[];
+  /** Dimensions for which no other size could be followed, although the model has some. */
+  lost: readonly OpenDimension[];
+}
+
+interface Other extends OtherSizes {
+  analysis: Analysis;
+}
+
+function followed(given: Graph, options: ChannelOptions): Known {
+  const analysis = analyse(given, options);
+  const { steps } = analysis.coupling.walk;
+  const alike = (other: Analysis): boolean =>
+    other.coupling.walk.steps.every(
+      ({ opaque, folded }, i) => opaque === steps[i].opaque && folded === steps[i].folded,
+    );
+  const tried = otherSizes(analysis.graph, options.inputShapes);
+  const others = tried
+    .map((sizes): Other => {
+      const there = { ...options, inputShapes: sizes.shapes };
+      return { ...sizes, analysis: analyse(analysis.graph, there, analysis) };
+    })
+    .filter((other) => alike(other.analysis));
+  const seen = changedIn(others);
+  return { analysis, others, lost: [...changedIn(tried)].filter((dimension) => !seen.has(dimension)) };
+}
+
+const changedIn = (sizes: readonly OtherSizes[]): Set<OpenDimension> =>
+  new Set(sizes.flatMap(({ changed }) => changed));
+
+/** The smaller graph, in which all dimensions stay open for which what must be written down holds at other sizes too. */
+function smaller(known: Known, selection: Selection, options: ChannelOptions): Graph {
+  const { analysis, others, lost } = known;
+  const attempt = (used: readonly Other[]): Graph | undefined => {
+    try {
+      return cut(analysis, used, selection, options);
+    } catch (error) {
+      if (error instanceof HoldsAtOneSize) return undefined;
+      throw error;
+    }
+  };
+  const goes = [...selection.values()].some((kept) => kept.includes(false));
+  const fixed = new Set(goes ? lost : []);
+  const usable = () => others.filter(({ changed }) => !changed.some((dimension) => fixed.has(dimension)));
+  const whole = attempt(others);
+  if (whole) return declared(whole, known, fixed);
+  for (const dimension of changedIn(others)) {
+    const alone = others.filter(({ changed }) => changed.every((each) => each === dimension));
+    if (!attempt(alone)) fixed.add(dimension);
+  }
+  const open = attempt(usable());
+  if (open) return declared(open, known, fixed);
+  for (const dimension of changedIn(usable())) fixed.add(dimension);
+  return declared(cut(analysis, [], selection, options), known, fixed);
+}
+
+/** The graph without what goes, as it must be at the size of its groups and at others. @throws HoldsAtOneSize */
+function cut(
+  analysis: Analysis,
+  others: readonly Other[],
+  selection: Selection,
+  { inputShapes }: ChannelOptions,
+): Graph {
+  const plan = planOf([analysis, ...others.map((other) => other.analysis)], selection);
+  const nodes = analysis.coupling.walk.steps.flatMap((_, i) => rewritten(i, plan));
+  const result = cleaned({ ...analysis.graph, nodes, initializers: plan.initializers }, plan);
+  verify(result, plan, [inputShapes, ...others.map(({ shapes }) => shapes)]);
+  return result;
+}
+
+/** The graph with the sizes declared that it holds at only, in its inputs and in what follows them. */
+function declared(graph: Graph, { analysis, others }: Known, fixed: ReadonlySet<OpenDimension>): Graph {
+  if (fixed.size === 0) return graph;
+  const w = analysis.coupling.walk;
+  const sizes = new Map([...fixed].flatMap(({ places, size }) => places.map((at) => [keyOf(at), size])));
+  const inputs = graph.inputs.map((value) => {
+    const shape = value.shape ?? typeIn(w, value.name)?.shape;
+    return {
+      ...value,
+      shape: shape?.map((dim, axis) => sizes.get(keyOf({ input: value.name, axis })) ?? dim),
+    };
+  });
+  const [left, gone] = [false, true].map((does) =>
+    others.filter(({ changed }) => changed.some((dimension) => fixed.has(dimension)) === does),
+  );
+  const follows = (name: string, axis: number, some: readonly Other[]): boolean =>
+    some.some((other) => {
+      const dim = typeIn(other.analysis.coupling.walk, name)?.shape[axis];
+      return dim !== undefined && dim !== typeIn(w, name)?.shape[axis];
+    });
+  const settled = (value: Value): Value => {
+    const now = typeIn(w, value.name)?.shape;
+    if (!now || now.length !== value.shape?.length) return value;
+    const shape = value.shape.map((dim, axis) =>
+      typeof dim !== 'number' && follows(value.name, axis, gone) && !follows(value.name, axis, left)
+        ? now[axis]
+        : dim,
+    );
+    return { ...value, shape };
+  };
+  const values = new Map([...graph.declared].map(([name, value]) => [name, settled(value)]));
+  return { ...graph, inputs, outputs: graph.outputs.map(settled), declared: values };
+}
+
+const keyOf = ({ input, axis }: OpenDimension['places'][number]): string => `${axis} ${input}`;
 
 function refuseEmpty(channels: Channels, selection: Selection): void {
   const [empty] = emptied(channels, selection);
@@ -65,14 +165,6 @@ function refuseEmpty(channels: Channels, selection: Selection): void {
   fail(
     `The selection removes all of ${names}, which leaves nothing to compute with; keep one unit at least.`,
   );
-}
-
-/** The walk at a batch of two, where the model leaves its batch open and can be followed there just as well. */
-function doubled({ graph, coupling }: Analysis, { inputShapes }: ChannelOptions): Walk | undefined {
-  if (!graph.inputs.some(({ shape }) => hasOpenBatch(shape))) return undefined;
-  const twice = walk(graph, doubledShapes(graph, inputShapes));
-  const same = twice.steps.every((step, i) => step.opaque === coupling.walk.steps[i].opaque);
-  return same ? twice : undefined;
 }
 
 /** Without what nothing uses, and with declared shapes as they are now. */
@@ -85,13 +177,14 @@ function cleaned(graph: Graph, plan: Plan): Graph {
   });
   const initializers = new Map([...graph.initializers].filter(([name]) => used.has(name)));
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const [first] = plan.views;
   const declared = new Map(
     [...graph.declared].flatMap(([name, value]) => {
       if (!made.has(name) && !initializers.has(name)) return [];
-      const [shape, core] = [plan.shape(name, 0), plan.walk.values.get(name)];
-      const constant = core !== undefined && plan.walk.tape.type(core).constant;
+      const [shape, core] = [shapeIn(first, name), first.walk.values.get(name)];
+      const constant = core !== undefined && first.walk.tape.type(core).constant;
       if (!shape || constant || shape.length !== value.shape?.length) return [[name, value] as const];
-      const before = plan.walk.tape.type(core!).shape;
+      const before = first.walk.tape.type(core!).shape;
       const dims = value.shape.map((dim, i) => (dim === before[i] ? shape[i] : dim));
       return [[name, { ...value, shape: dims }] as const];
     }),
@@ -99,33 +192,30 @@ function cleaned(graph: Graph, plan: Plan): Graph {
   return { ...graph, nodes: nodes.reverse(), initializers, declared };
 }
 
-/** @throws Error where a value of the smaller graph has not the shape that was planned: a defect of the surgery. */
-function verify(graph: Graph, plan: Plan, { inputShapes }: ChannelOptions): void {
-  const opaque = new Map(plan.walk.steps.map(({ node, opaque }) => [node.name, opaque]));
-  const check = (now: Walk, batch: 0 | 1) => {
-    for (const step of now.steps) {
-      if (step.opaque !== undefined && opaque.get(step.node.name) === undefined) {
-        throw new Error(`After surgery, ${describe(step.node)} does not fit its operands: ${step.opaque}`);
-      }
-      for (const name of step.node.outputs) {
-        const [found, wanted] = [typeIn(now, name), plan.shape(name, batch)];
-        if (!found || found.constant || !wanted || found.shape.join() === wanted.join()) continue;
-        throw new Error(
-          `After surgery, ${describe(step.node)} gives '${name}' as [${found.shape}], not [${wanted}]`,
-        );
-      }
-    }
-  };
-  check(walk(graph, inputShapes), 0);
-  const twice = plan.twice && doubledShapes(graph, inputShapes);
-  if (twice) check(walk(graph, twice), 1);
+/**
+ * @throws HoldsAtOneSize where a value of the smaller graph has not the shape that was planned at another size.
+ * @throws Error where it has not at the first: a defect of the surgery.
+ */
+function verify(graph: Graph, { views }: Plan, shapes: readonly ChannelOptions['inputShapes'][]): void {
+  const opaque = new Map(views[0].walk.steps.map(({ node, opaque }) => [node.name, opaque]));
+  for (const [v, view] of views.entries()) {
+    const wrong = misfit(walk(graph, shapes[v]), view, opaque);
+    if (wrong === undefined) continue;
+    if (v > 0) throw new HoldsAtOneSize(wrong);
+    throw new Error(`After surgery, ${wrong}`);
+  }
 }
 
-function doubledShapes(
-  graph: Graph,
-  inputShapes: ChannelOptions['inputShapes'],
-): Record<string, readonly number[]> {
-  const open = graph.inputs.filter(({ shape }) => hasOpenBatch(shape));
-  const shapes = open.map((value) => [value.name, [2, ...sampleShape(value, inputShapes).slice(1)]]);
-  return { ...inputShapes, ...Object.fromEntries(shapes) };
+/** What does not have its shape. */
+function misfit(now: Walk, view: View, opaque: ReadonlyMap<string, string | undefined>): string | undefined {
+  for (const step of now.steps) {
+    if (step.opaque !== undefined && opaque.get(step.node.name) === undefined)
+      return `${describe(step.node)} does not fit its operands: ${step.opaque}`;
+    for (const name of step.node.outputs) {
+      const [found, wanted] = [typeIn(now, name), shapeIn(view, name)];
+      if (!found || found.constant || !wanted || found.shape.join() === wanted.join()) continue;
+      return `${describe(step.node)} gives '${name}' as [${found.shape}], not [${wanted}]`;
+    }
+  }
+  return undefined;
 }

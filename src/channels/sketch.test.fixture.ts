@@ -41,8 +41,8 @@ export function sketch(opset = 17) {
       attributes: attributesOf(plain),
     });
   const sketched = {
-    /** The batch is open. */
-    input(name: string, shape: number[], dtype: 'float32' | 'int64' = 'float32'): string {
+    /** The batch is open, and what is a symbol. */
+    input(name: string, shape: (number | string)[], dtype: 'float32' | 'int64' = 'float32'): string {
       graph.inputs.push({ name, dtype, shape: ['N', ...shape] });
       return name;
     },

@@ -32,6 +32,8 @@ function remapped(site: Site, table: Kept, y: Kept): Resized {
   const axis = axisOf(site, attr.int(site.node, 'axis', 0), shape.length);
   const list = ints(places.constant);
   const kept = y.slice(axis, axis + places.shape.length);
+  const whole = kept.every(({ length }, i) => length === places.shape[i]);
+  if (whole && table[axis].length === shape[axis]) return {};
   let flat = [0];
   for (const [i, positions] of kept.entries()) {
     flat = flat.flatMap((at) => positions.map((p) => at * places.shape[i] + p));

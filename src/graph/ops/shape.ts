@@ -156,8 +156,10 @@ const split: Expand = (site, [x], b) => {
   });
 };
 
-function splitLess(site: Site, outputs: readonly Kept[]): Resized {
+/** The sizes are left to the node where the axis loses nothing: equal parts of a batch stay equal parts of any. */
+function splitLess(site: Site, x: Kept, outputs: readonly Kept[]): Resized {
   const axis = axisOf(site, attr.int(site.node, 'axis', 0), shapeOf(site).length);
+  if (x[axis].length === shapeOf(site)[axis]) return {};
   const sizes = outputs.map((y) => y[axis].length);
   if (listOf(site, 'split', 1)) return restated(site, 'split', 1, sizes);
   if (site.opset < 13) return { attributes: { split: intList(sizes) } };
@@ -443,7 +445,7 @@ export const shapeOperators: Record<string, Operator> = {
     expand: split,
     dtypes: likeInput,
     settings: [1],
-    resize: (site, _, outputs) => splitLess(site, outputs),
+    resize: (site, [x], outputs) => splitLess(site, x!, outputs),
   }),
   Slice: define({
     takes: 'V I? I? I? I? -> 1',
