@@ -15,3 +15,9 @@ export class UserError extends Error {
 export function fail(sentence: string, Kind: typeof UserError = UserError): never {
   throw new Kind(sentence.replace(/\p{Cc}/gu, '\ufffd'));
 }
+
+/** What is wrong, as a clause: sentences say that first, and behind a semicolon what to do. */
+export function causeOf({ message }: UserError): string {
+  const end = message.lastIndexOf('; ');
+  return end < 0 ? message.replace(/\.$/, '') : message.slice(0, end);
+}

@@ -156,3 +156,49 @@ test('what takes data is refused with a sentence, and nothing is left behind', a
     assert.ok(!existsSync(at('refused', 'model.onnx')) && !existsSync(at('refused', 'recipe.json')), flags);
   }
 });
+
+/** Two layers and an operator that espalier does not know. */
+function unknown(op: string) {
+  const s = sketch(13);
+  const h = s.relu(s.linear(s.linear(s.input('x', [6]), 'a', 6, 16), 'b', 16, 8));
+  return s.finish(op === 'TopK' ? s.ops(op, [h, s.ints(3)], {}, 2)[0] : s.op(op, [h]));
+}
+
+test('operators that espalier does not know stay, are told of, and checked by onnxruntime alone', async () => {
+  await writeModel(at('topk.onnx'), unknown('TopK'));
+  const pruned = {
+    'l1-filters --macs 0.6 --round-to 1': 'topk-channels',
+    'magnitude --sparsity 0.5': 'topk-weights',
+  };
+  for (const [how, out] of Object.entries(pruned)) {
+    await done(`prune topk.onnx --method ${how} --data none --out ${out}`);
+    const { export: exported, channels, macs, effectiveMacs } = summaryOf(out);
+    assert.deepEqual([exported.check.samples, exported.check.error], [8, undefined]);
+    assert.ok(effectiveMacs.after <= 0.6 * macs.before);
+    if (channels) assert.ok(channels.error < 1e-5);
+    assert.match(
+      readFileSync(at(out, 'report.html'), 'utf8'),
+      /onnxruntime [\d.]+ loads model.onnx and runs it/,
+    );
+  }
+  const bench = await espalier('bench topk.onnx --runtimes onnxruntime-node --runs 3');
+  assert.equal(bench.status, 0, bench.err);
+  const { status, err } = await espalier('bench topk.onnx --runtimes espalier --runs 3');
+  assert.deepEqual([status, /operator of TopK/.test(err)], [1, true]);
+});
+
+test('a model that nothing here can run is pruned, with a word that it was not checked', async () => {
+  await writeModel(at('swirl.onnx'), unknown('vendor.Swirl'));
+  for (const how of ['l1-filters --macs 0.6 --round-to 1', 'magnitude --sparsity 0.5']) {
+    const out = how.split(' ')[0];
+    const {
+      status,
+      out: said,
+      err,
+    } = await espalier(`prune swirl.onnx --method ${how} --data none --out ${out}`);
+    assert.equal(status, 0, err);
+    assert.match(said, /Not checked: espalier cannot compute this model \(.*Swirl.*neither can onnxruntime/);
+    assert.match(readFileSync(at(out, 'report.html'), 'utf8'), /Not checked: espalier cannot compute/);
+    assert.ok(existsSync(at(out, 'model.onnx')));
+  }
+});

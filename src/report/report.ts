@@ -189,6 +189,17 @@ function figures(summary: Summary): string {
   return `<table><thead><tr><th></th><th>before</th><th>after</th><th>target</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
 }
 
+function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']): string {
+  if (!by)
+    return unchecked
+      ? `Not checked: ${html(unchecked)}.`
+      : 'Not checked in onnxruntime, which is not installed here.';
+  const loads = `Checked: ${html(by)} loads model.onnx and`;
+  return typeof error === 'number'
+    ? `${loads} agrees with the engine on ${samples} samples to ${error.toExponential(1)} of the largest answer.`
+    : `${loads} runs it on ${samples} samples; espalier cannot compute the model itself.`;
+}
+
 function notes({
   export: { flushed, check, widened },
   channels,
@@ -198,10 +209,8 @@ function notes({
   best,
 }: Summary): string {
   const lines = [
-    check.by
-      ? `Checked: ${html(check.by)} loads model.onnx and agrees with the engine on ${check.samples} samples to ${check.error.toExponential(1)} of the largest answer.`
-      : 'Not checked in onnxruntime, which is not installed here.',
-    channels
+    checkedBy(check),
+    channels?.error !== undefined
       ? `When channels were taken out, the network computed what it did with them at zero, to ${channels.error.toExponential(1)} of the largest answer.`
       : '',
     channels?.unfolded

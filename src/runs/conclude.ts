@@ -22,7 +22,7 @@ export interface Conclusion extends Omit<Finished, 'exported'> {
 export async function conclude(made: Conclusion): Promise<Summary> {
   const { recipe, folder, task, machine, graph, samples, options } = made;
   options.onNote?.('Exporting and checking the model …');
-  const how = { machine, inputShapes: task.inputShapes, samples };
+  const how = { machine, inputShapes: task.inputShapes, samples, original: task.graph };
   let refused: UncheckedError | undefined;
   const exported = await exportModel(folder.model, graph, how).catch((error) => {
     if (!(error instanceof UncheckedError)) throw error;
@@ -34,7 +34,9 @@ export async function conclude(made: Conclusion): Promise<Summary> {
     await writeJson(folder.uncheckedSummary, summary);
     throw refused;
   }
-  if (exported.check.note) options.onNote?.(exported.check.note);
+  const { note, unchecked } = exported.check;
+  if (note) options.onNote?.(note);
+  if (unchecked) options.onNote?.(`The model is written, but not checked: ${unchecked}.`);
   if (recipe.command === 'prune')
     await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
   await writeJson(folder.summary, summary);

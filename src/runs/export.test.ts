@@ -37,7 +37,7 @@ test('an export is checked, its sub-normal weights are zero, and nothing else is
     assert.equal(flushed, 2);
     assert.match(check.by!, /^onnxruntime \d/);
     assert.equal(check.samples, 8);
-    assert.ok(check.error < 1e-4);
+    assert.ok(check.error! < 1e-4);
     assert.ok(bytes.gzip < bytes.raw);
     const written = floats((await readModel(path)).initializers.get('conv1.weight')!);
     assert.deepEqual([...written.subarray(0, 4)], [0, 0, 2 ** -126, 0]);

@@ -12,7 +12,8 @@ import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { inferenceForm } from '../graph/inference.js';
 import { type Graph, serializeModel, writeModel } from '../onnx/index.js';
-import { type CheckOptions, checkFile, type ExportCheck, refusedBy } from './check/check.js';
+import { checkFile, refusedBy } from './check/check.js';
+import type { CheckOptions, ExportCheck } from './check/types.js';
 
 export interface Bytes {
   raw: number;

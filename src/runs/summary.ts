@@ -1,5 +1,5 @@
 /** What a finished run says of itself: summary.json. */
-import type { ExportCheck } from './check/check.js';
+import type { ExportCheck } from './check/types.js';
 
 /** A figure before and after a run, and what was asked for. */
 export interface Change {
@@ -47,8 +47,11 @@ export interface ChannelSummary {
   frozen: { tensor: string; axis: number; role: 'out' | 'in' | 'along'; reason: string }[];
   /** How good the network was on the test images after each stage, and right after channels were taken out. */
   stages: { stage: string; what: 'trained' | 'pruned' | 'recalibrated'; accuracy: number; loss: number }[];
-  /** How far the network without its channels was from the one with them at zero, relative to the largest answer. */
-  error: number;
+  /**
+   * How far the network without its channels was from the one with them at zero, relative to the largest answer; absent where
+   * neither the engine nor onnxruntime can run it.
+   */
+  error?: number;
   /** BatchNorm was put back for the run and folded away again. */
   unfolded: boolean;
   /** Multiply-accumulates of every layer, by its weight. */

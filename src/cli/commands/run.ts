@@ -116,10 +116,13 @@ export function figures(summary: Summary): string {
   const lines = rows(summary).map(({ what, before, after, target }) => [what, before, after, target]);
   const titles = [left(''), right('before'), right('after'), right('target')];
   const { check, widened } = summary.export;
+  const checked = check.by
+    ? `Checked in ${check.by}.`
+    : `Not checked: ${check.unchecked ?? 'onnxruntime-node is not installed here'}.`;
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
   const { held } = summary.prunable;
   const kept = held ? `\n\n${heldAtOne(held)}` : '';
-  return `${table(titles, lines)}${stages}${kept}\n\n${check.by ? `Checked in ${check.by}.` : 'Not checked: onnxruntime-node is not installed here.'}${widened ? ` ${inPlaceOf(widened)}` : ''}`;
+  return `${table(titles, lines)}${stages}${kept}\n\n${checked}${widened ? ` ${inPlaceOf(widened)}` : ''}`;
 }
 
 /** How good the network was after each stage. */

@@ -138,15 +138,15 @@ export const referenceAnswerer = (graph: Graph): Answerer =>
   });
 
 /**
- * A file in onnxruntime; undefined where that is not installed.
+ * A file, or its bytes, in onnxruntime; undefined where that is not installed.
  * @param optimized whether it may fuse and rewrite the graph.
  * @throws UserError when it refuses the file.
  */
 export async function onnxruntimeAnswerer(
-  path: string,
+  source: string | Uint8Array,
   { name, machine, optimized }: { name: string; machine: Machine; optimized: boolean },
 ): Promise<Answerer | undefined> {
-  const session = await openSession(path, { name, threads: machine.threads, optimized });
+  const session = await openSession(source, { name, threads: machine.threads, optimized });
   return (
     session &&
     remembering({ name: 'onnxruntime', answer: ({ inputs }) => session.run(inputs), close: session.close })

@@ -48,7 +48,7 @@ test('a file that holds something else is refused', async () => {
   const graph = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 0, width: 0.25 });
   const { error, samples, refused } = await check(graph);
   assert.equal(refused, undefined);
-  assert.ok(error < 1e-5 && samples === 8, `${error}`);
+  assert.ok(error! < 1e-5 && samples === 8, `${error}`);
   for (const [name, change] of [
     ['conv1.weight', (x: number) => x * 1.01],
     ['linear.weight', (x: number, i: number) => (i < 8 ? x * 1.01 : x)],
@@ -77,7 +77,7 @@ const amplifying = changed(cancelling, 'other', (_, i) => one[i] * (1 + 3e-4 * M
 test('what rounding does to a model that amplifies it is measured and allowed', async () => {
   const { error, allowed, note, refused } = await check(amplifying);
   assert.equal(refused, undefined);
-  assert.ok(error > 1e-4 && error < allowed! && allowed! <= 0.05, `${error} of ${allowed}`);
+  assert.ok(error! > 1e-4 && error! < allowed! && allowed! <= 0.05, `${error} of ${allowed}`);
   assert.match(note!, /amplifies rounding/);
   const wrong = await check(
     amplifying,
@@ -90,7 +90,7 @@ test('integer kernels of onnxruntime, which change its own answers, are not held
   const quantised = graphOf(quantisedSketch());
   const { refused, note, error } = await check(quantised);
   assert.equal(refused, undefined);
-  assert.ok(error < 1e-4);
+  assert.ok(error! < 1e-4);
   assert.match(note!, /agrees without its optimisations/);
 });
 

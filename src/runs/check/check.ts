@@ -6,12 +6,12 @@
  * (see compare.ts).
  */
 import { UserError } from '../../base/errors.js';
-import type { Machine } from '../../engine/index.js';
 import { batchOf } from '../../graph/batch.js';
 import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
 import { onnxruntimeName } from '../onnxruntime.js';
-import { type Answers, firstSample, nudged, type Samples, type Trial } from '../samples.js';
+import { type Answers, firstSample, type Trial } from '../samples.js';
+import { checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer, referenceAnswerer } from './answers.js';
 import {
   allowedFor,
@@ -25,30 +25,10 @@ import {
 } from './compare.js';
 import { decisionOf, explains } from './decisions.js';
 import { trialsFor } from './trials.js';
-
-export interface ExportCheck {
-  /** 'onnxruntime 1.30.0'; absent where it is not installed and the file was not checked. */
-  by?: string;
-  /** That were compared; of a model whose run is not made of samples, runs. */
-  samples: number;
-  /** The largest difference from the engine's answers, as a share of the largest answer. */
-  error: number;
-  /** What was allowed, where it was more than 10⁻⁴, and of what kind the difference is. */
-  allowed?: number;
-  note?: string;
-}
-
-export interface CheckOptions {
-  machine: Machine;
-  inputShapes: Record<string, number[]>;
-  samples: Samples;
-}
-
-/** A check, and the sentence that says why it was not passed. */
-export type Outcome = ExportCheck & { refused?: string };
+import type { CheckOptions, Outcome } from './types.js';
 
 /** How two ways to the answers compare, over all runs. */
-interface Verdict {
+export interface Verdict {
   passes: boolean;
   error: number;
   allowed: number;
@@ -64,6 +44,9 @@ const MOST_REFERENCE_MACS = 3e8;
 /** Checks a file against the graph that was written to it. @throws UserError when either cannot be run. */
 export async function checkFile(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
   const { machine, inputShapes, samples } = options;
+  const batch = batchOf(graph, inputShapes);
+  const hindrance = hindranceOf(graph, batch);
+  if (hindrance) return checkAlone(path, graph, options, hindrance);
   const opened: Answerer[] = [];
   const open = async (optimized: boolean) => {
     const answerer = await onnxruntimeAnswerer(path, { name: graph.name, machine, optimized });
@@ -72,15 +55,15 @@ export async function checkFile(path: string, graph: Graph, options: CheckOption
   };
   try {
     const theirs = await open(true);
-    if (!theirs) return { samples: 0, error: 0 };
-    const batch = batchOf(graph, inputShapes);
+    if (!theirs) return { samples: 0 };
     const { macs } = summarize(graph, { inputShapes: batch.shapes });
     const trials = await trialsFor(graph, batch, { samples, macs });
     const ours = engineAnswerer(graph, { machine });
     const count = trials.reduce((sum, trial) => sum + trial.count, 0);
     const checked = { by: await onnxruntimeName(), samples: count };
+    const valuesAt = (outputs: readonly string[]) => engineAnswerer(graph, { machine, outputs });
     const compare = (other: Answerer, noise?: Noise) =>
-      verdictOf({ trials, ours, other, noise }, { graph, machine });
+      verdictOf({ trials, ours, other, noise }, { graph, valuesAt });
     const first = await compare(theirs);
     if (first.passes) return { ...checked, error: first.error, note: tieNote(first) };
     const plain = (await open(false))!;
@@ -99,20 +82,6 @@ export async function checkFile(path: string, graph: Graph, options: CheckOption
   }
 }
 
-/** How far onnxruntime is from itself: with and without its optimisations, and on inputs that are as good as the same. */
-async function noiseOfRuntime(
-  trials: readonly Trial[],
-  optimised: Answerer,
-  plain: Answerer,
-): Promise<Noise> {
-  const pairs: [Answers, Answers][] = [];
-  for (const trial of trials) {
-    const answers = await plain.answer(trial);
-    pairs.push([await optimised.answer(trial), answers], [await plain.answer(nudged(trial)), answers]);
-  }
-  return noiseOf(pairs);
-}
-
 interface Compared {
   trials: readonly Trial[];
   ours: Answerer;
@@ -120,10 +89,16 @@ interface Compared {
   noise?: Noise;
 }
 
+/** The graph that answers, and a way to other values of it than its outputs, where there is one. */
+interface Whence {
+  graph: Graph;
+  valuesAt?: (outputs: readonly string[]) => Answerer;
+}
+
 /** Compares two ways to the answers on every run. */
 export async function verdictOf(
   { trials, ours, other, noise }: Compared,
-  { graph, machine }: { graph: Graph; machine: Machine },
+  { graph, valuesAt }: Whence,
 ): Promise<Verdict> {
   const verdict: Verdict = { passes: true, error: 0, allowed: 0, ties: [] };
   for (const trial of trials) {
@@ -142,7 +117,7 @@ export async function verdictOf(
         ? undefined
         : await tieAt(
             { each, one: one[output].data, other: two[output]?.data },
-            { trial, graph, machine, roughness },
+            { trial, graph, valuesAt, roughness },
           );
       if (tie) verdict.ties.push(tie);
       else {
@@ -165,13 +140,13 @@ async function tieAt(
     one: Parameters<typeof explains>[2]['one'];
     other?: Parameters<typeof explains>[2]['other'];
   },
-  { trial, graph, machine, roughness }: { trial: Trial; graph: Graph; machine: Machine; roughness: number },
+  { trial, graph, valuesAt, roughness }: Whence & { trial: Trial; roughness: number },
 ): Promise<string | undefined> {
-  if (!other || one.length !== other.length) return undefined;
+  if (!other || !valuesAt || one.length !== other.length) return undefined;
   const { output, unequal } = each;
   const decision = decisionOf(graph, output, trial);
   if (!decision) return undefined;
-  const found = await engineAnswerer(graph, { machine, outputs: decision.values }).answer(trial);
+  const found = await valuesAt(decision.values).answer(trial);
   const values = decision.values.map((name) => found[name].data as ArrayLike<number>);
   const scale = Math.max(...values.flatMap((numbers) => largest(numbers)));
   const tolerance = Math.max(allowedFor({ ...each, scale }), roughness * scale);

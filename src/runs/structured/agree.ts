@@ -1,12 +1,16 @@
 /** Whether a network without its channels computes what it does with them at zero: measured in every run. */
+import { UserError } from '../../base/errors.js';
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
-import { batchOf } from '../../graph/batch.js';
+import { type Batch, batchOf } from '../../graph/batch.js';
 import { summarize } from '../../graph/facts/summary.js';
-import type { Graph } from '../../onnx/index.js';
-import { engineAnswerer } from '../check/answers.js';
-import { type CheckOptions, measureRounding, verdictOf } from '../check/check.js';
+import { type Graph, serializeModel } from '../../onnx/index.js';
+import { hindranceOf, noiseOfRuntime } from '../check/alone.js';
+import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from '../check/answers.js';
+import { measureRounding, refusedBy, type Verdict, verdictOf } from '../check/check.js';
 import { trialsFor } from '../check/trials.js';
+import type { CheckOptions } from '../check/types.js';
 import { keepUnchecked } from '../export.js';
+import type { Trial } from '../samples.js';
 
 export interface AgreementOptions extends CheckOptions {
   /** Where the model is to be written in the end. */
@@ -14,7 +18,8 @@ export interface AgreementOptions extends CheckOptions {
 }
 
 /**
- * The largest difference between the outputs of the two, relative to the largest output.
+ * The largest difference between the outputs of the two, relative to the largest output; undefined where neither the engine nor
+ * onnxruntime can run the model.
  * @throws UserError when it is more than rounding, a defect of ours; the network is kept beside its place.
  */
 export async function agreement(
@@ -24,23 +29,83 @@ export async function agreement(
     channels,
     selection,
   }: { graph: Graph; smaller: Graph; channels: Channels; selection: Selection },
-  { machine, inputShapes, samples, path }: AgreementOptions,
-): Promise<number> {
+  options: AgreementOptions,
+): Promise<number | undefined> {
   const masked = maskChannels(graph, channels, selection);
-  const batch = batchOf(masked, inputShapes);
-  const { macs } = summarize(masked, { inputShapes: batch.shapes });
-  const trials = await trialsFor(masked, batch, { samples, macs });
-  const [ours, other] = [smaller, masked].map((model) => engineAnswerer(model, { machine }));
-  const compare = (noise?: Awaited<ReturnType<typeof measureRounding>>) =>
-    verdictOf({ trials, ours, other, noise }, { graph: smaller, machine });
-  const first = await compare();
-  const verdict = first.passes
-    ? first
-    : await compare(await measureRounding(masked, { macs, trials, ours: other }));
-  if (verdict.passes) return verdict.error;
+  const batch = batchOf(masked, options.inputShapes);
+  const pair = { masked, smaller };
+  const compare = hindranceOf(masked, batch) ? inRuntime : inEngine;
+  const verdict = await compare(pair, batch, options);
+  if (!verdict || verdict.passes) return verdict?.error;
   return keepUnchecked(
-    path,
+    options.path,
     smaller,
     `without its channels it computes something else than with them at zero: ${verdict.what}`,
   );
+}
+
+interface Pair {
+  masked: Graph;
+  smaller: Graph;
+}
+
+async function inEngine(
+  { masked, smaller }: Pair,
+  batch: Batch,
+  { machine, samples }: AgreementOptions,
+): Promise<Verdict> {
+  const { macs } = summarize(masked, { inputShapes: batch.shapes });
+  const trials = await trialsFor(masked, batch, { samples, macs });
+  const [ours, other] = [smaller, masked].map((model) => engineAnswerer(model, { machine }));
+  const valuesAt = (outputs: readonly string[]) => engineAnswerer(smaller, { machine, outputs });
+  const compare = (noise?: Awaited<ReturnType<typeof measureRounding>>) =>
+    verdictOf({ trials, ours, other, noise }, { graph: smaller, valuesAt });
+  const first = await compare();
+  return first.passes ? first : compare(await measureRounding(masked, { macs, trials, ours: other }));
+}
+
+/** Both in onnxruntime. Undefined where it is not installed, or cannot run the one that still has its channels. */
+async function inRuntime(
+  { masked, smaller }: Pair,
+  batch: Batch,
+  { machine, samples }: AgreementOptions,
+): Promise<Verdict | undefined> {
+  const { macs } = summarize(masked, { inputShapes: batch.shapes });
+  const trials = await trialsFor(masked, batch, { samples, macs });
+  const opened: Answerer[] = [];
+  const open = async (model: Graph, optimized = true) => {
+    const how = { name: model.name, machine, optimized };
+    const answerer = await onnxruntimeAnswerer(serializeModel(model), how);
+    if (answerer) opened.push(answerer);
+    return answerer;
+  };
+  try {
+    const other = await runs(() => open(masked), trials);
+    if (!other) return undefined;
+    const ours = (await open(smaller))!;
+    const first = await verdictOf({ trials, ours, other }, { graph: smaller });
+    if (first.passes) return first;
+    const noise = await noiseOfRuntime(trials, other, (await open(masked, false))!);
+    return await verdictOf({ trials, ours, other, noise }, { graph: smaller });
+  } catch (error) {
+    const { refused } = refusedBy(error);
+    return { passes: false, error: Number.NaN, allowed: 0, what: refused, ties: [] };
+  } finally {
+    for (const answerer of opened) await answerer.close();
+  }
+}
+
+/** What onnxruntime opens, once it has run; undefined where it does not. */
+async function runs(
+  open: () => Promise<Answerer | undefined>,
+  trials: readonly Trial[],
+): Promise<Answerer | undefined> {
+  try {
+    const answerer = await open();
+    for (const trial of trials) await answerer?.answer(trial);
+    return answerer;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }

@@ -71,9 +71,9 @@ describe('every method', () => {
       const step = Math.max(...pricesOf(graph, findChannels(graph)).values());
       assert.ok(macs.after <= macs.target! && macs.after > macs.target! - step, JSON.stringify(macs));
       assert.ok(params.after < params.before! && bytes.raw.after < bytes.raw.before!);
-      assert.ok(exported.check.samples > 0 && exported.check.error < 1e-4);
+      assert.ok(exported.check.samples > 0 && exported.check.error! < 1e-4);
       assert.ok(accuracy!.after > 0.12, `${accuracy!.after}`);
-      assert.ok(channels!.units.after < channels!.units.before! && channels!.error < 1e-5);
+      assert.ok(channels!.units.after < channels!.units.before! && channels!.error! < 1e-5);
     });
 });
 

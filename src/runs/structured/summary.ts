@@ -22,6 +22,7 @@ export function channelSummary(
   const scanned = done.findLast(({ facts }) => facts.sensitivity)?.facts.sensitivity;
   const groups = whole.groups.map((group) => groupSummary(group, kept, importance));
   const total = (what: 'before' | 'after') => groups.reduce((sum, group) => sum + group[what], 0);
+  const errors = done.flatMap(({ facts }) => facts.error ?? []);
   return {
     units: { before: total('before'), after: total('after') },
     groups,
@@ -30,7 +31,7 @@ export function channelSummary(
       facts.measured.map((measured) => ({ stage: stage.name, ...measured })),
     ),
     unfolded,
-    error: Math.max(...done.flatMap(({ facts }) => facts.error ?? [])),
+    error: errors.length ? Math.max(...errors) : undefined,
     layers: layersOf(given, graph, inputShapes),
     sensitivity:
       scanned &&
