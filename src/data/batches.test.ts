@@ -63,6 +63,24 @@ test('dropLast leaves the incomplete batch out, and batchCount knows', async () 
   assert.equal(batchCount(split, { batch: 50, dropLast: true }), 1);
 });
 
+test('a last batch of one sample shares the one before, in the same order and number of batches', async () => {
+  for (const [batch, counts] of [
+    [7, [7, 7, 7, 7, 7, 7, 4, 4]],
+    [49, [25, 25]],
+    [8, [8, 8, 8, 8, 8, 8, 2]],
+  ] as const) {
+    const plain = await collect(split, { ...training, batch });
+    const even = await collect(split, { ...training, batch, evenLast: true });
+    assert.deepEqual(
+      even.map(({ count }) => count),
+      counts,
+    );
+    const labels = (batches: typeof even) => batches.flatMap((one) => [...one.labels]);
+    assert.deepEqual(labels(even), labels(plain));
+    assert.deepEqual(await collect(split, { ...training, batch, evenLast: true, start: 1 }), even.slice(1));
+  }
+});
+
 test('an epoch resumed at batch k is the same to the bit', async () => {
   const whole = await collect(split, training);
   for (const start of [0, 1, 4, 6, 7, 9]) {

@@ -26,6 +26,8 @@ export interface BatchOptions {
   readonly augment?: Augmentation;
   /** Whether to leave out the last batch when it is not full. */
   readonly dropLast?: boolean;
+  /** Whether the last batch, where it would be a single sample, shares the one before with it: of 128 and 1 become 65 and 64. */
+  readonly evenLast?: boolean;
 }
 
 export interface Batch {
@@ -63,8 +65,9 @@ export async function* batches(split: Split, options: BatchOptions): AsyncGenera
     : Uint32Array.from({ length: split.length }, (_, index) => index);
   const stream = (index: number) => random(seed, 'augment', epoch, index);
   const fills = split.arrays.map((array) => filling(array, options, stream));
-  const make = (k: number) => assemble(split, order.subarray(k * batch, (k + 1) * batch), k, fills);
   const count = batchCount(split, options);
+  const from = startsOf(split.length, count, options);
+  const make = (k: number) => assemble(split, order.subarray(from(k), from(k + 1)), k, fills);
   let next = start < count ? make(start) : undefined;
   for (let k = start; next; k++) {
     const current = await next;
@@ -72,6 +75,17 @@ export async function* batches(split: Split, options: BatchOptions): AsyncGenera
     next?.catch(() => {}); // it is awaited above, unless the caller stops early
     yield current;
   }
+}
+
+/** Where in the epoch's order each of `count` batches starts, and the one after them would. */
+function startsOf(
+  length: number,
+  count: number,
+  { batch, evenLast, dropLast }: BatchOptions,
+): (k: number) => number {
+  const alone = evenLast && !dropLast && count > 1 && length % batch === 1;
+  return (k) =>
+    alone && k === count - 1 ? (k - 1) * batch + Math.ceil((batch + 1) / 2) : Math.min(length, k * batch);
 }
 
 /** Samples `from` … `to` − 1 of a batch. */

@@ -5,11 +5,11 @@
  * Arrays stay in the bytes they came in (or float32) until a batch is made; a split hands out one sample at a time, from
  * memory or, for image folders, from the disk.
  */
+import { digestOfAll } from '../base/digest.js';
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Augmentation } from './augment.js';
-import { hashed } from './digest.js';
 import type { Image, ImageShape } from './image.js';
 
 export type { Image, ImageShape } from './image.js';
@@ -121,7 +121,7 @@ export function subset(split: Split, indices: Uint32Array): Split {
         ({
           ...array,
           at: (index: number) => array.at(indices[index]),
-          ...(digest && { digest: async () => hashed([await digest(), indices]) }),
+          ...(digest && { digest: async () => digestOfAll([await digest(), indices]) }),
         }) as SampleArray,
     ),
   };

@@ -3,6 +3,7 @@
  * read whole, about 0.7 s for CIFAR-10; arrays that read files when they are asked have a digest of their own.
  */
 import { createHash } from 'node:crypto';
+import { bytesOf, digestOfAll } from '../base/digest.js';
 import type { SampleArray, Split } from './dataset.js';
 
 export interface SplitDigest {
@@ -25,14 +26,14 @@ async function digest({ length, labels, arrays }: Split): Promise<SplitDigest> {
   const samples = await Promise.all(arrays.map((array) => digestOfArray(array, length)));
   return {
     length,
-    labels: hashed([bytesOf(labels)]),
-    ...(samples.every((text) => text !== undefined) && { samples: hashed(samples) }),
+    labels: digestOfAll([bytesOf(labels)]),
+    ...(samples.every((text) => text !== undefined) && { samples: digestOfAll(samples) }),
   };
 }
 
 async function digestOfArray(array: SampleArray, length: number): Promise<string | undefined> {
   const about = JSON.stringify([array.name ?? '', array.shape]);
-  if (array.digest) return hashed([about, await array.digest()]);
+  if (array.digest) return digestOfAll([about, await array.digest()]);
   const hash = createHash('sha256').update(about);
   for (let index = 0; index < length; index++) {
     const sample = array.at(index);
@@ -42,16 +43,6 @@ async function digestOfArray(array: SampleArray, length: number): Promise<string
     }
     hash.update(bytesOf(sample.data));
   }
-  return hash.digest('hex');
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array | Int32Array | Uint32Array) =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-/** Of parts that follow each other, texts or bytes. */
-export function hashed(parts: Iterable<string | Uint8Array | Uint32Array>): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(typeof part === 'string' ? `${part.length}:${part}` : bytesOf(part));
   return hash.digest('hex');
 }
 

@@ -163,6 +163,9 @@ test('a batch that does not fit in memory is split, and its gradients are those 
     assert.ok(split.peakBytes < whole.peakBytes);
     alike(split, whole, 1e-5);
   }
+  const alone = await pass(graph, 33, { batch: 64, memory: (whole.peakBytes / 2) * 1.2 });
+  assert.equal(alone.microBatch, 32);
+  alike(alone, await pass(graph, 33, { batch: 64 }), 1e-5);
   const uneven = await pass(graph, 41, { batch: 64, memory: whole.peakBytes / 2 });
   alike(uneven, await pass(graph, 41, { batch: 64 }), 1e-5);
 });

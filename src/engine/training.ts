@@ -14,6 +14,7 @@ import { openDirections } from './directions.js';
 import { byName, writeInput } from './input.js';
 import { LANES, type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
+import { type Part, partsOf } from './parts.js';
 import type { Parameter, Training, TrainingOptions } from './types.js';
 import { type Updater, updater } from './update.js';
 
@@ -78,14 +79,10 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const sums = part < o.batch || most > 1 ? update.sums() : undefined;
 
   const pass = async (
-    inputs: Readonly<Record<string, Float32Array>>,
-    answers: Int32Array,
-    from: number,
-    count: number,
-    number: number,
-    every: boolean,
+    { inputs, answers, count }: Whole,
+    [from, n]: Part,
+    { step, every }: { step: number; every: boolean },
   ) => {
-    const n = Math.min(part, count - from);
     for (const name of given) {
       const size = sizeOf(tape.type(name).shape);
       const whole = own(inputs, name);
@@ -93,7 +90,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
       writeInput(program, name, some, n, size, part);
     }
     program.write(labels, answers.subarray(from, from + n), n);
-    await program.run(n, { whole: count, seed: o.seed ?? 0, step: number, every });
+    await program.run(n, { whole: count, seed: o.seed ?? 0, step, every });
     return {
       loss: program.read(loss, n)[0],
       correct: correct === undefined ? 0 : program.read(correct, n)[0],
@@ -106,12 +103,12 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     slots: update.slots,
     directions: directions?.views,
     async gradients(values, answers, count, step, { dense = true, samples = most } = {}) {
-      const inputs = byName(values, given);
+      const whole = { inputs: byName(values, given), answers, count };
       const total = { loss: 0, correct: 0 };
       let passes = 0;
       for (let sample = 0; sample < samples; sample++) {
-        for (let from = 0; from < count; from += part) {
-          const result = await pass(inputs, answers, from, count, step * MOST_PASSES + passes, dense);
+        for (const some of partsOf(count, part)) {
+          const result = await pass(whole, some, { step: step * MOST_PASSES + passes, every: dense });
           await sums?.add(passes++ === 0);
           total.loss += result.loss / samples;
           total.correct += result.correct / samples;
@@ -130,6 +127,13 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
       free();
     },
   };
+}
+
+/** A batch. */
+interface Whole {
+  inputs: Readonly<Record<string, Float32Array>>;
+  answers: Int32Array;
+  count: number;
 }
 
 interface Loss {

@@ -4,10 +4,11 @@
  */
 
 import { batchCount } from '../data/index.js';
+import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
 import { findMethod, layersOf, methods, type Plan, pruningHook } from '../sparsity/index.js';
 import { bakeMasks, learntMethods } from '../sparsity/learnt/index.js';
-import type { Hook, TrainOptions } from '../train/index.js';
+import { checkBatches, type Hook, type TrainOptions } from '../train/index.js';
 import type { PruneRecipe, Recipe } from './recipe.js';
 import { pruningSettings } from './settings.js';
 import type { Task } from './task.js';
@@ -47,9 +48,10 @@ export function pruningOf(
   return { ...run, hooks: [hook], finish: bakeMasks };
 }
 
-/** Refuses before anything is written or measured what the method of a run cannot do; one of channels has checks of its own. */
-export function checkPruning(recipe: Recipe, task: Task): void {
+/** Refuses before anything is written or measured what a run cannot do; a method of channels has checks of its own. */
+export function checkRun(recipe: Recipe, task: Task, network: Network): void {
   const { data, ...training } = trainOptions(recipe, task);
+  if (recipe.epochs > 0) checkBatches(network, data.train.length, training);
   if (recipe.command === 'train') return;
   const { method: name, epochs, seed } = recipe;
   if (learntMethods.some((learnt) => learnt.name === name)) pruningOf(recipe, task, training, () => {});

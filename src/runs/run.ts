@@ -36,7 +36,7 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
-import { checkPruning, pruningOf } from './pruning.js';
+import { checkRun, pruningOf } from './pruning.js';
 import {
   isPath,
   isStructured,
@@ -77,8 +77,9 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   };
   try {
     refuseNotFinite(task.graph, { trained: true });
-    loadTask(task, task.graph, machine).close();
-    checkPruning(recipe, task);
+    const network = loadTask(task, task.graph, machine);
+    network.close();
+    checkRun(recipe, task, network);
     claimed = await createRun(out, recipe);
     const { folder } = claimed;
     await writeModel(folder.start, task.graph);

@@ -12,6 +12,7 @@ export {
 } from './evaluate.js';
 export type { EpochState, Hook, MaskReport, TrainState } from './hooks.js';
 export { type Scale, scaleOf, trainingGraph, weightsOf, withWeights } from './logits.js';
+export { checkBatches } from './lone.js';
 export { trainNetwork } from './loop.js';
 export { type Optimizer, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
 export type {

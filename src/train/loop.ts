@@ -62,7 +62,7 @@ async function trainEpoch(run: Run): Promise<boolean> {
   const { state, clock } = run;
   const { checkpoint, signal } = run.options;
   const interval = 1000 * (checkpoint?.seconds ?? 30);
-  await overlap(trainingBatches(run.options, state.epoch, state.step), async (item) => {
+  await overlap(trainingBatches(run, state.epoch, state.step), async (item) => {
     if (signal?.aborted) return false;
     await step(run, item);
     if (checkpoint && performance.now() - clock.saved >= interval) await saveRun(run);

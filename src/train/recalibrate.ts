@@ -17,6 +17,7 @@ import type { Graph, Node } from '../onnx/model.js';
 import type { TrainData } from './data.js';
 import { checkInputs } from './evaluate.js';
 import { withWeights } from './logits.js';
+import { checkBatches } from './lone.js';
 import { overlap } from './overlap.js';
 
 export interface RecalibrateOptions {
@@ -94,10 +95,11 @@ async function averages(
   { batch = 128, signal, onProgress, ...options }: RecalibrateOptions,
 ): Promise<Map<string, Float32Array>> {
   checkInputs(train, network);
+  const evenLast = checkBatches(network, train.length, { batch });
   const names = new Set(norms.flatMap(({ inputs }) => inputs.slice(3, 5)));
   const sums = new Map([...names].map((name) => [name, new Float64Array(network.state.get(name)!.length)]));
   const program = network.inference({ batch: Math.min(batch, train.length), form: 'training' });
-  const how = { batch, normalize, augment: options.augment ?? augment?.test, seed: options.seed };
+  const how = { batch, evenLast, normalize, augment: options.augment ?? augment?.test, seed: options.seed };
   let done = 0;
   await overlap(batches(train, how), async ({ inputs, count }) => {
     signal?.throwIfAborted();

@@ -10,6 +10,7 @@ import { checkTeacher, fingerprint } from './distil.js';
 import { type Evaluator, openEvaluator } from './evaluate.js';
 import type { EpochState, MaskReport } from './hooks.js';
 import { scaleOf } from './logits.js';
+import { checkBatches } from './lone.js';
 import { type Optimizer, resolveOptimizer } from './optimizer.js';
 import { type Plain, resolvePlain, type TrainOptions } from './options.js';
 import { learningRateAt, resolveSchedule, type Schedule } from './schedule.js';
@@ -30,6 +31,8 @@ export interface Run extends EpochState {
   /** As `optimizer` and `schedule`, for the parameters that are trained apart. */
   readonly apart?: { optimizer: Optimizer; schedule: Schedule };
   readonly evaluator: Evaluator;
+  /** Whether no batch may be a single sample. */
+  readonly evenLast: boolean;
   readonly state: RunState;
   bestWeights?: Map<string, Float32Array>;
   readonly clock: Clock;
@@ -57,6 +60,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
   const steps = batchCount(data.train, options);
   if (steps === 0)
     fail(`The ${data.train.length} samples do not fill one batch of ${batch}; take a smaller batch.`);
+  const evenLast = checkBatches(network, data.train.length, options);
   const teacher = checkTeacher(options.teacher, data.train);
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
@@ -77,12 +81,12 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     for (const split of splitsOf(options)) if (split) evaluator.check(split);
     const now = performance.now();
     const run: Run = {
-      ...{ options, network, training, evaluator, seed, data, optimizer, schedule, apart, steps },
+      ...{ options, network, training, evaluator, seed, data, optimizer, schedule, apart, steps, evenLast },
       iterations: epochs * steps,
       state: state.state,
       learningRate: (iteration) => learningRateOf(run, iteration - 1),
       firstBatch: async () => {
-        for await (const item of trainingBatches(options, 0, 0)) return item;
+        for await (const item of trainingBatches(run, 0, 0)) return item;
         return fail('There are no samples to train on.');
       },
       examples: (perClass) => examples(data.train, { ...trainingSamples(options), perClass }),
@@ -145,12 +149,13 @@ async function startHooks(run: Run, saved: Checkpoint<RunState> | undefined): Pr
 
 /** The batches of an epoch from step `start` on, as the run trains on them. */
 export function trainingBatches(
-  options: Run['options'],
+  { options, evenLast }: Pick<Run, 'options' | 'evenLast'>,
   epoch: number,
   start: number,
 ): AsyncGenerator<Batch> {
   const { data, batch, dropLast } = options;
-  return batches(data.train, { ...trainingSamples(options), batch, dropLast, epoch, start, shuffle: true });
+  const how = { ...trainingSamples(options), batch, dropLast, evenLast, shuffle: true };
+  return batches(data.train, { ...how, epoch, start });
 }
 
 const trainingSamples = ({ data, seed, augment = data.augment?.train }: Run['options']) => ({
