@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { imageAt } from './images.test.fixture.js';
 import { type Image, imagesOf, importDataset, NAMED, openDataset, statistics } from './index.js';
+import { gunzip } from './source.js';
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'espalier-data-'));
@@ -185,6 +186,10 @@ test('damage is named, with what to do', async (t) => {
     ],
     ['mnist', { [`${images}.gz`]: IDX_FILES[images] }, /its gzip data are damaged/],
   ];
+  await assert.rejects(
+    gunzip(gzipSync(new Uint8Array(2e6)), 'zeros.gz', 1e6),
+    /^UserError: zeros\.gz unpacks to more than 0\.0 GB, which no data set here does; fetch it again\.$/,
+  );
   for (const [i, [name, files, sentence]] of cases.entries()) {
     const place = join(dir, String(i));
     await write(place, files);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { zipSync } from 'fflate';
+import { integer, random } from '../base/random.js';
 import type { Value } from '../onnx/model.js';
 import { imageAt } from './images.test.fixture.js';
 import { batches, type Image, openDataset, type Split } from './index.js';
@@ -137,6 +138,18 @@ test('damage is named, with what to do', async (t) => {
   }
 });
 
+/** An archive of 1.6 MB that unpacks to a thousand times as much, as far as its directory says. */
+function bomb(): Uint8Array {
+  const r = random(1, 'bomb');
+  const noise = Uint8Array.from({ length: 1.6e6 }, () => integer(r, 256));
+  const bytes = Buffer.from(zipSync({ 'x.npy': noise, 'y.npy': labels(20) }));
+  // The entry of x.npy is the first of the directory, that of y.npy the last.
+  const last = bytes.lastIndexOf('PK\x01\x02', undefined, 'latin1');
+  const directory = bytes.lastIndexOf('PK\x01\x02', last - 1, 'latin1');
+  bytes.writeUInt32LE(1.6e9, directory + 24);
+  return bytes;
+}
+
 test('a broken or lying archive is refused', async (t) => {
   const file = await npz(t, { x: npy('|u1', [20, 2, 2], counting(80)), y: labels(20) });
   await assert.rejects(openDataset(`npz:${file}x`), /Cannot read .*npzx: no such file/);
@@ -151,6 +164,7 @@ test('a broken or lying archive is refused', async (t) => {
     [whole.subarray(0, whole.length - 30), /is not a whole \.npz archive/],
     [scrambled, /is not a whole \.npz archive|is not a NumPy array|holds \d+ bytes/],
     [liar, /claims an impossible size for x\.npy/],
+    [bomb(), /data\.npz would unpack to 1\.6 GB, but at most 1\.1 GB are read; save it without compression/],
   ];
   for (const [bytes, sentence] of broken) {
     await writeFile(file, bytes);

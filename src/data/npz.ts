@@ -16,6 +16,7 @@
  * of whole numbers gets an array of whole numbers.
  */
 import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
+import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
 import { fail } from '../base/errors.js';
 import type { Value } from '../onnx/model.js';
 import {
@@ -30,9 +31,6 @@ import {
 } from './dataset.js';
 import { type NumpyArray, readNpy } from './npy.js';
 import { expandHome, readBytes } from './source.js';
-
-/** No byte of a deflate stream unpacks to more: what promises to is not what it says. */
-const MOST_PER_BYTE = 1032;
 
 const MOST_CLASSES = 100_000;
 
@@ -161,6 +159,9 @@ async function unzipArrays(
     fail(
       `${file} claims an impossible size for ${liar.name}; it is damaged: save it again with numpy.savez.`,
     );
+  const packed = members.filter(({ compression }) => compression !== 0);
+  const promised = packed.reduce((sum, { originalSize }) => sum + originalSize, 0);
+  refuseBomb(file, promised, 'save it without compression, with numpy.savez, or fewer samples');
   const unpacked = await new Promise<Record<string, Uint8Array>>((resolve, reject) =>
     unzip(bytes, { filter: isWanted }, (error, files) => (error ? reject(error) : resolve(files))),
   ).catch(damaged);

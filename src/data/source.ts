@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { inGigabytes, MOST_UNPACKED } from '../base/budget.js';
 import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
 
@@ -18,9 +19,6 @@ export interface Found {
 
 /** Gives the first of the named files that is there. */
 export type Source = (names: readonly string[]) => Promise<Found | undefined>;
-
-/** No data set read here comes near; a gzip file that grows beyond it is not one. */
-const LARGEST = 2 ** 30;
 
 const unzip = promisify(zlib.gunzip);
 
@@ -51,11 +49,13 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 /** A buffer's bytes without its class: loops over them, and views of them, are faster. */
 const plain = ({ buffer, byteOffset, byteLength }: Buffer) => new Uint8Array(buffer, byteOffset, byteLength);
 
-/** Unpacks gzip. @throws UserError when it is damaged. */
-export async function gunzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
-  const buffer = await unzip(bytes, { maxOutputLength: LARGEST }).catch((error) =>
-    fail(`Cannot unpack ${path}: its gzip data are damaged (${(error as Error).message}); fetch it again.`),
-  );
+/** Unpacks gzip. @throws UserError when it is damaged, or unpacks to more than is read. */
+export async function gunzip(bytes: Uint8Array, path: string, most = MOST_UNPACKED): Promise<Uint8Array> {
+  const buffer = await unzip(bytes, { maxOutputLength: most }).catch((error) => {
+    if (error.code === 'ERR_BUFFER_TOO_LARGE')
+      fail(`${path} unpacks to more than ${inGigabytes(most)}, which no data set here does; fetch it again.`);
+    return fail(`Cannot unpack ${path}: its gzip data are damaged (${error.message}); fetch it again.`);
+  });
   return plain(buffer);
 }
 

@@ -55,6 +55,15 @@ test('external data is read at its offset, and a written model holds it', async 
   assert.deepEqual(linked.initializers.get('W')!.data, Float32Array.of(9, 1));
 });
 
+test('more external data than there is memory is refused', async () => {
+  const path = await stored({ location: 'weights/w.bin', length: '8' });
+  await readModel(path, 8);
+  await assert.rejects(
+    readModel(path, 7),
+    /^UserError: model\.onnx has more than 0\.0 GB of external data, which is all the memory of this machine/,
+  );
+});
+
 test('external data outside the folder, past the end or not as stated is refused', async () => {
   const table: [external: Record<string, string>, sentence: RegExp, dims?: bigint[]][] = [
     [{ location: '../outside.bin' }, /outside the model's folder/],

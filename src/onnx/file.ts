@@ -1,6 +1,8 @@
 /** Models in files: reading them with the external data they point to, and writing them whole or not at all. */
 import { open, realpath, stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { inGigabytes } from '../base/budget.js';
 import { fail, UserError } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
 import type { Graph } from './model.js';
@@ -9,14 +11,24 @@ import { serializeModel } from './serialize.js';
 
 /**
  * Reads an .onnx file and the external data it points to, which must lie in its folder or below.
+ * @param memory the most bytes of external data.
  * @throws UserError when a file cannot be read or is no valid model.
  */
-export async function readModel(path: string): Promise<Graph> {
+export async function readModel(path: string, memory = totalmem()): Promise<Graph> {
   const name = basename(path);
   const bytes = await readPart(path, 0, undefined, path);
+  // Many tensors may point to the same bytes, and a small file so to more than there is memory.
+  let total = 0;
   return parseModel(bytes, {
     name,
-    external: (location, offset, length) => readExternal(path, location, offset, length),
+    async external(location, offset, length) {
+      const part = await readExternal(path, location, offset, length);
+      total += part.length;
+      if (total <= memory) return part;
+      return fail(
+        `${name} has more than ${inGigabytes(memory)} of external data, which is all the memory of this machine; take a smaller model or a larger machine.`,
+      );
+    },
   });
 }
 

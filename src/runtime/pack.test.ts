@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import { UserError } from '../base/errors.js';
 import { integer, random } from '../base/random.js';
 import { buildNetwork } from '../nn/index.js';
@@ -77,6 +77,37 @@ test('a packed model runs like the one it was packed from', async () => {
     await model.close();
   }
   assert.deepEqual(answers[0], answers[1]);
+});
+
+/** A packed file of these parts, whose head says `inflated`. */
+function packed(deflated: Uint8Array, inflated: number): Uint8Array {
+  const bytes = new Uint8Array(28 + deflated.length);
+  bytes.set(deflated, 28);
+  const head = new DataView(bytes.buffer);
+  for (const [i, word] of [0x4b505345, 1, 0, 0, deflated.length, inflated, 0].entries())
+    head.setUint32(4 * i, word, true);
+  head.setUint32(12, crc32(bytes.subarray(16)), true);
+  return bytes;
+}
+
+test('what would unpack to gigabytes is refused before it does', async () => {
+  const large = /would unpack to \d\.\d GB, but at most 1\.1 GB are read; use the model as \.onnx\.$/;
+  await assert.rejects(unpack(packed(new Uint8Array(4e6), 4e9)), large);
+  await assert.rejects(unpack(packed(new Uint8Array(4e3), 4e9)), /damaged or cut short/);
+  const graph = network(0.02);
+  const [name] = graph.initializers.keys();
+  const text = Buffer.from(JSON.stringify([{ name, shape: [2 ** 15, 2 ** 15] }]));
+  const parts = [text, Buffer.from(serializeModel(graph))].flatMap((part) => [
+    Buffer.from(Uint32Array.of(part.length).buffer),
+    part,
+  ]);
+  const plain = Buffer.concat(parts);
+  await assert.rejects(unpack(packed(deflateRawSync(plain), plain.length)), large);
+  for (const shape of [[], [0, 4], [-2, 3], [1.5], 'four', null]) {
+    const list = Buffer.from(JSON.stringify([{ name, shape }]));
+    const odd = Buffer.concat([Buffer.from(Uint32Array.of(list.length).buffer), list, ...parts.slice(2)]);
+    await assert.rejects(unpack(packed(deflateRawSync(odd), odd.length)), /damaged or cut short/);
+  }
 });
 
 test('damaged, cut and later ones are refused in a sentence', async () => {

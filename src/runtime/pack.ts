@@ -9,6 +9,7 @@
  * channel (first axis) of each tensor, how many weights it has, and how many zeros stand before each of them, as variable-length
  * integers of seven bits a byte, the low ones first. The checksum is the CRC-32 of all that follows it. Little-endian.
  */
+import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
 import { fail, UserError } from '../base/errors.js';
 import { fromFloat16 } from '../onnx/half.js';
 import type { Graph, Tensor } from '../onnx/model.js';
@@ -118,6 +119,8 @@ export async function unpack(bytes: Uint8Array, name = 'the packed model'): Prom
     );
   const size = flags & HALF ? 2 : 4;
   if (bytes.length !== HEAD + deflated + size * count || crc32(bytes.subarray(16)) !== checksum) damaged();
+  if (inflated > deflated * MOST_PER_BYTE) damaged();
+  refuseBomb(name, inflated, 'use the model as .onnx');
   try {
     const plain = await through(
       bytes.subarray(HEAD, HEAD + deflated),
@@ -125,14 +128,18 @@ export async function unpack(bytes: Uint8Array, name = 'the packed model'): Prom
       inflated,
     );
     if (plain.length !== inflated) return damaged();
-    return await unpackParts(plain, new Uint8Array(bytes.subarray(HEAD + deflated)), size);
+    return await unpackParts(plain, new Uint8Array(bytes.subarray(HEAD + deflated)), { size, name });
   } catch (error) {
     if (error instanceof UserError) throw error;
     return damaged();
   }
 }
 
-async function unpackParts(plain: Uint8Array, body: Uint8Array, size: number): Promise<Graph> {
+async function unpackParts(
+  plain: Uint8Array,
+  body: Uint8Array,
+  { size, name: file }: { size: number; name: string },
+): Promise<Graph> {
   let at = 0;
   const part = (): Uint8Array => {
     const length = view(plain).getUint32(at, true);
@@ -141,6 +148,8 @@ async function unpackParts(plain: Uint8Array, body: Uint8Array, size: number): P
     return plain.subarray(at - length, at);
   };
   const list = JSON.parse(new TextDecoder().decode(part())) as Listed[];
+  if (!list.every(isListed)) throw new RangeError('what is listed are no tensors');
+  refuseBomb(file, 4 * list.reduce((sum, { shape }) => sum + sizeOf(shape), 0), 'use the model as .onnx');
   const graph = await parseModel(part().slice());
   const values =
     size === 2 ? Float32Array.from(new Uint16Array(body.buffer), fromFloat16) : new Float32Array(body.buffer);
@@ -156,12 +165,7 @@ async function unpackParts(plain: Uint8Array, body: Uint8Array, size: number): P
   };
   for (const { name, shape } of list) {
     const elements = sizeOf(shape);
-    if (
-      !graph.initializers.has(name) ||
-      !(elements > 0 && elements < 2 ** 30) ||
-      !shape.every(Number.isInteger)
-    )
-      throw new RangeError('a tensor is listed that the model has not');
+    if (!graph.initializers.has(name)) throw new RangeError('a tensor is listed that the model has not');
     const data = new Float32Array(elements);
     const row = elements / shape[0];
     for (let start = 0; start < elements; start += row) {
@@ -177,6 +181,12 @@ async function unpackParts(plain: Uint8Array, body: Uint8Array, size: number): P
   if (taken !== values.length || at !== plain.length) throw new RangeError('something is left over');
   return graph;
 }
+
+const isListed = ({ name, shape }: Listed): boolean =>
+  typeof name === 'string' &&
+  Array.isArray(shape) &&
+  shape.length > 0 &&
+  shape.every((dim) => Number.isInteger(dim) && dim > 0);
 
 const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
