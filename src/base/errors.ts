@@ -1,19 +1,23 @@
+import { sentence } from './text.js';
+
 /**
  * The one kind of error a person is meant to read.
  *
  * Its message is a single sentence that names what is wrong, where, and what to do. The command line prints it as it
- * is and exits with status 1; every other error is a defect of ours and keeps its stack trace.
+ * is and exits with status 1; every other error is a defect of ours and keeps its stack trace. What names from a file
+ * bring along, control characters and great length, is taken out.
  */
 export class UserError extends Error {
   override name = 'UserError';
+
+  constructor(text: string) {
+    super(sentence(text));
+  }
 }
 
-/**
- * Throws a {@link UserError}, or a kind of it; usable where an expression is wanted: `const x = find(name) ?? fail('…')`.
- * Control characters, which names from a file may bring along, are made visible.
- */
-export function fail(sentence: string, Kind: typeof UserError = UserError): never {
-  throw new Kind(sentence.replace(/\p{Cc}/gu, '\ufffd'));
+/** Throws a {@link UserError}, or a kind of it; usable where an expression is wanted: `const x = find(name) ?? fail('…')`. */
+export function fail(text: string, Kind: typeof UserError = UserError): never {
+  throw new Kind(text);
 }
 
 /** What is wrong, as a clause: sentences say that first, and behind a semicolon what to do. */

@@ -1,5 +1,7 @@
 /** How a command speaks: results on standard output, everything else on standard error. */
 import { UserError } from '../base/errors.js';
+import { visibleJson } from '../base/text.js';
+import { write } from './out.js';
 
 export interface Face {
   readonly json: boolean;
@@ -22,10 +24,10 @@ export function openFace(options: { json?: boolean; quiet?: boolean }, signal: A
     quiet,
     signal,
     note: (sentence) => {
-      if (!quiet) process.stderr.write(`${sentence}\n`);
+      if (!quiet) write(process.stderr, sentence);
     },
     result: (value, text) => {
-      process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+      write(process.stdout, json ? visibleJson(JSON.stringify(value)) : text);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { UserError } from '../base/errors.js';
 import { Stopped } from './face.js';
+import { write } from './out.js';
 
 const DONE = 0;
 const FAILED = 1;
@@ -34,7 +35,7 @@ export async function command(work: (signal: AbortSignal) => Promise<void>): Pro
 function tell(error: unknown, signal: AbortSignal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : FAILED;
   const say = (sentence: string, status: number) => {
-    process.stderr.write(`espalier: ${sentence}\n`);
+    write(process.stderr, `espalier: ${sentence}`);
     return status;
   };
   if (error instanceof Stopped) return say(error.message, STOPPED);

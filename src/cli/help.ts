@@ -3,6 +3,7 @@
  */
 import { type Command, Help, Option } from 'commander';
 import { fail } from '../base/errors.js';
+import { write } from './out.js';
 
 /** What a flag's help is about: everything, a flag's name, or (true) the usual. */
 export type Topic = string | true;
@@ -50,5 +51,5 @@ function explain(command: Command, topic: string): void {
     const where = `espalier ${command.name()}`;
     fail(`${where} has no flag --${name}; ${where} --help ${ALL} lists them all.`);
   }
-  process.stdout.write(`${termOf(option)}\n  ${option.description}\n`);
+  write(process.stdout, `${termOf(option)}\n  ${option.description}`);
 }

@@ -1,7 +1,8 @@
-/** Models whose values have the names of what every object of JavaScript inherits: they work as under any other name. */
+/** Models of odd names: of what every object of JavaScript inherits, of what terminals obey, and very long ones. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { visible, visibleLines } from '../base/text.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import { draws, perceptron } from '../runs/arrays.test.fixture.js';
@@ -122,4 +123,52 @@ test('settings of such names are no settings', async () => {
     assert.equal(status, 1, line);
     assert.doesNotMatch(err, /defect/, line);
   }
+});
+
+test('names that a terminal would obey, and long ones, are shown and not obeyed', async () => {
+  const evil = '\u001b[31mRED\u001b[0m\u0007\u202egnp.\nsecond line\u009b2J';
+  const graph = perceptron();
+  const names = new Map([
+    ['first', `${evil}1`],
+    ['second', `${'long'.repeat(1600)}2`],
+    [graph.inputs[0].name, `${evil}x`],
+  ]);
+  const now = (name: string) => names.get(name) ?? name;
+  await writeModel(at('evil.onnx'), {
+    ...graph,
+    inputs: graph.inputs.map((value) => ({ ...value, name: now(value.name) })),
+    nodes: graph.nodes.map((node, i) => ({
+      ...node,
+      name: `${evil}${'node'.repeat(i * 400)}${i}`,
+      inputs: node.inputs.map(now),
+    })),
+    initializers: new Map([...graph.initializers].map(([name, tensor]) => [now(name), tensor])),
+  });
+  writeFileSync(at('evil.npz'), data('x'));
+  for (const line of [
+    'inspect evil.onnx',
+    'profile evil.onnx --runs 1',
+    'bench evil.onnx --runtimes espalier/runtime --runs 1',
+    'prune evil.onnx --method l1-filters --macs 0.5 --round-to 1 --data none --out evil',
+    'prune evil.onnx --method random-channels --macs 0.5 --round-to 1 --data none --out evil2',
+    'masks evil evil2',
+    'sensitivity evil.onnx --data npz:evil.npz --densities 0.5',
+    'pack evil.onnx',
+  ]) {
+    const { status, out, err } = await espalier(line);
+    assert.equal(status, 0, `${line}: ${err}`);
+    for (const text of [...out.split('\n'), ...err.split('\n')]) {
+      assert.equal(text, visible(text), line);
+      assert.ok(text.length < 1000, `${line}: a line of ${text.length} characters`);
+    }
+    assert.doesNotMatch(out, /^second line/m, line);
+  }
+  const json = await done('inspect evil.onnx --json');
+  assert.equal(json, visibleLines(json));
+  assert.deepEqual(Object.keys(JSON.parse(json).inputs), [`${evil}x`]);
+  const report = readFileSync(at('evil', 'report.html'), 'utf8');
+  assert.equal(report, visibleLines(report));
+  const { status, err } = await espalier('eval evil.onnx --data digits');
+  assert.equal(status, 1);
+  assert.ok(err.length < 600, err);
 });

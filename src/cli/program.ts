@@ -1,5 +1,6 @@
 /** The command line: its commands, its help and its complaints. */
 import { Command } from 'commander';
+import { visibleLines } from '../base/text.js';
 import { addBench } from './commands/bench.js';
 import { addData } from './commands/data.js';
 import { addEval } from './commands/eval.js';
@@ -25,7 +26,7 @@ export function program(signal: AbortSignal): Command {
     .description(ABOUT)
     .version(version)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
+    .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text))) })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
   for (const add of [
     addInspect,

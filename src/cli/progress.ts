@@ -1,9 +1,11 @@
 /** Progress of long work: a bar on a terminal, plain lines elsewhere. */
 import { type Options, SingleBar } from 'cli-progress';
+import { visible } from '../base/text.js';
 import { duration, percent } from '../report/index.js';
 import type { RunOptions } from '../runs/index.js';
 import type { TrainProgress } from '../train/index.js';
 import type { Face } from './face.js';
+import { write } from './out.js';
 
 const QUIET_SECONDS = 10;
 
@@ -41,14 +43,14 @@ function barProgress(): Progress {
     update(done, total, text) {
       if (!bar) {
         bar = new SingleBar(BAR);
-        bar.start(total, done, { text });
+        bar.start(total, done, { text: visible(text) });
       }
       bar.setTotal(total);
-      bar.update(done, { text });
+      bar.update(done, { text: visible(text) });
     },
     line(text) {
       stop();
-      process.stderr.write(`${text}\n`);
+      write(process.stderr, text);
     },
     stop,
   };
@@ -59,7 +61,7 @@ function lineProgress(): Progress {
   let last = performance.now();
   const line = (text: string) => {
     last = performance.now();
-    process.stderr.write(`${text}\n`);
+    write(process.stderr, text);
   };
   return {
     update(_done, _total, text) {

@@ -1,4 +1,5 @@
 /** Tables of plain text for terminals. */
+import { visible, withBriefWords } from '../base/text.js';
 
 export interface Column {
   title: string;
@@ -9,15 +10,18 @@ export interface Column {
 }
 
 const GAP = 2;
+/** Names in a model may be longer than any screen is wide. */
+const LONGEST_WORD = 120;
 /** Characters that a column of text keeps at least. */
 const NARROWEST = 24;
 
 /** Rows under their titles, every column as wide as its widest cell, but for one that flows in `width` characters. */
 export function table(
   columns: readonly Column[],
-  cells: readonly (readonly string[])[],
+  texts: readonly (readonly string[])[],
   width = process.stdout.columns ?? Number.POSITIVE_INFINITY,
 ): string {
+  const cells = texts.map((row) => row.map((text) => withBriefWords(visible(text), LONGEST_WORD)));
   const widths = columns.map(({ title }, c) => Math.max(title.length, ...cells.map((row) => row[c].length)));
   const flowing = columns.findIndex(({ flows }) => flows);
   const excess = widths.reduce((sum, each) => sum + each + GAP, -GAP) - width;

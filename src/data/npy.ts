@@ -3,6 +3,7 @@
  * fortran_order and shape), then the elements. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 import { fail } from '../base/errors.js';
+import { brief } from '../base/text.js';
 
 export interface NumpyArray {
   readonly shape: readonly number[];
@@ -36,7 +37,7 @@ export function readNpy(bytes: Uint8Array, where: string): NumpyArray {
   const dimensions = /'shape':\s*\(([\d,\s]*)\)/.exec(header.text)?.[1];
   if (!descr || !order || dimensions === undefined) {
     fail(
-      `${where} has a header or an element type that is not read here (${header.text.trim()}); save plain numbers with numpy.savez.`,
+      `${where} has a header or an element type that is not read here (${brief(header.text.trim())}); save plain numbers with numpy.savez.`,
     );
   }
   const shape = (dimensions.match(/\d+/g) ?? []).map(Number);

@@ -116,6 +116,10 @@ test('damage is named, with what to do', async (t) => {
       /Fortran order; save it with numpy\.ascontiguousarray/,
     ],
     [{ x: npy('|O', [20], counting(20)), y }, /an element type that is not read here/],
+    [
+      { x: npy(`|O${'A'.repeat(60_000)}`, [20], counting(20)), y },
+      /^x in [^\n]{1,150} has a header or an element type that is not read here \([^\n]{1,250}\); save plain/,
+    ],
     [{ x: npy('<f3', [1], counting(3)), y }, /elements of type f3, which is not read here/],
     [{ x: npy('|u1', [20], counting(20)), y }, /is 20; samples come first and have an axis at least/],
     [{ x: npy('|u1', [20, 0, 4], counting(0)), y }, /is 20 × 0 × 4; images are .* none of these is 0/],

@@ -1,6 +1,7 @@
 /** Opens machines in Node: native where that is to be had, else WebAssembly. */
 import { availableParallelism } from 'node:os';
 import { fail } from '../base/errors.js';
+import { visible } from '../base/text.js';
 import { type Driver, Unavailable } from './driver.js';
 import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';
 import { openNative } from './native/native.js';
@@ -83,7 +84,7 @@ async function openBest(threads: number): Promise<Driver> {
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     if (!fallbackTold)
-      process.stderr.write(`espalier: slower without the native engine: ${error.message}.\n`);
+      process.stderr.write(`espalier: slower without the native engine: ${visible(error.message)}.\n`);
     fallbackTold = true;
     return openOnly('wasm', threads);
   }

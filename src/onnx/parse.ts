@@ -6,7 +6,7 @@
  * order; what a `Graph` has no word for travels along in `source.carried`.
  */
 import { fromBinary } from '@bufbuild/protobuf';
-import { fail, UserError } from '../base/errors.js';
+import { fail } from '../base/errors.js';
 import { decideBranches } from './branches.js';
 import { carry } from './carried.js';
 import { inlineFunctions } from './functions.js';
@@ -36,14 +36,7 @@ export async function parseModel(
   bytes: Uint8Array,
   options: { name?: string; external?: FetchExternal } = {},
 ): Promise<Graph> {
-  const where = options.name ?? 'the model';
-  // Sentences quote names as the file has them, which may hold line breaks or worse.
-  try {
-    return await parse(bytes, where, options.external);
-  } catch (error) {
-    if (error instanceof UserError) fail(error.message.replace(/\p{Cc}/gu, '\ufffd'));
-    throw error;
-  }
+  return parse(bytes, options.name ?? 'the model', options.external);
 }
 
 async function parse(bytes: Uint8Array, where: string, external: FetchExternal | undefined): Promise<Graph> {

@@ -1,4 +1,5 @@
 /** A page of a report: complete in itself, without scripts, loading nothing. */
+import { visibleLines } from '../base/text.js';
 import { STYLE } from './style.js';
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
@@ -7,7 +8,8 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 export const html = (text: string): string => text.replace(/[&<>"]/g, (char) => ENTITIES[char]);
 
 /** A page with a title, which is plain text, and a body of HTML. */
-export const page = (title: string, body: string): string => `<!doctype html>
+export const page = (title: string, body: string): string =>
+  visibleLines(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -22,7 +24,7 @@ ${body}
 </main>
 </body>
 </html>
-`;
+`);
 
 /** A drawing under its title, which whoever cannot see it is told too; `note`: what to know to read it, as HTML. */
 export function chart(title: string, drawing: string, note = ''): string {

@@ -1,0 +1,7 @@
+/** The one place where text leaves for a terminal. */
+import { visibleLines } from '../base/text.js';
+
+/** Writes lines of text. Whatever they quote, a terminal is told to do nothing by them but show it. */
+export const write = (stream: NodeJS.WritableStream, text: string): void => {
+  stream.write(`${visibleLines(text)}\n`);
+};
