@@ -202,3 +202,25 @@ test('a model that nothing here can run is pruned, with a word that it was not c
     assert.ok(existsSync(at(out, 'model.onnx')));
   }
 });
+
+/** Tokens that a shape spells out in two ways, of which one follows the length. */
+function tokens() {
+  const s = sketch();
+  const x = s.input('x', ['T', 12]);
+  const y = s.relu(s.linear(x, 'a', 12, 16));
+  const sizes = [0, 1].map((axis) =>
+    s.op('Unsqueeze', [s.op('Gather', [s.op('Shape', [y]), s.index(axis)]), s.ints(0)]),
+  );
+  const shape = s.op('Concat', [...sizes, s.ints(2, 8)], { axis: 0 });
+  const largest = s.op('ReduceMax', [s.op('Reshape', [y, shape])], { axes: [2], keepdims: 0 });
+  return s.finish(s.linear(largest, 'b', 8, 3));
+}
+
+test('a model that is pruned at one length is checked at others, and leaves them open', async () => {
+  await writeModel(at('tokens.onnx'), tokens());
+  const how = '--method l1-filters --channels 0.5 --round-to 1 --data none --input-shape x=1,6,12';
+  await done(`prune tokens.onnx ${how} --out tokens`);
+  const { inputs, initializers } = await readModel(at('tokens', 'model.onnx'));
+  assert.deepEqual(inputs[0].shape, ['N', 'T', 12]);
+  assert.ok(initializers.get('a')!.shape[1] < 16);
+});

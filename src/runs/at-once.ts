@@ -25,7 +25,7 @@ import type { RunFolder } from './folder.js';
 import { methodOptions } from './pruning.js';
 import { isStructured, type PruneRecipe } from './recipe.js';
 import { randomSamples } from './samples.js';
-import { agreement } from './structured/agree.js';
+import { agreement, sayFixed } from './structured/agree.js';
 import { changeWith } from './structured/change.js';
 import { costingOf, goalOf } from './structured/goal.js';
 import { channelSummary } from './structured/summary.js';
@@ -65,6 +65,7 @@ async function removeChannels({ recipe, folder, task, machine, options }: AtOnce
   const costing = costingOf(recipe, { machine, inputShapes, folded: false, signal });
   const { selection, importance } = await choose(recipe, { graph, channels, costing, signal });
   const smaller = shrink(graph, channels, selection);
+  sayFixed(graph, smaller, options);
   const how = { machine, inputShapes, samples: randomSamples, path: folder.model };
   const error = await agreement({ graph, smaller, channels, selection }, how);
   await writeMasks(folder.mask, selection);

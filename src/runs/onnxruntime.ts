@@ -39,7 +39,8 @@ export async function openSession(
   const session = await module.InferenceSession.create(source as string, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    // Errors come as exceptions.
+    logSeverityLevel: 4,
     graphOptimizationLevel: optimized ? 'all' : 'disabled',
   }).catch((error: Error) => fail(`onnxruntime refuses ${name || 'the model'}: ${plain(error)}`));
   return sessionOf(session, module.Tensor, name);

@@ -7,10 +7,12 @@ import { type Graph, serializeModel } from '../../onnx/index.js';
 import { hindranceOf, noiseOfRuntime } from '../check/alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from '../check/answers.js';
 import { measureRounding, refusedBy, type Verdict, verdictOf } from '../check/check.js';
+import { differenceAtOtherSizes, fixedSizes } from '../check/sizes.js';
 import { trialsFor } from '../check/trials.js';
 import type { CheckOptions } from '../check/types.js';
 import { keepUnchecked } from '../export.js';
 import type { Trial } from '../samples.js';
+import type { RunOptions } from '../work.js';
 
 export interface AgreementOptions extends CheckOptions {
   /** Where the model is to be written in the end. */
@@ -18,8 +20,8 @@ export interface AgreementOptions extends CheckOptions {
 }
 
 /**
- * The largest difference between the outputs of the two, relative to the largest output; undefined where neither the engine nor
- * onnxruntime can run the model.
+ * The largest difference between the outputs of the two, relative to the largest output; at other sizes of what the file leaves open
+ * they must agree as well. Undefined where neither the engine nor onnxruntime can run the model.
  * @throws UserError when it is more than rounding, a defect of ours; the network is kept beside its place.
  */
 export async function agreement(
@@ -36,11 +38,13 @@ export async function agreement(
   const pair = { masked, smaller };
   const compare = hindranceOf(masked, batch) ? inRuntime : inEngine;
   const verdict = await compare(pair, batch, options);
-  if (!verdict || verdict.passes) return verdict?.error;
+  const what =
+    verdict && !verdict.passes ? verdict.what : await differenceAtOtherSizes(masked, smaller, options);
+  if (what === undefined) return verdict?.error;
   return keepUnchecked(
     options.path,
     smaller,
-    `without its channels it computes something else than with them at zero: ${verdict.what}`,
+    `without its channels it computes something else than with them at zero: ${what}`,
   );
 }
 
@@ -108,4 +112,10 @@ async function runs(
     if (error instanceof UserError) return undefined;
     throw error;
   }
+}
+
+/** Says which dimensions are not open any more. */
+export function sayFixed(graph: Graph, smaller: Graph, { onNote }: Pick<RunOptions, 'onNote'>): void {
+  const sentence = fixedSizes(graph, smaller);
+  if (sentence) onNote?.(sentence);
 }

@@ -27,7 +27,7 @@ import { rescaleRecipe } from '../rescale.js';
 import { samplesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
 import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
-import { agreement } from './agree.js';
+import { agreement, sayFixed } from './agree.js';
 import { choose, fallen } from './choose.js';
 import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
 import { type Measured, type Outcome, type Stage, stageFolder } from './stages.js';
@@ -85,6 +85,7 @@ export const performers: Record<Stage['kind'], Performer> = {
         'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
       );
     const smaller = shrink(progress.graph, channels, selection);
+    sayFixed(progress.graph, smaller, options);
     const samples = samplesOf(task.dataset);
     const { inputShapes } = task;
     const how = { machine, inputShapes, samples, path: folder.model };
