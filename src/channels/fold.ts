@@ -6,7 +6,7 @@
  * so a network that is deployed needs none. What cannot be folded stays.
  */
 import { inferenceForm } from '../graph/inference.js';
-import { attr } from '../onnx/attributes.js';
+import { attr, usedValues } from '../onnx/attributes.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
 import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
 import { type Layer, layersOf, namer, readersOf } from './layers.js';
@@ -42,7 +42,7 @@ export function foldBatchNorm(graph: Graph, options: ChannelOptions = {}): Graph
     for (const [old, now] of replacements(layer, norm, name)) changed.set(old, now);
   }
   const nodes = start.nodes.flatMap((node) => changed.get(node) ?? [node]);
-  const used = new Set(nodes.flatMap((node) => node.inputs));
+  const used = new Set(nodes.flatMap(usedValues));
   for (const name of start.initializers.keys())
     if (readers.has(name) && !used.has(name) && !outputs.has(name)) initializers.delete(name);
   const made = new Set(nodes.flatMap((node) => node.outputs));

@@ -36,7 +36,7 @@ test('a model without layers, and one whose layers have no known shape, say so',
     message: /since none of its operators multiplies by weights/,
   });
   const late = sketch();
-  const rows = late.op('Reshape', [late.input('x', [5]), late.input('shape', [1], 'int64')]);
+  const rows = late.op('Reshape', [late.input('x', [5]), late.vector('shape', 2)]);
   await assert.rejects(reach(late, late.op('MatMul', [rows, late.weight('w', 5, 4)])).reaching, {
     message: /since the shapes of MatMul 'MatMul\d' are only known when the model runs/,
   });

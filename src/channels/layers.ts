@@ -3,6 +3,7 @@
  * channels that has on axis 1.
  */
 import { inferTypes } from '../graph/facts/infer.js';
+import { usedValues } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import type { ChannelOptions } from './types.js';
 
@@ -22,7 +23,7 @@ export interface Layer {
 export function readersOf(graph: Graph): Map<string, Node[]> {
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
-    for (const name of new Set(node.inputs)) readers.set(name, [...(readers.get(name) ?? []), node]);
+    for (const name of new Set(usedValues(node))) readers.set(name, [...(readers.get(name) ?? []), node]);
   return readers;
 }
 

@@ -46,6 +46,11 @@ export function sketch(opset = 17) {
       graph.inputs.push({ name, dtype, shape: ['N', ...shape] });
       return name;
     },
+    /** Integers that only a run knows. */
+    vector(name: string, size: number): string {
+      graph.inputs.push({ name, dtype: 'int64', shape: [size] });
+      return name;
+    },
     /** Random numbers, a fan-in's worth each. */
     weight(name: string, ...shape: number[]): string {
       const size = sizeOf(shape);

@@ -14,6 +14,7 @@ import { DependsOnData, describe, type Operator, type Site } from '../graph/oper
 import { findOperator } from '../graph/ops/index.js';
 import { originIn } from '../graph/origin.js';
 import { type Tape, tape } from '../graph/tape.js';
+import { usedValues } from '../onnx/attributes.js';
 import type { DType, Graph, Node, Tensor } from '../onnx/model.js';
 import { opsetOf } from '../onnx/source.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
@@ -84,7 +85,7 @@ function settingSources(graph: Graph): Set<string> {
   const makers = new Map<string, Node>();
   for (const node of graph.nodes) {
     for (const name of node.outputs) makers.set(name, node);
-    if (!ofShapes(node) && node.inputs.some((name) => data.has(name))) {
+    if (!ofShapes(node) && usedValues(node).some((name) => data.has(name))) {
       for (const name of node.outputs) data.add(name);
     }
   }

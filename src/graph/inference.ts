@@ -2,14 +2,12 @@
  * Models exported in training mode (BatchNormalization with training_mode = 1 or, before opset 14, with five outputs; Dropout
  * told to drop) give other answers at every run. In inference form they use running statistics and drop nothing.
  */
+import { usedValues } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 
 /** The graph in inference form; nodes whose further outputs are used stay as they are. */
 export function inferenceForm(graph: Graph): Graph {
-  const used = new Set([
-    ...graph.nodes.flatMap((node) => node.inputs),
-    ...graph.outputs.map(({ name }) => name),
-  ]);
+  const used = new Set([...graph.nodes.flatMap(usedValues), ...graph.outputs.map(({ name }) => name)]);
   const settled = (node: Node): Node => {
     if (node.domain !== '' || node.outputs.slice(1).some((name) => used.has(name))) return node;
     if (node.op === 'Dropout' && node.inputs.length > 2) return { ...node, inputs: node.inputs.slice(0, 2) };

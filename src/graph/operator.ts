@@ -48,6 +48,8 @@ export interface Operator {
   learnable?(shape: readonly number[]): boolean;
   /** Which of `learnt` are weights that pruning may set to zero, e.g. Conv's [1]. */
   prunable?: readonly number[];
+  /** Which input is the bias beside the weight. */
+  bias?: number;
   /** Which inputs a run changes without a gradient when they are initialisers: BatchNorm's running statistics. */
   state?: readonly number[];
   /** Which inputs say how rather than what: shapes, axes, bounds, scales. They are never sliced as data is. */

@@ -2,13 +2,14 @@
  * Where a weight comes from: files often hold a weight behind a Transpose, an Identity, a Cast or a mask. Whatever a value's
  * first operands lead back to, as long as nothing of it depends on the model's inputs, is the weight that it is a form of.
  */
+import { usedValues } from '../onnx/attributes.js';
 import type { Graph } from '../onnx/model.js';
 
 /** Values that depend on the model's inputs. */
 export function dependOnInputs(graph: Graph): Set<string> {
   const found = new Set(graph.inputs.map(({ name }) => name));
   for (const node of graph.nodes) {
-    if (node.inputs.some((name) => found.has(name))) for (const name of node.outputs) found.add(name);
+    if (usedValues(node).some((name) => found.has(name))) for (const name of node.outputs) found.add(name);
   }
   return found;
 }

@@ -16,6 +16,7 @@ import {
   writeMasks,
 } from '../channels/index.js';
 import type { Machine } from '../engine/index.js';
+import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/index.js';
 import { findMethod, layersOf, type Plan, type Surroundings, type UpdateReport } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
@@ -52,9 +53,24 @@ interface Made {
 
 /** Prunes, exports, sums up. @throws UserError when a method needs more than weights, or a target cannot be met. */
 export async function pruneAtOnce(work: AtOnce): Promise<Summary> {
+  tellUncounted(work);
   const made = await (isStructured(work.recipe) ? removeChannels(work) : zeroWeights(work));
   await writeMetrics(work.folder, []);
   return conclude({ ...work, ...made, epochs: [], samples: randomSamples });
+}
+
+/** Says which MACs are in no figure and no target. */
+function tellUncounted({ task: { graph, inputShapes }, options }: AtOnce): void {
+  const { unknown, uncounted } = summarize(graph, { inputShapes });
+  const operators = unknown.map(({ op, count }) => `${op} (${count})`).join(', ');
+  if (operators)
+    options.onNote?.(
+      `espalier does not know the operators of ${operators}: their MACs are not counted, and what they touch stays.`,
+    );
+  if (uncounted.length > 0)
+    options.onNote?.(
+      `The MACs of ${uncounted.length} layers are not counted, since their shapes are not known: ${uncounted[0]}${uncounted.length > 1 ? ', …' : ''}.`,
+    );
 }
 
 async function removeChannels({ recipe, folder, task, machine, options }: AtOnce): Promise<Made> {

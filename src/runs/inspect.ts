@@ -17,7 +17,7 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   /** Every node; `pruning` holds the zeros of its prunable weights. */
   layers: (Layer & { pruning: MeasuredLayer[] })[];
   unknown: { op: string; count: number }[];
-  /** Layers whose parameters and MACs are not counted, since their shapes are not known. */
+  /** Layers whose MACs are not counted, since their shapes are not known. */
   uncounted: string[];
   /** Channels that stay or go together, and what stays whole and why. */
   channels: Pick<Channels, 'groups' | 'frozen'>;

@@ -2,6 +2,7 @@
 import { deadUnits, findChannels, maskChannels } from '../channels/index.js';
 import { inferTypes } from '../graph/facts/infer.js';
 import { type Summary, summarize } from '../graph/facts/summary.js';
+import { findOperator } from '../graph/ops/index.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
 
 export interface MeasuredLayer {
@@ -115,9 +116,14 @@ const total = (values: readonly number[]): number => values.reduce((sum, value) 
 
 /** Elements of the biases beside prunable weights: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
 function biases(graph: Graph, prunable: ReadonlySet<string>): number {
-  const names = graph.nodes.flatMap(({ op, inputs, outputs: [result] }) => {
+  const names = graph.nodes.flatMap((layer) => {
+    const {
+      inputs,
+      outputs: [result],
+    } = layer;
     if (!prunable.has(inputs[1])) return [];
-    if (!/^(MatMul|Einsum)$/.test(op)) return inputs.slice(2, 3);
+    const own = findOperator(layer)?.bias;
+    if (own !== undefined) return inputs[own] ?? [];
     return graph.nodes.find((node) => node.op === 'Add' && node.inputs.includes(result))?.inputs ?? [];
   });
   return total([...new Set(names)].map((name) => sizeOf(graph.initializers.get(name)?.shape ?? [0])));
@@ -156,13 +162,15 @@ function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: Readonl
 type Types = ReturnType<typeof inferTypes>['types'];
 
 /** Why an initialiser is not pruned, by how the node that reads it uses it. */
-function reasonFor({ op }: Node, index: number, learnt: boolean): string {
+function reasonFor(node: Node, index: number, learnt: boolean): string {
+  const { op } = node;
+  const operator = findOperator(node);
+  if (!operator) return `read by ${op}, an operator that espalier does not know`;
   if (/Normalization$/.test(op))
     return index < 3
       ? 'scale or shift of a normalisation: removing one removes or frees a whole channel'
       : 'running statistic: measured, not learnt';
-  if (index === 2 && /^(Conv|ConvTranspose|Gemm)$/.test(op))
-    return 'bias: one number per output, next to no work';
+  if (index === operator.bias) return 'bias: one number per output, next to no work';
   if (op === 'Add') return 'added as a bias: one number per output, next to no work';
   if (op === 'PRelu') return 'slope of an activation';
   return learnt ? `learnt input of ${op}` : `constant of ${op}`;

@@ -2,6 +2,7 @@
 import { fail } from '../base/errors.js';
 import type { Parameter } from '../engine/index.js';
 import { outputAxisOfEinsum } from '../graph/ops/einsum.js';
+import { findOperator } from '../graph/ops/index.js';
 import { attr, type Graph, type Node } from '../onnx/index.js';
 import type { Hook, TrainState } from '../train/index.js';
 import type { Method, Plan, Prunable, Surroundings } from './types.js';
@@ -100,7 +101,7 @@ export function prunables({ network, training }: Trained): Prunable[] {
       gradient,
       momentum: state,
       mask,
-      biases: biasesOf(graph, node, parameters),
+      biases: biasesOf(graph, node, name, parameters),
       first: parameter === first,
       last: parameter === last,
     };
@@ -112,14 +113,21 @@ function outputAxis(node: Node, shape: readonly number[], name: string): number 
   if (node.op === 'Einsum') return outputAxisOfEinsum(node, node.inputs.indexOf(name));
   if (node.op === 'ConvTranspose') return 1;
   if (node.op === 'Gemm') return attr.int(node, 'transB', 0) ? 0 : 1;
+  if (/^(RNN|GRU|LSTM)$/.test(node.op)) return 1;
   return node.op === 'MatMul' ? shape.length - 1 : 0;
 }
 
 /** Elements of the bias beside a layer's weight: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
-function biasesOf(graph: Graph, node: Node, parameters: ReadonlyMap<string, Parameter>): number {
-  const product = /^(MatMul|Einsum)$/.test(node.op);
-  const add = product && graph.nodes.find((other) => adds(other, node.outputs[0]));
-  const names = add ? add.inputs : product ? [] : node.inputs.slice(2, 3);
+function biasesOf(
+  graph: Graph,
+  node: Node,
+  weight: string,
+  parameters: ReadonlyMap<string, Parameter>,
+): number {
+  const { bias: own, prunable: [first] = [] } = findOperator(node) ?? {};
+  const add = own === undefined && graph.nodes.find((other) => adds(other, node.outputs[0]));
+  const beside = own !== undefined && node.inputs[first] === weight ? [node.inputs[own] ?? ''] : [];
+  const names = add ? add.inputs : beside;
   const bias = names.map((name) => parameters.get(name)).find((parameter) => parameter !== undefined);
   return bias && graph.initializers.has(bias.name) ? bias.weight.length : 0;
 }

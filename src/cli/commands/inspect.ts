@@ -124,5 +124,5 @@ function unknown({ unknown: operators }: Inspection): string {
 
 function uncounted({ uncounted: nodes }: Inspection): string {
   if (nodes.length === 0) return '';
-  return `Layers of shapes that are only known when the model runs, whose parameters and MACs are missing above: ${few(nodes)}.`;
+  return `Layers of shapes that are only known when the model runs, or behind operators that are not known, whose MACs are missing above: ${few(nodes)}.`;
 }

@@ -2,7 +2,7 @@
 import { fail } from '../../base/errors.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { isFloat, sizeOf } from '../../onnx/tensor.js';
-import { describe, type Operator } from '../operator.js';
+import { describe } from '../operator.js';
 import { findOperator } from '../ops/index.js';
 import { hasOpenBatch, type Inferred, inferTypes } from './infer.js';
 
@@ -34,7 +34,7 @@ export interface Summary {
   macs: number;
   /** Operators that are not known, with how many nodes have them. */
   unknown: { op: string; count: number }[];
-  /** Layers without parameters and MACs above, since only a run knows their shapes, or a node before is not known. */
+  /** Layers whose MACs are not counted, since only a run knows their shapes, or a node before is not known. */
   uncounted: string[];
 }
 
@@ -66,14 +66,10 @@ export function summarize(
     macs: total('macs'),
     unknown: [...unknown].map(([op, count]) => ({ op, count })),
     uncounted: graph.nodes
-      .filter((node) => costs(findOperator(node)) && !inferred.sites.has(node))
+      .filter((node) => findOperator(node)?.macs && !inferred.sites.has(node))
       .map(describe),
   };
 }
-
-/** Whether it may have parameters or MACs. */
-const costs = (operator: Operator | undefined): boolean =>
-  operator?.macs !== undefined || operator?.prunable !== undefined;
 
 /**
  * The weights that a computed value is a form of (transposed, masked, …): whatever its first operands lead back to as
@@ -102,13 +98,14 @@ function layerOf(
   counted: Set<string>,
 ): Layer {
   const known = sites.get(node);
+  const operator = findOperator(node);
   const learnt = (indices: readonly number[] = []): string[] =>
     indices.flatMap((index) => {
       const type = types.get(node.inputs[index] ?? '');
       if (!type || type.laned || !isFloat(type.dtype)) return [];
-      return (known?.operator.learnable?.(type.shape) ?? true) ? [origin(node.inputs[index])] : [];
+      return (operator?.learnable?.(type.shape) ?? true) ? [origin(node.inputs[index])] : [];
     });
-  const weights = learnt(known?.operator.learnt);
+  const weights = learnt(operator?.learnt);
   const fresh = weights.filter((name) => !counted.has(name));
   for (const name of fresh) counted.add(name);
   const outputs = node.outputs.map((name) => types.get(name));
@@ -121,7 +118,7 @@ function layerOf(
     params: fresh.reduce((sum, name) => sum + sizeOf(types.get(name)!.shape), 0),
     macs: known && complete ? (known.operator.macs?.(known.site, outputs) ?? 0) : 0,
     weights,
-    prunable: learnt(known?.operator.prunable),
+    prunable: learnt(operator?.prunable),
   };
 }
 

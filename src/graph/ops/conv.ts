@@ -89,6 +89,7 @@ const conv: Operator = define({
   },
   learnt: [1, 2],
   prunable: [1],
+  bias: 2,
   resize: (site, [x, w]) => regrouped(site, x![1].length / w![1].length),
   macs: (site, [y]) => sizeOf(y.shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, inputs, b) {
@@ -155,6 +156,7 @@ const convTranspose: Operator = define({
   },
   learnt: [1, 2],
   prunable: [1],
+  bias: 2,
   resize: (site, [, w], [y]) => regrouped(site, y[1].length / w![1].length),
   macs: (site) => sizeOf(required(site, 0).shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, [x, w, bias], b) {

@@ -16,6 +16,7 @@ import { matmulOperators } from './matmul.js';
 import { normOperators } from './norm.js';
 import { poolOperators } from './pool.js';
 import { quantizeOperators } from './quantize.js';
+import { recurrentOperators } from './recurrent.js';
 import { reduceOperators } from './reduce.js';
 import { resizeOperators } from './resize.js';
 import { scatterOperators } from './scatter.js';
@@ -36,6 +37,7 @@ const operators = new Map(
     ...normOperators,
     ...poolOperators,
     ...quantizeOperators,
+    ...recurrentOperators,
     ...reduceOperators,
     ...resizeOperators,
     ...scatterOperators,
@@ -56,7 +58,6 @@ const advice = new Map(
       ],
       [['If'], 'export the model with its branches decided, e.g. by tracing it for one configuration'],
       [['Loop', 'Scan'], 'export the model with its loops unrolled'],
-      [['LSTM', 'GRU', 'RNN'], 'train recurrent networks elsewhere'],
       [
         ['MatMulInteger', 'ConvInteger', 'DynamicQuantizeLinear', 'QLinearConv', 'QLinearMatMul'],
         'use the model in floats that was quantised, and quantise it afterwards',

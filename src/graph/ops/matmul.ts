@@ -116,6 +116,7 @@ const gemm: Operator = define({
   },
   learnt: [1, 2],
   prunable: [1],
+  bias: 2,
   macs(site, [y]) {
     const { shape } = required(site, 0);
     return sizeOf(y.shape) * shape[attr.int(site.node, 'transA', 0) ? 0 : 1];
