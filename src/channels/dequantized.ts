@@ -1,5 +1,8 @@
-/** Weights as the numbers that they stand for: integers that a DequantizeLinear reads are (q − zero point) · scale. */
-import { attr } from '../onnx/attributes.js';
+/**
+ * Weights as the numbers that they stand for: integers that a DequantizeLinear reads are (q − zero point) · scale. So what stands for 0
+ * is the zero point, which need not be a stored 0.
+ */
+import { attr, usedValues } from '../onnx/attributes.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
 import { floats, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
 
@@ -35,3 +38,49 @@ function dequantized(tensor: Tensor, { node, scale, zero }: Step): Tensor {
   }
   return floatTensor(shape, values);
 }
+
+/** What stands for the number 0 in a tensor of integers: one for the tensor, or one for each position of an axis. */
+export interface Nought {
+  values: ArrayLike<number>;
+  axis: number;
+}
+
+/** Gives the stored number that is 0 at element `i` of a tensor in row-major order. */
+export function noughtAt({ values, axis }: Nought, shape: readonly number[]): (i: number) => number {
+  const inside = values.length > 1 ? sizeOf(shape.slice(axis + 1)) : 1;
+  return (i) => values[Math.floor(i / inside) % values.length];
+}
+
+/** Of every initialiser that nodes only read dequantised, and all of them with the same zero points: what stands for 0 in it. */
+export function noughtsOf({ nodes, initializers, outputs }: Graph): Map<string, Nought> {
+  const found = new Map<string, Nought>();
+  const mixed = new Set(outputs.map(({ name }) => name));
+  for (const node of nodes) {
+    for (const [i, name] of usedValues(node).entries()) {
+      const tensor = initializers.get(name);
+      if (!tensor || isFloat(tensor.dtype)) continue;
+      const nought =
+        i === 0 && node.op === 'DequantizeLinear' ? noughtOf(node, tensor, initializers) : undefined;
+      const known = found.get(name);
+      if (!nought || (known && !sameNought(known, nought))) mixed.add(name);
+      else found.set(name, nought);
+    }
+  }
+  for (const name of mixed) found.delete(name);
+  return found;
+}
+
+function noughtOf(node: Node, { shape }: Tensor, initializers: Graph['initializers']): Nought | undefined {
+  const name = node.inputs[2] ?? '';
+  const zero = initializers.get(name);
+  const given = attr.int(node, 'axis', 1);
+  const axis = given < 0 ? given + shape.length : given;
+  if (name === '') return { values: [0], axis };
+  if (!zero || zero.shape.length > 1) return undefined;
+  return { values: floats(zero), axis };
+}
+
+const sameNought = (a: Nought, b: Nought): boolean =>
+  a.values.length === b.values.length &&
+  (a.values.length === 1 || a.axis === b.axis) &&
+  Array.prototype.every.call(a.values, (value, i) => value === b.values[i]);

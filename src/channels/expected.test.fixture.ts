@@ -338,6 +338,17 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
     groups: ['8: a.0 out, a.scale.0 along, a.zero.0 along, b.1 in'],
     frozen: [],
   },
+  'quantised weights with zero points, of a tensor and of each filter': {
+    groups: ['8: a.0 out, b.1 in', '6: b.0 out, b.scale.0 along, b.zero.0 along, c.1 in'],
+    frozen: [],
+  },
+  'quantised weights that are also read as they are stored': {
+    groups: [],
+    frozen: [
+      "b.1 in: its positions are summed over by Conv 'Conv7', where they would not be 0 without their weights",
+      "a.0 out: its positions are summed over by Conv 'Conv7', where they would not be 0 without their weights",
+    ],
+  },
   'the diagonal of a weight': {
     groups: ['4: c.0 out, c.b.0 along, head.1 in'],
     frozen: [

@@ -1,7 +1,7 @@
 /**
  * What stands at removed positions while they are only masked.
  *
- * In a masked network the parameters of a removed unit are 0, and in the shrunk one its positions do not exist. Both compute
+ * In a masked network the parameters of a removed unit are 0 (where they are stored as integers, what stands for 0), and in the shrunk one its positions do not exist. Both compute
  * the same if, wherever positions are summed over, removed ones add nothing: one factor of the product is 0 there, and the
  * other is a number. Weights are 0; what data holds follows forward from them, axis by axis: `Relu(0)` is 0, `Sigmoid(0)` is
  * ½, a product with 0 is 0, 0/0 is no number (a filter divided by its own norm), nor is anything made of that. A *level* is
@@ -14,6 +14,7 @@ import { evaluate } from '../graph/expression.js';
 import { describe } from '../graph/operator.js';
 import { runs } from './blocks.js';
 import type { Coupling } from './couple.js';
+import { noughtsOf } from './dequantized.js';
 
 export type Level = number | undefined;
 type Levels = readonly Level[];
@@ -22,6 +23,7 @@ type Levels = readonly Level[];
 export function checkSums({ walk, atoms, labels }: Coupling): void {
   const { tape: t, graph, steps } = walk;
   const known = new Map<string, Levels>();
+  const noughts = noughtsOf(graph);
   for (const [name, { shape }] of graph.initializers) {
     if (!t.type(name).constant)
       known.set(
@@ -46,6 +48,12 @@ export function checkSums({ walk, atoms, labels }: Coupling): void {
       const levels = levelsOf(node, of, (name) => t.type(name), live);
       for (const output of node.outputs) known.set(output, levels);
     }
+    const [weight, made] = [step.node.inputs[0], step.outputs[0]];
+    if (step.node.op === 'DequantizeLinear' && made !== undefined && noughts.has(weight))
+      known.set(
+        made,
+        t.type(made).shape.map(() => 0),
+      );
   }
 }
 

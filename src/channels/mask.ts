@@ -2,18 +2,20 @@
 import { fail } from '../base/errors.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { emptyData, sizeOf } from '../onnx/tensor.js';
+import { type Nought, noughtAt, noughtsOf } from './dequantized.js';
 import type { Channels, Group, Selection } from './types.js';
 import { withWeights } from './weights.js';
 
 /**
  * The graph with the same shapes, in which all parameters of removed units (what they are made of, what reads them, what is
- * held for each) are 0. It computes what {@link shrink} of the same selection computes.
+ * held for each) are 0, or what stands for it in weights that are stored as integers. It computes what {@link shrink} of the same selection computes.
  * @throws UserError where the selection does not fit the groups.
  */
 export function maskChannels(given: Graph, channels: Channels, selection: Selection): Graph {
   const graph = withWeights(given);
   checkSelection(channels, selection);
   const initializers = new Map(graph.initializers);
+  const noughts = noughtsOf(graph);
   const copied = new Set<string>();
   for (const [name, kept] of selection) {
     for (const { tensor, axis, positions } of channels.groups.find((group) => group.name === name)!.members) {
@@ -24,7 +26,7 @@ export function maskChannels(given: Graph, channels: Channels, selection: Select
       const to = copied.has(tensor) ? from : copyOf(from);
       initializers.set(tensor, to);
       copied.add(tensor);
-      clear(to, axis, gone);
+      clear(to, axis, gone, noughts.get(tensor));
     }
   }
   return { ...graph, initializers };
@@ -54,12 +56,26 @@ function copyOf(tensor: Tensor): Tensor {
   return { ...tensor, data };
 }
 
-function clear({ shape, data }: Tensor, axis: number, positions: readonly number[]): void {
+function clear(
+  { shape, data }: Tensor,
+  axis: number,
+  positions: readonly number[],
+  nought: Nought = { values: [0], axis: 0 },
+): void {
   const inside = sizeOf(shape.slice(axis + 1));
   const span = shape[axis] * inside;
-  const zero = (data instanceof BigInt64Array || data instanceof BigUint64Array ? 0n : 0) as 0;
+  const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  const at = noughtAt(nought, shape);
+  const even = nought.values.length === 1;
+  const fill = (from: number, to: number) => {
+    const value = at(from);
+    (data as Float32Array).fill((big ? BigInt(value) : value) as number, from, to);
+  };
   for (let start = 0; start < data.length; start += span) {
-    for (const i of positions)
-      (data as Float32Array).fill(zero, start + i * inside, start + (i + 1) * inside);
+    for (const i of positions) {
+      const [from, to] = [start + i * inside, start + (i + 1) * inside];
+      if (even) fill(from, to);
+      else for (let k = from; k < to; k++) fill(k, k + 1);
+    }
   }
 }

@@ -562,6 +562,26 @@ export const troubles: Trouble[] = [
     },
   },
   {
+    name: 'quantised weights with zero points, of a tensor and of each filter',
+    engineless: true,
+    build(s) {
+      const a = s.relu(s.op('Conv', [image(s), s.unsigned('a', false, 8, 3, 3, 3)]));
+      const b = s.op('Sigmoid', [s.op('Conv', [a, s.unsigned('b', true, 6, 8, 3, 3)])]);
+      return s.op('Conv', [b, s.unsigned('c', true, 2, 6, 1, 1)]);
+    },
+  },
+  {
+    name: 'quantised weights that are also read as they are stored',
+    engineless: true,
+    build(s) {
+      const w = s.unsigned('b', false, 8, 8, 1, 1);
+      const a = s.op('Sigmoid', [s.conv(image(s), 'a', 8, 3)]);
+      const stored = s.op('ReduceMax', [s.op('Cast', ['b'], { to: 1 })], { axes: [2, 3] });
+      const rows = s.op('Reshape', [stored, s.ints(8, 8, 1, 1)]);
+      return s.op('Add', [s.op('Conv', [a, w]), s.op('Conv', [a, rows])]);
+    },
+  },
+  {
     name: 'the diagonal of a weight',
     build(s) {
       const a = s.conv(image(s), 'a', 8, 3);

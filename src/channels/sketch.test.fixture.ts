@@ -115,6 +115,22 @@ export function sketch(opset = 17) {
       graph.initializers.set(`${name}.zero`, zero);
       return sketched.op('DequantizeLinear', [name, `${name}.scale`, `${name}.zero`], { axis: 0 });
     },
+    /** uint8 weights around a zero point of their own for each filter, or around one for all, made real again. */
+    unsigned(name: string, each: boolean, ...shape: number[]): string {
+      const r = random(1, name);
+      const size = sizeOf(shape) / shape[0];
+      const count = each ? shape[0] : 1;
+      const dims = each ? [count] : [];
+      const zeros = Uint8Array.from({ length: count }, (_, i) => 108 + 9 * i);
+      const data = Uint8Array.from({ length: sizeOf(shape) }, (_, i) => {
+        return zeros[Math.floor(i / size) % count] + Math.max(-100, Math.min(60, Math.round(20 * normal(r))));
+      });
+      graph.initializers.set(name, { dtype: 'uint8', shape, data });
+      const scales = Float32Array.from({ length: count }, (_, i) => 0.01 * (i + 1));
+      graph.initializers.set(`${name}.scale`, floatTensor(dims, scales));
+      graph.initializers.set(`${name}.zero`, { dtype: 'uint8', shape: dims, data: zeros });
+      return sketched.op('DequantizeLinear', [name, `${name}.scale`, `${name}.zero`], { axis: 0 });
+    },
     floats(...values: number[]): string {
       const name = `floats${count++}`;
       graph.initializers.set(name, floatTensor([values.length], values));
