@@ -1,6 +1,7 @@
 /**
  * Builds the native addon with the C compiler that is here ($CC or cc), for the processor that is here, or for the one that
- * ESPALIER_CPU names as the compiler does (x86-64-v3, cortex-a76); ESPALIER_NATIVE_PATH says where to.
+ * ESPALIER_CPU names as the compiler does (x86-64-v3, cortex-a76); ESPALIER_NATIVE_PATH says where to. ESPALIER_ARCH=arm64 tells
+ * that $CC compiles for another architecture than this one.
  *
  * Does nothing when what is built is what would be built. Never fails: without a compiler, or if it chokes, espalier
  * runs on WebAssembly and one line says so. Needs dist/ (tsc).
@@ -26,8 +27,8 @@ const shape = [
   '-Wno-psabi',
 ];
 const host = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-const isArm = process.arch === 'arm64';
-const { ESPALIER_CPU: cpu } = process.env;
+const { ESPALIER_CPU: cpu, ESPALIER_ARCH: arch = process.arch } = process.env;
+const isArm = arch === 'arm64';
 /** The processor's own instructions, as this compiler spells them; the last choice always works. */
 const own = isArm ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''];
 const tunings = cpu ? [`${isArm ? '-mcpu' : '-march'}=${cpu}`] : own;

@@ -79,10 +79,10 @@ export function watchRun(face: Face): RunOptions & { stop(): void } {
     signal: face.signal,
     stop: progress.stop,
     onNote: progress.line,
-    onStart({ done, microBatch, peakBytes }) {
-      if (done > 0) progress.line(`Going on after step ${done}.`);
+    onStart({ engine, done, microBatch, peakBytes }) {
+      if (done > 0) progress.line(`Continuing after step ${done}.`);
       progress.line(
-        `Activations take ${Math.ceil(peakBytes / 1e6)} MB at their peak, ${microBatch} samples at a time.`,
+        `Training on ${engine}; activations take ${Math.ceil(peakBytes / 1e6)} MB at their peak, ${microBatch} samples at a time.`,
       );
     },
     onStep(step) {

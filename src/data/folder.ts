@@ -2,14 +2,14 @@
  * Image folders: a folder per class, of PNG, JPEG and WebP files, read and decoded when they are needed.
  *
  * With a folder `train` the classes are in there, and the test images in `test`, `val` or `validation` (the first that is
- * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing. The library that decodes
- * is loaded with the first picture.
+ * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing.
  */
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
+import { importOptional } from '../base/optional.js';
 import { type Dataset, IMAGENET, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
 import { expandHome, kindOf } from './source.js';
 
@@ -17,6 +17,9 @@ const PICTURE = /\.(png|jpe?g|webp)$/i;
 
 /** Files that are looked at together. */
 const AT_A_TIME = 64;
+
+/** What decodes pictures. @throws UserError where it is not installed. */
+const decoder = () => importOptional('sharp', () => import('sharp'), 'Decoding pictures');
 
 /** Pictures of more pixels are refused: their size is a mistake or an attack. */
 const LARGEST = 2 ** 27;
@@ -28,6 +31,7 @@ const LARGEST = 2 ** 27;
  * cannot be decoded is named when its turn comes.
  */
 export async function openFolder(path: string, size = 224): Promise<Dataset> {
+  await decoder();
   const root = expandHome(path);
   const below = await folders(root);
   const trainRoot = below.includes('train') ? join(root, 'train') : root;
@@ -124,7 +128,7 @@ async function list(folder: string): Promise<string[]> {
  * @throws UserError, naming the file, when it cannot be decoded.
  */
 export async function decode(path: string, limit: number): Promise<Image> {
-  const { default: sharp } = await import('sharp');
+  const { default: sharp } = await decoder();
   const { data, info } = await sharp(path, { limitInputPixels: LARGEST })
     .autoOrient()
     .resize(limit, limit, { fit: 'outside', withoutEnlargement: true })

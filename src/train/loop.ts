@@ -36,7 +36,8 @@ export async function trainNetwork(options: TrainOptions): Promise<TrainResult> 
   const { iterations, training, evaluator, state } = run;
   try {
     const { microBatch, peakBytes } = training;
-    options.onStart?.({ iterations, done: iterationsDone(run), microBatch, peakBytes });
+    const engine = run.network.machine.description;
+    options.onStart?.({ engine, iterations, done: iterationsDone(run), microBatch, peakBytes });
     const finished = await trainEpochs(run);
     const { epochs, masks, best } = state;
     return { finished, epochs, masks, best: best && { ...best, weights: run.bestWeights! } };

@@ -68,6 +68,8 @@ export interface CheckpointOptions {
 
 /** Told once, before the first step. */
 export interface TrainStart {
+  /** 'native, AVX-512, 2 threads' */
+  engine: string;
   iterations: number;
   /** Steps that earlier processes have done. */
   done: number;
