@@ -206,7 +206,7 @@ const projects = {
           return Response.json(Object.keys(model.inputs ?? {}));
         }`,
       },
-      { type: 'commonjs' },
+      { type: undefined },
     );
     install(folder, main());
     tools(folder, 'next@15', 'react@19', 'react-dom@19');

@@ -161,9 +161,9 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
 
   return {
     /** A float32 graph input [N, …shape], the batch N symbolic. */
-    input(name: string, shape: number[]): Signal {
+    input(name: string, shape: readonly number[]): Signal {
       graph.inputs.push({ name: unique(name), dtype: 'float32', shape: ['N', ...shape] });
-      return { name, shape };
+      return { name, shape: [...shape] };
     },
 
     /** Convolution [C, H, W] → [out, H′, W′]; no bias unless asked for. */

@@ -11,7 +11,7 @@ export type Shortcut = 'A' | 'B';
 
 export interface NetworkOptions {
   /** One image, [C, H, W]. */
-  shape: [number, number, number];
+  shape: readonly number[];
   classes: number;
   seed: number;
   /** Multiplies the number of channels (and of hidden units) of every layer; default 1. */
