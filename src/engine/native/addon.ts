@@ -61,6 +61,10 @@ export const prebuilds: Readonly<Record<string, readonly { cpu: string; features
   arm64: [{ cpu: 'generic', features: [] }],
 };
 
+/** The best processor that addons are prebuilt for, of those that have no more than these features. */
+export const bestPrebuild = (machine: string, has: ReadonlySet<string>): string | undefined =>
+  prebuilds[machine]?.find(({ features }) => features.every((feature) => has.has(feature)))?.cpu;
+
 const BUILD = 'npm run build:native';
 
 const source = (path: string): URL => new URL(`../../../${path}`, import.meta.url);
@@ -111,9 +115,8 @@ function refusalOf(path: string): string | undefined {
 function prebuiltPath(): string | undefined {
   const name = prebuiltPackage();
   const folder = folderOf(name);
-  const has = features();
-  const build = (prebuilds[arch()] ?? []).find((one) => one.features.every((feature) => has.has(feature)));
-  const path = folder && build && join(folder, `${build.cpu}.node`);
+  const cpu = bestPrebuild(arch(), features());
+  const path = folder && cpu && join(folder, `${cpu}.node`);
   if (!path || !existsSync(path)) return undefined;
   if (stampOf(path).sources !== sources())
     throw new Unavailable(
