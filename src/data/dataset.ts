@@ -64,6 +64,10 @@ export interface Normalization {
 export interface Dataset extends Normalization {
   readonly name: string;
   readonly classes: readonly string[];
+  /** The classes are numbers of which the samples are not known to have the highest: a model may tell more apart. */
+  readonly numbered?: true;
+  /** Sentences on what whoever uses the data should know, such as which files were left out. */
+  readonly notes?: readonly string[];
   /** Of the first array of a sample: channels × height × width of an image. */
   readonly shape: readonly number[];
   readonly train: Split;

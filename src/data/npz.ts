@@ -84,6 +84,7 @@ export async function openNpz(path: string, inputs?: readonly Value[]): Promise<
   return {
     name: 'npz',
     classes: Array.from({ length: classes }, (_, label) => String(label)),
+    numbered: true,
     shape: train.arrays[0].shape,
     train,
     test,

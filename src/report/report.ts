@@ -207,8 +207,10 @@ function notes({
   deadUnits,
   sparsity,
   best,
+  notes: ofData = [],
 }: Summary): string {
   const lines = [
+    ...ofData.map(html),
     checkedBy(check),
     channels?.error !== undefined
       ? `When channels were taken out, the network computed what it did with them at zero, to ${channels.error.toExponential(1)} of the largest answer.`

@@ -9,6 +9,7 @@ import { openMachine } from '../engine/index.js';
 import { readModel, writeModel } from '../onnx/index.js';
 import { evaluate } from '../train/index.js';
 import { convolution, LENGTH, perceptron, sentences, transformer } from './arrays.test.fixture.js';
+import { dataNotes } from './data-notes.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-fit-'));
@@ -126,13 +127,40 @@ test('what does not fit is said', async () => {
   for (const [model, options, message] of cases)
     await assert.rejects(open(model, options), { name: 'UserError', message });
 
-  const task = await open('vectors.onnx', { data: data({ x: ones(COUNT, 8), y: halves }) });
+  const four = wholes([COUNT], Array(COUNT).fill(3));
+  const task = await open('vectors.onnx', { data: data({ x: ones(COUNT, 8), y: four }) });
   const machine = await openMachine({ threads: 1 });
   try {
     assert.throws(
       () => loadTask(task, task.graph, machine),
-      /puts out 3 numbers .* but the data have 2 classes .*a classifier has one for each/,
+      /has 3 outputs .* but the data has 4 classes .*; use a model with 4 outputs\.$/,
     );
+  } finally {
+    await machine.close();
+  }
+});
+
+test('samples may lack classes, the last one too, and it is said which', async () => {
+  const machine = await openMachine({ threads: 1 });
+  const labels = (all: number[]) =>
+    wholes(
+      [COUNT],
+      Array.from({ length: COUNT }, (_, i) => all[i % all.length]),
+    );
+  try {
+    for (const [all, training] of [
+      [[0, 1, 2], []],
+      [[0, 1], ['Class 2 has no training sample.']],
+      [[2], ['2 classes have no training sample: 0, 1.']],
+    ] as const) {
+      const task = await open('vectors.onnx', { data: data({ x: ones(COUNT, 8), y: labels([...all]) }) });
+      assert.deepEqual(dataNotes(task, 'training'), training);
+      assert.match(dataNotes(task, 'test').join(), /^(Class \d has|\d classes have) no test sample/);
+      const network = loadTask(task, task.graph, machine);
+      const { test: split } = task.dataset;
+      const { count } = await evaluate(network, split!, { normalize: task.dataset, batch: 4 });
+      assert.equal(count, 2);
+    }
   } finally {
     await machine.close();
   }

@@ -1,6 +1,7 @@
 /** Accuracy and loss of a model on data. */
 import { openMachine } from '../engine/index.js';
 import { type Evaluation, evaluate } from '../train/index.js';
+import { dataNotes } from './data-notes.js';
 import { refuseNotFinite } from './finite.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
@@ -15,7 +16,7 @@ export interface EvaluateModelOptions extends TaskOptions {
 /** Evaluates on the test images. @throws UserError when model and data do not fit, or either cannot be read. */
 export async function evaluateModel(
   options: EvaluateModelOptions,
-): Promise<Evaluation & { seconds: number }> {
+): Promise<Evaluation & { seconds: number; notes: string[] }> {
   const { batch, threads, signal, onProgress } = options;
   const task = await openTask(options);
   const { dataset } = task;
@@ -31,7 +32,11 @@ export async function evaluateModel(
       signal,
       onProgress,
     });
-    return { ...result, seconds: (performance.now() - begun) / 1000 };
+    return {
+      ...result,
+      seconds: (performance.now() - begun) / 1000,
+      notes: dataNotes(task, 'test'),
+    };
   } finally {
     await machine.close();
   }

@@ -21,6 +21,7 @@ import {
 } from '../train/index.js';
 import { pruneAtOnce } from './at-once.js';
 import { conclude } from './conclude.js';
+import { dataNotes } from './data-notes.js';
 import { UncheckedError } from './export.js';
 import { refuseNotFinite } from './finite.js';
 import {
@@ -205,12 +206,14 @@ async function perform(work: Work): Promise<RunResult> {
   const { recipe, folder, task, options } = work;
   if (recipe.command === 'train' && measure(task.graph, task.inputShapes).sparsity > 0.01)
     options.onNote?.('The model has zero weights, which train will fill: prune keeps them.');
+  const notes = dataNotes(task, 'training');
+  for (const note of notes) options.onNote?.(note);
   try {
     const before = isPath(recipe.model) ? await evaluateBefore(work) : undefined;
     const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
     if (!made) return { folder };
     const samples = samplesOf(task.dataset);
-    return { folder, summary: await conclude({ ...work, ...made, before, samples }) };
+    return { folder, summary: await conclude({ ...work, ...made, before, samples, notes }) };
   } catch (error) {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;

@@ -24,6 +24,8 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   masks?: readonly (MaskReport & { held?: string[] })[];
   channels?: ChannelSummary;
   latency?: Change;
+  /** On the data. */
+  notes?: readonly string[];
   exported: Exported;
 }
 
@@ -40,6 +42,7 @@ export async function sumUp({
   masks = [],
   channels,
   latency,
+  notes = [],
   exported,
 }: Finished): Promise<Summary> {
   const final = await readModel(exported.path);
@@ -59,6 +62,7 @@ export async function sumUp({
     command: recipe.command,
     model: recipe.model,
     data: recipe.data,
+    ...(notes.length > 0 && { notes: [...notes] }),
     method,
     seed: recipe.seed,
     epochs: recipe.epochs,

@@ -71,6 +71,8 @@ export interface Summary {
   command: 'train' | 'prune';
   model: string;
   data: string;
+  /** Sentences on what to know of the data; where there are any. */
+  notes?: string[];
   method?: string;
   seed: number;
   epochs: number;

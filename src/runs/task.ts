@@ -228,19 +228,22 @@ function checkShape(graph: Graph, name: string, shape: readonly number[]): void 
     );
 }
 
-/** Loads a task's network, its graph as given. @throws UserError when its outputs are not the data's classes. */
+/**
+ * Loads a task's network, its graph as given.
+ * @throws UserError when its outputs are not the data's classes. Where those are numbers, samples may lack some of them.
+ */
 export function loadTask(task: Task, graph: Graph, machine: Machine): Network {
   const network = loadNetwork(graph, { machine, inputShapes: task.inputShapes });
   const inference = network.inference({ batch: 1 });
   const [[name, shape]] = inference.outputs;
   inference.close();
   const outputs = shape.reduce((size, dim) => size * dim, 1);
-  const { classes } = task.dataset;
-  if (outputs !== classes.length) {
+  const { classes, numbered } = task.dataset;
+  if (numbered ? outputs < classes.length : outputs !== classes.length) {
     network.close();
     const known = classes.length > 12 ? `${classes.slice(0, 12).join(', ')}, …` : classes.join(', ');
     fail(
-      `The model puts out ${outputs} numbers (${name}) but the data have ${classes.length} classes (${known}), and a classifier has one for each; take a model and data with as many of one as of the other.`,
+      `The model has ${outputs} outputs (${name}) but the data has ${classes.length} classes (${known}); use a model with ${classes.length} outputs.`,
     );
   }
   return network;

@@ -40,9 +40,10 @@ export function addEval(program: Command, signal: AbortSignal): void {
         ['images', count(images)],
         ['time', duration(seconds)],
       ];
-      const { notFinite } = result;
+      const { notFinite, notes } = result;
       const text = [
         table([left(''), right('')], rows),
+        ...notes,
         ...(notFinite
           ? [
               `For ${count(notFinite)} of ${count(images)} samples the model's answers give no finite loss: its numbers grow beyond all bounds; check how the data are normalised (--normalize).`,

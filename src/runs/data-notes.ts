@@ -1,0 +1,31 @@
+/** What whoever reads a run's figures should know of its data. */
+import type { Dataset, Split } from '../data/index.js';
+import { inferTypes } from '../graph/facts/infer.js';
+import { sizeOf } from '../onnx/index.js';
+import type { Task } from './task.js';
+
+/** Sentences: what was left out, and which classes the split has no sample of. */
+export function dataNotes({ graph, dataset, inputShapes }: Task, split: 'training' | 'test'): string[] {
+  const { types } = inferTypes(graph, { inputShapes });
+  const outputs = sizeOf(types.get(graph.outputs[0].name)!.shape);
+  const samples = split === 'test' ? (dataset.test ?? dataset.train) : dataset.train;
+  const missing = missingClasses(samples, outputs);
+  return [...(dataset.notes ?? []), ...(missing.length > 0 ? [withoutSample(missing, dataset, split)] : [])];
+}
+
+/** The classes, of so many, that no sample is of. */
+function missingClasses({ labels }: Split, classes: number): number[] {
+  const found = new Set(labels);
+  return Array.from({ length: classes }, (_, label) => label).filter((label) => !found.has(label));
+}
+
+/** Names that a sentence lists. */
+const LISTED = 12;
+
+function withoutSample(missing: readonly number[], { classes }: Dataset, split: string): string {
+  const names = missing.slice(0, LISTED).map((label) => classes[label] ?? String(label));
+  const more = missing.length > LISTED ? ` and ${missing.length - LISTED} more` : '';
+  return missing.length === 1
+    ? `Class ${names[0]} has no ${split} sample.`
+    : `${missing.length} classes have no ${split} sample: ${names.join(', ')}${more}.`;
+}
