@@ -111,3 +111,18 @@ describe('each kind, trained and pruned', { concurrency: 2 }, () => {
     assert.ok(bytes('t/pieces').equals(bytes('t/whole')));
   });
 });
+
+test('labels of a part of the classes: trained and measured, and said in notes, summary and report', async () => {
+  const { labels, values } = draws(60, 8, (_, label, i) => Number(i % 3 === label));
+  const two = labels.map((label) => label % 2);
+  writeFileSync(at('part.npz'), archive({ x: reals([60, 8], values), y: wholes([60], two) }));
+  const sentence = 'Class 2 has no training sample.';
+  const { status, err } = await espalier('train vectors.onnx --data npz:part.npz --epochs 1 --out part');
+  assert.equal(status, 0, err);
+  assert.match(err, new RegExp(`^${sentence}$`, 'm'));
+  assert.deepEqual(JSON.parse(readFileSync(at('part', 'summary.json'), 'utf8')).notes, [sentence]);
+  assert.ok(readFileSync(at('part', 'report.html'), 'utf8').includes(sentence));
+  const { notes, accuracy } = await done('eval vectors.onnx --data npz:part.npz');
+  assert.deepEqual(notes, ['Class 2 has no test sample.']);
+  assert.ok(accuracy >= 0);
+});

@@ -8,14 +8,19 @@ import { decode } from './folder.js';
 import { pixelsOf } from './images.test.fixture.js';
 import { type Batch, batches, openDataset } from './index.js';
 
-type Format = 'png' | 'jpeg' | 'webp';
+type Format = 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'avif';
 
 /** Creates a temporary folder with a picture of one colour at every path given. */
 async function pictures(t: TestContext, paths: string[]): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'espalier-images-'));
   t.after(() => rm(root, { recursive: true, force: true }));
   for (const path of paths) {
-    const format = path.split('.').at(-1)!.toLowerCase().replace('jpg', 'jpeg') as Format;
+    const format = path
+      .split('.')
+      .at(-1)!
+      .toLowerCase()
+      .replace('jpg', 'jpeg')
+      .replace(/^tif$/, 'tiff') as Format;
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), await plain(30, 20).toFormat(format, { quality: 100 }).toBuffer());
   }
@@ -61,6 +66,32 @@ test('a folder per class: PNG, JPEG and WebP, a tenth held back, always the same
     }
     assert.equal(seen, 18);
   }
+});
+
+test('GIF, TIFF and AVIF are decoded too; what is left out is counted by kind', async (t) => {
+  const root = await pictures(t, [
+    'train/x/1.gif',
+    'train/x/2.TIF',
+    'train/y/3.tiff',
+    'train/y/4.avif',
+    'test/x/5.png',
+    'test/y/6.gif',
+  ]);
+  for (const name of ['x/a.bmp', 'x/b.BMP', 'y/c.heic', 'y/notes.txt', 'y/README', 'y/.hidden'])
+    await writeFile(join(root, 'train', name), 'x');
+  await writeFile(join(root, 'test', 'x', 'd.bmp'), 'x');
+  await mkdir(join(root, 'train', 'x', 'more'));
+  const { notes, train, test: held } = await openDataset(`images:${root}`, { size: 8 });
+  assert.deepEqual([train.length, held!.length], [4, 2]);
+  assert.deepEqual(notes, [
+    `Pictures left out of ${root}: 3 .bmp, 1 .heic, which cannot be decoded here; convert them to PNG to use them.`,
+    `Left out of ${root}, as no pictures: 2 without an ending, 1 .txt.`,
+  ]);
+  for await (const batch of batches(train, { batch: 4, normalize: { mean: [0], std: [1] } }))
+    for (const [i, value] of pixelsOf(batch).entries()) {
+      const expected = [200, 100, 50][Math.floor(i / 64) % 3] / 255;
+      assert.ok(Math.abs(value - expected) < 0.03, `${value} is not ${expected}`);
+    }
 });
 
 test('the augmentation of decoded images is the same again from the middle of an epoch', async (t) => {
@@ -137,7 +168,10 @@ test('what is missing or damaged is named', async (t) => {
     openDataset(`images:${join(root, 'split')}`),
     /test\/z is not a class of the training images \(x\)/,
   );
-  await assert.rejects(openDataset(`images:${root}`), /split holds no PNG, JPEG or WebP image/);
+  await assert.rejects(
+    openDataset(`images:${root}`),
+    /split holds no PNG, JPEG, WebP, GIF, TIFF or AVIF image/,
+  );
   await rm(join(root, 'split'), { recursive: true });
   const photo = await plain(300, 200).jpeg().toBuffer();
   for (const bytes of [Buffer.alloc(0), Buffer.from('no picture'), photo.subarray(0, photo.length >> 1)]) {

@@ -1,5 +1,6 @@
 /**
- * Image folders: a folder per class, of PNG, JPEG and WebP files, read and decoded when they are needed.
+ * Image folders: a folder per class, of PNG, JPEG, WebP, GIF (the first frame), TIFF and AVIF files, read and decoded when they
+ * are needed. Files of other kinds are left out, which the data set's notes say.
  *
  * With a folder `train` the classes are in there, and the test images in `test`, `val` or `validation` (the first that is
  * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing.
@@ -11,9 +12,8 @@ import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { importOptional } from '../base/optional.js';
 import { type Dataset, IMAGENET, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
+import { decodable, type LeftOut, notesOn } from './kinds.js';
 import { expandHome, kindOf } from './source.js';
-
-const PICTURE = /\.(png|jpe?g|webp)$/i;
 
 /** Files that are looked at together. */
 const AT_A_TIME = 64;
@@ -41,15 +41,17 @@ export async function openFolder(path: string, size = 224): Promise<Dataset> {
     fail(`${trainRoot} holds no class folders; give a folder with one folder of images per class.`);
   }
   const shape: ImageShape = [3, size, size];
-  const train = await openSplit(trainRoot, classes, shape);
+  const leftOut: LeftOut = new Map();
+  const train = await openSplit(trainRoot, { classes, shape, leftOut });
   const parts = testName
-    ? { train, test: await openSplit(join(root, testName), classes, shape) }
+    ? { train, test: await openSplit(join(root, testName), { classes, shape, leftOut }) }
     : splitTest(train);
   return {
     name: 'images',
     classes,
     shape,
     ...parts,
+    notes: notesOn(leftOut, root),
     ...IMAGENET,
     scale: 255,
     augment: {
@@ -59,7 +61,10 @@ export async function openFolder(path: string, size = 224): Promise<Dataset> {
   };
 }
 
-async function openSplit(root: string, classes: readonly string[], shape: ImageShape): Promise<Split> {
+async function openSplit(
+  root: string,
+  { classes, shape, leftOut }: { classes: readonly string[]; shape: ImageShape; leftOut: LeftOut },
+): Promise<Split> {
   const stranger = (await folders(root)).find((name) => !classes.includes(name));
   if (stranger !== undefined) {
     fail(
@@ -70,10 +75,11 @@ async function openSplit(root: string, classes: readonly string[], shape: ImageS
   const labels: number[] = [];
   for (const [label, name] of classes.entries()) {
     const folder = join(root, name);
-    const pictures = (await list(folder)).filter((file) => PICTURE.test(file) && !file.startsWith('.'));
+    const names = (await list(folder)).filter((file) => !file.startsWith('.'));
+    const pictures = await decodable(names, leftOut);
     if (!pictures.length) {
       fail(
-        `${folder} holds no PNG, JPEG or WebP image; every class needs at least one: add some or remove the folder.`,
+        `${folder} holds no PNG, JPEG, WebP, GIF, TIFF or AVIF image; every class needs at least one: add some or remove the folder.`,
       );
     }
     files.push(...pictures.map((file) => join(folder, file)));
