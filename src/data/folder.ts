@@ -10,16 +10,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
-import { importOptional } from '../base/optional.js';
 import { type Dataset, IMAGENET, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
-import { decodable, type LeftOut, notesOn } from './kinds.js';
+import { decodable, decoder, type LeftOut, notesOn } from './kinds.js';
 import { expandHome, kindOf } from './source.js';
 
 /** Files that are looked at together. */
 const AT_A_TIME = 64;
-
-/** What decodes pictures. @throws UserError where it is not installed. */
-const decoder = () => importOptional('sharp', () => import('sharp'), 'Decoding pictures');
 
 /** Pictures of more pixels are refused: their size is a mistake or an attack. */
 const LARGEST = 2 ** 27;

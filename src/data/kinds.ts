@@ -1,5 +1,9 @@
 /** Which files in a folder are pictures that can be decoded, and what to say of the others. */
 import { extname } from 'node:path';
+import { importOptional } from '../base/optional.js';
+
+/** What decodes pictures. @throws UserError where it is not installed. */
+export const decoder = () => importOptional('sharp', () => import('sharp'), 'Decoding pictures');
 
 /** What the library that decodes calls the kind of a picture, by the end of its file's name. */
 const FORMATS: ReadonlyMap<string, 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'heif'> = new Map([
@@ -37,7 +41,7 @@ export async function decodable(names: readonly string[], leftOut: LeftOut): Pro
 async function canDecode(kind: string): Promise<boolean> {
   const format = FORMATS.get(kind);
   if (!format || ALWAYS.includes(format)) return format !== undefined;
-  const { default: sharp } = await import('sharp');
+  const { default: sharp } = await decoder();
   return sharp.format[format].input.file;
 }
 
