@@ -8,7 +8,7 @@
 import { inferenceForm } from '../graph/inference.js';
 import { attr, usedValues } from '../onnx/attributes.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
-import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
+import { floats, floatsLike, sizeOf } from '../onnx/tensor.js';
 import { type Layer, layersOf, namer, readersOf } from './layers.js';
 import type { ChannelOptions } from './types.js';
 
@@ -35,10 +35,11 @@ export function foldBatchNorm(graph: Graph, options: ChannelOptions = {}): Graph
     if (!affine || !own(layer.node.inputs[1])) continue;
     const given = biasNameOf(layer);
     const name = given && own(given) ? given : unique(`${layer.node.name}.bias`);
+    const weight = start.initializers.get(layer.node.inputs[1])!;
     const bias = foldedBias(start, layer, affine);
     if (!bias) continue;
     initializers.set(layer.node.inputs[1], foldedWeight(start, layer, affine.scale));
-    initializers.set(name, floatTensor([layer.channels], bias));
+    initializers.set(name, floatsLike(weight, [layer.channels], bias));
     for (const [old, now] of replacements(layer, norm, name)) changed.set(old, now);
   }
   const nodes = start.nodes.flatMap((node) => changed.get(node) ?? [node]);
@@ -86,7 +87,7 @@ function foldedWeight(graph: Graph, { node }: Layer, scale: Float64Array): Tenso
     const factor = scale[channel(start / run)];
     for (let i = start; i < start + run; i++) values[i] *= factor;
   }
-  return { ...weight, data: weight.dtype === 'float64' ? Float64Array.from(values) : values };
+  return floatsLike(weight, weight.shape, values);
 }
 
 /** Elements of a layer's weight lie in runs that belong to one output channel: their length, and whose the r-th is. */

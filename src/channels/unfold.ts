@@ -15,7 +15,7 @@ import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
 import { float } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
-import { floatTensor } from '../onnx/tensor.js';
+import { floatsLike } from '../onnx/tensor.js';
 import { checkInputs, type TrainData } from '../train/index.js';
 import { type Layer, layersOf, namer, readersOf } from './layers.js';
 import type { ChannelOptions } from './types.js';
@@ -159,9 +159,10 @@ export function unfoldBatchNorm(
     if (layer?.channels !== mean.length)
       fail(`There is no layer ${value} with ${mean.length} channels; measure the model that is unfolded.`);
     const stem = unique(`${layer.node.name}.norm`);
+    const weight = graph.initializers.get(layer.node.inputs[1])!;
     const parameter = (kind: string, values: Float32Array) => {
       const name = unique(`${stem}.${kind}`);
-      initializers.set(name, floatTensor([values.length], values));
+      initializers.set(name, floatsLike(weight, [values.length], values));
       return name;
     };
     const raw = unique(`${value}.raw`);

@@ -1,9 +1,11 @@
 /** prune --data none: channels and single weights at once, of models that no data set here fits. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { before, test } from 'node:test';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { sketch } from '../channels/sketch.test.fixture.js';
-import { readModel, WIDENED, writeModel } from '../onnx/index.js';
+import { buildNetwork } from '../nn/index.js';
+import { type DType, isFloat, readModel, writeModel } from '../onnx/index.js';
 import { shell } from './shell.test.fixture.js';
 
 const { at, espalier } = shell('at-once');
@@ -112,16 +114,41 @@ test('a head that the ranking would empty keeps a weight, which is told; and tar
   );
 });
 
-test('whoever gives a model of 16-bit floats is told that it becomes one of 32', async () => {
-  const graph = twoInputs();
-  graph.source.metadata[WIDENED] = '16-bit floats';
-  await writeModel(at('narrow.onnx'), graph);
-  assert.match((await espalier('inspect narrow.onnx')).out, /float32, in place of the file's 16-bit floats/);
+test('a model of 16-bit floats stays one, in half the bytes', async () => {
+  const wide = buildNetwork('resnet8', { shape: [3, 16, 16], classes: 10, seed: 0, width: 0.5 });
+  const narrow = <T extends { dtype: DType }>(each: T): T =>
+    each.dtype === 'float32' ? { ...each, dtype: 'float16' } : each;
+  const graph = {
+    ...wide,
+    inputs: wide.inputs.map(narrow),
+    outputs: wide.outputs.map(narrow),
+    initializers: new Map([...wide.initializers].map(([name, tensor]) => [name, narrow(tensor)])),
+  };
+  await writeModel(at('wide.onnx'), wide);
+  await writeModel(at('half.onnx'), graph);
+  const bytes = statSync(at('half.onnx')).size;
+  assert.ok(bytes < 0.55 * statSync(at('wide.onnx')).size);
+  assert.match((await espalier('inspect half.onnx')).out, /float16, computed in float32/);
+
   const { out } = await espalier(
-    'prune narrow.onnx --method magnitude --sparsity 0.9 --data none --out narrow',
+    'prune half.onnx --method magnitude --sparsity 0.5 --data none --out halves',
   );
-  assert.match(out, /16-bit floats became float32/);
-  assert.match(readFileSync(at('narrow', 'report.html'), 'utf8'), /16-bit floats became float32/);
+  assert.match(out, /Weights of float16 were computed with in float32, and rounded to 16 bits/);
+  const { bytes: changed, export: exported } = summaryOf('halves');
+  assert.equal(changed.raw.before, bytes);
+  assert.ok(Math.abs(changed.raw.after - bytes) < 100, `${changed.raw.after} of ${bytes}`);
+  assert.ok(exported.check.samples > 0);
+
+  await done('prune half.onnx --method l1-filters --bytes 0.5 --round-to 1 --data none --out narrower');
+  assert.ok(statSync(at('narrower', 'model.onnx')).size <= 0.5 * bytes);
+  const { inputs, outputs, initializers } = await readModel(at('narrower', 'model.onnx'));
+  const dtypes = [...inputs, ...outputs, ...initializers.values()].map(({ dtype }) => dtype);
+  assert.deepEqual(new Set(dtypes.filter(isFloat)), new Set(['float16']));
+  const session = await InferenceSession.create(at('narrower', 'model.onnx'), { logSeverityLevel: 3 });
+  const x = new OrtTensor('float16', new Uint16Array(3 * 16 * 16).fill(0x3c00), [1, 3, 16, 16]);
+  const [answer] = Object.values(await session.run({ [session.inputNames[0]]: x }));
+  assert.deepEqual([answer.type, answer.dims], ['float16', [1, 10]]);
+  await session.release();
 });
 
 test('a run that was killed is done again, to the same bytes', async () => {

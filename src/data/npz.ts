@@ -19,6 +19,7 @@ import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
 import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
 import { fail } from '../base/errors.js';
 import type { Value } from '../onnx/model.js';
+import { isFloat } from '../onnx/tensor.js';
 import {
   type Dataset,
   type ImageShape,
@@ -98,12 +99,12 @@ function wantedFor(inputs: readonly Value[] | undefined): Wanted[] {
   if (!inputs) return [{ names: NAMES, isImages: (rank) => rank === 3 || rank === 4, whole: false }];
   if (inputs.length === 1) {
     const [{ name, dtype, shape }] = inputs;
-    const whole = !dtype.startsWith('float');
+    const whole = !isFloat(dtype);
     const isImages = () => !whole && (shape?.length ?? 4) === 4;
     return [{ names: [...NAMES, name], isImages, whole }];
   }
   return inputs.map(({ name, dtype }) => ({
-    ...{ name, names: [name], isImages: () => false, whole: !dtype.startsWith('float') },
+    ...{ name, names: [name], isImages: () => false, whole: !isFloat(dtype) },
   }));
 }
 

@@ -5,7 +5,7 @@ import { type Batch, batchOf } from '../graph/batch.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';
 import type { Graph, Tensor } from '../onnx/model.js';
-import { floats, sizeOf } from '../onnx/tensor.js';
+import { floats, floatsLike, sizeOf } from '../onnx/tensor.js';
 import { clipping } from './clipping.js';
 import { compile } from './compile.js';
 import { byName, writeInput } from './input.js';
@@ -146,10 +146,8 @@ function hold(machine: Machine, tensor: Tensor): Held {
 const sampleOf = (shape: readonly number[]): readonly number[] => (shape[0] === 1 ? shape.slice(1) : shape);
 
 /** The tensor with new contents, in the type it had. */
-const changed = (tensor: Tensor, data: Float32Array): Tensor => ({
-  ...tensor,
-  data: tensor.dtype === 'float64' ? Float64Array.from(data) : data.slice(0, sizeOf(tensor.shape)),
-});
+const changed = (tensor: Tensor, data: Float32Array): Tensor =>
+  floatsLike(tensor, tensor.shape, data.slice(0, sizeOf(tensor.shape)));
 
 const placeOf = (h: Held): Place => wholePlace({ laned: false, size: h.data.length, fixed: h.line }, h.shape);
 

@@ -1,12 +1,8 @@
 /** The numbers that ONNX gives to element types and attribute types. */
 import type { DType } from './model.js';
 
-export const FLOAT = 1;
-export const FLOAT16 = 10;
-export const BFLOAT16 = 16;
-
 const byNumber = new Map<number, DType>([
-  [FLOAT, 'float32'],
+  [1, 'float32'],
   [2, 'uint8'],
   [3, 'int8'],
   [4, 'uint16'],
@@ -15,9 +11,11 @@ const byNumber = new Map<number, DType>([
   [7, 'int64'],
   [8, 'string'],
   [9, 'bool'],
+  [10, 'float16'],
   [11, 'float64'],
   [12, 'uint32'],
   [13, 'uint64'],
+  [16, 'bfloat16'],
 ]);
 const toNumber = new Map([...byNumber].map(([number, dtype]) => [dtype, number]));
 
@@ -40,9 +38,6 @@ const unread = new Map([
 /** undefined for the types that a `Tensor` cannot hold. */
 export const dtypeOf = (dataType: number): DType | undefined => byNumber.get(dataType);
 export const dataTypeOf = (dtype: DType): number => toNumber.get(dtype)!;
-/** Whether it is a 16-bit float, read as float32. */
-export const isHalf = (dataType: number | bigint): boolean =>
-  Number(dataType) === FLOAT16 || Number(dataType) === BFLOAT16;
 /** A word for a type that is not read. */
 export const unreadName = (dataType: number): string => unread.get(dataType) ?? `number ${dataType}`;
 

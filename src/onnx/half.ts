@@ -1,6 +1,6 @@
 /**
- * 16-bit floats, widened to 32 bits. Both directions of rounding are somebody else's: a float32 holds every float16 and
- * every bfloat16 exactly.
+ * 16-bit floats, to and from 32 bits. A float32 holds every float16 and every bfloat16 exactly; the other way numbers are rounded to the
+ * nearest, halves to even, and what is finite stays finite: it becomes the largest number there is.
  */
 
 const bits = new Uint32Array(1);
@@ -17,6 +17,33 @@ export function fromFloat16(half: number): number {
   bits[0] = ((half & 0x8000) << 16) | widened;
   return asFloat[0];
 }
+
+/** The bits of the float16 that is nearest. */
+export function toFloat16(x: number): number {
+  asFloat[0] = x;
+  const sign = (bits[0] >>> 16) & 0x8000;
+  const rest = bits[0] & 0x7fffffff;
+  if (rest >= 0x7f800000) return sign | 0x7c00 | (rest > 0x7f800000 ? 0x200 : 0);
+  // Below 2^-14 there is no leading 1 that goes unsaid; adding a number whose last place is 2^-24 rounds to that.
+  if (rest < 0x38800000) {
+    asFloat[0] = Math.abs(x) + 0.5;
+    return sign | (bits[0] - 0x3f000000);
+  }
+  return sign | Math.min(roundedOff(rest - (112 << 23), 13), 0x7bff);
+}
+
+/** The bits of the bfloat16 that is nearest. */
+export function toBfloat16(x: number): number {
+  asFloat[0] = x;
+  const sign = (bits[0] >>> 16) & 0x8000;
+  const rest = bits[0] & 0x7fffffff;
+  if (rest >= 0x7f800000) return sign | 0x7f80 | (rest > 0x7f800000 ? 0x40 : 0);
+  return sign | Math.min(roundedOff(rest, 16), 0x7f7f);
+}
+
+/** Without its last bits; a carry moves on into the exponent by itself. */
+const roundedOff = (value: number, places: number): number =>
+  (value + (1 << (places - 1)) - 1 + ((value >>> places) & 1)) >>> places;
 
 /** bfloat16 is the upper half of a binary32. */
 export function fromBfloat16(half: number): number {

@@ -6,4 +6,6 @@ export { parseModel } from './parse.js';
 export { serializeModel } from './serialize.js';
 export type { FetchExternal } from './settle.js';
 export { newSource } from './source.js';
+export { narrowIn, rounded } from './storage.js';
 export * from './tensor.js';
+export { widenedFile } from './widen.js';

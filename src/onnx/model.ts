@@ -1,13 +1,15 @@
 /**
  * What an ONNX model is, as plain data. Everything above this room works on these types; only this room knows bytes.
  *
- * float16 and bfloat16 tensors are held as float32. A `Graph` owns its maps and arrays: functions that rewrite a
+ * The elements of float16 and bfloat16 tensors are held as float32, and rounded where they are written. A `Graph` owns its maps and arrays: functions that rewrite a
  * graph return a new one and share what they did not change.
  */
 
 export type DType =
   | 'float32'
   | 'float64'
+  | 'float16'
+  | 'bfloat16'
   | 'int8'
   | 'int16'
   | 'int32'
@@ -32,7 +34,7 @@ export type TensorData =
   | BigUint64Array
   | string[];
 
-/** A dense row-major tensor. bool is held in a Uint8Array. */
+/** A dense row-major tensor. bool is held in a Uint8Array, floats of 16 bits in a Float32Array. */
 export interface Tensor {
   dtype: DType;
   shape: number[];
@@ -69,9 +71,6 @@ export interface Value {
   /** undefined: rank unknown. */
   shape?: (number | string | undefined)[];
 }
-
-/** Key of metadata that tells what a model's float32 weights were in the file that it first came from. */
-export const WIDENED = 'espalier.widened';
 
 /** What the file says about itself; kept for writing it again. */
 export interface Source {

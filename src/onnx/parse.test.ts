@@ -5,9 +5,11 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../base/errors.js';
 import { attr, usedValues } from './attributes.js';
 import { GraphProtoSchema, ModelProtoSchema, type NodeProtoSchema } from './generated/onnx_pb.js';
-import { WIDENED } from './model.js';
+import { toFloat16 } from './half.js';
+import type { Graph } from './model.js';
 import { parseModel } from './parse.js';
 import { serializeModel } from './serialize.js';
+import { widenedFile } from './widen.js';
 
 type GraphFields = Exclude<MessageInitShape<typeof GraphProtoSchema>, { $typeName: unknown }>;
 type ModelFields = Exclude<MessageInitShape<typeof ModelProtoSchema>, { $typeName: unknown }>;
@@ -131,7 +133,7 @@ test('Constant nodes become initialisers', async () => {
     node('Constant', [], [name], { attribute: [attribute] });
   const graph = await parse({
     node: [
-      constant('t', { name: 'value', type: 4, t: { dims: [2n], dataType: 10, int32Data: [0x3c00, 0x4000] } }),
+      constant('t', { name: 'value', type: 4, t: { dims: [2n], dataType: 1, floatData: [1, 2] } }),
       constant('f', { name: 'value_float', type: 1, f: 0.5 }),
       constant('fs', { name: 'value_floats', type: 6, floats: [1, 2] }),
       constant('i', { name: 'value_int', type: 2, i: 3n }),
@@ -176,7 +178,7 @@ test('initialisers that are inputs or outputs, and an input that is an output', 
   }
 });
 
-test('16-bit floats become float32 everywhere, and the result runs', async () => {
+test('16-bit floats stay what they are everywhere, and become float32 where they are asked to', async () => {
   const half = { dims: [2n], dataType: 10, rawData: Uint8Array.of(0, 0x3c, 0, 0x40) };
   const inner = create(GraphProtoSchema, {
     name: 'branch',
@@ -203,18 +205,21 @@ test('16-bit floats become float32 everywhere, and the result runs', async () =>
     valueInfo: [value('h', 10)],
   });
   const graph = await parseModel(bytes);
-  assert.equal(graph.source.metadata[WIDENED], '16-bit floats');
-  assert.deepEqual((await parseModel(serializeModel(graph))).source.metadata, graph.source.metadata);
-  assert.deepEqual(
-    [graph.inputs[0].dtype, graph.outputs[0].dtype, graph.declared.get('h')!.dtype],
-    Array(3).fill('float32'),
-  );
-  assert.deepEqual(
-    graph.nodes.filter((node) => node.op === 'Cast').map((node) => attr.int(node, 'to')),
-    [1, 1],
-  );
-  const results = await run(serializeModel(graph), { x, if: new OrtTensor('bool', [true], []) });
-  assert.deepEqual(results, { y: [11, 20] });
+  assert.deepEqual(graph.initializers.get('W')!.data, Float32Array.of(1, 2));
+  const written = serializeModel(graph);
+  const about = ({ inputs, outputs, declared, initializers, nodes }: Graph) => [
+    ...[inputs[0].dtype, outputs[0].dtype, declared.get('h')!.dtype, initializers.get('W')!.dtype],
+    ...nodes.flatMap((node) => (node.op === 'Cast' ? attr.int(node, 'to') : [])),
+  ];
+  const kept = [...Array(4).fill('float16'), 1, 10];
+  assert.deepEqual([about(graph), about(await parseModel(written))], [kept, kept]);
+  const bits = { x: new OrtTensor('float16', Uint16Array.of(0x4200, 0xc400), [1, 2]) };
+  const truth = new OrtTensor('bool', [true], []);
+  const narrow = await run(written, { ...bits, if: truth });
+  assert.deepEqual(narrow, { y: [11, 20].map(toFloat16) });
+  const wide = widenedFile(written);
+  assert.deepEqual(about(await parseModel(wide)), [...Array(4).fill('float32'), 1, 1]);
+  assert.deepEqual(await run(wide, { x, if: truth }), { y: [11, 20] });
 });
 
 test('what subgraphs take from outside counts as used, and subgraphs are written as they were', async () => {

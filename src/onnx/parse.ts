@@ -16,7 +16,7 @@ import {
   ModelProtoSchema,
   type ValueInfoProto,
 } from './generated/onnx_pb.js';
-import { type Graph, type Node, type Source, type Tensor, type Value, WIDENED } from './model.js';
+import type { Graph, Node, Source, Tensor, Value } from './model.js';
 import { constantOf, nodeOf, plainDomain } from './nodes.js';
 import { named, sorted } from './order.js';
 import { type FetchExternal, settle } from './settle.js';
@@ -41,11 +41,10 @@ export async function parseModel(
 
 async function parse(bytes: Uint8Array, where: string, external: FetchExternal | undefined): Promise<Graph> {
   const model = decode(bytes, where);
-  const narrow = await settle(model, where, external);
+  await settle(model, where, external);
   inlineFunctions(model, where);
   decideBranches(model.graph!, where);
   const source = sourceOf(model, where);
-  if (narrow) source.metadata[WIDENED] = '16-bit floats';
   return graphOf(model, source, where);
 }
 

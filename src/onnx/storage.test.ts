@@ -4,23 +4,19 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { UserError } from '../base/errors.js';
 import { TensorProtoSchema } from './generated/onnx_pb.js';
-import { fromBfloat16, fromFloat16 } from './half.js';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.js';
 import type { DType, Tensor, TensorData } from './model.js';
 import { parseModel } from './parse.js';
 import { serializeModel } from './serialize.js';
 import { newSource } from './source.js';
-import { decodeTensor, widen } from './storage.js';
+import { decodeTensor, rounded } from './storage.js';
 import { emptyData, floats, ints, intTensor, sizeOf, zeros } from './tensor.js';
 
 type Fields = MessageInitShape<typeof TensorProtoSchema>;
 const raw = (data: ArrayLike<number>) => Uint8Array.from(data);
 const bytes = (data: Exclude<TensorData, string[]>) => new Uint8Array(data.buffer as ArrayBuffer);
 
-function decode(fields: Fields): Tensor {
-  const proto = create(TensorProtoSchema, fields);
-  widen(proto, 'tensor W');
-  return decodeTensor(proto, 'tensor W');
-}
+const decode = (fields: Fields): Tensor => decodeTensor(create(TensorProtoSchema, fields), 'tensor W');
 
 test('every way to store a tensor is read', () => {
   const big = [2n ** 62n, -(2n ** 62n)];
@@ -42,16 +38,16 @@ test('every way to store a tensor is read', () => {
     [8, { stringData: [raw([195, 169]), raw([])] }, 'string', ['é', '']],
     [9, { int32Data: [1, 0] }, 'bool', Uint8Array.of(1, 0)],
     [9, { rawData: raw([1, 0]) }, 'bool', Uint8Array.of(1, 0)],
-    [10, { int32Data: [0x3c00, 0xc100] }, 'float32', Float32Array.of(1, -2.5)],
-    [10, { rawData: raw([0x00, 0x3c, 0x00, 0xc1]) }, 'float32', Float32Array.of(1, -2.5)],
+    [10, { int32Data: [0x3c00, 0xc100] }, 'float16', Float32Array.of(1, -2.5)],
+    [10, { rawData: raw([0x00, 0x3c, 0x00, 0xc1]) }, 'float16', Float32Array.of(1, -2.5)],
     [11, { doubleData: [0.1, 2] }, 'float64', Float64Array.of(0.1, 2)],
     [11, { rawData: bytes(Float64Array.of(0.1, 2)) }, 'float64', Float64Array.of(0.1, 2)],
     [12, { uint64Data: [0n, 2n ** 32n - 1n] }, 'uint32', Uint32Array.of(0, 2 ** 32 - 1)],
     [12, { rawData: raw([0, 0, 0, 0, 255, 255, 255, 255]) }, 'uint32', Uint32Array.of(0, 2 ** 32 - 1)],
     [13, { uint64Data: [1n, 2n ** 64n - 1n] }, 'uint64', BigUint64Array.of(1n, 2n ** 64n - 1n)],
     [13, { rawData: bytes(BigUint64Array.of(1n, 5n)) }, 'uint64', BigUint64Array.of(1n, 5n)],
-    [16, { int32Data: [0x3f80, 0xc020] }, 'float32', Float32Array.of(1, -2.5)],
-    [16, { rawData: raw([0x80, 0x3f, 0x20, 0xc0]) }, 'float32', Float32Array.of(1, -2.5)],
+    [16, { int32Data: [0x3f80, 0xc020] }, 'bfloat16', Float32Array.of(1, -2.5)],
+    [16, { rawData: raw([0x80, 0x3f, 0x20, 0xc0]) }, 'bfloat16', Float32Array.of(1, -2.5)],
   ];
   for (const [dataType, fields, dtype, data] of table) {
     assert.deepEqual(
@@ -107,6 +103,34 @@ test('16-bit floats widen exactly, sub-normals, infinities and not-a-number incl
     assert.ok(Object.is(fromFloat16(half), value), `float16 ${half.toString(16)}`);
   assert.equal(fromBfloat16(0x4049), 3.140625);
   assert.equal(fromBfloat16(0xff80), -Infinity);
+});
+
+test('numbers are rounded to 16 bits: to the nearest, halves to even, and what is finite stays finite', () => {
+  for (let half = 0; half < 0x10000; half++) {
+    const [one, other] = [fromFloat16(half), fromBfloat16(half)];
+    if (!Number.isNaN(one)) assert.equal(toFloat16(one), half);
+    if (!Number.isNaN(other)) assert.equal(toBfloat16(other), half);
+  }
+  assert.ok(Number.isNaN(fromFloat16(toFloat16(Number.NaN))));
+  assert.ok(Number.isNaN(fromBfloat16(toBfloat16(Number.NaN))));
+  const pairs: [number, number][] = [
+    [1 + 2 ** -11, 1],
+    [1 + 3 * 2 ** -11, 1 + 2 ** -9],
+    [1 + 2 ** -11 + 2 ** -20, 1 + 2 ** -10],
+    [2 ** -25, 0],
+    [3 * 2 ** -25, 2 ** -23],
+    [2 ** -14 - 2 ** -26, 2 ** -14],
+    [-70000, -65504],
+    [65519, 65504],
+    [1e30, 65504],
+  ];
+  for (const [x, expected] of pairs) assert.equal(fromFloat16(toFloat16(x)), expected, `${x}`);
+  assert.equal(fromBfloat16(toBfloat16(1 + 2 ** -8)), 1);
+  assert.equal(fromBfloat16(toBfloat16(1 + 3 * 2 ** -8)), 1 + 2 ** -6);
+  assert.ok(Number.isFinite(fromBfloat16(toBfloat16(-3.4e38))));
+  const tensor: Tensor = { dtype: 'float16', shape: [2], data: Float32Array.of(1 / 3, 1) };
+  assert.deepEqual(rounded(tensor).data, Float32Array.of(0.333251953125, 1));
+  assert.equal(rounded(zeros([2])).dtype, 'float32');
 });
 
 test('random tensors survive writing and reading', async () => {

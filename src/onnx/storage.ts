@@ -3,21 +3,31 @@
  * (int32_data holds every integer of up to 32 bits, bool, and the bits of 16-bit floats; uint64_data holds uint32 too).
  *
  * What the header says is checked against what is there before anything is allocated. Elements are copied at most once
- * on the way in and not at all on the way out.
+ * on the way in and not at all on the way out, but for 16-bit floats, which are held as float32.
  */
 import { fail } from '../base/errors.js';
-import { BFLOAT16, dataTypeOf, dtypeOf, FLOAT, isHalf, unreadName } from './dtypes.js';
+import { dataTypeOf, dtypeOf, unreadName } from './dtypes.js';
 import type { TensorProto } from './generated/onnx_pb.js';
-import { fromBfloat16, fromFloat16 } from './half.js';
-import type { DType, Tensor, TensorData } from './model.js';
-import { bytesOf } from './tensor.js';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.js';
+import type { DType, Graph, Tensor, TensorData } from './model.js';
+import { bytesOf, isNarrow } from './tensor.js';
 
 type Numeric = Exclude<TensorData, string[]>;
 type NumericType = Exclude<DType, 'string'>;
 
+/** How 16-bit floats are read and written. */
+const halves = {
+  float16: { from: fromFloat16, to: toFloat16 },
+  bfloat16: { from: fromBfloat16, to: toBfloat16 },
+} as const;
+
+const halfOf = (dtype: DType) => (isNarrow(dtype) ? halves[dtype as keyof typeof halves] : undefined);
+
 const arrays = {
   float32: Float32Array,
   float64: Float64Array,
+  float16: Float32Array,
+  bfloat16: Float32Array,
   int8: Int8Array,
   int16: Int16Array,
   int32: Int32Array,
@@ -40,7 +50,7 @@ export function claimed(proto: TensorProto, where: string): { shape: number[]; s
 }
 
 /**
- * The tensor that a message holds; external data must have been fetched into its raw_data and 16-bit floats widened.
+ * The tensor that a message holds; external data must have been fetched into its raw_data.
  * @throws UserError when the type is not read or the elements are not as many as the shape says.
  */
 export function decodeTensor(proto: TensorProto, where: string): Tensor {
@@ -74,24 +84,22 @@ export function encodeTensor(tensor: Tensor): {
     const encoder = new TextEncoder();
     return { ...head, stringData: (tensor.data as string[]).map((text) => encoder.encode(text)) };
   }
-  const { buffer, byteOffset, byteLength } = tensor.data as Numeric;
+  const half = halfOf(tensor.dtype);
+  const data = half ? Uint16Array.from(tensor.data as Float32Array, half.to) : (tensor.data as Numeric);
+  const { buffer, byteOffset, byteLength } = data;
   return { ...head, raw: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength) };
 }
 
-/** Turns a message of float16 or bfloat16 elements into one of float32. */
-export function widen(proto: TensorProto, where: string): void {
-  if (!isHalf(proto.dataType)) return;
-  const { size } = claimed(proto, where);
-  const raw = proto.rawData;
-  const stored = isRaw(proto) ? raw.length / 2 : proto.int32Data.length;
-  if (stored !== size) wrongCount(where, stored, size);
-  const convert = proto.dataType === BFLOAT16 ? fromBfloat16 : fromFloat16;
-  const wide = new Float32Array(size);
-  if (isRaw(proto)) for (let i = 0; i < size; i++) wide[i] = convert(raw[2 * i] | (raw[2 * i + 1] << 8));
-  else for (let i = 0; i < size; i++) wide[i] = convert(proto.int32Data[i] & 0xffff);
-  proto.rawData = new Uint8Array(wide.buffer);
-  proto.int32Data = [];
-  proto.dataType = FLOAT;
+/** The element types of 16 bits that weights of a model have. */
+export const narrowIn = ({ initializers }: Graph): DType[] => [
+  ...new Set([...initializers.values()].map(({ dtype }) => dtype).filter(isNarrow)),
+];
+
+/** A tensor with its numbers rounded to what its element type holds. */
+export function rounded(tensor: Tensor): Tensor {
+  const half = halfOf(tensor.dtype);
+  if (!half) return tensor;
+  return { ...tensor, data: (tensor.data as Float32Array).map((x) => half.from(half.to(x))) };
 }
 
 /** An empty raw_data beside a filled typed field means the typed field. */
@@ -101,6 +109,8 @@ function fromRaw(dtype: NumericType, raw: Uint8Array, size: number, where: strin
   const stored = raw.length / bytesOf[dtype];
   if (stored !== size) wrongCount(where, stored, size);
   const owned = raw.length === raw.buffer.byteLength ? raw : new Uint8Array(raw);
+  const half = halfOf(dtype);
+  if (half) return Float32Array.from(new Uint16Array(owned.buffer as ArrayBuffer, 0, size), half.from);
   return new arrays[dtype](owned.buffer as ArrayBuffer, 0, size);
 }
 
@@ -114,6 +124,9 @@ function fromField(dtype: NumericType, proto: TensorProto, size: number, where: 
       return BigUint64Array.from(field as bigint[]);
     case 'bool':
       return Uint8Array.from(field as number[], (value) => (value ? 1 : 0));
+    case 'float16':
+    case 'bfloat16':
+      return Float32Array.from(field as number[], (value) => halves[dtype].from(value & 0xffff));
     default:
       return (arrays[dtype] as Float32ArrayConstructor).from(field as ArrayLike<number>, Number);
   }

@@ -6,7 +6,11 @@ import type { DType, Tensor, TensorData } from './model.js';
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((size, dim) => size * dim, 1);
 
 /** Whether a dtype holds real numbers. */
-export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64';
+export const isFloat = (dtype: DType): boolean =>
+  dtype === 'float32' || dtype === 'float64' || isNarrow(dtype);
+
+/** Whether its real numbers have 16 bits in a file. */
+export const isNarrow = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
 
 /** Whether a dtype holds integers; bool is not among them. */
 export const isInteger = (dtype: DType): boolean => !isFloat(dtype) && dtype !== 'bool' && dtype !== 'string';
@@ -15,6 +19,8 @@ export const isInteger = (dtype: DType): boolean => !isFloat(dtype) && dtype !==
 export const bytesOf: Readonly<Record<DType, number>> = {
   float32: 4,
   float64: 8,
+  float16: 2,
+  bfloat16: 2,
   int8: 1,
   int16: 2,
   int32: 4,
@@ -60,6 +66,14 @@ export function floatTensor(shape: readonly number[], data: Float32Array | reado
   });
 }
 
+/** A tensor of real numbers in the element type of another, such as the bias of a layer with that weight. */
+export const floatsLike = (
+  { dtype }: Pick<Tensor, 'dtype'>,
+  shape: readonly number[],
+  data: Float32Array,
+): Tensor =>
+  checked({ dtype, shape: [...shape], data: dtype === 'float64' ? Float64Array.from(data) : data });
+
 /** An int64 tensor, e.g. a shape or a list of axes. */
 export function intTensor(shape: readonly number[], values: readonly number[]): Tensor {
   return checked({ dtype: 'int64', shape: [...shape], data: BigInt64Array.from(values, BigInt) });
@@ -74,6 +88,8 @@ export function zeros(shape: readonly number[], dtype: DType = 'float32'): Tenso
 export function emptyData(dtype: DType, size: number): TensorData {
   switch (dtype) {
     case 'float32':
+    case 'float16':
+    case 'bfloat16':
       return new Float32Array(size);
     case 'float64':
       return new Float64Array(size);

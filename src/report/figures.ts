@@ -60,6 +60,8 @@ const listed = (names: readonly string[]): string =>
     ? names.join(', ')
     : `${names.slice(0, NAMED).join(', ')} and ${names.length - NAMED} more`;
 
-/** What became of a model's numbers that were narrower in its file. */
-export const inPlaceOf = (widened: string): string =>
-  `The file's ${widened} became float32, as which they are computed with, counted in bytes and written.`;
+/** What became of a model's numbers that its file holds in 16 bits; empty where there are none. */
+export const roundedTo = (narrow: readonly string[]): string =>
+  narrow.length
+    ? `Weights of ${narrow.join(' and ')} were computed with in float32, and rounded to 16 bits where they were written.`
+    : '';

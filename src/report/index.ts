@@ -1,7 +1,7 @@
 /** Reports of runs: the public surface of this room. */
 import type { MeasuredSensitivity, RunFolder } from '../runs/index.js';
 
-export { heldAtOne, inPlaceOf, rows } from './figures.js';
+export { heldAtOne, roundedTo, rows } from './figures.js';
 export { studyNotes, studyTable, writeStudy } from './study/index.js';
 export * from './words.js';
 

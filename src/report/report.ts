@@ -13,7 +13,7 @@ import {
   ORDER,
   type Point,
 } from './charts.js';
-import { heldAtOne, inPlaceOf, rows } from './figures.js';
+import { heldAtOne, roundedTo, rows } from './figures.js';
 import { chart, html, page } from './page.js';
 import {
   groupTable,
@@ -201,7 +201,7 @@ function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']
 }
 
 function notes({
-  export: { flushed, check, widened },
+  export: { flushed, check, narrow },
   channels,
   prunable,
   deadUnits,
@@ -226,7 +226,7 @@ function notes({
       ? `${count(deadUnits.after)} of ${count(deadUnits.of)} units are dead: the input does not reach them, or they reach no output.`
       : '',
     flushed ? `${count(flushed)} sub-normal weights were made 0.` : '',
-    widened ? inPlaceOf(widened) : '',
+    roundedTo(narrow),
     sparsity.after > 0
       ? 'Zeros make the gzipped file smaller, and a runtime that skips them faster; a dense runtime takes as long as before.'
       : '',

@@ -11,7 +11,7 @@ import { gzip } from 'node:zlib';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { inferenceForm } from '../graph/inference.js';
-import { type Graph, serializeModel, writeModel } from '../onnx/index.js';
+import { type Graph, rounded, serializeModel, writeModel } from '../onnx/index.js';
 import { checkFile, refusedBy } from './check/check.js';
 import type { CheckOptions, ExportCheck } from './check/types.js';
 
@@ -48,7 +48,7 @@ export class UncheckedError extends UserError {
  * @throws UncheckedError when it does not pass, UserError when it cannot be written; then `path` is as it was.
  */
 export async function exportModel(path: string, model: Graph, options: CheckOptions): Promise<Exported> {
-  const { graph, flushed } = flushSubnormals(inferenceForm(model));
+  const { graph, flushed } = flushSubnormals(withRoundedWeights(inferenceForm(model)));
   const beside = besideName(path);
   const partial = `${path}.unchecked-${process.pid}`;
   try {
@@ -81,6 +81,12 @@ const unchecked = (why: string, exported: Exported): UncheckedError =>
     `The model did not pass its check and was written to ${exported.path} instead: ${why}.`,
     exported,
   );
+
+/** The graph with its weights as a file will hold them. */
+const withRoundedWeights = (graph: Graph): Graph => ({
+  ...graph,
+  initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, rounded(tensor)])),
+});
 
 /** The graph with every sub-normal float32 made 0, and how many there were. */
 export function flushSubnormals(graph: Graph): { graph: Graph; flushed: number } {

@@ -1,7 +1,7 @@
 /** What is in a model, layer by layer, and what pruning could take. */
 import { type ChannelOptions, type Channels, findChannels } from '../channels/index.js';
 import { type Layer, type SymbolicShape, summarize } from '../graph/facts/summary.js';
-import { WIDENED } from '../onnx/index.js';
+import { narrowIn } from '../onnx/index.js';
 import { type Bytes, bytesOfModel } from './export.js';
 import { type Measure, type MeasuredLayer, measure } from './measure.js';
 import { type ModelOptions, openModel } from './task.js';
@@ -10,8 +10,8 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   model: string;
   /** Version of ONNX's operator set. */
   opset: number;
-  /** What the weights were in the file, where they are wider here. */
-  widened?: string;
+  /** Element types of 16 bits that its weights have. */
+  narrow: string[];
   inputs: Record<string, SymbolicShape>;
   outputs: Record<string, SymbolicShape>;
   /** Every node; `pruning` holds the zeros of its prunable weights. */
@@ -39,7 +39,7 @@ export async function inspectModel(
   return {
     model: options.model,
     opset: graph.source.opsets[''],
-    widened: graph.source.metadata[WIDENED],
+    narrow: narrowIn(graph),
     inputs: shapesOf(graph.inputs),
     outputs: shapesOf(graph.outputs),
     ...figures,

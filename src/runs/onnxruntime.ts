@@ -1,7 +1,8 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
 import { fail } from '../base/errors.js';
+import { fromFloat16, toFloat16 } from '../onnx/half.js';
 import type { DType } from '../onnx/index.js';
-import type { Answers, Trial, TrialInput } from './samples.js';
+import type { Answer, Answers, Trial, TrialInput } from './samples.js';
 
 export interface Session {
   /** One run, of inputs in the shapes that the file takes. */
@@ -64,6 +65,9 @@ export function sessionOf(
     if (dtype === 'int64') return new Tensor(dtype, BigInt64Array.from(data, BigInt), shape);
     if (dtype === 'uint64') return new Tensor(dtype, BigUint64Array.from(data, BigInt), shape);
     if (dtype === 'float64') return new Tensor(dtype, Float64Array.from(data), shape);
+    if (dtype === 'float16') return new Tensor(dtype, Uint16Array.from(data, toFloat16), shape);
+    if (dtype === 'bfloat16')
+      return fail('onnxruntime-node takes no values of bfloat16; give the model inputs of float32.');
     const whole = wholes[dtype as keyof typeof wholes];
     if (whole) return new Tensor(dtype as keyof typeof wholes, whole.from(data), shape);
     return new Tensor('float32', data, shape);
@@ -75,12 +79,18 @@ export function sessionOf(
         .run(Object.fromEntries(feeds))
         .catch((error: Error) => fail(`onnxruntime cannot run ${name || 'the model'}: ${plain(error)}`));
       return Object.fromEntries(
-        Object.entries(answer).map(([output, { type, data }]) => [output, { dtype: type as DType, data }]),
+        Object.entries(answer).map(([output, { type, data }]) => [output, numbersOf(type as DType, data)]),
       );
     },
     close: () => session.release(),
   };
 }
+
+/** What is of 16 bits comes as its bits, but in hosts that have an array for it. */
+const numbersOf = (dtype: DType, data: Answer['data']): Answer =>
+  dtype === 'float16' && data instanceof Uint16Array
+    ? { dtype, data: Float32Array.from(data, fromFloat16) }
+    : { dtype, data };
 
 /** The first line of what it says, as a sentence. */
 export const plain = (error: Error): string => error.message.split('\n')[0].replace(/\.?$/, '.');

@@ -1,5 +1,5 @@
 /** What a finished run says of itself. */
-import { readModel, WIDENED } from '../onnx/index.js';
+import { narrowIn, readModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
 import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
@@ -98,7 +98,7 @@ export async function sumUp({
     export: {
       flushed: exported.flushed,
       check: exported.check,
-      widened: task.graph.source.metadata[WIDENED],
+      narrow: narrowIn(final),
     },
     best,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),

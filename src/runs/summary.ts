@@ -112,10 +112,10 @@ export interface Summary {
   accuracy?: Change;
   loss?: Change;
   /**
-   * Sub-normal weights made 0 in the export, how far onnxruntime's answers are from the engine's, and what float32 weights were
-   * in the given file, if it was something else.
+   * Sub-normal weights made 0 in the export, how far onnxruntime's answers are from the engine's, and the
+   * element types of 16 bits that weights have.
    */
-  export: { flushed: number; check: ExportCheck; widened?: string };
+  export: { flushed: number; check: ExportCheck; narrow: string[] };
   /** Where there is a validation split: its best epoch at the final sparsity. */
   best?: { epoch: number; loss: number; accuracy: number };
   /** Of training and evaluation, interruptions left out. */

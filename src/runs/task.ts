@@ -5,7 +5,7 @@ import { type Dataset, imagesOf, type OpenOptions, openDataset, parseNormalize }
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
-import type { Graph, Value } from '../onnx/index.js';
+import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
@@ -96,7 +96,7 @@ async function openData(
 async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const inputs = inputsOf(graph, options.inputShape);
   const [{ dtype, shape }, ...others] = inputs;
-  const images = others.length === 0 && dtype.startsWith('float') && (shape ?? [0, 0, 0, 0]).length === 4;
+  const images = others.length === 0 && isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
   const dataset = await (images ? fitImages(inputs[0], options) : fitArrays(graph, inputs, options));
   const { arrays } = dataset.train;
   const shapes = inputs.map(({ name }, i) => [name, [1, ...arrays[i].shape]]);

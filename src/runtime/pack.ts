@@ -11,14 +11,14 @@
  */
 import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
 import { fail, UserError } from '../base/errors.js';
-import { fromFloat16 } from '../onnx/half.js';
-import type { Graph, Tensor } from '../onnx/model.js';
+import { fromFloat16, toFloat16 } from '../onnx/half.js';
+import type { DType, Graph, Tensor } from '../onnx/model.js';
 import { parseModel } from '../onnx/parse.js';
 import { serializeModel } from '../onnx/serialize.js';
 import { sizeOf } from '../onnx/tensor.js';
 
 export interface PackOptions {
-  /** What values are kept as; float16 halves the file and rounds weights to 11 bits. Default float32. */
+  /** What values are kept as; float16 halves the file and rounds weights to 11 bits. Default float32, or float16 where all are that. */
   values?: 'float32' | 'float16';
 }
 
@@ -40,25 +40,28 @@ export const isPacked = (bytes: Uint8Array): boolean =>
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** A model as bytes that `load` reads. Weights of float32 that are mostly 0 are packed, all others kept as they are. */
-export async function pack(graph: Graph, { values = 'float32' }: PackOptions = {}): Promise<Uint8Array> {
+/** A model as bytes that `load` reads. Weights that are mostly 0 are packed, all others kept as they are. */
+export async function pack(graph: Graph, options: PackOptions = {}): Promise<Uint8Array> {
   const list: Listed[] = [];
   const positions: number[] = [];
   const kept: number[] = [];
   const initializers = new Map(graph.initializers);
+  const dtypes = new Set<DType>();
   for (const [name, tensor] of graph.initializers) {
     if (!isWorthIt(tensor)) continue;
+    dtypes.add(tensor.dtype);
     list.push({ name, shape: tensor.shape });
-    initializers.set(name, { dtype: 'float32', shape: [0], data: new Float32Array(0) });
+    initializers.set(name, { ...tensor, shape: [0], data: new Float32Array(0) });
     packTensor(tensor, positions, kept);
   }
+  const { values = dtypes.size === 1 && dtypes.has('float16') ? 'float16' : 'float32' } = options;
   const text = new TextEncoder().encode(JSON.stringify(list));
   const model = serializeModel({ ...graph, initializers });
   const inflated = joined([word(text.length), text, word(model.length), model, Uint8Array.from(positions)]);
   const deflated = await through(inflated, new CompressionStream('deflate-raw'), Number.POSITIVE_INFINITY);
   const body =
     values === 'float16'
-      ? new Uint8Array(Uint16Array.from(kept, halfBits).buffer)
+      ? new Uint8Array(Uint16Array.from(kept, toFloat16).buffer)
       : new Uint8Array(Float32Array.from(kept).buffer);
   const bytes = joined([new Uint8Array(HEAD), deflated, body]);
   const head = view(bytes);
@@ -77,10 +80,10 @@ export async function pack(graph: Graph, { values = 'float32' }: PackOptions = {
 }
 
 /** At least half of it is 0. */
-function isWorthIt({ dtype, shape, data }: Tensor): boolean {
-  if (dtype !== 'float32' || shape.length < 2 || data.length < WORTH) return false;
+function isWorthIt({ shape, data }: Tensor): boolean {
+  if (!(data instanceof Float32Array) || shape.length < 2 || data.length < WORTH) return false;
   let count = 0;
-  for (const value of data as Float32Array) if (value !== 0) count++;
+  for (const value of data) if (value !== 0) count++;
   return count <= data.length / 2;
 }
 
@@ -165,7 +168,8 @@ async function unpackParts(
   };
   for (const { name, shape } of list) {
     const elements = sizeOf(shape);
-    if (!graph.initializers.has(name)) throw new RangeError('a tensor is listed that the model has not');
+    const empty = graph.initializers.get(name);
+    if (!empty) throw new RangeError('a tensor is listed that the model has not');
     const data = new Float32Array(elements);
     const row = elements / shape[0];
     for (let start = 0; start < elements; start += row) {
@@ -176,7 +180,7 @@ async function unpackParts(
         data[position] = values[taken++];
       }
     }
-    graph.initializers.set(name, { dtype: 'float32', shape, data });
+    graph.initializers.set(name, { ...empty, shape, data });
   }
   if (taken !== values.length || at !== plain.length) throw new RangeError('something is left over');
   return graph;
@@ -229,18 +233,3 @@ function crc32(bytes: Uint8Array): number {
   for (const byte of bytes) crc = crcTable[(crc ^ byte) & 255] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
-
-/** float32 → float16 bits, to the nearest, halves to even; what is too large becomes the largest there is. */
-function halfBits(value: number): number {
-  const magnitude = Math.min(Math.abs(value), 65504);
-  const sign = value < 0 ? 0x8000 : 0;
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  const steps = roundHalfEven(magnitude / 2 ** (exponent - 10));
-  // Below 2^-14 there is no leading 1 that goes unsaid; a carry moves on into the exponent by itself.
-  return sign | (steps + (exponent + 14) * 1024);
-}
-
-const roundHalfEven = (x: number): number => {
-  const r = Math.round(x);
-  return r - x === 0.5 && r % 2 === 1 ? r - 1 : r;
-};

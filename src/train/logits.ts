@@ -5,7 +5,8 @@
 import { fail } from '../base/errors.js';
 import type { Network } from '../engine/types.js';
 import { inferenceForm } from '../graph/inference.js';
-import type { Graph, Node, Tensor } from '../onnx/model.js';
+import type { Graph, Node } from '../onnx/model.js';
+import { floatsLike } from '../onnx/tensor.js';
 
 /** What the numbers that a classifier puts out are. */
 export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
@@ -71,10 +72,7 @@ export function withWeights(graph: Graph, weights: ReadonlyMap<string, Float32Ar
     const old = graph.initializers.get(name);
     if (old?.data.length !== values.length)
       fail(`The weights of ${name} do not fit the model; take the model that was trained.`);
-    initializers.set(name, { ...old, data: converted(old, values) } as Tensor);
+    initializers.set(name, floatsLike(old, old.shape, values.slice()));
   }
   return { ...inferenceForm(graph), initializers };
 }
-
-const converted = (old: Tensor, values: Float32Array): Tensor['data'] =>
-  old.dtype === 'float64' ? Float64Array.from(values) : values.slice();

@@ -63,7 +63,7 @@ function totals(model: Inspection): string {
       ['inputs', shapes(model.inputs)],
       ['outputs', shapes(model.outputs)],
       ['opset', String(model.opset)],
-      ...(model.widened ? [['numbers', `float32, in place of the file's ${model.widened}`]] : []),
+      ...(model.narrow.length ? [['numbers', `${model.narrow.join(', ')}, computed in float32`]] : []),
       ['parameters', `${count(model.params)}, of them not zero ${count(model.nonzero)}`],
       [
         'MACs',

@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { heldAtOne, inPlaceOf, percent, rows, writeReport } from '../../report/index.js';
+import { heldAtOne, percent, roundedTo, rows, writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
@@ -115,14 +115,14 @@ const stopped = (path: string): never => {
 export function figures(summary: Summary): string {
   const lines = rows(summary).map(({ what, before, after, target }) => [what, before, after, target]);
   const titles = [left(''), right('before'), right('after'), right('target')];
-  const { check, widened } = summary.export;
+  const { check, narrow } = summary.export;
   const checked = check.by
     ? `Checked in ${check.by}.`
     : `Not checked: ${check.unchecked ?? 'onnxruntime-node is not installed here'}.`;
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
   const { held } = summary.prunable;
   const kept = held ? `\n\n${heldAtOne(held)}` : '';
-  return `${table(titles, lines)}${stages}${kept}\n\n${checked}${widened ? ` ${inPlaceOf(widened)}` : ''}`;
+  return `${table(titles, lines)}${stages}${kept}\n\n${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
 }
 
 /** How good the network was after each stage. */

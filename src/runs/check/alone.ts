@@ -55,7 +55,7 @@ async function tryOut(
 ): Promise<{ count: number } | { refused: string } | undefined> {
   let answerer: Answerer | undefined;
   try {
-    answerer = await onnxruntimeAnswerer(source, { name: graph.name, machine, optimized: true });
+    answerer = await onnxruntimeAnswerer(source, { graph, machine, optimized: true });
     if (!answerer) return undefined;
     const batch = batchOf(graph, inputShapes);
     const { macs } = summarize(graph, { inputShapes: batch.shapes });

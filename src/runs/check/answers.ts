@@ -2,6 +2,7 @@
  * Ways to a model's answers: the engine, onnxruntime with and without its optimisations, and the reference in double precision. A
  * check compares any two of them.
  */
+import { readFile } from 'node:fs/promises';
 import {
   type Inference,
   type InferenceOptions,
@@ -11,10 +12,11 @@ import {
   type Network,
 } from '../../engine/index.js';
 import { answerInDoubles } from '../../graph/reference/model.js';
-import type { Graph } from '../../onnx/index.js';
+import { type Graph, widenedFile } from '../../onnx/index.js';
 import { modelOf } from '../../runtime/model.js';
 import { openSession } from '../onnxruntime.js';
 import { type Answers, dataOf, shapesOf, type Trial } from '../samples.js';
+import { isNarrowModel, wideInputs } from './narrow.js';
 
 export interface Answerer {
   /** As it is called in sentences: 'the engine'. */
@@ -23,6 +25,7 @@ export interface Answerer {
   close(): Promise<void>;
 }
 
+/** Bytes of activations that samples side by side may take in a check. */
 const MOST_MEMORY = 1e9;
 
 /** Computes each trial once. */
@@ -137,18 +140,31 @@ export const referenceAnswerer = (graph: Graph): Answerer =>
     close: async () => {},
   });
 
+export interface OnnxruntimeOptions {
+  /** What the file holds. */
+  graph: Graph;
+  machine: Machine;
+  /** Whether onnxruntime may fuse and rewrite the graph. */
+  optimized: boolean;
+  /** Whether floats of 16 bits stay that; default as float32, in which the engine computes them. */
+  asWritten?: boolean;
+}
+
 /**
  * A file, or its bytes, in onnxruntime; undefined where that is not installed.
- * @param optimized whether it may fuse and rewrite the graph.
  * @throws UserError when it refuses the file.
  */
 export async function onnxruntimeAnswerer(
   source: string | Uint8Array,
-  { name, machine, optimized }: { name: string; machine: Machine; optimized: boolean },
+  { graph, machine, optimized, asWritten = false }: OnnxruntimeOptions,
 ): Promise<Answerer | undefined> {
-  const session = await openSession(source, { name, threads: machine.threads, optimized });
-  return (
-    session &&
-    remembering({ name: 'onnxruntime', answer: ({ inputs }) => session.run(inputs), close: session.close })
-  );
+  const widen = isNarrowModel(graph) && !asWritten;
+  const given = widen ? widenedFile(typeof source === 'string' ? await readFile(source) : source) : source;
+  const session = await openSession(given, { name: graph.name, threads: machine.threads, optimized });
+  if (!session) return undefined;
+  return remembering({
+    name: 'onnxruntime',
+    answer: ({ inputs }) => session.run(widen ? wideInputs(inputs) : inputs),
+    close: session.close,
+  });
 }

@@ -8,11 +8,14 @@ import { type Machine, openMachine } from '../../engine/index.js';
 import { graphOf, type Sketch } from '../../graph/graph.test.fixture.js';
 import { buildNetwork } from '../../nn/index.js';
 import {
+  type DType,
   floats,
   floatTensor,
   type Graph,
   int,
   intList,
+  isFloat,
+  rounded,
   sizeOf,
   type Tensor,
   writeModel,
@@ -209,4 +212,27 @@ test('every shape that a file may fix is run as it is', async () => {
     outputs: { sim: ['N', 'N'] },
   });
   assert.equal(await passed(similarity), 8, 'one by one');
+});
+
+/** The graph with all its real numbers in another element type. */
+function ofType(graph: Graph, dtype: DType): Graph {
+  const turned = <T extends { dtype: DType }>(each: T): T =>
+    isFloat(each.dtype) ? { ...each, dtype } : each;
+  const initializers = new Map(
+    [...graph.initializers].map(([name, tensor]) => [name, rounded(turned(tensor))] as const),
+  );
+  return { ...graph, inputs: graph.inputs.map(turned), outputs: graph.outputs.map(turned), initializers };
+}
+
+test('files of 16-bit floats are checked as float32, and run as they are where onnxruntime can', async () => {
+  const network = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 0, width: 0.25 });
+  const half = ofType(network, 'float16');
+  const { refused, error } = await check(half);
+  assert.equal(refused, undefined);
+  assert.ok(error! < 1e-5, 'no rounding is in it');
+  const wrong = changed(half, 'conv1.weight', (x) => x * 1.01);
+  assert.match((await check(half, wrong)).refused!, /differ by/);
+  const brain = await check(ofType(network, 'bfloat16'));
+  assert.equal(brain.refused, undefined);
+  assert.match(brain.note!, /Only its float32 form was checked: onnxruntime refuses/);
 });

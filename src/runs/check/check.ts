@@ -24,6 +24,7 @@ import {
   roundingOf,
 } from './compare.js';
 import { decisionOf, explains } from './decisions.js';
+import { isNarrowModel, usesBfloat16 } from './narrow.js';
 import { trialsFor } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
 
@@ -41,15 +42,51 @@ export interface Verdict {
 /** Multiply-accumulates for which double precision is asked: some seconds. */
 const MOST_REFERENCE_MACS = 3e8;
 
-/** Checks a file against the graph that was written to it. @throws UserError when either cannot be run. */
+/**
+ * Checks a file against the graph that was written to it. One of 16-bit floats is checked in the form of float32, as which the engine
+ * computes it, and as it is for whether onnxruntime runs it.
+ * @throws UserError when either cannot be run.
+ */
 export async function checkFile(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
+  const outcome = await checkWide(path, graph, options);
+  if (!isNarrowModel(graph) || !outcome.by || outcome.refused) return outcome;
+  return { ...outcome, ...(await checkNarrow(path, graph, options)) };
+}
+
+/** Whether onnxruntime runs a file of 16-bit floats, and gives what the engine gives but for their rounding. */
+async function checkNarrow(
+  path: string,
+  graph: Graph,
+  { machine, inputShapes, samples }: CheckOptions,
+): Promise<Pick<Outcome, 'note' | 'refused'>> {
+  let theirs: Answerer | undefined;
+  try {
+    theirs = await onnxruntimeAnswerer(path, { graph, machine, optimized: true, asWritten: true });
+    const batch = batchOf(graph, inputShapes);
+    const [trial] = await trialsFor(graph, batch, { samples, macs: Number.POSITIVE_INFINITY });
+    await theirs!.answer(trial);
+    if (hindranceOf(graph, batch)) return {};
+    const ours = engineAnswerer(graph, { machine });
+    const valuesAt = (outputs: readonly string[]) => engineAnswerer(graph, { machine, outputs });
+    const noise = new Map(graph.outputs.map(({ name }) => [name, Number.POSITIVE_INFINITY]));
+    const verdict = await verdictOf({ trials: [trial], ours, other: theirs!, noise }, { graph, valuesAt });
+    return verdict.passes ? {} : { refused: refusal(verdict) };
+  } catch (error) {
+    const { refused } = refusedBy(error);
+    return usesBfloat16(graph) ? { note: `Only its float32 form was checked: ${refused}.` } : { refused };
+  } finally {
+    await theirs?.close();
+  }
+}
+
+async function checkWide(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
   const { machine, inputShapes, samples } = options;
   const batch = batchOf(graph, inputShapes);
   const hindrance = hindranceOf(graph, batch);
   if (hindrance) return checkAlone(path, graph, options, hindrance);
   const opened: Answerer[] = [];
   const open = async (optimized: boolean) => {
-    const answerer = await onnxruntimeAnswerer(path, { name: graph.name, machine, optimized });
+    const answerer = await onnxruntimeAnswerer(path, { graph, machine, optimized });
     if (answerer) opened.push(answerer);
     return answerer;
   };

@@ -5,7 +5,7 @@
 import type { Type } from '../../graph/core.js';
 import { inferTypes } from '../../graph/facts/infer.js';
 import type { Graph, Node } from '../../onnx/index.js';
-import { sizeOf } from '../../onnx/index.js';
+import { isFloat, sizeOf } from '../../onnx/index.js';
 import { type Answers, shapesOf, type Trial } from '../samples.js';
 
 /** The node that decides an output. */
@@ -27,7 +27,7 @@ const carriers = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueez
 export function decisionOf(graph: Graph, output: string, trial: Trial): Decision | undefined {
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const { types } = inferTypes(graph, { inputShapes: shapesOf(trial), batch: trial.count });
-  const isReal = (name: string) => types.get(name)?.dtype.startsWith('float') ?? false;
+  const isReal = (name: string) => isFloat(types.get(name)?.dtype ?? 'int64');
   let name = output;
   let node = makers.get(name);
   while (node && carriers.has(node.op) && !isReal(node.inputs[0])) {

@@ -86,7 +86,7 @@ const takes = ({ inputs }: Graph, trial: Trial): boolean =>
 
 /** Undefined where onnxruntime refuses the model. */
 async function answererOf(graph: Graph, machine: Machine): Promise<Answerer | undefined> {
-  const how = { name: graph.name, machine, optimized: true };
+  const how = { graph, machine, optimized: true };
   return tolerant(
     async () => (await onnxruntimeAnswerer(serializeModel(graph), how)) ?? engineAnswerer(graph, { machine }),
   );

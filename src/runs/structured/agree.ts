@@ -78,7 +78,7 @@ async function inRuntime(
   const trials = await trialsFor(masked, batch, { samples, macs });
   const opened: Answerer[] = [];
   const open = async (model: Graph, optimized = true) => {
-    const how = { name: model.name, machine, optimized };
+    const how = { graph: model, machine, optimized };
     const answerer = await onnxruntimeAnswerer(serializeModel(model), how);
     if (answerer) opened.push(answerer);
     return answerer;

@@ -4,7 +4,15 @@
  */
 import { fail } from '../../base/errors.js';
 import { summarize } from '../../graph/facts/summary.js';
-import { floats, floatTensor, type Graph, type Node, sizeOf, type Tensor } from '../../onnx/index.js';
+import {
+  floats,
+  floatsLike,
+  floatTensor,
+  type Graph,
+  type Node,
+  sizeOf,
+  type Tensor,
+} from '../../onnx/index.js';
 
 export type MaskOperator = 'ConcreteMask' | 'ThresholdMask' | 'ScoreMask';
 
@@ -76,8 +84,7 @@ export function bakeMasks(graph: Graph): Graph {
       floats(weight),
       ...others.map((other) => floats(graph.initializers.get(other)!)),
     );
-    const data = weight.dtype === 'float64' ? Float64Array.from(values) : values;
-    initializers.set(name, { ...weight, data });
+    initializers.set(name, floatsLike(weight, weight.shape, values));
     for (const other of others) initializers.delete(other);
   }
   const weights = new Map(masks.map(({ inputs, outputs }) => [outputs[0], inputs[0]]));
