@@ -31,13 +31,16 @@ before(() => writeModel(at('two.onnx'), twoInputs()));
 
 test('channels go to the target, in a model of two inputs and two outputs', async () => {
   await done('prune two.onnx --method l1-filters --macs 0.5 --round-to 1 --data none --out half');
-  const { macs, accuracy, export: exported, channels } = summaryOf('half');
+  const { macs, accuracy, answers, export: exported, channels } = summaryOf('half');
   assert.ok(
     macs.after <= macs.before / 2 && macs.after > 0.45 * macs.before,
     `${macs.after} of ${macs.before}`,
   );
   assert.equal(accuracy, undefined);
   assert.ok(channels.error < 1e-5 && exported.check.samples > 0);
+  const [, second] = answers;
+  assert.equal(answers.length, 2);
+  assert.ok(second.error > 0 && second.cosine < 1, 'the answers are no longer those of the model');
   const { initializers, inputs } = await readModel(at('half', 'model.onnx'));
   assert.ok(initializers.get('up')!.shape[1] < 24 || initializers.get('w1')!.shape[1] < 32);
   assert.deepEqual(
@@ -46,6 +49,7 @@ test('channels go to the target, in a model of two inputs and two outputs', asyn
   );
   const report = readFileSync(at('half', 'report.html'), 'utf8');
   assert.match(report, /without data/);
+  assert.match(report, /On random inputs, output \w+ differs by/);
   assert.doesNotMatch(report, /undefined|NaN/);
   const again = JSON.parse(readFileSync(at('half', 'mask.json'), 'utf8'));
   assert.deepEqual(Object.keys(again).length > 0, true);

@@ -23,6 +23,7 @@ import {
   stageTable,
   wholeTable,
 } from './structured.js';
+import { verdictOf } from './verdict.js';
 import { count, duration, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
@@ -200,16 +201,11 @@ function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']
     : `${loads} runs it on ${samples} samples; espalier cannot compute the model itself.`;
 }
 
-function notes({
-  export: { flushed, check, narrow },
-  channels,
-  prunable,
-  deadUnits,
-  sparsity,
-  best,
-  notes: ofData = [],
-}: Summary): string {
+function notes(summary: Summary): string {
+  const { channels, prunable, deadUnits, sparsity, best, notes: ofData = [] } = summary;
+  const { flushed, check, narrow } = summary.export;
   const lines = [
+    html(verdictOf(summary) ?? ''),
     ...ofData.map(html),
     checkedBy(check),
     channels?.error !== undefined

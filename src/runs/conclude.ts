@@ -1,5 +1,6 @@
 /** The end of a run: its model is exported and checked, and its summary written. */
 import { type Graph, readModel } from '../onnx/index.js';
+import { driftOf } from './check/drift.js';
 import { exportModel, UncheckedError } from './export.js';
 import { writeJson } from './folder.js';
 import { attachmentOf } from './netron.js';
@@ -29,7 +30,8 @@ export async function conclude(made: Conclusion): Promise<Summary> {
     refused = error;
     return error.exported;
   });
-  const summary = await sumUp({ ...made, exported });
+  const answers = made.measured ? undefined : await driftOf(task.graph, graph, how);
+  const summary = await sumUp({ ...made, answers, exported });
   if (refused) {
     await writeJson(folder.uncheckedSummary, summary);
     throw refused;

@@ -26,6 +26,7 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   latency?: Change;
   /** On the data. */
   notes?: readonly string[];
+  answers?: Summary['answers'];
   exported: Exported;
 }
 
@@ -43,6 +44,7 @@ export async function sumUp({
   channels,
   latency,
   notes = [],
+  answers,
   exported,
 }: Finished): Promise<Summary> {
   const final = await readModel(exported.path);
@@ -95,6 +97,7 @@ export async function sumUp({
     },
     accuracy: measured && { before: before?.accuracy, after: measured.accuracy },
     loss: measured && { before: before?.loss, after: measured.loss },
+    answers,
     export: {
       flushed: exported.flushed,
       check: exported.check,

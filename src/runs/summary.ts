@@ -1,4 +1,5 @@
 /** What a finished run says of itself: summary.json. */
+import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
 
 /** A figure before and after a run, and what was asked for. */
@@ -111,6 +112,8 @@ export interface Summary {
   /** On the test split, of the last epoch: fractions and nats. Absent of a run without data. */
   accuracy?: Change;
   loss?: Change;
+  /** Of a run without data: how far each output is from that of the given model, on random inputs. */
+  answers?: Drift[];
   /**
    * Sub-normal weights made 0 in the export, how far onnxruntime's answers are from the engine's, and the
    * element types of 16 bits that weights have.

@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { heldAtOne, percent, roundedTo, rows, writeReport } from '../../report/index.js';
+import { heldAtOne, percent, roundedTo, rows, verdictOf, writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
@@ -122,7 +122,8 @@ export function figures(summary: Summary): string {
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
   const { held } = summary.prunable;
   const kept = held ? `\n\n${heldAtOne(held)}` : '';
-  return `${table(titles, lines)}${stages}${kept}\n\n${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
+  const verdict = verdictOf(summary);
+  return `${table(titles, lines)}${stages}${kept}\n\n${verdict ? `${verdict}\n\n` : ''}${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
 }
 
 /** How good the network was after each stage. */

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Summary } from '../runs/index.js';
+import { verdictOf } from './verdict.js';
+
+const told = (summary: Partial<Summary>) => verdictOf({ command: 'prune', ...summary } as Summary);
+
+test('a model that lost its accuracy is called unusable, with what to try', () => {
+  const sentence = told({ accuracy: { before: 0.738, after: 0.23 } })!;
+  assert.match(sentence, /^Accuracy fell from 73\.8 % to 23\.0 %: the model is not usable as it is\. Try /);
+  assert.match(sentence, /a lower --sparsity\.$/);
+  assert.match(told({ accuracy: { before: 0.9, after: 0.2 }, channels: {} as never })!, /a larger --macs\.$/);
+  assert.equal(told({ accuracy: { before: 0.738, after: 0.725 } }), undefined);
+  assert.equal(told({ accuracy: { after: 0.2 } }), undefined, 'a network that had never been trained');
+});
+
+test('without labels the distance to the original is told, and a warning where it is large', () => {
+  const near = told({ answers: [{ output: 'y', error: 0.05, cosine: 0.999, agreement: 1 }] })!;
+  assert.match(
+    near,
+    /^On random inputs, output y differs by 5\.0 % \(cosine 1\.00\) and has the same decision for 100 % /,
+  );
+  assert.doesNotMatch(near, /train/);
+  const far = [
+    { output: 'boxes', error: 0.1, cosine: 0.99 },
+    { output: 'scores', error: 1.4, cosine: -0.06 },
+  ];
+  assert.match(
+    told({ answers: far })!,
+    /output scores differs by 140\.0 % \(cosine -0\.06\) .*: expect to train it before use/,
+  );
+  assert.match(
+    told({ answers: [{ output: 'k', agreement: 0.5 }] })!,
+    /same decision for 50 % .*expect to train/,
+  );
+});

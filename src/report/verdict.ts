@@ -1,0 +1,42 @@
+/** What a run did to the model's answers, in words that need no table. */
+import type { Summary } from '../runs/index.js';
+import { percent } from './words.js';
+
+/** Share of the accuracy that may be lost before a person is warned, */
+const LOSS = 0.05;
+/** and below which the answers have little to do with those of the model that was given. */
+const LEAST_COSINE = 0.9;
+
+/** How accurate, or how far from the given model's answers, the pruned model is; with a warning where it is not usable as it is. */
+export function verdictOf(summary: Summary): string | undefined {
+  if (summary.command !== 'prune') return undefined;
+  return summary.accuracy ? ofAccuracy(summary) : ofAnswers(summary);
+}
+
+function ofAccuracy({ accuracy, channels }: Summary): string | undefined {
+  const { before, after } = accuracy!;
+  if (before === undefined || after >= before * (1 - LOSS)) return undefined;
+  const target = channels ? 'a larger --macs' : 'a lower --sparsity';
+  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable as it is. Try more --epochs, a lower learning rate (--lr 0.005), --teacher self, or ${target}.`;
+}
+
+function ofAnswers({ answers, channels }: Summary): string | undefined {
+  if (!answers?.length) return undefined;
+  const far = answers.filter(
+    ({ cosine = 1, agreement = 1 }) => !(cosine >= LEAST_COSINE) || agreement < 1 - LOSS,
+  );
+  const worst = (far.length ? far : answers).toSorted((a, b) => (a.cosine ?? 1) - (b.cosine ?? 1))[0];
+  const { output, cosine, error, agreement } = worst;
+  const facts = [
+    ...(cosine === undefined
+      ? []
+      : [
+          `differs by ${error === undefined ? 'more than can be said' : percent(error, 1)} (cosine ${cosine.toFixed(2)})`,
+        ]),
+    ...(agreement === undefined ? [] : [`has the same decision for ${percent(agreement, 0)}`]),
+  ].join(' and ');
+  const said = `On random inputs, output ${output} ${facts} compared with the original model`;
+  if (!far.length) return `${said}.`;
+  const target = channels ? 'a larger --macs' : 'a lower --sparsity';
+  return `${said}: expect to train it before use. Give --data to train it while it is pruned, or ${target}.`;
+}
