@@ -1,6 +1,6 @@
 /** Methods that remove channels, from the command line, on the digits: a run stopped in every stage, and what is refused. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { stagedMethods, stagedShell } from './structured.test.fixture.js';
 
@@ -124,7 +124,7 @@ test('what cannot be is refused in a sentence', async () => {
         assert.match(outcome.err, message);
       }),
     );
-  for (const k of [0, 1]) assert.deepEqual(readdirSync(at(`refused-${k}`)), [], 'nothing half-done is left');
+  for (const k of [0, 1]) assert.ok(!existsSync(at(`refused-${k}`)), 'nothing half-done is left');
 });
 
 test('inspect lists the groups, sensitivity thins them', async () => {
