@@ -37,7 +37,7 @@ export async function driftOf(
     const foreign = hindranceOf(before, batch) !== undefined;
     for (const graph of [before, after]) {
       const answerer = foreign
-        ? await onnxruntimeAnswerer(serializeModel(graph), { name: graph.name, machine, optimized: true })
+        ? await onnxruntimeAnswerer(serializeModel(graph), { graph, machine, optimized: true })
         : engineAnswerer(graph, { machine });
       if (!answerer) return undefined;
       opened.push(answerer);
