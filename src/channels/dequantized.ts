@@ -21,35 +21,49 @@ export function realWeights({ nodes, initializers }: Graph): (name: string) => T
 
 interface Step {
   node: Node;
-  /** One for the tensor, or for each position of the node's axis. */
+  /** One for the tensor, or for each position of the node's axis, or each block of it. */
   scale: Float32Array;
   zero?: Float32Array;
 }
 
 function dequantized(tensor: Tensor, { node, scale, zero }: Step): Tensor {
   const { shape } = tensor;
-  const axis = attr.int(node, 'axis', 1);
-  const inner = sizeOf(shape.slice(axis < 0 ? axis + shape.length + 1 : axis + 1));
-  const values = Float32Array.from(tensor.data as ArrayLike<number>);
-  for (let from = 0, step = 0; from < values.length; from += inner, step++) {
-    const own = scale[step % scale.length];
-    const nought = zero?.[step % zero.length] ?? 0;
-    for (let i = from; i < from + inner; i++) values[i] = (values[i] - nought) * own;
-  }
+  const along = alongOf(node, shape);
+  const scaleAt = valueAt({ values: scale, ...along }, shape);
+  const zeroAt = valueAt({ values: zero ?? [0], ...along }, shape);
+  const values = Float32Array.from(tensor.data as ArrayLike<number>, (x, i) => (x - zeroAt(i)) * scaleAt(i));
   return floatTensor(shape, values);
 }
 
-/** What stands for the number 0 in a tensor of integers: one for the tensor, or one for each position of an axis. */
+/** The axis that values lie along, and how many positions of it share one; 0 where each has its own. */
+function alongOf(node: Node, shape: readonly number[]): { axis: number; block: number } {
+  const axis = attr.int(node, 'axis', 1);
+  return { axis: axis < 0 ? axis + shape.length : axis, block: attr.int(node, 'block_size', 0) };
+}
+
+/** Gives the value that goes with element `i` of a tensor in row-major order. */
+function valueAt({ values, axis, block }: Nought, shape: readonly number[]): (i: number) => number {
+  if (values.length === 1) return () => values[0];
+  const [size, inside] = [shape[axis], sizeOf(shape.slice(axis + 1))];
+  if (block === 0) return (i) => values[Math.floor(i / inside) % values.length];
+  const blocks = Math.ceil(size / block);
+  return (i) => {
+    const run = Math.floor(i / inside);
+    const row = Math.floor(run / size) * blocks + Math.floor((run % size) / block);
+    return values[row * inside + (i % inside)];
+  };
+}
+
+/** What stands for the number 0 in a tensor of integers: one for the tensor, or one for each position or block of an axis. */
 export interface Nought {
   values: ArrayLike<number>;
   axis: number;
+  /** Positions that share one; 0 where each has its own. */
+  block: number;
 }
 
 /** Gives the stored number that is 0 at element `i` of a tensor in row-major order. */
-export function noughtAt({ values, axis }: Nought, shape: readonly number[]): (i: number) => number {
-  const inside = values.length > 1 ? sizeOf(shape.slice(axis + 1)) : 1;
-  return (i) => values[Math.floor(i / inside) % values.length];
-}
+export const noughtAt = valueAt;
 
 /** Of every initialiser that nodes only read dequantised, and all of them with the same zero points: what stands for 0 in it. */
 export function noughtsOf({ nodes, initializers, outputs }: Graph): Map<string, Nought> {
@@ -73,14 +87,13 @@ export function noughtsOf({ nodes, initializers, outputs }: Graph): Map<string, 
 function noughtOf(node: Node, { shape }: Tensor, initializers: Graph['initializers']): Nought | undefined {
   const name = node.inputs[2] ?? '';
   const zero = initializers.get(name);
-  const given = attr.int(node, 'axis', 1);
-  const axis = given < 0 ? given + shape.length : given;
-  if (name === '') return { values: [0], axis };
-  if (!zero || zero.shape.length > 1) return undefined;
-  return { values: floats(zero), axis };
+  const along = alongOf(node, shape);
+  if (name === '') return { values: [0], ...along };
+  if (!zero || (zero.shape.length > 1 && along.block === 0)) return undefined;
+  return { values: floats(zero), ...along };
 }
 
 const sameNought = (a: Nought, b: Nought): boolean =>
   a.values.length === b.values.length &&
-  (a.values.length === 1 || a.axis === b.axis) &&
+  (a.values.length === 1 || (a.axis === b.axis && a.block === b.block)) &&
   Array.prototype.every.call(a.values, (value, i) => value === b.values[i]);

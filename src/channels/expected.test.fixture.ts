@@ -425,6 +425,13 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
       "b.0 in: their number is fixed by ScatterElements 'ScatterElements5'",
     ],
   },
+  'weights of four bits, in blocks': {
+    groups: [
+      '4: a.1 out ×3, a.b.0 along ×3, b.0 in ×3',
+      '8: b.1 out, b.scale.1 along, b.zero.1 along, c.0 in',
+    ],
+    frozen: [],
+  },
   'an unknown operator in the middle': {
     groups: [
       '4: a.0 out, a.b.0 along, b.1 in',

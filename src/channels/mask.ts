@@ -60,7 +60,7 @@ function clear(
   { shape, data }: Tensor,
   axis: number,
   positions: readonly number[],
-  nought: Nought = { values: [0], axis: 0 },
+  nought: Nought = { values: [0], axis: 0, block: 0 },
 ): void {
   const inside = sizeOf(shape.slice(axis + 1));
   const span = shape[axis] * inside;

@@ -673,6 +673,15 @@ export const troubles: Trouble[] = [
     },
   },
   {
+    name: 'weights of four bits, in blocks',
+    opset: 21,
+    build(s) {
+      const x = s.linear(s.input('x', [5]), 'a', 5, 12);
+      const y = s.relu(s.op('MatMul', [x, s.inBlocks('b', 12, 8, 4)]));
+      return s.linear(y, 'c', 8, 2);
+    },
+  },
+  {
     name: 'an unknown operator in the middle',
     engineless: true,
     build(s) {

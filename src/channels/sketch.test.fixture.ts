@@ -1,5 +1,5 @@
 /** For tests: small graphs in a few lines, and their groups in a few words. */
-import { normal, random } from '../base/random.js';
+import { normal, random, uniform } from '../base/random.js';
 import { float, floatTensor, type Graph, int, intList, intTensor, sizeOf } from '../onnx/index.js';
 import { newSource } from '../onnx/source.js';
 import type { Channels } from './index.js';
@@ -130,6 +130,17 @@ export function sketch(opset = 17) {
       graph.initializers.set(`${name}.scale`, floatTensor(dims, scales));
       graph.initializers.set(`${name}.zero`, { dtype: 'uint8', shape: dims, data: zeros });
       return sketched.op('DequantizeLinear', [name, `${name}.scale`, `${name}.zero`], { axis: 0 });
+    },
+    /** 4-bit weights [from, to], with a scale for every `block` of what they are multiplied by. */
+    inBlocks(name: string, from: number, to: number, block: number): string {
+      const r = random(1, name);
+      const draw = (size: number) => Int8Array.from({ length: size }, () => Math.floor(16 * uniform(r)) - 8);
+      graph.initializers.set(name, { dtype: 'int4', shape: [from, to], data: draw(from * to) });
+      sketched.weight(`${name}.scale`, from / block, to);
+      const zero = { dtype: 'int4' as const, shape: [from / block, to], data: draw((from / block) * to) };
+      graph.initializers.set(`${name}.zero`, zero);
+      const inputs = [name, `${name}.scale`, `${name}.zero`];
+      return sketched.op('DequantizeLinear', inputs, { axis: 0, block_size: block });
     },
     floats(...values: number[]): string {
       const name = `floats${count++}`;

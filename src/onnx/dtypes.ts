@@ -16,6 +16,8 @@ const byNumber = new Map<number, DType>([
   [12, 'uint32'],
   [13, 'uint64'],
   [16, 'bfloat16'],
+  [21, 'uint4'],
+  [22, 'int4'],
 ]);
 const toNumber = new Map([...byNumber].map(([number, dtype]) => [dtype, number]));
 
@@ -27,8 +29,6 @@ const unread = new Map([
   [18, 'float8e4m3fnuz'],
   [19, 'float8e5m2'],
   [20, 'float8e5m2fnuz'],
-  [21, 'uint4'],
-  [22, 'int4'],
   [23, 'float4e2m1'],
   [24, 'float8e8m0'],
   [25, 'uint2'],

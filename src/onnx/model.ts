@@ -6,6 +6,8 @@
  */
 
 export type DType =
+  | 'int4'
+  | 'uint4'
   | 'float32'
   | 'float64'
   | 'float16'
@@ -34,7 +36,10 @@ export type TensorData =
   | BigUint64Array
   | string[];
 
-/** A dense row-major tensor. bool is held in a Uint8Array, floats of 16 bits in a Float32Array. */
+/**
+ * A dense row-major tensor. bool is held in a Uint8Array, floats of 16 bits in a Float32Array, integers of 4 bits, one to a byte, in an
+ * Int8Array or Uint8Array.
+ */
 export interface Tensor {
   dtype: DType;
   shape: number[];

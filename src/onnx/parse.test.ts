@@ -104,8 +104,8 @@ test('graphs that do not fit together are refused by one sentence', async () => 
     /sparse tensor S lacks its values or indices/,
   );
   await refused(
-    { initializer: [{ name: 'Q', dims: [2n], dataType: 22, rawData: Uint8Array.of(1) }] },
-    /tensor Q has elements of type int4/,
+    { initializer: [{ name: 'Q', dims: [2n], dataType: 26, rawData: Uint8Array.of(1) }] },
+    /tensor Q has elements of type int2/,
   );
   await refused(
     {

@@ -36,7 +36,7 @@ async function inline(tensor: TensorProto, where: string, fetch: FetchExternal |
   const stated = entries.has('length') ? count(entries.get('length')!, where) : undefined;
   const dtype = dtypeOf(tensor.dataType);
   const width = dtype && bytesOf[dtype];
-  const needed = width ? claimed(tensor, where).size * width : stated;
+  const needed = width ? Math.ceil(claimed(tensor, where).size * width) : stated;
   if (needed === undefined || (stated !== undefined && stated !== needed)) {
     fail(
       `${where} needs ${needed ?? 'some'} bytes by its shape but ${stated ?? 'none'} are stated in its external data; the file is damaged.`,

@@ -56,6 +56,12 @@ test('every way to store a tensor is read', () => {
       `type ${dataType}`,
     );
   }
+  const odd = { shape: [3], data: Int8Array.of(1, -8, 7) };
+  for (const fields of [{ rawData: raw([0x81, 7]) }, { int32Data: [0x81, 7] }]) {
+    assert.deepEqual(decode({ dims: [3n], dataType: 22, ...fields }), { dtype: 'int4', ...odd });
+    const unsigned = { dtype: 'uint4', shape: [3], data: Uint8Array.of(1, 8, 7) };
+    assert.deepEqual(decode({ dims: [3n], dataType: 21, ...fields }), unsigned);
+  }
   assert.deepEqual(decode({ dataType: 1, floatData: [3] }).shape, [], 'a scalar has no dimensions');
   assert.equal(decode({ dims: [0n, 5n], dataType: 1 }).data.length, 0, 'an empty tensor needs no data');
 });
@@ -71,7 +77,8 @@ test('a tensor that is not what its header says is refused before anything is al
     [{ dims: [-1n], dataType: 1, floatData: [1] }, /negative dimension/],
     [{ dims: [2n], dataType: 1, rawData: raw([1, 2, 3, 4, 5]) }, /1.25 are stored/],
     [{ dims: [2n], dataType: 1 }, /0 are stored/],
-    [{ dims: [2n], dataType: 22, rawData: raw([1]) }, /int4, which is not read/],
+    [{ dims: [2n], dataType: 26, rawData: raw([1]) }, /int2, which is not read/],
+    [{ dims: [3n], dataType: 22, rawData: raw([1]) }, /should have 3 elements .* 2 are stored/],
     [{ dims: [2n], dataType: 17, rawData: raw([1, 1]) }, /float8e4m3fn/],
     [{ dims: [2n], dataType: 99, rawData: raw([1, 1]) }, /number 99/],
     [{ dims: [1n], dataType: 8, stringData: [raw([255])] }, /UTF-8/],
@@ -145,6 +152,8 @@ test('random tensors survive writing and reading', async () => {
     'uint16',
     'uint32',
     'uint64',
+    'int4',
+    'uint4',
     'string',
   ];
   const tensors = fc
@@ -159,7 +168,8 @@ test('random tensors survive writing and reading', async () => {
       }
       const length = (data as Uint8Array).byteLength;
       return fc.uint8Array({ minLength: length, maxLength: length }).map((random): Tensor => {
-        bytes(data as Uint8Array).set(random);
+        bytes(data as Uint8Array).set(dtype.endsWith('int4') ? random.map((x) => x % 16) : random);
+        if (dtype === 'int4') for (const [i, x] of random.entries()) data[i] = (x % 16) - 8;
         return { dtype, shape, data };
       });
     });

@@ -28,6 +28,8 @@ const arrays = {
   float64: Float64Array,
   float16: Float32Array,
   bfloat16: Float32Array,
+  int4: Int8Array,
+  uint4: Uint8Array,
   int8: Int8Array,
   int16: Int16Array,
   int32: Int32Array,
@@ -84,6 +86,7 @@ export function encodeTensor(tensor: Tensor): {
     const encoder = new TextEncoder();
     return { ...head, stringData: (tensor.data as string[]).map((text) => encoder.encode(text)) };
   }
+  if (isNibbles(tensor.dtype)) return { ...head, raw: packed(tensor.data as Int8Array) };
   const half = halfOf(tensor.dtype);
   const data = half ? Uint16Array.from(tensor.data as Float32Array, half.to) : (tensor.data as Numeric);
   const { buffer, byteOffset, byteLength } = data;
@@ -106,6 +109,7 @@ export function rounded(tensor: Tensor): Tensor {
 const isRaw = (proto: TensorProto): boolean => proto.rawData.length > 0;
 
 function fromRaw(dtype: NumericType, raw: Uint8Array, size: number, where: string): TensorData {
+  if (isNibbles(dtype)) return unpacked(dtype, raw, size, where);
   const stored = raw.length / bytesOf[dtype];
   if (stored !== size) wrongCount(where, stored, size);
   const owned = raw.length === raw.buffer.byteLength ? raw : new Uint8Array(raw);
@@ -116,6 +120,7 @@ function fromRaw(dtype: NumericType, raw: Uint8Array, size: number, where: strin
 
 function fromField(dtype: NumericType, proto: TensorProto, size: number, where: string): TensorData {
   const field = typedField(dtype, proto);
+  if (isNibbles(dtype)) return unpacked(dtype, field as number[], size, where);
   if (field.length !== size) wrongCount(where, field.length, size);
   switch (dtype) {
     case 'int64':
@@ -130,6 +135,29 @@ function fromField(dtype: NumericType, proto: TensorProto, size: number, where: 
     default:
       return (arrays[dtype] as Float32ArrayConstructor).from(field as ArrayLike<number>, Number);
   }
+}
+
+type Nibbles = 'int4' | 'uint4';
+
+const isNibbles = (dtype: DType): dtype is Nibbles => dtype === 'int4' || dtype === 'uint4';
+
+/** Two integers of 4 bits to a byte, the first in the lower half. */
+function unpacked(dtype: Nibbles, bytes: ArrayLike<number>, size: number, where: string): TensorData {
+  if (bytes.length !== Math.ceil(size / 2)) wrongCount(where, 2 * bytes.length, size);
+  const data = new arrays[dtype](size);
+  for (let i = 0; i < size; i++) {
+    const bits = (bytes[i >> 1] >> (i % 2 ? 4 : 0)) & 15;
+    data[i] = dtype === 'int4' && bits > 7 ? bits - 16 : bits;
+  }
+  return data;
+}
+
+function packed(data: Int8Array | Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(data.length / 2));
+  data.forEach((value, i) => {
+    bytes[i >> 1] |= (value & 15) << (i % 2 ? 4 : 0);
+  });
+  return bytes;
 }
 
 function typedField(dtype: NumericType, proto: TensorProto): number[] | bigint[] {

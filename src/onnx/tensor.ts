@@ -15,12 +15,14 @@ export const isNarrow = (dtype: DType): boolean => dtype === 'float16' || dtype 
 /** Whether a dtype holds integers; bool is not among them. */
 export const isInteger = (dtype: DType): boolean => !isFloat(dtype) && dtype !== 'bool' && dtype !== 'string';
 
-/** Bytes of one element in ONNX's raw form; 0 for strings, which have none. */
+/** Bytes of one element in ONNX's raw form, where two of 4 bits share one; 0 for strings, which have none. */
 export const bytesOf: Readonly<Record<DType, number>> = {
   float32: 4,
   float64: 8,
   float16: 2,
   bfloat16: 2,
+  int4: 0.5,
+  uint4: 0.5,
   int8: 1,
   int16: 2,
   int32: 4,
@@ -93,6 +95,7 @@ export function emptyData(dtype: DType, size: number): TensorData {
       return new Float32Array(size);
     case 'float64':
       return new Float64Array(size);
+    case 'int4':
     case 'int8':
       return new Int8Array(size);
     case 'int16':
@@ -101,6 +104,7 @@ export function emptyData(dtype: DType, size: number): TensorData {
       return new Int32Array(size);
     case 'int64':
       return new BigInt64Array(size);
+    case 'uint4':
     case 'uint8':
     case 'bool':
       return new Uint8Array(size);

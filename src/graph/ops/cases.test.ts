@@ -417,7 +417,20 @@ const resizes: Case[] = [
   }),
 ];
 
+const small = (dtype: 'int4' | 'uint4' | 'int8', ...shape: number[]): Given => ({
+  ...{ shape, dtype, between: dtype === 'uint4' ? [0, 15] : [-8, 7], fixed: true },
+});
 const quantisations: Case[] = [
+  one('DequantizeLinear', 21, [small('int8', 4, 6), weights(2, 6)], { axis: int(0), block_size: int(2) }),
+  one('DequantizeLinear', 21, [small('int4', 3, 5), weights(3, 2), small('int4', 3, 2)], {
+    axis: int(1),
+    block_size: int(3),
+  }),
+  one('DequantizeLinear', 21, [small('uint4', 2, 4, 3), weights(2, 2, 3), small('uint4', 2, 2, 3)], {
+    axis: int(-2),
+    block_size: int(2),
+  }),
+  one('DequantizeLinear', 21, [small('int4', 3, 5), list(0.1, 0.2, 0.3)], { axis: int(0) }),
   one('QuantizeLinear', 10, [image, scalar(0.02), scalar(110, 'uint8')]),
   one(
     'QuantizeLinear',

@@ -3,7 +3,7 @@ import { fail } from '../../base/errors.js';
 import { attr, hasAttribute } from '../../onnx/attributes.js';
 import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
 import type { DType, Node } from '../../onnx/model.js';
-import { isFloat } from '../../onnx/tensor.js';
+import { bytesOf, isFloat } from '../../onnx/tensor.js';
 import { call, type Expression, input } from '../expression.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { damaged, singles } from './check.js';
@@ -75,11 +75,17 @@ function clip(site: Site): Expression {
   return high === undefined ? raised : call('min', raised, high);
 }
 
+/** Numbers wrap around in 4 bits, which no formula here says. */
+const castable = (to: number): DType | undefined => {
+  const dtype = dtypeOf(to);
+  return dtype && bytesOf[dtype] === 0.5 ? undefined : dtype;
+};
+
 /** Cast's `to`, refused for types that tensors here cannot hold. */
 function target(node: Node): DType {
   const to = attr.int(node, 'to');
   return (
-    dtypeOf(to) ??
+    castable(to) ??
     fail(
       `${describe(node)} casts to ${unreadName(to)}, which espalier does not read; export the model in float32.`,
       Unsupported,

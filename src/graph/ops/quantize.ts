@@ -1,18 +1,29 @@
 /** QuantizeLinear and DequantizeLinear: models with these run, and pass gradients straight through the rounding. */
 import { fail } from '../../base/errors.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr, int } from '../../onnx/attributes.js';
 import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
 import type { DType } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, CoreNode } from '../core.js';
 import { call, input } from '../expression.js';
-import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import {
+  axisOf,
+  describe,
+  type Kept,
+  type Operator,
+  type Resized,
+  required,
+  type Site,
+  Unsupported,
+} from '../operator.js';
 import { unfit } from './check.js';
 import { define } from './define.js';
 import { add, div, mul, sub } from './elementwise.js';
-import { along, constant, pointwise } from './emit.js';
+import { along, constant, cut, expand, pointwise, reshape } from './emit.js';
 
 const limits: Partial<Record<DType, [number, number]>> = {
+  uint4: [0, 15],
+  int4: [-8, 7],
   uint8: [0, 255],
   int8: [-128, 127],
   uint16: [0, 65535],
@@ -27,29 +38,61 @@ function steps(site: Site, inputs: readonly string[], b: Build): [string, string
   const lay = (name: string) => {
     const { shape } = b.type(name);
     if (sizeOf(shape) === 1) return name;
-    if (shape.length > 1 || attr.int(site.node, 'block_size', 0) !== 0) {
-      fail(
-        `${describe(site.node)} quantises in blocks, which espalier does not do; export the model with one scale per tensor or per channel.`,
-        Unsupported,
-      );
-    }
-    return along(b, name, axisOf(site, attr.int(site.node, 'axis', 1), rank), rank);
+    const axis = axisIn(site);
+    return blockOf(site) ? inBlocks(b, name, axis, site) : along(b, name, axis, rank);
   };
   return [lay(inputs[1]), inputs[2] ? lay(inputs[2]) : constant(b, [], [0])];
 }
 
-/** One scale, or one for each position of the axis, and a zero point like it. */
+/** How many positions of the axis share a scale; 0 where each has its own, or all one. */
+const blockOf = ({ node }: Site): number => attr.int(node, 'block_size', 0);
+
+/** A value for each block, repeated for all positions of the axis that the block has. */
+function inBlocks(b: Build, name: string, axis: number, site: Site): string {
+  const { shape } = b.type(name);
+  const [before, after] = [shape.slice(0, axis), shape.slice(axis + 1)];
+  const apart = reshape(b, name, [...before, shape[axis], 1, ...after]);
+  const spread = expand(b, apart, [...before, shape[axis], blockOf(site), ...after]);
+  const whole = reshape(b, spread, [...before, shape[axis] * blockOf(site), ...after]);
+  return cut(b, whole, axis, 0, required(site, 0).shape[axis]);
+}
+
+/** One scale, or one for each position or block of the axis, and a zero point like it. */
 function checkSteps(site: Site): void {
   const { shape } = required(site, 0);
   const scales = required(site, 1).shape;
   const zeros = site.inputs[2]?.shape ?? scales;
   if (sizeOf(zeros) !== sizeOf(scales) || zeros.length > Math.max(1, scales.length))
     unfit(site, `has scales of shape [${scales}] and zero points of shape [${zeros}]`);
-  if (sizeOf(scales) === 1 || scales.length !== 1) return;
-  const axis = axisOf(site, attr.int(site.node, 'axis', 1), shape.length);
+  if (sizeOf(scales) === 1) return;
+  const axis = axisIn(site);
+  const block = blockOf(site);
+  if (block !== 0 || scales.length !== 1) {
+    const blocks = shape.map((dim, i) => (i === axis ? Math.ceil(dim / block) : dim));
+    if (block > 0 && `${scales}` === `${blocks}`) return;
+    unfit(site, `has scales of shape [${scales}] for blocks of ${block} of an input of shape [${shape}]`);
+  }
   if (scales[0] !== shape[axis])
     unfit(site, `has ${scales[0]} scales for axis ${axis} of an input of shape [${shape}]`);
 }
+
+const axisIn = (site: Site): number =>
+  axisOf(site, attr.int(site.node, 'axis', 1), required(site, 0).shape.length);
+
+/** Whole blocks go, or as many positions of each; a last block that is not full lets none go. */
+const ofBlocks = {
+  fixed(site: Site) {
+    const axis = axisIn(site);
+    return blockOf(site) && required(site, 0).shape[axis] % blockOf(site) !== 0
+      ? [[axis], [axis], [axis]]
+      : [];
+  },
+  resize(site: Site, [values, scales]: readonly (Kept | undefined)[]): Resized {
+    if (!blockOf(site)) return {};
+    const axis = axisIn(site);
+    return { attributes: { block_size: int(values![axis].length / scales![axis].length) } };
+  },
+} satisfies Pick<Operator, 'fixed' | 'resize'>;
 
 /** The type of the zero point, or `output_dtype` (opset 21 on), or uint8. */
 function quantized(site: Site): DType {
@@ -70,6 +113,7 @@ function quantized(site: Site): DType {
 const quantize: Operator = define({
   takes: 'N N2 Z? -> 1',
   check: checkSteps,
+  ...ofBlocks,
   dtypes: (site) => [quantized(site)],
   expand(site, inputs, b) {
     const [low, high] = limits[quantized(site)]!;
@@ -92,6 +136,7 @@ const quantize: Operator = define({
 const dequantize: Operator = define({
   takes: 'Z F Z? -> 1',
   check: checkSteps,
+  ...ofBlocks,
   dtypes: (site) => [required(site, 1).dtype],
   expand(site, inputs, b) {
     return [pointwise(b, mul(sub(x, zero), scale), [inputs[0], ...steps(site, inputs, b)])];
