@@ -1,30 +1,35 @@
 /** z ↦ clip(z − v, 0, 1) over parameters, by kernels: what a projection onto a budget is made of. */
+import type { Calls } from './lowering/calls.js';
+import { CLIP_RUN } from './lowering/contract.js';
 import type { Machine } from './machine.js';
+import { arena, type Block, independent } from './memory.js';
 import type { Clipping } from './types.js';
-import { arena, independent } from './update.js';
 
-/** CLIP_RUN of kernels/clip.c. */
-const RUN = 65_536;
-
-/** `blocks`: where the elements lie, and how many. */
-export function clipping(machine: Machine, blocks: readonly { line: number; length: number }[]): Clipping {
-  const { take, free } = arena(machine);
-  const shift = take(2);
-  const runs = blocks.map(({ length }) => Math.ceil(length / RUN));
-  const results = runs.map((n) => take(4 * n));
-  const calls = blocks.map(({ line, length }, b) => [line, shift, results[b], length]);
-  const program = (kernel: string) => independent(machine, take, kernel, calls, 3, RUN);
-  const [measuring, applying] = [program('clip_sum'), program('clip')];
-  const at = (v: number) => {
-    machine.doubles(shift, 1)[0] = v;
+/** `blocks`: where the elements lie. */
+export function clipping(machine: Machine, blocks: readonly Block[]): Clipping {
+  const memory = arena(machine);
+  const shift = memory.take(2);
+  const runs = blocks.map(({ size }) => Math.ceil(size / CLIP_RUN));
+  const results = runs.map((n) => memory.take(4 * n));
+  const each = (emit: (call: Calls, z: Block, b: number) => void) =>
+    independent(machine, memory, (call) => {
+      for (const [b, z] of blocks.entries()) emit(call, z, b);
+    });
+  const v = { buffer: shift };
+  const measuring = each((call, z, b) =>
+    call.clipSum({ z: { buffer: z }, v, results: { buffer: results[b] }, elements: z.size }),
+  );
+  const applying = each((call, z) => call.clip({ z: { buffer: z }, v, elements: z.size }));
+  const at = (value: number) => {
+    machine.doubles(shift.fixed, 1)[0] = value;
   };
   return {
     async measure(v) {
       at(v);
       await machine.run(measuring);
       let [sum, inside] = [0, 0];
-      for (const [b, line] of results.entries()) {
-        const pairs = machine.doubles(line, 2 * runs[b]);
+      for (const [b, { fixed }] of results.entries()) {
+        const pairs = machine.doubles(fixed, 2 * runs[b]);
         for (let r = 0; r < runs[b]; r++) {
           sum += pairs[2 * r];
           inside += pairs[2 * r + 1];
@@ -36,6 +41,6 @@ export function clipping(machine: Machine, blocks: readonly { line: number; leng
       at(v);
       await machine.run(applying);
     },
-    close: free,
+    close: memory.free,
   };
 }

@@ -4,7 +4,9 @@ import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { chooseWays } from './choice.js';
 import { LINE } from './driver.js';
-import { assemble, FLAGS_WORD, ITEMS_WORD, NO_BARRIER, stepsAt } from './lowering/assemble.js';
+import { assemble, stepsAt } from './lowering/assemble.js';
+import { callsTo } from './lowering/calls.js';
+import { NO_BARRIER, STEP } from './lowering/contract.js';
 import { fuse } from './lowering/fuse.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
@@ -84,7 +86,11 @@ export function compile(o: CompileOptions): Program | undefined {
     every,
     seed,
     steps,
-    step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    call: callsTo({
+      told: machine.told,
+      step: (kernel, items, words) => steps.push({ kernel, items, words }),
+      scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
+    }),
     either(options, ways, instead) {
       const choice: Choice = { ...options, counts: [] };
       const record = (way: number, emit: () => void) => {
@@ -99,7 +105,6 @@ export function compile(o: CompileOptions): Program | undefined {
       if (instead) record(INSTEAD, instead);
     },
     table: tables(machine, fixed),
-    scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
   };
   const places = new Map<string, Place>(o.places);
   for (const name of o.inputs) {
@@ -171,7 +176,7 @@ export function compile(o: CompileOptions): Program | undefined {
     },
     profile: () => profileOf(machine, steps, profile),
     steps() {
-      const taken = (i: number) => machine.ints(program, words.length)[at[i] + ITEMS_WORD] > 0;
+      const taken = (i: number) => machine.ints(program, words.length)[at[i] + STEP.items] > 0;
       return timesOf(machine, steps, profile).map((time, i) => {
         const { kernel, makes } = steps[i];
         const node = makes === undefined ? undefined : makers.get(makes);
@@ -312,8 +317,8 @@ function guideOf(machine: Machine, steps: readonly Step[], program: number, leng
         guide.taken = way;
         for (const [w, own] of guide.ways.entries())
           for (const i of own.steps) {
-            words[at[i] + ITEMS_WORD] = w === way ? steps[i].items : 0;
-            words[at[i] + FLAGS_WORD] = w === way ? 0 : NO_BARRIER;
+            words[at[i] + STEP.items] = w === way ? steps[i].items : 0;
+            words[at[i] + STEP.flags] = w === way ? 0 : NO_BARRIER;
           }
       }
     },

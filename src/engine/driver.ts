@@ -6,13 +6,13 @@ export interface Driver {
   readonly kind: 'native' | 'wasm';
   /** The instruction set, for people: 'AVX-512', 'NEON', 'relaxed-simd', … */
   readonly vector: string;
-  /** Floats in a register. */
-  readonly lanes: number;
   /**
-   * The kernels in their order, each followed by a comma; in the next line the constants of kernels/espalier.c ('CONV_MR=8,');
+   * The kernels in their order, each followed by a comma; in the next line what follows from the instruction set ('VL=16,');
    * then the formulas of kernels/formulas.c, each after a new line.
    */
   readonly names: string;
+  /** The contract that the kernels were compiled from: CONTRACT of lowering/calls.ts. */
+  readonly contract: string;
   readonly threads: number;
   /** The free lines: from `first` up to, not including, `limit`. All of it is zero. */
   readonly first: number;

@@ -7,19 +7,25 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../base/errors.js';
+import { assemble } from './lowering/assemble.js';
+import { callsTo } from './lowering/calls.js';
+import { FILL_RUN, LANES } from './lowering/contract.js';
+import type { Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
+import { blockAt } from './memory.js';
 import { processor } from './native/addon.js';
 import { openMachine } from './open.js';
 
-const FILL_RUN = 16384;
-const asWord = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
-
 /** A program that fills `length` floats at `target`, one step for each value. */
 function fillProgram(machine: Machine, target: number, length: number, values: number[]): number {
-  const fill = machine.kernels.get('fill')!;
-  const items = Math.ceil(length / FILL_RUN);
-  const words = [values.length, 0, 0, 0];
-  for (const value of values) words.push(8, fill, items, 0, 0, target, length, asWord(value));
+  const steps: Step[] = [];
+  const { fill } = callsTo({
+    told: machine.told,
+    step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    scratch: (lines) => blockAt(machine.allocate(lines * 64), lines * LANES),
+  });
+  for (const value of values) fill({ target: { buffer: blockAt(target, length) }, floats: length, value });
+  const words = assemble(machine, steps, { offsets: new Map(), lines: 0 }, 0);
   const program = machine.allocate(words.length * 4);
   machine.ints(program, words.length).set(words);
   return program;
@@ -219,10 +225,11 @@ test('several machines in one process, and one in a worker thread', async () => 
 
 test('a process ends by itself when idle, after a run, and in the midst of one', async () => {
   const long = `const m = await openMachine({ threads: 2 });
-    const target = m.allocate(2 ** 22), word = m.kernels.get('fill');
-    const words = [100, 0, 0, 0, ...Array(100).fill([8, word, 64, 0, 0, target, 2 ** 20, 0]).flat()];
-    const program = m.allocate(words.length * 4);
-    m.ints(program, words.length).set(words);`;
+    const { arena, independent } = await import(${JSON.stringify(new URL('./memory.js', import.meta.url))});
+    const memory = arena(m), buffer = memory.take(2 ** 20);
+    const program = independent(m, memory, (call) => {
+      for (let i = 0; i < 100; i++) call.fill({ target: { buffer }, floats: 2 ** 20, value: 0 });
+    });`;
   const [idle, ran, cut] = await Promise.all([
     runAlone('await openMachine(); console.log("opened")'),
     runAlone(`${long} m.run(program).then(() => console.log("ran"))`),

@@ -5,6 +5,7 @@
  */
 import { fail } from '../base/errors.js';
 import { type Driver, LINE } from './driver.js';
+import { CONTRACT, type Told } from './lowering/contract.js';
 import { createSpace } from './space.js';
 
 /**
@@ -18,12 +19,12 @@ export interface Machine {
   readonly threads: number;
   /** When programs leave pruned weights out. */
   readonly sparse: Sparse;
-  /** Floats in a vector register: VL of kernels/base.h. */
+  /** Floats in a vector register. */
   readonly lanesPerVector: number;
   /** A kernel's number in programs, by its name in C. */
   readonly kernels: ReadonlyMap<string, number>;
-  /** Sizes that the kernels' code fixes for the instruction set it was compiled for, by their names in C. */
-  readonly constants: Readonly<Record<Constant, number>>;
+  /** What the kernels' code says of itself, for the instruction set that it was compiled for. */
+  readonly told: Told;
   /** A formula's number in kernels/formulas.c, by its text there. */
   readonly formulas: ReadonlyMap<string, number>;
   /** The line where `bytes` bytes, all zero, now begin; from a page up, at a page. Throws UserError when memory is short. */
@@ -71,17 +72,22 @@ export function threadCount(asked: number | string | undefined, cores: number, c
   );
 }
 
-/** CONSTANTS of kernels/espalier.c: outputs of the register tiles of conv and of conv_weight. */
-export type Constant = 'CONV_MR' | 'CW_MO';
-
 const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
+/** From 'VL=16,CONV_MR=8,'. */
+const toldBy = (line: string): Told => {
+  const pairs = listed(line).map((pair) => pair.split('='));
+  return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)])) as unknown as Told;
+};
 const listed = (line: string): string[] => line.split(',').slice(0, -1);
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6)} MB`;
 
 /** A machine that runs its programs so. */
 export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
+  if (driver.contract !== CONTRACT)
+    throw new Error('The kernels were built from other sources than this: build them anew');
   const [kernels, constants, ...formulas] = driver.names.split('\n');
+  const told = toldBy(constants);
   const space = createSpace(driver.first, driver.limit);
   let last: Promise<void> = Promise.resolve();
   let closed: Promise<void> | undefined;
@@ -123,13 +129,9 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     description: `${driver.kind}, ${driver.vector}, ${plural(driver.threads, 'thread')}`,
     threads: driver.threads,
     sparse,
-    lanesPerVector: driver.lanes,
+    lanesPerVector: told.VL,
     kernels: numbered(listed(kernels)),
-    constants: Object.fromEntries(
-      listed(constants)
-        .map((pair) => pair.split('='))
-        .map(([name, value]) => [name, Number(value)]),
-    ) as Record<Constant, number>,
+    told,
     formulas: numbered(formulas),
     allocate,
     free(line) {

@@ -12,6 +12,7 @@ import { byName, writeInput } from './input.js';
 import { closable } from './lifetime.js';
 import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
+import { type Block, blockAt } from './memory.js';
 import { ranking } from './ranking.js';
 import { training } from './training.js';
 import type { Inference, InferenceOptions, Network, Parameter } from './types.js';
@@ -94,7 +95,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
       track(
         clipping(
           machine,
-          names.map((name) => ({ line: held.get(name)!.line, length: held.get(name)!.data.length })),
+          names.map((name) => blockOf(held.get(name)!)),
         ),
         'clipping',
       ),
@@ -103,8 +104,8 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
         ranking(
           machine,
           pairs.map(({ values, marks }) => {
-            const { line, data } = held.get(values)!;
-            return { values: line, marks: held.get(marks)!.line, length: data.length };
+            const block = blockOf(held.get(values)!);
+            return { values: block, marks: blockOf(held.get(marks)!), length: block.size };
           }),
         ),
         'ranking',
@@ -149,7 +150,9 @@ const sampleOf = (shape: readonly number[]): readonly number[] => (shape[0] === 
 const changed = (tensor: Tensor, data: Float32Array): Tensor =>
   floatsLike(tensor, tensor.shape, data.slice(0, sizeOf(tensor.shape)));
 
-const placeOf = (h: Held): Place => wholePlace({ laned: false, size: h.data.length, fixed: h.line }, h.shape);
+const blockOf = (h: Held): Block => blockAt(h.line, h.data.length);
+
+const placeOf = (h: Held): Place => wholePlace(blockOf(h), h.shape);
 
 function inference(
   graph: Graph,

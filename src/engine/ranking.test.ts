@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normal, random } from '../base/random.js';
 import { openMachine } from './index.js';
+import { blockAt } from './memory.js';
 import { ranking } from './ranking.js';
 
 test('so many of the largest magnitudes, of equal ones the first', async () => {
@@ -13,8 +14,8 @@ test('so many of the largest magnitudes, of equal ones the first', async () => {
   );
   const machine = await openMachine({ threads: 2 });
   const blocks = drawn.map((values) => {
-    const [from, to] = [0, 0].map(() => machine.allocate(values.length * 4));
-    machine.floats(from, values.length).set(values);
+    const [from, to] = [0, 0].map(() => blockAt(machine.allocate(values.length * 4), values.length));
+    machine.floats(from.fixed, values.length).set(values);
     return { values: from, marks: to, length: values.length };
   });
   const ranked = ranking(machine, blocks);
@@ -30,7 +31,7 @@ test('so many of the largest magnitudes, of equal ones the first', async () => {
       const order = [...values.keys()].sort((i, j) => Math.abs(values[j]) - Math.abs(values[i]) || i - j);
       const wanted = new Float32Array(values.length);
       for (const i of order.slice(0, kept[b])) wanted[i] = 1;
-      assert.deepEqual(machine.floats(blocks[b].marks, values.length), wanted);
+      assert.deepEqual(machine.floats(blocks[b].marks.fixed, values.length), wanted);
     }
   }
   ranked.close();

@@ -4,15 +4,12 @@
  * one time to the next it moves little: the search begins in a narrow window around the last one, and among all magnitudes
  * only where it is not found there.
  */
+import { RANK_BINS, RANK_COUNTS, RANK_RUN } from './lowering/contract.js';
 import type { Machine } from './machine.js';
+import { arena, type Block, independent } from './memory.js';
 import type { Ranking } from './types.js';
-import { arena, independent } from './update.js';
 
-/** RANK_RUN, BINS and COUNTS of kernels/rank.c. */
-const RUN = 262_144;
-const BINS = 2048;
-const COUNTS = BINS + 1;
-/** BINS · 2^shift magnitudes, of which `base` is the first; those of a bin are the next, narrower one. */
+/** RANK_BINS · 2^shift magnitudes, of which `base` is the first; those of a bin are the next, narrower one. */
 interface Window {
   base: number;
   shift: number;
@@ -25,38 +22,51 @@ const within = (bin: number, { base, shift }: Window): Window => ({
 
 /** A block's values, its marks, and how many they are. */
 export interface Ranked {
-  values: number;
-  marks: number;
+  values: Block;
+  marks: Block;
   length: number;
 }
 
 export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
-  const { take, free } = arena(machine);
+  const memory = arena(machine);
   const own = blocks.map((block) => {
-    const runs = Math.ceil(block.length / RUN);
-    return { ...block, runs, counts: take(COUNTS * runs), window: take(2), quotas: take(runs) };
+    const runs = Math.ceil(block.length / RANK_RUN);
+    return {
+      ...block,
+      runs,
+      counts: memory.take(RANK_COUNTS * runs),
+      window: memory.take(2),
+      quotas: memory.take(runs),
+    };
   });
-  const program = (kernel: string, calls: number[][], length: number) =>
-    independent(machine, take, kernel, calls, length, RUN);
-  const counting = program(
-    'magnitude_counts',
-    own.map((b) => [b.values, b.counts, b.window, b.length]),
-    3,
-  );
-  const marking = program(
-    'magnitude_marks',
-    own.map((b) => [b.values, b.marks, b.window, b.quotas, b.length]),
-    4,
-  );
-  const countsOf = (b: number) => machine.ints(own[b].counts, COUNTS * own[b].runs);
+  const counting = independent(machine, memory, (call) => {
+    for (const b of own)
+      call.magnitudeCounts({
+        values: { buffer: b.values },
+        window: { buffer: b.window },
+        counts: { buffer: b.counts },
+        elements: b.length,
+      });
+  });
+  const marking = independent(machine, memory, (call) => {
+    for (const b of own)
+      call.magnitudeMarks({
+        values: { buffer: b.values },
+        marks: { buffer: b.marks },
+        kth: { buffer: b.window },
+        quotas: { buffer: b.quotas },
+        elements: b.length,
+      });
+  });
+  const countsOf = (b: number) => machine.ints(own[b].counts.fixed, RANK_COUNTS * own[b].runs);
   const countsIn = (b: number, bin: number) => {
     const counts = countsOf(b);
-    return Array.from({ length: own[b].runs }, (_, run) => counts[run * COUNTS + bin]);
+    return Array.from({ length: own[b].runs }, (_, run) => counts[run * RANK_COUNTS + bin]);
   };
   const totalsOf = (b: number) => {
-    const totals = new Float64Array(COUNTS);
+    const totals = new Float64Array(RANK_COUNTS);
     const counts = countsOf(b);
-    for (let i = 0; i < counts.length; i++) totals[i % COUNTS] += counts[i];
+    for (let i = 0; i < counts.length; i++) totals[i % RANK_COUNTS] += counts[i];
     return totals;
   };
   let last: readonly number[] | undefined;
@@ -65,14 +75,15 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
   /** The bits of each block's k-th, looked for in a window each; undefined when one of them is not there. */
   async function search(kept: readonly number[], first: readonly Window[]) {
     for (let windows = first; ; ) {
-      for (const [b, { base, shift }] of windows.entries()) machine.ints(own[b].window, 2).set([base, shift]);
+      for (const [b, { base, shift }] of windows.entries())
+        machine.ints(own[b].window.fixed, 2).set([base, shift]);
       await machine.run(counting);
       const bins = own.map((_, b) => binOf(totalsOf(b), kept[b]));
       if (!bins.every((found) => found !== undefined)) return undefined;
       const next = bins.map(({ bin }, b) => within(bin, windows[b]));
       if (windows.every(({ shift }) => shift === 0)) {
         for (const [b, { bin, missing }] of bins.entries())
-          machine.ints(own[b].quotas, own[b].runs).set(share(missing, countsIn(b, bin)));
+          machine.ints(own[b].quotas.fixed, own[b].runs).set(share(missing, countsIn(b, bin)));
         return next.map(({ base }) => base);
       }
       windows = next;
@@ -95,24 +106,24 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
         ))!;
       moved = found.map((bits, b) => (last ? Math.max(Math.abs(bits - last[b]), moved[b] / 2) : 0));
       last = found;
-      for (const [b, bits] of found.entries()) machine.ints(own[b].window, 1)[0] = bits;
+      for (const [b, bits] of found.entries()) machine.ints(own[b].window.fixed, 1)[0] = bits;
       await machine.run(marking);
     },
-    close: free,
+    close: memory.free,
   };
 }
 
 /** A window that reaches four times as far as the k-th last moved, within bounds: from ±0.4 % of it to ±12 %. */
 function around(bits: number, moved: number): Window {
-  const shift = Math.min(10, Math.max(5, Math.ceil(Math.log2(8 * moved + 1)) - Math.log2(BINS)));
-  return { base: Math.max(0, bits - (BINS << shift) / 2), shift };
+  const shift = Math.min(10, Math.max(5, Math.ceil(Math.log2(8 * moved + 1)) - Math.log2(RANK_BINS)));
+  return { base: Math.max(0, bits - (RANK_BINS << shift) / 2), shift };
 }
 
 /** The bin that the k-th is in, and how many of those in it are still missing; undefined when it is in none of them. */
 function binOf(totals: Float64Array, k: number): { bin: number; missing: number } | undefined {
-  let missing = k - totals[BINS];
+  let missing = k - totals[RANK_BINS];
   if (missing < 0 || (missing === 0 && k > 0)) return undefined;
-  for (let bin = BINS - 1; bin >= 0; missing -= totals[bin--])
+  for (let bin = RANK_BINS - 1; bin >= 0; missing -= totals[bin--])
     if (totals[bin] >= missing) return { bin, missing };
   return undefined;
 }

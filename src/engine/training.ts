@@ -14,6 +14,7 @@ import { openDirections } from './directions.js';
 import { byName, writeInput } from './input.js';
 import { LANES, type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
+import type { Block } from './memory.js';
 import { type Part, partsOf } from './parts.js';
 import type { Parameter, Training, TrainingOptions } from './types.js';
 import { type Updater, updater } from './update.js';
@@ -42,7 +43,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const output = trainedOutput(graph, o.output);
   const trained = [...parameters.values()]
     .filter(o.trained ?? (() => true))
-    .map((p) => ({ ...p, line: places.get(p.name)!.buffer.fixed! }));
+    .map((p) => ({ ...p, block: places.get(p.name)!.buffer as Block }));
   const { optimizer } = o;
   const update = updater(machine, trained, typeof optimizer === 'string' ? () => optimizer : optimizer);
   const { tape } = model;
@@ -221,14 +222,13 @@ function destinations(
     const slot = update.slots.get(name)!;
     const { shape } = tape.type(value);
     const core = destined.has(value) ? tape.emit('reshape', [value], { shape })[0] : value;
-    const memory = (fixed: number) => ({ laned: false, size: slot.gradient.length, fixed });
-    const gradient = memory(slot.gradientLine);
+    const { gradient, mask } = slot.blocks;
     destined.set(core, wholePlace(gradient, shape));
     const source = unshaped(tape, core);
     if (destined.has(source) && source !== core) continue;
     const own = tape.type(source).shape;
     destined.set(source, wholePlace(gradient, own));
-    masks.set(source, wholePlace(memory(slot.maskLine), own));
+    masks.set(source, wholePlace(mask, own));
   }
   return { destined, masks };
 }

@@ -1,19 +1,20 @@
 /** Optimiser state, masks and gradients of the trained parameters, and the program that updates them all. */
+import { UPDATE_RUN } from './lowering/contract.js';
 import type { Machine } from './machine.js';
+import { type Arena, arena, type Block, independent } from './memory.js';
 import type { OptimizerKind, Parameter, Training, UpdateOptions } from './types.js';
 
-const UPDATE_RUN = 8192;
 const HYPER = 16;
 
+/** What is kept for a parameter: views for those outside, and the blocks for programs. */
 interface Slot {
   gradient: Float32Array;
-  gradientLine: number;
   state: Float32Array[];
   mask: Float32Array;
-  maskLine: number;
+  blocks: { gradient: Block; state: Block[]; mask: Block };
 }
 
-type Trained = Parameter & { line: number };
+type Trained = Parameter & { block: Block };
 
 export interface Updater {
   slots: ReadonlyMap<string, Slot>;
@@ -31,13 +32,13 @@ export function updater(
   kindOf: (parameter: Parameter) => OptimizerKind,
 ): Updater {
   const memory = arena(machine);
-  const slots = new Map(parameters.map((p) => [p.name, slot(machine, memory.take, p, kindOf(p))]));
+  const slots = new Map(parameters.map((p) => [p.name, slot(machine, memory, p, kindOf(p))]));
   const kinds = new Map<OptimizerKind, Trained[]>();
   for (const p of parameters) kinds.set(kindOf(p), [...(kinds.get(kindOf(p)) ?? []), p]);
   const programs = new Map(
-    [...kinds].map(([kind, own]) => [kind, optimizer(machine, memory.take, kind, own, slots)]),
+    [...kinds].map(([kind, own]) => [kind, optimizer(machine, memory, kind, own, slots)]),
   );
-  const norm = normOf(machine, memory.take, [...slots.values()]);
+  const norm = normOf(machine, memory, [...slots.values()]);
   return {
     slots,
     norm,
@@ -50,64 +51,67 @@ export function updater(
   };
 }
 
-/** Blocks that are freed together. */
-export function arena(machine: Machine) {
-  const lines: number[] = [];
-  return {
-    take(length: number): number {
-      const line = machine.allocate(Math.max(1, length) * 4);
-      lines.push(line);
-      return line;
-    },
-    free() {
-      for (const line of lines.splice(0)) machine.free(line);
-    },
-  };
-}
-
-type Take = (length: number) => number;
-
-function slot(machine: Machine, take: Take, { weight }: Trained, kind: OptimizerKind) {
+function slot(machine: Machine, { take }: Arena, { weight }: Trained, kind: OptimizerKind): Slot {
   const { length } = weight;
-  const view = (line: number) => machine.floats(line, length);
-  const gradientLine = take(length);
-  const stateLines = Array.from({ length: kind === 'sgd' ? 1 : 2 }, () => take(length));
-  const maskLine = take(length);
+  const view = ({ fixed }: Block) => machine.floats(fixed, length);
+  const gradient = take(length);
+  const state = Array.from({ length: kind === 'sgd' ? 1 : 2 }, () => take(length));
+  const mask = take(length);
   return {
-    ...{ gradient: view(gradientLine), gradientLine, state: stateLines.map(view), stateLines },
-    ...{ mask: view(maskLine).fill(1), maskLine },
+    gradient: view(gradient),
+    state: state.map(view),
+    mask: view(mask).fill(1),
+    blocks: { gradient, state, mask },
   };
 }
 
 function optimizer(
   machine: Machine,
-  take: Take,
+  memory: Arena,
   kind: OptimizerKind,
   parameters: readonly Trained[],
-  slots: ReadonlyMap<string, ReturnType<typeof slot>>,
+  slots: ReadonlyMap<string, Slot>,
 ): (options: UpdateOptions) => Promise<void> {
-  const hyper = take(HYPER);
-  const calls = parameters.map(({ name, weight, line }) => {
-    const { gradientLine, stateLines, maskLine } = slots.get(name)!;
-    return [line, gradientLine, stateLines[0], stateLines[1] ?? 0, maskLine, hyper, weight.length];
+  const hyper = memory.take(HYPER);
+  const program = independent(machine, memory, (call) => {
+    for (const { name, weight, block } of parameters) {
+      const { gradient, state, mask } = slots.get(name)!.blocks;
+      const [first, second] = state.map((buffer) => ({ buffer }));
+      const common = {
+        weight: { buffer: block },
+        gradient: { buffer: gradient },
+        first,
+        mask: { buffer: mask },
+        hyper: { buffer: hyper },
+        elements: weight.length,
+      };
+      if (kind === 'sgd') call.sgd(common);
+      else call.adam({ ...common, second });
+    }
   });
-  const program = independent(machine, take, kind === 'sgd' ? 'sgd' : 'adam', calls, 6);
   return async (options) => {
     const numbers = kind === 'sgd' ? sgdNumbers(options) : adamNumbers(options, kind === 'adamw');
-    machine.floats(hyper, HYPER).set(numbers);
+    machine.floats(hyper.fixed, HYPER).set(numbers);
     await machine.run(program);
   };
 }
 
-function normOf(machine: Machine, take: Take, slots: readonly Slot[]): () => Promise<number> {
+function normOf(machine: Machine, memory: Arena, slots: readonly Slot[]): () => Promise<number> {
   const runs = slots.map(({ gradient }) => Math.ceil(gradient.length / UPDATE_RUN));
-  const lines = runs.map((n) => take(2 * n));
-  const calls = slots.map((s, i) => [s.gradientLine, lines[i], s.gradient.length, s.maskLine]);
-  const program = independent(machine, take, 'square_sum', calls, 2);
+  const sums = runs.map((n) => memory.take(2 * n));
+  const program = independent(machine, memory, (call) => {
+    for (const [i, { blocks, gradient }] of slots.entries())
+      call.squareSum({
+        x: { buffer: blocks.gradient },
+        mask: { buffer: blocks.mask },
+        sums: { buffer: sums[i] },
+        elements: gradient.length,
+      });
+  });
   return async () => {
     await machine.run(program);
     let total = 0;
-    for (const [i, line] of lines.entries()) for (const x of machine.doubles(line, runs[i])) total += x;
+    for (const [i, { fixed }] of sums.entries()) for (const x of machine.doubles(fixed, runs[i])) total += x;
     return Math.sqrt(total);
   };
 }
@@ -135,32 +139,18 @@ function adamNumbers(o: UpdateOptions, decoupled: boolean): number[] {
   ];
 }
 
-/**
- * A program of one kernel over many arrays, none depending on another; `length` is the place of the length in its words,
- * `run` the elements of an item.
- */
-export function independent(
-  machine: Machine,
-  take: Take,
-  kernel: string,
-  calls: readonly number[][],
-  length: number,
-  run = UPDATE_RUN,
-): number {
-  const number = machine.kernels.get(kernel)!;
-  const words = [calls.length, 0, 0, 0];
-  for (const call of calls) words.push(5 + call.length, number, Math.ceil(call[length] / run), 1, 0, ...call);
-  const line = take(words.length);
-  machine.ints(line, words.length).set(words);
-  return line;
-}
-
 function sums(machine: Machine, slots: readonly Slot[]): ReturnType<Updater['sums']> {
-  const { take, free } = arena(machine);
-  const totals = slots.map((s) => take(s.gradient.length));
-  const calls = slots.map((s, i) => [totals[i], s.gradientLine, s.gradient.length]);
-  const program = independent(machine, take, 'accumulate', calls, 2);
-  const views = slots.map((s, i) => machine.floats(totals[i], s.gradient.length));
+  const memory = arena(machine);
+  const totals = slots.map((s) => memory.take(s.gradient.length));
+  const program = independent(machine, memory, (call) => {
+    for (const [i, { blocks, gradient }] of slots.entries())
+      call.accumulate({
+        sum: { buffer: totals[i] },
+        gradient: { buffer: blocks.gradient },
+        elements: gradient.length,
+      });
+  });
+  const views = slots.map((s, i) => machine.floats(totals[i].fixed, s.gradient.length));
   return {
     async add(first) {
       if (first) for (const view of views) view.fill(0);
@@ -172,6 +162,6 @@ function sums(machine: Machine, slots: readonly Slot[]): ReturnType<Updater['sum
         if (factor !== 1) for (let k = 0; k < gradient.length; k++) gradient[k] *= factor;
       }
     },
-    close: free,
+    close: memory.free,
   };
 }

@@ -3,7 +3,10 @@
  * caller would have had done at once, on its own thread, are done off it: so nothing may be read from the memory, or run,
  * before `settled`.
  */
+
+import { LINE } from '../engine/driver.js';
 import type { Machine } from '../engine/index.js';
+import { kernelsOf } from '../engine/lowering/assemble.js';
 import { profileStride } from '../engine/machine.js';
 
 export interface Watched {
@@ -18,10 +21,6 @@ export interface Watched {
   total(): number;
 }
 
-/** Where the steps of a program begin, and a step's words: see kernels/program.c. */
-const HEAD = 4;
-const [LENGTH, KERNEL] = [0, 1];
-
 export function watched(machine: Machine): Watched {
   const names = new Map([...machine.kernels].map(([name, number]) => [number, name]));
   const programs = new Map<number, { kernels: string[]; line: number }>();
@@ -32,14 +31,9 @@ export function watched(machine: Machine): Watched {
   function account(program: number) {
     const known = programs.get(program);
     if (known) return known;
-    const [count] = machine.ints(program, 1);
-    const kernels: string[] = [];
-    for (let at = HEAD; kernels.length < count; ) {
-      const words = machine.ints(program, at + HEAD);
-      kernels.push(names.get(words[at + KERNEL])!);
-      at += words[at + LENGTH];
-    }
-    const made = { kernels, line: machine.allocate(profileStride(count) * machine.threads * 64) };
+    const kernels = kernelsOf(machine, program).map((number) => names.get(number)!);
+    const line = machine.allocate(profileStride(kernels.length) * machine.threads * LINE);
+    const made = { kernels, line };
     programs.set(program, made);
     return made;
   }

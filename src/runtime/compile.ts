@@ -1,12 +1,13 @@
 /** From a core graph of one sample to a program in a machine's memory. */
 import { LINE } from '../engine/driver.js';
 import { assemble } from '../engine/lowering/assemble.js';
+import { callsTo, type MapCall } from '../engine/lowering/calls.js';
+import { LANES, MAP_ROW_AXES } from '../engine/lowering/contract.js';
 import { fuse } from '../engine/lowering/fuse.js';
 import type { Values } from '../engine/lowering/lower.js';
-import { MAP_WORDS } from '../engine/lowering/map.js';
 import { type Buffer, type Place, wholePlace } from '../engine/lowering/place.js';
 import { planMemory } from '../engine/lowering/plan.js';
-import type { Choice, Lowering, Step, Word } from '../engine/lowering/steps.js';
+import type { Choice, Lowering, Step } from '../engine/lowering/steps.js';
 import type { Machine } from '../engine/machine.js';
 import type { CoreNode } from '../graph/core.js';
 import type { Tape } from '../graph/tape.js';
@@ -143,6 +144,11 @@ function onlyResiduals(
 }
 
 function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Buffer): Lowering {
+  const call = callsTo({
+    told: machine.told,
+    step: (kernel, items, words) => steps.push({ kernel, items, words }),
+    scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
+  });
   const l: Lowering = {
     machine,
     blocks: 1,
@@ -151,8 +157,7 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
     every: fixed(1),
     seed: fixed(2),
     steps,
-    step: (kernel, items, words) =>
-      steps.push({ kernel: kernel === 'map' && isOfShortRows(words) ? 'map_rows' : kernel, items, words }),
+    call: { ...call, map: (a) => (isOfShortRows(a) ? call.mapRows(a) : call.map(a)) },
     // The first of several ways to the same values: the engine's dense kernels.
     either(options, [{ counts, emit }]) {
       const choice: Choice = { ...options, counts: [fixed(Math.max(1, counts))] };
@@ -160,7 +165,6 @@ function loweringOf(machine: Machine, steps: Step[], fixed: (size: number) => Bu
     },
     table: tables(machine, fixed),
     copy: (from, to) => copyPlain(l, from, to),
-    scratch: (n) => ({ laned: false, size: n * 16 * machine.threads }),
   };
   return l;
 }
@@ -170,12 +174,10 @@ const SHORT_ROW = 100;
 const FEW_ROWS = 4;
 
 /** Whether the map kernel would spend more on rows than on their elements: then map_rows takes several at a time. */
-function isOfShortRows(words: readonly Word[]): boolean {
-  const [, , , rows, ...inner] = words.slice(MAP_WORDS.sizes, MAP_WORDS.sizes + 7) as number[];
-  const elements = words[MAP_WORDS.elements] as number;
-  return (
-    words[MAP_WORDS.plain] === 1 && inner[0] * inner[1] === 1 && elements <= SHORT_ROW && rows >= FEW_ROWS
-  );
+function isOfShortRows({ plain, sizes, elements }: MapCall): boolean {
+  const rows = sizes[MAP_ROW_AXES - 1];
+  const inner = sizeOf(sizes.slice(MAP_ROW_AXES, -1));
+  return plain === 1 && inner === 1 && elements <= SHORT_ROW && rows >= FEW_ROWS;
 }
 
 /** Tables in memory, each content once. */

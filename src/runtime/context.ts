@@ -1,8 +1,9 @@
 /** What the lowering of one model knows, and how its values come to lie in planes. */
+import { LANES, PLANE_TILE } from '../engine/lowering/contract.js';
 import { dense } from '../engine/lowering/dense.js';
 import type { Values } from '../engine/lowering/lower.js';
-import type { Buffer, Place } from '../engine/lowering/place.js';
-import type { Lowering, Word } from '../engine/lowering/steps.js';
+import type { Buffer, Line, Place } from '../engine/lowering/place.js';
+import type { Lowering } from '../engine/lowering/steps.js';
 import type { CoreNode, Window } from '../graph/core.js';
 import { floats } from '../onnx/tensor.js';
 import type { Tail } from './fuse.js';
@@ -85,37 +86,39 @@ export function split(c: Context, from: Place, plane: Plane, strides: readonly n
   const [, channels] = from.shape;
   const x = from.strides[3] === 1 || from.shape[3] === 1 ? from : dense(c.l, from);
   const to = hold(c, channels, plane, strides[0] * strides[1]);
-  c.l.step('plane_phases', channels, [
-    { buffer: x.buffer },
-    x.offset,
-    at(to),
-    x.shape[2],
-    x.shape[3],
-    ...strides,
-    x.strides[1],
-    x.strides[2],
-    channelStride(plane),
-    plane.pitch,
-    plane.height,
-    plane.run,
-    plane.margin,
-    { float: fill },
-  ]);
+  c.l.call.planePhases({
+    x: { buffer: x.buffer },
+    xOffset: x.offset,
+    y: at(to),
+    channels,
+    height: x.shape[2],
+    width: x.shape[3],
+    sy: strides[0],
+    sx: strides[1],
+    xChannel: x.strides[1],
+    xRow: x.strides[2],
+    yPlane: channelStride(plane),
+    yRow: plane.pitch,
+    rows: plane.height,
+    run: plane.run,
+    margin: plane.margin,
+    fill,
+  });
   return to;
 }
 
 /** A place whose first pixel begins a line, as all planes do. */
-export function at(p: Place): Word {
-  if (p.offset % 16 !== 0) throw new Error('Planes must begin at a line');
-  return { buffer: p.buffer, plus: p.offset / 16 };
+export function at(p: Place): Line {
+  if (p.offset % LANES !== 0) throw new Error('Planes must begin at a line');
+  return { buffer: p.buffer, plus: p.offset / LANES };
 }
 
 /** Floats behind a run that the last tile may touch. */
-const MASK_BEYOND = 384;
+const MASK_BEYOND = 2 * PLANE_TILE * LANES;
 
 /** −1 for each pixel of the run, 0 between rows and beyond; a few vectors more, which row-wise tiles may touch. */
-export function maskOf(c: Context, plane: Plane): Word {
-  if (!plane.gaps) return -1;
+export function maskOf(c: Context, plane: Plane): Line | undefined {
+  if (!plane.gaps) return undefined;
   const mask = new Int32Array(plane.run + MASK_BEYOND);
   for (let row = 0; row < plane.height; row++)
     mask.fill(-1, row * plane.pitch, row * plane.pitch + plane.width);

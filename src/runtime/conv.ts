@@ -1,6 +1,5 @@
 /** Lowers convolutions over planes: what the kernels are told, and where residuals are. */
-import type { Place } from '../engine/lowering/place.js';
-import type { Word } from '../engine/lowering/steps.js';
+import type { Line, Place } from '../engine/lowering/place.js';
 import type { CoreNode } from '../graph/core.js';
 import { sizeOf } from '../onnx/tensor.js';
 import {
@@ -16,7 +15,7 @@ import {
   split,
 } from './context.js';
 import { channelStride, distanceOf } from './planes.js';
-import { cutsOf, storedEnd, tilingOf } from './tiles.js';
+import { CUT, cutsOf, storedEnd, TILE, tilingOf } from './tiles.js';
 import { blocksOf, countOf, type Distance, termsOf, type Weights } from './weights.js';
 
 /** A convolution of images whose weights are known. */
@@ -46,32 +45,41 @@ export function lowerConv(c: Context, node: CoreNode<'conv'>): void {
     height: block,
   } = tilingOf(machine, { from, to: plane, groups, outputs: weights.outputs, window: size, count });
   const { low, high } = c.tails.get(node)!;
-  const blocks = way === 'sparse' ? undefined : blocksOf(weights, distance, block);
-  const terms = way === 'sparse' ? termsOf(weights, distance) : undefined;
-  const units = blocks ? blocks.blocks * groups : outputs;
+  const dense = way === 'sparse' ? undefined : blocksOf(weights, distance, block);
+  const units = dense ? dense.blocks * groups : outputs;
   const alike = from.pitch === plane.pitch;
-  const items = cutsOf(tiles, units, c.parts, way !== 'points' && alike);
-  c.l.step(`plane_${way}`, items.length / 4, [
-    at(x),
-    at(y),
-    ...residualWords(c, node, y),
-    { buffer: c.l.table(terms ? terms.terms : blocks!.packed) },
-    { buffer: c.l.table(biasOf(c, node, bias, outputs)) },
-    ...residualOffsets(c, node, y),
-    { buffer: c.l.table(tiles) },
-    { buffer: c.l.table(items) },
-    way === 'points' ? from.pitch : maskOf(c, plane),
-    tiles.length / 3,
-    channelStride(plane),
-    storedEnd(plane, machine.lanesPerVector, way === 'points' || alike),
-    plane.margin,
-    { float: low },
-    { float: high },
-    ...(terms
-      ? [{ buffer: c.l.table(terms.starts) }]
-      : [{ buffer: c.l.table(blocks!.distances) }, size, weights.outputs, blocks!.blocks]),
-    ...(way === 'points' ? [plane.pitch] : []),
-  ]);
+  const cuts = cutsOf(tiles, units, c.parts, way !== 'points' && alike);
+  const table = (data: Int32Array | Float32Array): Line => ({ buffer: c.l.table(data) });
+  const common = {
+    x: at(x),
+    y: at(y),
+    ...residualLines(c, node, y),
+    bias: table(biasOf(c, node, bias, outputs)),
+    tiles: table(tiles),
+    cuts: table(cuts),
+    cutCount: cuts.length / CUT,
+    yChannel: channelStride(plane),
+    run: storedEnd(plane, machine.lanesPerVector, way === 'points' || alike),
+    margin: plane.margin,
+    low,
+    high,
+  };
+  const masked = () => ({ mask: maskOf(c, plane), tileCount: tiles.length / TILE });
+  if (!dense) {
+    const { terms, starts } = termsOf(weights, distance);
+    c.l.call.planeSparse({ ...common, ...masked(), terms: table(terms), starts: table(starts) });
+  } else {
+    const packed = { weights: table(dense.packed), distances: table(dense.distances), taps: size };
+    if (way === 'dense')
+      c.l.call.planeDense({
+        ...common,
+        ...masked(),
+        ...packed,
+        group: weights.outputs,
+        blocks: dense.blocks,
+      });
+    else c.l.call.planePoints({ ...common, ...packed, outputs, xRow: from.pitch, yRow: plane.pitch });
+  }
   c.v.put(node.outputs[0], y);
 }
 
@@ -89,17 +97,16 @@ function residualOf(c: Context, node: CoreNode, y: Place): { place: Place; befor
   return { ...found, place: copy };
 }
 
-const residualWords = (c: Context, node: CoreNode, y: Place): Word[] => {
-  const residual = residualOf(c, node, y);
-  return [residual ? { buffer: residual.place.buffer } : -1];
-};
-
-function residualOffsets(c: Context, node: CoreNode, y: Place): Word[] {
-  const residual = residualOf(c, node, y);
-  if (!residual) return [-1];
-  const { place, before } = residual;
+function residualLines(
+  c: Context,
+  node: CoreNode,
+  y: Place,
+): { residual: Line | undefined; residualOffsets: Line | undefined } {
+  const found = residualOf(c, node, y);
+  if (!found) return { residual: undefined, residualOffsets: undefined };
+  const { place, before } = found;
   const offsets = Int32Array.from({ length: y.shape[1] }, (_, o) =>
     o < before || o - before >= place.shape[1] ? -1 : place.offset + (o - before) * place.strides[1],
   );
-  return [{ buffer: c.l.table(offsets) }];
+  return { residual: { buffer: place.buffer }, residualOffsets: { buffer: c.l.table(offsets) } };
 }

@@ -1,4 +1,5 @@
 /** Lowers copies of plain values to the kernel `copy`: which axes merge, and along which of them runs lie. */
+import { COPY_AXES, COPY_ROW_AXES } from '../engine/lowering/contract.js';
 import type { Place } from '../engine/lowering/place.js';
 import type { Lowering } from '../engine/lowering/steps.js';
 import { sizeOf } from '../onnx/tensor.js';
@@ -9,7 +10,6 @@ interface Axis {
   y: number;
 }
 
-const AXES = 6;
 /** Floats of an item, at least. */
 const ITEM = 16384;
 
@@ -24,20 +24,19 @@ export function copyPlain(l: Lowering, from: Place, to: Place): boolean {
     axes,
     axes.findIndex((axis) => axis.y === 1),
   );
-  if (axes.length > AXES) return false;
-  while (axes.length < AXES) axes.unshift({ size: 1, x: 0, y: 0 });
-  const outer = sizeOf(axes.slice(0, 4).map(({ size }) => size));
-  const per = Math.max(1, Math.ceil((ITEM * outer) / Math.max(1, sizeOf(to.shape))));
-  l.step('copy', Math.ceil(outer / per), [
-    { buffer: from.buffer },
-    { buffer: to.buffer },
-    from.offset,
-    to.offset,
-    per,
-    ...axes.map(({ size }) => size),
-    ...axes.map(({ x }) => x),
-    ...axes.map(({ y }) => y),
-  ]);
+  if (axes.length > COPY_AXES) return false;
+  while (axes.length < COPY_AXES) axes.unshift({ size: 1, x: 0, y: 0 });
+  const outer = sizeOf(axes.slice(0, COPY_ROW_AXES).map(({ size }) => size));
+  l.call.copy({
+    x: { buffer: from.buffer },
+    xOffset: from.offset,
+    y: { buffer: to.buffer },
+    yOffset: to.offset,
+    rowsPerItem: Math.max(1, Math.ceil((ITEM * outer) / Math.max(1, sizeOf(to.shape)))),
+    sizes: axes.map(({ size }) => size),
+    xStrides: axes.map(({ x }) => x),
+    yStrides: axes.map(({ y }) => y),
+  });
   return true;
 }
 

@@ -6,8 +6,6 @@ import { sizeOf } from '../onnx/tensor.js';
 import { biasOf, type Context, contents, isConstant } from './context.js';
 import { countOf, termsOf } from './weights.js';
 
-/** Outputs of an item: kernels/plane.c. */
-const LINEAR_ROWS = 16;
 /** What a term costs beside a register of weights. */
 const TERM = 1.3;
 /** Larger weights are read anew from memory by every run. */
@@ -39,24 +37,24 @@ export function lowerLinear(c: Context, node: CoreNode<'conv'>): void {
   const y: Place = { buffer: { laned: false, size: outputs }, offset: 0, shape, strides: shape.map(() => 1) };
   const { low, high } = c.tails.get(node)!;
   const data = contents(c, weight);
-  const sparse = isSparse(data, c.l.machine.lanesPerVector);
-  const { starts, terms } = sparse
-    ? termsOf({ data, groups: 1, outputs, channels: inputs, taps: 1 }, (_, channel) => channel)
-    : { starts: undefined, terms: data };
-  l.step(sparse ? 'linear_sparse' : 'linear', Math.ceil(outputs / LINEAR_ROWS), [
-    { buffer: vector.buffer },
-    vector.offset,
-    { buffer: y.buffer },
-    0,
-    { buffer: l.table(terms) },
-    { buffer: l.table(biasOf(c, node, bias, outputs)) },
-    inputs,
+  const common = {
+    x: { buffer: vector.buffer },
+    xOffset: vector.offset,
+    y: { buffer: y.buffer },
+    bias: { buffer: l.table(biasOf(c, node, bias, outputs)) },
     outputs,
-    inputs,
-    { float: low },
-    { float: high },
-    ...(starts ? [{ buffer: l.table(starts) }] : []),
-  ]);
+    low,
+    high,
+  };
+  if (isSparse(data, l.machine.lanesPerVector)) {
+    const weights = { data, groups: 1, outputs, channels: inputs, taps: 1 };
+    const { starts, terms } = termsOf(weights, (_, channel) => channel);
+    l.call.linearSparse({
+      ...common,
+      terms: { buffer: l.table(terms) },
+      starts: { buffer: l.table(starts) },
+    });
+  } else l.call.linear({ ...common, weights: { buffer: l.table(data) }, inputs });
   c.v.put(node.outputs[0], y);
 }
 

@@ -62,26 +62,22 @@ function lowerNode(c: Context, node: CoreNode): boolean {
   }
 }
 
-/** Indices of an item: kernels/rows.c. */
-const LOOKUPS = 64;
-
 function lowerGather(c: Context, node: CoreNode): void {
   const [name] = node.outputs;
   const [table, indices] = node.inputs.map((input) => c.v.place(input));
   const rows = dense(c.l, table);
   const y = fresh(c.v.type(name).shape, false);
   const [count, width] = y.shape;
-  c.l.step('lookup', Math.ceil(count / LOOKUPS), [
-    { buffer: rows.buffer },
-    { buffer: indices.buffer },
-    { buffer: y.buffer },
-    indices.offset,
-    table.shape[0],
+  c.l.call.lookup({
+    table: { buffer: rows.buffer },
+    index: { buffer: indices.buffer },
+    indexOffset: indices.offset,
+    y: { buffer: y.buffer },
+    rows: table.shape[0],
     width,
     count,
-    width,
-    indices.strides[0],
-  ]);
+    indexStep: indices.strides[0],
+  });
   c.v.put(name, y);
 }
 

@@ -90,20 +90,17 @@ function factorOf(e: Expression): number | undefined {
   return other === undefined ? undefined : (number as number | undefined);
 }
 
-/** Channels of an item: kernels/plane.c. */
-const SUM_CHANNELS = 64;
-
 function lowerSum(c: Context, x: Place, plane: Plane, output: string, factor: number): void {
   const [, channels] = x.shape;
   const y = onePerChannel(channels);
-  c.l.step('plane_sum', Math.ceil(channels / SUM_CHANNELS), [
-    at(x),
-    { buffer: y.buffer },
+  c.l.call.planeSum({
+    x: at(x),
+    y: { buffer: y.buffer },
     channels,
-    channelStride(plane),
-    plane.run,
-    { float: factor },
-  ]);
+    xChannel: channelStride(plane),
+    run: plane.run,
+    factor,
+  });
   c.v.put(output, y);
 }
 

@@ -6,7 +6,7 @@
  * border pixels too, where 0 is found there. `pitch` and `margin` are the most that any window over images of that size needs.
  */
 
-import type { Buffer, Place } from '../engine/lowering/place.js';
+import { type Buffer, LANES, type Place } from '../engine/lowering/place.js';
 import type { CoreNode, CoreOptions, Window } from '../graph/core.js';
 
 /** How far windows reach over the edges of an image: columns to one side, and rows, above or below. */
@@ -27,8 +27,7 @@ export interface Plane {
   gaps: boolean;
 }
 
-const LINE = 16;
-const lines = (n: number): number => Math.ceil(n / LINE) * LINE;
+const lines = (n: number): number => Math.ceil(n / LANES) * LANES;
 
 export function planeOf(
   height: number,
@@ -41,7 +40,7 @@ export function planeOf(
   const overhang = lines((height - 1) * pitch + lines(pitch)) - run;
   let margin = Math.max(lines(rows * pitch + columns), overhang);
   // Channels a multiple of 4096 bytes apart would meet in the same sets of the L1 cache.
-  if ((run + margin) % 1024 === 0) margin += LINE;
+  if ((run + margin) % 1024 === 0) margin += LANES;
   return { height, width, pitch, run, margin, gaps: run !== height * width };
 }
 

@@ -1,4 +1,5 @@
 /** Lowers products of matrices, leading axes as one, to the kernel `product`. */
+import { LANES } from '../engine/lowering/contract.js';
 import { dense } from '../engine/lowering/dense.js';
 import { lowerCopy } from '../engine/lowering/map.js';
 import { type Place, reshaped, wholePlace } from '../engine/lowering/place.js';
@@ -6,36 +7,30 @@ import type { CoreNode } from '../graph/core.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { type Context, contents, isConstant } from './context.js';
 
-/** Registers of columns of an item: kernels/single.c. */
-const COLUMNS = 2;
-const LINE = 16;
-
 export function lowerProduct(c: Context, node: CoreNode<'matmul'>): void {
   const [left, right] = node.inputs;
   const { shape } = c.v.type(node.outputs[0]);
   const a = matrices(c, c.v.place(left));
-  const [lead, rows, inner] = a.shape;
+  const [leading, rows, inner] = a.shape;
   const columns = shape[shape.length - 1];
   const b = isConstant(c, right) ? packed(c, right) : inRows(c, matrices(c, c.v.place(right)));
   const y = wholePlace({ laned: false, size: sizeOf(shape) }, shape);
-  const blocks = Math.ceil(columns / (COLUMNS * c.l.machine.lanesPerVector));
-  c.l.step('product', lead * blocks, [
-    { buffer: a.buffer },
-    { buffer: b.buffer },
-    { buffer: y.buffer },
-    -1,
-    a.offset,
-    b.offset,
-    blocks,
+  c.l.call.product({
+    a: { buffer: a.buffer },
+    aOffset: a.offset,
+    b: { buffer: b.buffer },
+    bOffset: b.offset,
+    c: { buffer: y.buffer },
+    leading,
     rows,
     inner,
     columns,
-    ...a.strides,
-    b.strides[0],
-    b.strides[1],
-    rows * columns,
-    columns,
-  ]);
+    aLeading: a.strides[0],
+    aRow: a.strides[1],
+    aInner: a.strides[2],
+    bLeading: b.strides[0],
+    bRow: b.strides[1],
+  });
   c.v.put(node.outputs[0], y);
 }
 
@@ -44,7 +39,7 @@ const matrices = (c: Context, p: Place): Place => {
   return reshaped(p, shape) ?? reshaped(dense(c.l, p), shape)!;
 };
 
-const roomy = (columns: number): number => Math.ceil(columns / LINE) * LINE;
+const roomy = (columns: number): number => Math.ceil(columns / LANES) * LANES;
 
 /** Weights with rows of whole lines; those of all leading indices once. */
 function packed(c: Context, name: string): Place {

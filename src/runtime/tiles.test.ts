@@ -6,9 +6,9 @@ import { planeOf } from './planes.js';
 import { type Shape, type Tiling, tilingOf } from './tiles.js';
 
 const machines = [
-  { kind: 'native', lanesPerVector: 16 },
-  { kind: 'native', lanesPerVector: 8 },
-  { kind: 'wasm', lanesPerVector: 4 },
+  { kind: 'native', lanesPerVector: 16, told: { PLANE_MR: 8, PLANE_NV: 3, PLANE_POINTS: 16 } },
+  { kind: 'native', lanesPerVector: 8, told: { PLANE_MR: 4, PLANE_NV: 3, PLANE_POINTS: 8 } },
+  { kind: 'wasm', lanesPerVector: 4, told: { PLANE_MR: 4, PLANE_NV: 3, PLANE_POINTS: 8 } },
 ] as Machine[];
 
 const layer = (size: number, channels: number, density: number): Shape => {

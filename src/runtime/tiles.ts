@@ -10,6 +10,7 @@
  * with AVX-512 and in WebAssembly; for registers of 8 lanes they are set in between. They are constants, not timed at load, so
  * that a model computes the same bits whenever it is loaded on a machine of the kind. Between the ways results differ by rounding.
  */
+import { PLANE_TILE } from '../engine/lowering/contract.js';
 import type { Machine } from '../engine/machine.js';
 import type { Plane } from './planes.js';
 
@@ -38,9 +39,9 @@ export interface Tiling {
   cost: number;
 }
 
-/** Vectors of a tile, at most. */
-const SPARSE_TILE = 12;
-export const POOL_TILE = 12;
+/** Numbers of a tile, and of a cut. */
+export const TILE = 3;
+export const CUT = 4;
 
 interface Limits {
   /** Outputs and vectors of a dense tile, and pixels of one of points. */
@@ -59,15 +60,14 @@ interface Limits {
 
 const stores = { output: 8, vector: 5, stored: 2 };
 
-function limitsOf({ lanesPerVector, kind }: Machine): Limits {
+function limitsOf({ lanesPerVector, kind, told }: Machine): Limits {
+  const sizes = { height: told.PLANE_MR, vectors: told.PLANE_NV, points: told.PLANE_POINTS };
   // A register of 16 lanes is a line of the cache: where it does not begin with one, it takes two reads.
-  if (lanesPerVector === 16)
-    return { ...stores, height: 8, vectors: 3, points: 16, read: 0.9, term: 1.6, pixel: 1 };
-  if (lanesPerVector === 8)
-    return { ...stores, height: 4, vectors: 3, points: 8, read: 1, term: 1.3, pixel: 1.1 };
+  if (lanesPerVector === 16) return { ...stores, ...sizes, read: 0.9, term: 1.6, pixel: 1 };
+  if (lanesPerVector === 8) return { ...stores, ...sizes, read: 1, term: 1.3, pixel: 1.1 };
   // WebAssembly has sixteen registers, and needs one for each product; other machines of this width have 32.
-  const vectors = kind === 'wasm' ? 2 : 3;
-  return { ...stores, height: 4, vectors, points: 8, read: 1.5, term: 1.1, pixel: 1.35 };
+  const vectors = kind === 'wasm' ? 2 : sizes.vectors;
+  return { ...stores, ...sizes, vectors, read: 1.5, term: 1.1, pixel: 1.35 };
 }
 
 /** The cheapest way. */
@@ -81,7 +81,7 @@ export function tilingOf(machine: Machine, shape: Shape): Tiling {
 
 const total = (tiles: Tiles, of: (shape: number) => number): number => {
   let sum = 0;
-  for (let i = 2; i < tiles.length; i += 3) sum += of(tiles[i]);
+  for (let i = 2; i < tiles.length; i += TILE) sum += of(tiles[i]);
   return sum;
 };
 
@@ -92,7 +92,7 @@ function denseWay({ height, vectors }: Limits, vector: number, s: Shape): Tiling
 }
 
 function sparseWay({ read, term, output, vector: each }: Limits, vector: number, s: Shape): Tiling {
-  const tiles = runTiles(s.from, s.to, vector, SPARSE_TILE);
+  const tiles = runTiles(s.from, s.to, vector, PLANE_TILE);
   const outputs = s.outputs * s.groups;
   const cost = total(tiles, (n) => s.count * (read + n * term) + outputs * (output + n * each));
   return { way: 'sparse', tiles, height: 1, cost };
@@ -150,7 +150,7 @@ function pointTiles(from: Plane, to: Plane, most: number): Tiles {
 
 /** Items of a step: ranges of the tiles where those may be shared out, else of the outputs or blocks. */
 export function cutsOf(tiles: Tiles, outputs: number, parts: number, free: boolean): Int32Array {
-  const count = tiles.length / 3;
+  const count = tiles.length / TILE;
   const byTiles = free && count >= 4 * parts;
   const units = byTiles ? count : outputs;
   const cuts = Math.min(parts, units);

@@ -14,8 +14,7 @@
 
 #include <stdint.h>
 
-#define LANES 16
-
+#define INLINE static inline __attribute__((always_inline))
 #if defined(__AVX512F__)
 #define VL 16
 #elif defined(__AVX2__) || defined(__AVX__)
@@ -25,17 +24,34 @@
 #endif
 #define PARTS (LANES / VL)
 
+/* Outputs of a register tile of conv_weight. */
+#if VL == 16 || defined(__aarch64__)
+#define CW_MO 8
+#else
+#define CW_MO 4
+#endif
+
+#ifdef ESPALIER_CHECKED
+#define CHECKED 1
+#else
+#define CHECKED 0
+#endif
+
+#include "arguments.h"
+
 typedef float vec __attribute__((vector_size(VL * 4)));
 typedef int32_t ivec __attribute__((vector_size(VL * 4)));
 /* The same for addresses that are only aligned to a float. */
 typedef float vecu __attribute__((vector_size(VL * 4), aligned(4)));
 
-#define INLINE static inline __attribute__((always_inline))
 #define RESTRICT __restrict__
 
 /* The address of line `line` of the memory that starts at `base`. */
 INLINE float *at(char *base, int32_t line) { return (float *)(base + (int64_t)line * 64); }
 INLINE int32_t *ints_at(char *base, int32_t line) { return (int32_t *)(base + (int64_t)line * 64); }
+
+/* What thread `thread` has of scratch memory, of which each has `lines` lines. */
+INLINE float *scratch_at(char *base, int32_t line, int64_t lines, int thread) { return at(base, line) + thread * lines * LANES; }
 
 /* A float that travels in a program's int32 words. */
 INLINE float as_float(int32_t word) {
@@ -73,9 +89,16 @@ INLINE float lane_sum(vec x) {
 }
 
 /*
- * A kernel does item `item` of a step's work. Its arguments are the step's words; `base` is where memory starts;
- * `thread` (0 … threads−1) chooses scratch memory and nothing that shows in a result.
+ * A kernel does item `item` of a step's work. Its arguments `a` are the step's words, as contract.yaml describes them; `base`
+ * is where memory starts; `thread` (0 … threads−1) chooses scratch memory and nothing that shows in a result.
  */
-typedef void kernel(const int32_t *args, char *base, int item, int thread);
+typedef void kernel(const void *arguments, char *base, int item, int thread);
+
+#define KERNEL(name)                                                                                    \
+  INLINE void name##_item(const name##_arguments *a, char *base, int item, int thread);                 \
+  static void name(const void *arguments, char *base, int item, int thread) {                           \
+    name##_item(arguments, base, item, thread);                                                         \
+  }                                                                                                     \
+  INLINE void name##_item(const name##_arguments *a, char *base, int item, int thread)
 
 #endif

@@ -2,7 +2,6 @@
  * The projection onto a budget: z ↦ clip(z − v, 0, 1). Item k does the k-th run of CLIP_RUN elements, in double precision;
  * lanes are summed apart, so that the order of a sum is fixed. Elements beyond the last are 0 and stay so, as v ≥ 0.
  */
-#define CLIP_RUN 65536
 /* Half a unit in the last place below 1: the most that rounding can add. */
 #define HALF_ULP 2.98023223876953125e-8
 /* Doubles in a register. */
@@ -23,17 +22,16 @@ INLINE wide clipped(wide x) {
 }
 
 #define EACH_WIDE                                                                                             \
-  char *z = (char *)at(base, a[0]);                                                                           \
-  wide v = wide_splat(*(double *)at(base, a[1]));                                                             \
-  int64_t from = (int64_t)item * CLIP_RUN, to = from + CLIP_RUN < a[3] ? from + CLIP_RUN : a[3];               \
+  char *z = (char *)at(base, a->z);                                                                           \
+  wide v = wide_splat(*(double *)at(base, a->v));                                                             \
+  int64_t from = (int64_t)item * CLIP_RUN, to = from + CLIP_RUN < a->elements ? from + CLIP_RUN : a->elements; \
   for (int64_t i = from; i < to; i += WIDE)
 
 #define ELEMENT (*(narrow *)(z + 4 * i))
 
-/* Σ clip(z − v, 0, 1) and how many z − v lie inside (0, 1). args: z, v, results (lines; v and results are doubles), elements. */
-static void clip_sum(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  double *results = (double *)at(base, a[2]) + 2 * item;
+/* Σ clip(z − v, 0, 1) and how many z − v lie inside (0, 1). */
+KERNEL(clip_sum) {
+  double *results = (double *)at(base, a->results) + 2 * item;
   wide sums = {0};
   wide_mask counts = {0};
   EACH_WIDE {
@@ -47,11 +45,10 @@ static void clip_sum(const int32_t *a, char *base, int item, int thread) {
 
 /*
  * clip(z − v, 0, 1) in place. What rounding takes from an element of a lane is given to the next one that is inside; a lane
- * that begins with half a unit less than it has never ends with more. args: z, v (lines), –, elements.
+ * that begins with half a unit less than it has never ends with more.
  */
-static void clip(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  wide carry = wide_splat(*(double *)at(base, a[1]) > 0 ? -HALF_ULP : 0);
+KERNEL(clip) {
+  wide carry = wide_splat(*(double *)at(base, a->v) > 0 ? -HALF_ULP : 0);
   EACH_WIDE {
     wide x = __builtin_convertvector(ELEMENT, wide) - v, y = x + carry;
     wide rounded = __builtin_convertvector(__builtin_convertvector(clipped(y), narrow), wide);

@@ -13,20 +13,8 @@
  * partial sums wait in y. The order of additions is fixed by the shapes alone, and a sum of −0 is stored as 0, so that
  * sparse.c can give the same bits.
  *
- * args: x, y, weights, bias (−1: none), table            lines
- *       channels (per group), tiles (of MR, per group), outputs (per group), groups, window (K), mr
- *       x channel stride, x block stride, x group stride   lines
- *       y channel stride, y block stride, y group stride   lines
- *       blocks, blocks per item, tiles per item
  * table: [classes] then per class [taps, first tap, pixels of `blocks per item` blocks, first pixel], indices in words.
  */
-enum {
-  CONV_X, CONV_Y, CONV_W, CONV_BIAS, CONV_TABLE,
-  CONV_CHANNELS, CONV_TILES, CONV_OUTPUTS, CONV_GROUPS, CONV_WINDOW, CONV_MR_ARG,
-  CONV_XC, CONV_XB, CONV_XG, CONV_YC, CONV_YB, CONV_YG,
-  CONV_BLOCKS, CONV_BLOCKS_PER_ITEM, CONV_TILES_PER_ITEM
-};
-
 #define CONV_CHUNK_TAPS 640   /* channels × taps taken at once: 8 × 640 floats of weights fill 20 KB of L1 */
 #define CONV_CHUNK_LINES 6144 /* input lines that a run of pixels may touch: 384 KB of L2 */
 
@@ -143,28 +131,31 @@ INLINE conv_run_fn *conv_run(int mr) {
   }
 }
 
-static void conv(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const int32_t *table = ints_at(base, a[CONV_TABLE]);
-  int mr = a[CONV_MR_ARG], tiles = a[CONV_TILES], per = a[CONV_TILES_PER_ITEM];
-  int runs = (tiles + per - 1) / per;
-  int run = item % runs, group = item / runs % a[CONV_GROUPS], some = item / runs / a[CONV_GROUPS];
-  int block = some * a[CONV_BLOCKS_PER_ITEM];
-  int blocks = min_int(a[CONV_BLOCKS_PER_ITEM], a[CONV_BLOCKS] - block);
+/* Where a group's first image begins in a block of the buffer at `line`. */
+INLINE float *image_at(char *base, int32_t line, image_strides by, int block, int group) {
+  return at(base, line) + ((int64_t)block * by.block + (int64_t)group * by.group) * LANES;
+}
+
+KERNEL(conv) {
+  const int32_t *table = ints_at(base, a->table);
+  int channels = a->channels, window = a->window, outputs = a->outputs;
+  int mr = a->height, tiles = ceil_div(outputs, mr), per = a->tiles_per_item, runs = ceil_div(tiles, per);
+  int run = item % runs, group = item / runs % a->groups, some = item / runs / a->groups;
+  int block = some * a->blocks_per_item;
+  int blocks = min_int(a->blocks_per_item, a->blocks - block);
   int tile_to = min_int(tiles, (run + 1) * per);
-  int channels = a[CONV_CHANNELS], window = a[CONV_WINDOW], outputs = a[CONV_OUTPUTS];
-  const float *x = at(base, a[CONV_X]) + ((int64_t)block * a[CONV_XB] + (int64_t)group * a[CONV_XG]) * LANES;
-  float *y = at(base, a[CONV_Y]) + ((int64_t)block * a[CONV_YB] + (int64_t)group * a[CONV_YG]) * LANES;
+  const float *x = image_at(base, a->x, a->x_by, block, group);
+  float *y = image_at(base, a->y, a->y_by, block, group);
   int64_t tile_words = (int64_t)channels * window * mr;
-  const float *w = at(base, a[CONV_W]) + (int64_t)group * tiles * tile_words;
-  const float *bias = a[CONV_BIAS] < 0 ? 0 : at(base, a[CONV_BIAS]) + (int64_t)group * outputs;
+  const float *w = at(base, a->weights) + (int64_t)group * tiles * tile_words;
+  const float *bias = a->bias < 0 ? 0 : at(base, a->bias) + (int64_t)group * outputs;
   conv_run_fn *do_run = conv_run(mr);
 
-  conv_tile t = {.window = window, .xc = (int64_t)a[CONV_XC] * LANES, .yc = (int64_t)a[CONV_YC] * LANES};
+  conv_tile t = {.window = window, .xc = (int64_t)a->x_by.channel * LANES, .yc = (int64_t)a->y_by.channel * LANES};
   for (int k = 0; k < table[0]; k++) {
     const int32_t *entry = table + 1 + 4 * k;
     const int32_t *pixels = table + entry[3];
-    int count = entry[2] / a[CONV_BLOCKS_PER_ITEM] * blocks;
+    int count = entry[2] / a->blocks_per_item * blocks;
     t.count = entry[0];
     t.taps = table + entry[1];
     int chunk = max_int(1, min_int(channels, CONV_CHUNK_TAPS / max_int(1, t.count)));
@@ -185,21 +176,19 @@ static void conv(const int32_t *a, char *base, int item, int thread) {
 
 /*
  * Weights in the order that `conv` reads them. Destination [group][tile][channel][window][mr], zero where a tile
- * reaches beyond the outputs; element (o, c, k) comes from w[offset + group·gs + o·os + c·cs + k].
- * args: w (line), offset (floats), packed (line), outputs, channels, window, mr, tiles, gs, os, cs (floats), counts (line).
+ * reaches beyond the outputs; element (o, c, k) comes from weights[offset + group·by.group + o·by.output + c·by.channel + k].
  * Item: one tile of one group; it counts the weights that are not 0.
  */
-static void conv_pack(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  int outputs = a[3], channels = a[4], window = a[5], mr = a[6], tiles = a[7];
+KERNEL(conv_pack) {
+  int outputs = a->outputs, channels = a->channels, window = a->window, mr = a->height, tiles = ceil_div(outputs, mr);
   int group = item / tiles, tile = item % tiles;
-  const float *w = at(base, a[0]) + a[1] + (int64_t)group * a[8];
-  float *to = at(base, a[2]) + (int64_t)item * channels * window * mr;
+  const float *w = at(base, a->weights) + a->offset + (int64_t)group * a->by.group;
+  float *to = at(base, a->packed) + (int64_t)item * channels * window * mr;
   int32_t found = 0;
   for (int m = 0; m < mr; m++) {
     int o = tile * mr + m;
     for (int c = 0; c < channels; c++) {
-      const float *from = w + (int64_t)o * a[9] + (int64_t)c * a[10];
+      const float *from = w + (int64_t)o * a->by.output + (int64_t)c * a->by.channel;
       float *row = to + (int64_t)c * window * mr + m;
       for (int k = 0; k < window; k++) {
         float value = o < outputs ? from[k] : 0;
@@ -208,36 +197,19 @@ static void conv_pack(const int32_t *a, char *base, int item, int thread) {
       }
     }
   }
-  ints_at(base, a[11])[item] = found;
+  ints_at(base, a->counts)[item] = found;
 }
 
 /*
  * The weight gradient: for every (o, c, tap) the dot product of dy[o] and the shifted x[c] over samples and pixels.
- * A register tile is 8 outputs × 3 (channel, tap) pairs; over a stretch of pixels the 8 rows of dy stay in L1 while all
- * channels and taps pass by; sums rest in `scratch` [8][channels][window] lines between stretches. The blocks are taken in
+ * A register tile is up to CW_MO outputs × 3 (channel, tap) pairs; over a stretch of pixels the rows of dy stay in L1 while all
+ * channels and taps pass by; sums rest in `scratch` [CW_MO][channels][window] lines between stretches. The blocks are taken in
  * parts, whose sums are added one to another.
  *
- * args: x, dy, dw, table, scratch (lines), scratch lines per thread,
- *       channels, outputs (per group), groups, window, x channel/block/group stride, dy channel/block/group stride,
- *       blocks, blocks per part, channels per item, channel items, mask (line, −1: none), every (line), counts (line)
- * The table is conv's (forward geometry), for the blocks of a part. Item: one tile of 8 outputs and one run of channels of
- * one group. Where the mask is 0 the gradient is too, unless the integer `every` is not 0. Counts: of each item the
- * weights kept.
+ * The table is conv's (forward geometry), for the blocks of a part. Item: one tile of CW_MO outputs and one run of channels of
+ * one group. Where the mask is 0 the gradient is too, unless the integer `every` is not 0.
  */
-enum {
-  CW_X, CW_DY, CW_DW, CW_TABLE, CW_SCRATCH, CW_SCRATCH_LINES, CW_CHANNELS, CW_OUTPUTS, CW_GROUPS, CW_WINDOW,
-  CW_XC, CW_XB, CW_XG, CW_YC, CW_YB, CW_YG, CW_BLOCKS, CW_BLOCKS_PER_PART, CW_RUN, CW_RUNS, CW_MASK, CW_EVERY, CW_COUNTS
-};
-#if VL == 16
-#define CW_MO 8
 #define CW_MT 3
-#elif VL == 8 || !defined(__aarch64__)
-#define CW_MO 4
-#define CW_MT 3
-#else
-#define CW_MO 8
-#define CW_MT 3
-#endif
 #define CW_STRETCH 48
 
 /* MO outputs × MT shifted inputs over `count` pixels; sums of (o, t) at sum[o·so + st[t]]. */
@@ -294,29 +266,29 @@ static cw_fn *const cw_table[4][3] = {
 #endif
 };
 
-static void conv_weight(const int32_t *a, char *base, int item, int thread) {
-  const int32_t *table = ints_at(base, a[CW_TABLE]);
-  int channels = a[CW_CHANNELS], outputs = a[CW_OUTPUTS], window = a[CW_WINDOW], blocks = a[CW_BLOCKS];
-  int tiles = (outputs + CW_MO - 1) / CW_MO;
-  int run = item % a[CW_RUNS], tile = item / a[CW_RUNS] % tiles, group = item / a[CW_RUNS] / tiles;
-  int c_from = run * a[CW_RUN], c_to = min_int(channels, c_from + a[CW_RUN]);
+KERNEL(conv_weight) {
+  const int32_t *table = ints_at(base, a->table);
+  int channels = a->channels, outputs = a->outputs, window = a->window, blocks = a->blocks;
+  int tiles = ceil_div(outputs, CW_MO), runs = ceil_div(channels, a->run);
+  int run = item % runs, tile = item / runs % tiles, group = item / runs / tiles;
+  int c_from = run * a->run, c_to = min_int(channels, c_from + a->run);
   int o_from = tile * CW_MO, mo = min_int(CW_MO, outputs - o_from);
-  int64_t xc = (int64_t)a[CW_XC] * LANES, yc = (int64_t)a[CW_YC] * LANES;
-  const float *x = at(base, a[CW_X]) + (int64_t)group * a[CW_XG] * LANES;
-  const float *dy = at(base, a[CW_DY]) + ((int64_t)group * a[CW_YG]) * LANES + o_from * yc;
-  float *sums = at(base, a[CW_SCRATCH]) + (int64_t)thread * a[CW_SCRATCH_LINES] * LANES;
+  int64_t xc = (int64_t)a->x_by.channel * LANES, yc = (int64_t)a->dy_by.channel * LANES;
+  const float *x = image_at(base, a->x, a->x_by, 0, group);
+  const float *dy = image_at(base, a->dy, a->dy_by, 0, group) + o_from * yc;
+  float *sums = scratch_at(base, a->scratch, conv_weight_scratch(a), thread);
   int pairs = (c_to - c_from) * window;
   int64_t so = (int64_t)pairs * LANES;
   int64_t first = ((int64_t)group * outputs + o_from) * channels * window + (int64_t)c_from * window;
-  float *dw = at(base, a[CW_DW]) + first;
+  float *dw = at(base, a->dw) + first;
 
-  for (int block = 0; block < blocks; block += a[CW_BLOCKS_PER_PART]) {
-    int some = min_int(a[CW_BLOCKS_PER_PART], blocks - block);
+  for (int block = 0; block < blocks; block += a->blocks_per_part) {
+    int some = min_int(a->blocks_per_part, blocks - block);
     for (int64_t i = 0; i < CW_MO * so; i += VL) store(sums + i, splat(0));
-    const float *xb = x + (int64_t)block * a[CW_XB] * LANES, *dyb = dy + (int64_t)block * a[CW_YB] * LANES;
+    const float *xb = x + (int64_t)block * a->x_by.block * LANES, *dyb = dy + (int64_t)block * a->dy_by.block * LANES;
     for (int k = 0; k < table[0]; k++) {
       const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
-      int count = entry[2] / a[CW_BLOCKS_PER_PART] * some, pairs_here = (c_to - c_from) * entry[0];
+      int count = entry[2] / a->blocks_per_part * some, pairs_here = (c_to - c_from) * entry[0];
       for (int p = 0; p < count; p += CW_STRETCH) {
         const int32_t *pixels = table + entry[3] + 2 * p;
         int stretch = min_int(CW_STRETCH, count - p);
@@ -346,13 +318,13 @@ static void conv_weight(const int32_t *a, char *base, int item, int thread) {
         *to = block == 0 ? lane_sum(total) : *to + lane_sum(total);
       }
   }
-  if (a[CW_MASK] < 0) return;
-  const float *mask = at(base, a[CW_MASK]) + first;
-  int32_t every = *ints_at(base, a[CW_EVERY]), kept = 0;
+  if (a->mask < 0) return;
+  const float *mask = at(base, a->mask) + first;
+  int32_t every = *ints_at(base, a->every), kept = 0;
   for (int o = 0; o < mo; o++)
     for (int64_t i = (int64_t)o * channels * window; i < (int64_t)o * channels * window + pairs; i++) {
       if (mask[i] != 0) kept++;
       else if (!every) dw[i] = 0;
     }
-  ints_at(base, a[CW_COUNTS])[item] = kept;
+  if (a->counts >= 0) ints_at(base, a->counts)[item] = kept;
 }

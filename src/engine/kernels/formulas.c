@@ -59,7 +59,6 @@ INLINE vec vleast(vec x, vec y) { return choose((x < y) | (x != x), x, y); }
 #define SUMMED_NAME(one, two) "\n" #one "; " #two
 #define FORMULA_NAMES FORMULAS(STORED_NAME, SUMMED_NAME)
 
-#define FORMULA_OPERANDS 8
 /* Lines that are summed in single precision before they are added in double precision. */
 #define FORMULA_RUN 64
 

@@ -10,9 +10,7 @@
  *
  *     L' = (1−α)·L + α·T²·(1/n) Σ_samples Σ_k q_k·(log q_k − log s_k),   ∂L'/∂z_k = (1−α)·∂L/∂z_k + α·T·(s_k − q_k)/n
  *
- * args: logits, labels (one line a block), loss, correct, dlogits, valid, whole (lines), classes,
- *       logit stride, logit block stride, dlogit stride, dlogit block stride (lines), blocks, smoothing,
- *       teacher's logits (line; 0: none), their stride, block stride (lines), T, α. One item.
+ * One item.
  */
 
 /* The largest of a sample's logits, and Σ exp((z − largest)·cool). */
@@ -25,11 +23,12 @@ INLINE vec partition(const float *z, int64_t stride, int classes, float cool, ve
 }
 
 /* Makes the slopes d those of L', for live lanes; returns T²·Σ_k q_k·(log q_k − log s_k). */
-INLINE vec distil(const int32_t *a, char *base, int from, const float *z, float *d, ivec live, float n) {
-  int classes = a[7], block = from / LANES;
-  const float *t = at(base, a[14]) + (int64_t)block * a[16] * LANES + from % LANES;
-  int64_t zs = (int64_t)a[8] * LANES, ds = (int64_t)a[10] * LANES, ts = (int64_t)a[15] * LANES;
-  float warm = as_float(a[17]), cool = 1 / warm, weight = as_float(a[18]);
+INLINE vec distil(const cross_entropy_arguments *a, char *base, int from, const float *z, float *d, ivec live, float n) {
+  int classes = a->classes, block = from / LANES;
+  const float *t = at(base, a->teacher) + (int64_t)block * a->teacher_by.block * LANES + from % LANES;
+  int64_t zs = (int64_t)a->logits_by.class * LANES, ds = (int64_t)a->dlogits_by.class * LANES;
+  int64_t ts = (int64_t)a->teacher_by.class * LANES;
+  float warm = a->temperature, cool = 1 / warm, weight = a->weight;
   vec top, teacher_top, gap = splat(0);
   vec log_sum = vlog(partition(z, zs, classes, cool, &top));
   vec teacher_sum = vlog(partition(t, ts, classes, cool, &teacher_top));
@@ -43,15 +42,14 @@ INLINE vec distil(const int32_t *a, char *base, int from, const float *z, float 
   return gap * (warm * warm);
 }
 
-static void cross_entropy(const int32_t *a, char *base, int item, int thread) {
-  (void)item, (void)thread;
-  int classes = a[7], valid = (int)*at(base, a[5]);
-  float n = *at(base, a[6]), smooth = as_float(a[13]);
+KERNEL(cross_entropy) {
+  int classes = a->classes, valid = (int)*at(base, a->valid);
+  float n = *at(base, a->whole), smooth = a->smoothing;
   double loss = 0, correct = 0;
-  for (int b = 0; b < a[12]; b++) {
-    const float *z = at(base, a[0]) + (int64_t)b * a[9] * LANES, *label = at(base, a[1]) + (int64_t)b * LANES;
-    float *d = at(base, a[4]) + (int64_t)b * a[11] * LANES;
-    int64_t zs = (int64_t)a[8] * LANES, ds = (int64_t)a[10] * LANES;
+  for (int b = 0; b < a->blocks; b++) {
+    const float *z = at(base, a->logits) + (int64_t)b * a->logits_by.block * LANES, *label = at(base, a->labels) + (int64_t)b * LANES;
+    float *d = at(base, a->dlogits) + (int64_t)b * a->dlogits_by.block * LANES;
+    int64_t zs = (int64_t)a->logits_by.class * LANES, ds = (int64_t)a->dlogits_by.class * LANES;
     for (int l = 0; l < LANES; l += VL) {
       vec top = load(z + l), best = splat(0), sum = splat(0), all = splat(0), mine = splat(0), answer = loadu(label + l);
       for (int k = 1; k < classes; k++) {
@@ -75,14 +73,14 @@ static void cross_entropy(const int32_t *a, char *base, int item, int thread) {
         vec p = load(d + k * ds + l) / sum - choose(answer == splat(k), splat(1 - smooth), splat(0)) - smooth / classes;
         store(d + k * ds + l, choose(live, p * (1 / n), splat(0)));
       }
-      if (a[14]) {
-        float weight = as_float(a[18]);
+      if (a->teacher >= 0) {
+        float weight = a->weight;
         each = each * (1 - weight) + distil(a, base, b * LANES + l, z + l, d + l, live, n) * weight;
       }
       for (int i = 0; i < VL; i++)
         if (live[i]) loss += each[i], correct += best[i] == answer[i];
     }
   }
-  *at(base, a[2]) = loss / n;
-  *at(base, a[3]) = correct;
+  *at(base, a->loss) = loss / n;
+  *at(base, a->correct) = correct;
 }

@@ -5,19 +5,15 @@
  * combined in double precision (Chan, Golub, LeVeque 1979): nothing is lost when the mean is large. Out come the
  * coefficients of y = a·x + b, the mean and 1/√(var+ε); running statistics move towards the batch's as in PyTorch,
  * running ← m·running + (1−m)·batch, with the unbiased variance.
- *
- * args: x, scale, bias, running mean, running variance, a, b, mean, inverse deviation, valid (lines)
- *       x channel stride, block stride, pixel stride (lines), channels, blocks, pixels, epsilon, momentum (floats)
  * Item: one channel.
  */
-static void normalize(const int32_t *p, char *base, int item, int thread) {
-  (void)thread;
-  int blocks = p[14], pixels = p[15], valid = (int)*at(base, p[9]);
-  int64_t step = (int64_t)p[12] * LANES;
-  const float *x = at(base, p[0]) + (int64_t)item * p[10] * LANES;
+KERNEL(normalize) {
+  int blocks = a->blocks, pixels = a->pixels, valid = (int)*at(base, a->valid);
+  int64_t step = (int64_t)a->x_pixel * LANES;
+  const float *x = at(base, a->x) + (int64_t)item * a->x_channel * LANES;
   double count = 0, mean = 0, squares = 0;
   for (int b = 0; b < blocks && b * LANES < valid; b++) {
-    const float *xb = x + (int64_t)b * p[11] * LANES;
+    const float *xb = x + (int64_t)b * a->x_block * LANES;
     int live = min_int(LANES, valid - b * LANES);
     for (int from = 0; from < pixels; from += 256) {
       int n = min_int(256, pixels - from);
@@ -47,31 +43,29 @@ static void normalize(const int32_t *p, char *base, int item, int thread) {
     }
   }
   if (count == 0) return;
-  float epsilon = as_float(p[16]), keep = as_float(p[17]);
+  float epsilon = a->epsilon, keep = a->momentum;
   double variance = squares / count;
   double inverse = 1 / __builtin_sqrt(variance + epsilon);
-  float *running_mean = at(base, p[3]), *running_variance = at(base, p[4]);
+  float *running_mean = at(base, a->running_mean), *running_variance = at(base, a->running_variance);
   running_mean[item] = keep * running_mean[item] + (1 - keep) * (float)mean;
   running_variance[item] = keep * running_variance[item] + (1 - keep) * (float)(squares / (count > 1 ? count - 1 : 1));
-  float a = at(base, p[1])[item] * (float)inverse;
-  at(base, p[5])[item] = a;
-  at(base, p[6])[item] = at(base, p[2])[item] - (float)mean * a;
-  at(base, p[7])[item] = mean;
-  at(base, p[8])[item] = inverse;
+  float factor = at(base, a->scale)[item] * (float)inverse;
+  at(base, a->a)[item] = factor;
+  at(base, a->b)[item] = at(base, a->bias)[item] - (float)mean * factor;
+  at(base, a->mean)[item] = mean;
+  at(base, a->inverse)[item] = inverse;
 }
 
 /*
  * The coefficients of BatchNorm's input gradient dx = a·dy + p·x + q, from Σdy and Σdy·x̂ over the M = valid · pixels
- * elements of a channel: dx = a·(dy − Σdy/M − x̂·Σdy·x̂/M).
- * args: Σdy, Σdy·x̂, a, mean, inverse, p, q, valid (lines), channels, pixels. One item.
+ * elements of a channel: dx = a·(dy − Σdy/M − x̂·Σdy·x̂/M). One item.
  */
-static void normalize_input(const int32_t *k, char *base, int item, int thread) {
-  (void)item, (void)thread;
-  float count = *at(base, k[7]) * k[9];
-  for (int c = 0; c < k[8]; c++) {
-    float a = at(base, k[2])[c], mean = at(base, k[3])[c], inverse = at(base, k[4])[c];
-    float p = -a * inverse * at(base, k[1])[c] / count;
-    at(base, k[5])[c] = p;
-    at(base, k[6])[c] = -a * at(base, k[0])[c] / count - p * mean;
+KERNEL(normalize_input) {
+  float count = *at(base, a->valid) * a->pixels;
+  for (int c = 0; c < a->channels; c++) {
+    float factor = at(base, a->a)[c], mean = at(base, a->mean)[c], inverse = at(base, a->inverse)[c];
+    float p = -factor * inverse * at(base, a->product)[c] / count;
+    at(base, a->p)[c] = p;
+    at(base, a->q)[c] = -factor * at(base, a->sum)[c] / count - p * mean;
   }
 }

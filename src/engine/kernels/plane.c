@@ -11,30 +11,23 @@
  * stride is done away with before (plane_phases): pixels whose row and column leave the same remainders are a plane each.
  *
  * A *tile* is a few vectors side by side, [from, to, vectors]: where in the run of x and of y. An *item* is a range of tiles
- * and a range of outputs, [first tile, end, first output, end]. After its last tile, zeros follow up to the next plane.
+ * and a range of outputs, a *cut*: [first tile, end, first output, end]. After its last tile, zeros follow up to the next plane.
  *
- * args: x, y (lines, at channel 0's first pixel), residual (line, −1 none), weights, bias, residual offsets, tiles, items, mask
- *       (lines; mask −1: every float is a pixel), number of tiles, y's floats from channel to channel, floats of the run that tiles store, margin, low, high
- *       then sparse: starts (line)     dense: distances (line), number of them, outputs per group, blocks per group
  * y = clip(sum + residual[residual offset of o + p], low, high); a residual offset of −1 means none.
  */
 #include "base.h"
 
-enum {
-  PL_X, PL_Y, PL_RESIDUAL, PL_WEIGHTS, PL_BIAS, PL_RESIDUAL_OFFSETS, PL_TILES, PL_ITEMS, PL_MASK, PL_TILE_COUNT, PL_YC, PL_RUN,
-  PL_MARGIN, PL_LOW, PL_HIGH, PL_STARTS, PL_DISTANCES = PL_STARTS, PL_TAPS, PL_GROUP, PL_BLOCKS
-};
-
 typedef struct { int32_t distance; float value; } plane_term;
 
-/* Vectors of a tile, at most; and outputs and vectors of a dense one. Known to src/runtime/tiles.ts. */
-#define PLANE_TILE 12
+/* Outputs and vectors of a dense tile; pixels of one of points, at most. */
 #if VL == 16
 #define PLANE_MR 8
 #define PLANE_NV 3
+#define PLANE_POINTS 16
 #else
 #define PLANE_MR 4
 #define PLANE_NV 3
+#define PLANE_POINTS 8
 #endif
 
 INLINE vec load_loose(const float *p) { return *(const vecu *)p; }
@@ -52,27 +45,27 @@ INLINE void plane_store(float *y, vec sum, int adds, const float *residual, int 
   *(vecu *)y = sum;
 }
 
-/* What surrounds the planes of outputs from … end−1, and what is before the first. */
-static void plane_margins(const int32_t *a, char *base, int from, int end) {
-  float *y = at(base, a[PL_Y]);
-  int margin = a[PL_MARGIN];
+/* What surrounds the planes of outputs from … end−1, `channel` floats apart, and what is before the first. */
+static void plane_margins(float *y, int channel, int run, int margin, int from, int end) {
   if (from == 0)
     for (int i = 0; i < margin; i++) y[i - margin] = 0;
   for (int o = from; o < end; o++)
-    for (int i = a[PL_RUN]; i < a[PL_YC]; i++) y[(int64_t)o * a[PL_YC] + i] = 0;
+    for (int i = run; i < channel; i++) y[(int64_t)o * channel + i] = 0;
 }
+#define PLANE_MARGINS(from, end) plane_margins(at(base, a->y), a->y_channel, a->run, a->margin, from, end)
 
-INLINE void plane_sparse_tile(const int32_t *a, char *base, const int32_t *tile, int first, int end, const int NV) {
-  const float *x = at(base, a[PL_X]) + tile[0];
-  float *y = at(base, a[PL_Y]) + tile[1];
-  const float *bias = at(base, a[PL_BIAS]);
-  const float *residual = at(base, a[PL_RESIDUAL]) + tile[1];
-  const int32_t *offsets = ints_at(base, a[PL_RESIDUAL_OFFSETS]);
-  const int32_t *starts = ints_at(base, a[PL_STARTS]);
-  int masks = a[PL_MASK] >= 0;
-  const int32_t *mask = ints_at(base, a[PL_MASK]) + tile[1];
-  const plane_term *terms = (const plane_term *)at(base, a[PL_WEIGHTS]);
-  float low = as_float(a[PL_LOW]), high = as_float(a[PL_HIGH]);
+INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const int32_t *tile, int first, int end, const int NV) {
+  const float *x = at(base, a->x) + tile[0];
+  float *y = at(base, a->y) + tile[1];
+  const float *bias = at(base, a->bias);
+  const float *residual = at(base, a->residual) + tile[1];
+  const int32_t *offsets = ints_at(base, a->residual_offsets);
+  const int32_t *starts = ints_at(base, a->starts);
+  int masks = a->mask >= 0, adds = a->residual >= 0;
+  const int32_t *mask = ints_at(base, a->mask) + tile[1];
+  const plane_term *terms = (const plane_term *)at(base, a->terms);
+  float low = a->low, high = a->high;
+  int64_t channel = a->y_channel;
   /* Narrow tiles take several terms at a time, each with sums of its own, lest each addition wait for the one before. */
   const int WAYS = NV == 1 ? 8 : NV == 2 ? 4 : NV == 3 ? 2 : 1;
   for (int o = first; o < end; o++) {
@@ -97,17 +90,16 @@ INLINE void plane_sparse_tile(const int32_t *a, char *base, const int32_t *tile,
 #pragma GCC unroll 12
       for (int v = 0; v < NV; v++) acc[v] += load_loose(from + v * VL) * value;
     }
-    int32_t offset = a[PL_RESIDUAL] < 0 ? -1 : offsets[o];
-    float *to = y + (int64_t)o * a[PL_YC];
+    int32_t offset = adds ? offsets[o] : -1;
+    float *to = y + o * channel;
 #pragma GCC unroll 12
     for (int v = 0; v < NV; v++)
       plane_store(to + v * VL, acc[v], offset >= 0, residual + offset + v * VL, masks, mask + v * VL, low, high);
   }
 }
 
-static void plane_sparse(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
+KERNEL(plane_sparse) {
+  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
   for (int t = cut[0]; t < cut[1]; t++) {
     const int32_t *tile = tiles + 3 * t;
     switch (tile[2]) {
@@ -116,17 +108,18 @@ static void plane_sparse(const int32_t *a, char *base, int item, int thread) {
 #undef TILE
     }
   }
-  if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, cut[2], cut[3]);
+  if (cut[1] == a->tile_count) PLANE_MARGINS(cut[2], cut[3]);
 }
 
 /* MR outputs of one group; weights [tap][MR]. The last block of a group may have fewer outputs to store. */
-INLINE void plane_dense_tile(const int32_t *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
+INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
                              const int32_t *distances, const int NV) {
-  const float *x = at(base, a[PL_X]) + tile[0];
+  const float *x = at(base, a->x) + tile[0];
   vec acc[PLANE_MR * PLANE_NV];
+  int taps = a->taps;
 #pragma GCC unroll 24
   for (int i = 0; i < PLANE_MR * NV; i++) acc[i] = splat(0);
-  for (int k = 0; k < a[PL_TAPS]; k++) {
+  for (int k = 0; k < taps; k++) {
     const float *from = x + distances[k], *w = weights + k * PLANE_MR;
     vec in[PLANE_NV];
 #pragma GCC unroll 3
@@ -139,16 +132,16 @@ INLINE void plane_dense_tile(const int32_t *a, char *base, const int32_t *tile, 
 #pragma GCC unroll 3
       for (int v = 0; v < NV; v++) acc[m * NV + v] += in[v] * w[m];
   }
-  int masks = a[PL_MASK] >= 0;
-  const int32_t *mask = ints_at(base, a[PL_MASK]) + tile[1];
-  float low = as_float(a[PL_LOW]), high = as_float(a[PL_HIGH]);
+  int masks = a->mask >= 0;
+  const int32_t *mask = ints_at(base, a->mask) + tile[1];
+  float low = a->low, high = a->high;
 #pragma GCC unroll 8
   for (int m = 0; m < PLANE_MR; m++) {
     if (m >= outputs) break;
     int o = first + m;
-    float bias = at(base, a[PL_BIAS])[o], *y = at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + tile[1];
-    int32_t offset = a[PL_RESIDUAL] < 0 ? -1 : ints_at(base, a[PL_RESIDUAL_OFFSETS])[o];
-    const float *r = at(base, a[PL_RESIDUAL]) + offset + tile[1];
+    float bias = at(base, a->bias)[o], *y = at(base, a->y) + (int64_t)o * a->y_channel + tile[1];
+    int32_t offset = a->residual < 0 ? -1 : ints_at(base, a->residual_offsets)[o];
+    const float *r = at(base, a->residual) + offset + tile[1];
 #pragma GCC unroll 3
     for (int v = 0; v < NV; v++)
       plane_store(y + v * VL, acc[m * NV + v] + splat(bias), offset >= 0, r + v * VL, masks, mask + v * VL, low, high);
@@ -156,15 +149,14 @@ INLINE void plane_dense_tile(const int32_t *a, char *base, const int32_t *tile, 
 }
 
 /* The ranges of items count blocks of outputs here. */
-static void plane_dense(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
-  int taps = a[PL_TAPS], per_group = a[PL_GROUP], blocks = a[PL_BLOCKS];
+KERNEL(plane_dense) {
+  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
+  int taps = a->taps, per_group = a->group, blocks = a->blocks;
   for (int b = cut[2]; b < cut[3]; b++) {
     int group = b / blocks, inner = b % blocks * PLANE_MR, first = group * per_group + inner;
     int outputs = min_int(PLANE_MR, per_group - inner);
-    const float *weights = at(base, a[PL_WEIGHTS]) + (int64_t)b * taps * PLANE_MR;
-    const int32_t *distances = ints_at(base, a[PL_DISTANCES]) + group * taps;
+    const float *weights = at(base, a->weights) + (int64_t)b * taps * PLANE_MR;
+    const int32_t *distances = ints_at(base, a->distances) + group * taps;
     for (int t = cut[0]; t < cut[1]; t++) {
       const int32_t *tile = tiles + 3 * t;
       switch (tile[2]) {
@@ -173,27 +165,25 @@ static void plane_dense(const int32_t *a, char *base, int item, int thread) {
 #undef TILE
       }
     }
-    if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, first, first + outputs);
+    if (cut[1] == a->tile_count) PLANE_MARGINS(first, first + outputs);
   }
 }
 
 /*
  * Small images leave most of a run to its borders. Then lanes run along VL outputs instead, and a tile is a few pixels, rows ×
  * columns of them, each with a sum of its own: weights [block][tap][VL], pixels one at a time. Of one group only.
- * A tile is [from, to, rows · 16 + columns]; args as for plane_dense, with what is said of margins there for all but pixels,
- * so a mask is not needed; in its place stands the distance of rows in x, and behind the rest that in y.
+ * A tile is [from, to, rows · 16 + columns]; all that is no pixel is set to 0 before, so a mask is not needed.
  */
-enum { PL_XR = PL_MASK, PL_YR = PL_BLOCKS + 1 };
-
-INLINE void plane_points_tile(const int32_t *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
+INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
                               const int R, const int C) {
-  const float *x = at(base, a[PL_X]) + tile[0];
-  const int32_t *distances = ints_at(base, a[PL_DISTANCES]);
-  int xr = a[PL_XR], yr = a[PL_YR];
-  vec acc[16];
+  const float *x = at(base, a->x) + tile[0];
+  const int32_t *distances = ints_at(base, a->distances);
+  int xr = a->x_row, yr = a->y_row, taps = a->taps;
+  int64_t channel = a->y_channel;
+  vec acc[PLANE_POINTS];
 #pragma GCC unroll 16
   for (int i = 0; i < R * C; i++) acc[i] = splat(0);
-  for (int k = 0; k < a[PL_TAPS]; k++) {
+  for (int k = 0; k < taps; k++) {
     const float *from = x + distances[k];
     vec w = load(weights + k * VL);
     PIN(w);
@@ -202,12 +192,12 @@ INLINE void plane_points_tile(const int32_t *a, char *base, const int32_t *tile,
 #pragma GCC unroll 8
       for (int c = 0; c < C; c++) acc[r * C + c] += w * from[r * xr + c];
   }
-  vec bias = load(at(base, a[PL_BIAS]) + first);
-  vec low = splat(as_float(a[PL_LOW])), high = splat(as_float(a[PL_HIGH]));
-  float *y = at(base, a[PL_Y]) + (int64_t)first * a[PL_YC] + tile[1];
-  const float *residual = at(base, a[PL_RESIDUAL]) + tile[1];
-  const int32_t *offsets = ints_at(base, a[PL_RESIDUAL_OFFSETS]) + first;
-  int adds = a[PL_RESIDUAL] >= 0;
+  vec bias = load(at(base, a->bias) + first);
+  vec low = splat(a->low), high = splat(a->high);
+  float *y = at(base, a->y) + first * channel + tile[1];
+  const float *residual = at(base, a->residual) + tile[1];
+  const int32_t *offsets = ints_at(base, a->residual_offsets) + first;
+  int adds = a->residual >= 0;
 #pragma GCC unroll 16
   for (int i = 0; i < R * C; i++) {
     int to = i / C * yr + i % C;
@@ -217,19 +207,20 @@ INLINE void plane_points_tile(const int32_t *a, char *base, const int32_t *tile,
         if (offsets[m] >= 0) sum[m] += residual[offsets[m] + to];
     sum = choose(sum < low, low, sum);
     sum = choose(sum > high, high, sum);
-    for (int m = 0; m < outputs; m++) y[(int64_t)m * a[PL_YC] + to] = sum[m];
+    for (int m = 0; m < outputs; m++) y[m * channel + to] = sum[m];
   }
 }
 
-static void plane_points(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
+KERNEL(plane_points) {
+  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
   for (int b = cut[2]; b < cut[3]; b++) {
-    int first = b * VL, outputs = min_int(VL, a[PL_GROUP] - first);
-    const float *weights = at(base, a[PL_WEIGHTS]) + (int64_t)b * a[PL_TAPS] * VL;
-    for (int o = first; o < first + outputs; o++)
-      for (int i = 0; i < a[PL_RUN]; i++) at(base, a[PL_Y])[(int64_t)o * a[PL_YC] + i] = 0;
-    plane_margins(a, base, first, first + outputs);
+    int first = b * VL, outputs = min_int(VL, a->outputs - first);
+    const float *weights = at(base, a->weights) + (int64_t)b * a->taps * VL;
+    for (int o = first; o < first + outputs; o++) {
+      float *y = at(base, a->y) + (int64_t)o * a->y_channel;
+      for (int i = 0, run = a->run; i < run; i++) y[i] = 0;
+    }
+    PLANE_MARGINS(first, first + outputs);
     for (int t = cut[0]; t < cut[1]; t++) {
       const int32_t *tile = tiles + 3 * t;
       switch (tile[2]) {
@@ -247,11 +238,7 @@ static void plane_points(const int32_t *a, char *base, int item, int thread) {
 /*
  * Cuts each channel into sy · sx planes: pixel (sy·i + r, sx·j + q) goes to row i, column j of plane r·sx + q. An item is a
  * channel. Also with strides of 1: a copy from any rows into planes. What is no pixel becomes `fill`.
- *
- * args: x, offset of its first pixel (line, float), y (line, at the first plane's first pixel), height, width, sy, sx
- *       x channel, row (floats)     y plane, row, rows, run, margin (floats, from plane to plane), fill
  */
-enum { PH_X, PH_OFFSET, PH_Y, PH_HEIGHT, PH_WIDTH, PH_SY, PH_SX, PH_XC, PH_XR, PH_YP, PH_YR, PH_ROWS, PH_RUN, PH_MARGIN, PH_FILL };
 
 /* The even elements of two registers side by side, and the odd ones. */
 #if VL == 16
@@ -287,19 +274,18 @@ INLINE int part_pairs(const float *RESTRICT row, int width, float *RESTRICT even
   return j;
 }
 
-static void plane_phases(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  int sy = a[PH_SY], sx = a[PH_SX], phases = sy * sx, pitch = a[PH_YR], margin = a[PH_MARGIN];
-  int64_t plane = a[PH_YP];
-  float fill = as_float(a[PH_FILL]);
-  const float *x = at(base, a[PH_X]) + a[PH_OFFSET] + (int64_t)item * a[PH_XC];
-  float *y = at(base, a[PH_Y]) + (int64_t)item * phases * plane;
+KERNEL(plane_phases) {
+  int sy = a->sy, sx = a->sx, phases = sy * sx, pitch = a->y_row, margin = a->margin, rows = a->rows, run = a->run;
+  int64_t plane = a->y_plane;
+  float fill = a->fill;
+  const float *x = at(base, a->x) + a->x_offset + (int64_t)item * a->x_channel;
+  float *y = at(base, a->y) + (int64_t)item * phases * plane;
   if (item == 0)
     for (int i = 0; i < margin; i++) y[i - margin] = fill;
   for (int r = 0; r < sy; r++)
-    for (int i = 0; i < a[PH_ROWS]; i++) {
-      int from = i * sy + r, width = from < a[PH_HEIGHT] ? a[PH_WIDTH] : 0;
-      const float *RESTRICT row = x + (int64_t)from * a[PH_XR];
+    for (int i = 0; i < rows; i++) {
+      int from = i * sy + r, width = from < a->height ? a->width : 0;
+      const float *RESTRICT row = x + (int64_t)from * a->x_row;
       float *RESTRICT to = y + r * sx * plane + i * pitch;
       int j = 0;
       if (sx == 2) j = part_pairs(row, width, to, to + plane);
@@ -309,47 +295,41 @@ static void plane_phases(const int32_t *a, char *base, int item, int thread) {
         for (int q = 0; q < sx; q++) to[q * plane + j] = j * sx + q < width ? row[j * sx + q] : fill;
     }
   for (int p = 0; p < phases; p++)
-    for (int i = a[PH_ROWS] * pitch; i < a[PH_RUN] + margin; i++) y[p * plane + i] = fill;
+    for (int i = rows * pitch; i < run + margin; i++) y[p * plane + i] = fill;
 }
 
-/* y[p] = max over taps of x[p + distance], for max pooling; args as for plane_sparse, weights and bias unused. Items: channels
- * are outputs; x's floats from channel to channel stand for the starts. */
-static void plane_max(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const int32_t *cut = ints_at(base, a[PL_ITEMS]) + 4 * item, *tiles = ints_at(base, a[PL_TILES]);
-  const int32_t *distances = ints_at(base, a[PL_DISTANCES]);
+/* y[p] = max over taps of x[p + distance], for max pooling; channels are outputs. */
+KERNEL(plane_max) {
+  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
+  const int32_t *distances = ints_at(base, a->distances);
+  const float low = -__builtin_inff(), high = __builtin_inff();
+  int taps = a->taps, masks = a->mask >= 0;
   for (int o = cut[2]; o < cut[3]; o++)
     for (int t = cut[0]; t < cut[1]; t++) {
       const int32_t *tile = tiles + 3 * t;
       for (int v = 0; v < tile[2]; v++) {
-        const float *x = at(base, a[PL_X]) + (int64_t)o * a[PL_GROUP] + tile[0] + v * VL;
+        const float *x = at(base, a->x) + (int64_t)o * a->x_channel + tile[0] + v * VL;
         vec best = load_loose(x + distances[0]);
-        for (int k = 1; k < a[PL_TAPS]; k++) {
+        for (int k = 1; k < taps; k++) {
           vec other = load_loose(x + distances[k]);
           best = choose((other > best) | (other != other), other, best);
         }
         int to = tile[1] + v * VL;
-        plane_store(at(base, a[PL_Y]) + (int64_t)o * a[PL_YC] + to, best, 0, 0, a[PL_MASK] >= 0, ints_at(base, a[PL_MASK]) + to,
-                    as_float(a[PL_LOW]), as_float(a[PL_HIGH]));
+        plane_store(at(base, a->y) + (int64_t)o * a->y_channel + to, best, 0, 0, masks, ints_at(base, a->mask) + to, low, high);
       }
     }
-  if (cut[1] == a[PL_TILE_COUNT]) plane_margins(a, base, cut[2], cut[3]);
+  if (cut[1] == a->tile_count) PLANE_MARGINS(cut[2], cut[3]);
 }
 
 /*
  * A linear layer on one sample: y[o] = clip(bias[o] + Σ w[o][c]·x[c], low, high), lanes along c. An item is LINEAR_ROWS outputs.
- * args: x, offset, y, offset, w, bias (lines and floats), inputs, outputs, floats from row to row of w, low, high
  */
-enum { LI_X, LI_X_OFFSET, LI_Y, LI_Y_OFFSET, LI_W, LI_BIAS, LI_INPUTS, LI_OUTPUTS, LI_ROW, LI_LOW, LI_HIGH };
-#define LINEAR_ROWS 16
-
-static void linear(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const float *x = at(base, a[LI_X]) + a[LI_X_OFFSET], *bias = at(base, a[LI_BIAS]);
-  float *y = at(base, a[LI_Y]) + a[LI_Y_OFFSET];
-  int n = a[LI_INPUTS];
-  for (int o = item * LINEAR_ROWS; o < min_int(a[LI_OUTPUTS], (item + 1) * LINEAR_ROWS); o++) {
-    const float *w = at(base, a[LI_W]) + (int64_t)o * a[LI_ROW];
+KERNEL(linear) {
+  const float *x = at(base, a->x) + a->x_offset, *bias = at(base, a->bias);
+  float *y = at(base, a->y), low = a->low, high = a->high;
+  int n = a->inputs;
+  for (int o = item * LINEAR_ROWS; o < min_int(a->outputs, (item + 1) * LINEAR_ROWS); o++) {
+    const float *w = at(base, a->weights) + (int64_t)o * n;
     vec s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
     int i = 0;
     for (; i + 4 * VL <= n; i += 4 * VL) {
@@ -361,21 +341,17 @@ static void linear(const int32_t *a, char *base, int item, int thread) {
     for (; i + VL <= n; i += VL) s0 += load_loose(x + i) * load_loose(w + i);
     float sum = lane_sum((s0 + s1) + (s2 + s3)) + bias[o];
     for (; i < n; i++) sum += x[i] * w[i];
-    float low = as_float(a[LI_LOW]), high = as_float(a[LI_HIGH]);
     y[o] = sum < low ? low : sum > high ? high : sum;
   }
 }
 
-/* The same with the weights that are not 0 alone: args as above, then where each output's terms start; terms in the place of w. */
-enum { LI_STARTS = LI_HIGH + 1 };
-
-static void linear_sparse(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const float *x = at(base, a[LI_X]) + a[LI_X_OFFSET], *bias = at(base, a[LI_BIAS]);
-  float *y = at(base, a[LI_Y]) + a[LI_Y_OFFSET], low = as_float(a[LI_LOW]), high = as_float(a[LI_HIGH]);
-  const plane_term *terms = (const plane_term *)at(base, a[LI_W]);
-  const int32_t *starts = ints_at(base, a[LI_STARTS]);
-  for (int o = item * LINEAR_ROWS; o < min_int(a[LI_OUTPUTS], (item + 1) * LINEAR_ROWS); o++) {
+/* The same with the weights that are not 0 alone. */
+KERNEL(linear_sparse) {
+  const float *x = at(base, a->x) + a->x_offset, *bias = at(base, a->bias);
+  float *y = at(base, a->y), low = a->low, high = a->high;
+  const plane_term *terms = (const plane_term *)at(base, a->terms);
+  const int32_t *starts = ints_at(base, a->starts);
+  for (int o = item * LINEAR_ROWS; o < min_int(a->outputs, (item + 1) * LINEAR_ROWS); o++) {
     const plane_term *t = terms + starts[o], *end = terms + starts[o + 1];
     float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     for (; end - t >= 4; t += 4) {
@@ -390,43 +366,31 @@ static void linear_sparse(const int32_t *a, char *base, int item, int thread) {
   }
 }
 
-/*
- * Of each channel factor · Σ of its run, borders being 0. An item is CHANNELS channels.
- * args: x (line, at channel 0's first pixel), y (line), channels, x's floats from channel to channel, run (whole lines), factor
- */
-enum { SU_X, SU_Y, SU_CHANNELS, SU_XC, SU_RUN, SU_FACTOR };
-#define CHANNELS 64
-
-static void plane_sum(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  for (int c = item * CHANNELS; c < min_int(a[SU_CHANNELS], (item + 1) * CHANNELS); c++) {
-    const float *x = at(base, a[SU_X]) + (int64_t)c * a[SU_XC];
+/* Of each channel factor · Σ of its run, borders being 0. An item is SUM_CHANNELS channels. */
+KERNEL(plane_sum) {
+  for (int c = item * SUM_CHANNELS; c < min_int(a->channels, (item + 1) * SUM_CHANNELS); c++) {
+    const float *x = at(base, a->x) + (int64_t)c * a->x_channel;
     vec sums[PARTS];
     for (int p = 0; p < PARTS; p++) sums[p] = splat(0);
-    for (int i = 0; i < a[SU_RUN]; i += LANES)
+    for (int i = 0; i < a->run; i += LANES)
       for (int p = 0; p < PARTS; p++) sums[p] += load(x + i + p * VL);
     for (int p = 1; p < PARTS; p++) sums[0] += sums[p];
-    at(base, a[SU_Y])[c] = as_float(a[SU_FACTOR]) * lane_sum(sums[0]);
+    at(base, a->y)[c] = a->factor * lane_sum(sums[0]);
   }
 }
 
 /*
  * What `positions` (pool.c) does, for one sample: y[r][q][i] = Σ weight[k] · x[r][from[k]][i], k from start[q] to start[q + 1].
- * An item is BLENDS rows of y. args: x, y, start, from, weight (lines), rows in all (r, q), Q, floats of a row (i), x's floats
- * from r to r
+ * An item is BLEND_ROWS rows of y.
  */
-enum { BL_X, BL_Y, BL_START, BL_FROM, BL_WEIGHT, BL_ROWS, BL_Q, BL_INNER, BL_XR };
-#define BLENDS 512
-
-static void blend(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const int32_t *start = ints_at(base, a[BL_START]), *from = ints_at(base, a[BL_FROM]);
-  const float *weight = at(base, a[BL_WEIGHT]);
-  int inner = a[BL_INNER], count = a[BL_Q], end = min_int(a[BL_ROWS], (item + 1) * BLENDS);
-  int r = item * BLENDS / count, q = item * BLENDS % count;
-  for (int row = item * BLENDS; row < end; row++) {
-    const float *RESTRICT x = at(base, a[BL_X]) + (int64_t)r * a[BL_XR];
-    float *RESTRICT y = at(base, a[BL_Y]) + (int64_t)row * inner;
+KERNEL(blend) {
+  const int32_t *start = ints_at(base, a->start), *from = ints_at(base, a->from);
+  const float *weight = at(base, a->weight);
+  int inner = a->inner, count = a->positions, end = min_int(a->rows, (item + 1) * BLEND_ROWS);
+  int r = item * BLEND_ROWS / count, q = item * BLEND_ROWS % count;
+  for (int row = item * BLEND_ROWS; row < end; row++) {
+    const float *RESTRICT x = at(base, a->x) + (int64_t)r * a->x_row;
+    float *RESTRICT y = at(base, a->y) + (int64_t)row * inner;
     int i = 0;
     if (inner == 1 && start[q + 1] == start[q] + 1) {
       *y = x[from[start[q]]] * weight[start[q]];

@@ -2,10 +2,10 @@
  * Runs a program: a flat list of kernel calls over one memory.
  *
  *     program  [steps, 0, 0, 0]  step…
- *     step     [words, kernel, items, flags, taken]  argument…      (words: length of the step, these five included)
+ *     step     step_head  argument…
  *
  * Every thread of the team walks the same list. The items of a step are independent and handed out by the counter
- * `taken`; whoever does an item, the result is the same to the bit. A barrier follows each step unless flag 1 says
+ * `taken`; whoever does an item, the result is the same to the bit. A barrier follows each step unless NO_BARRIER says
  * that the next step does not depend on it; a step of no items with that flag costs nothing. `profile`, if given,
  * receives per step the nanoseconds this thread spent in kernels, and in its last place the nanoseconds of the whole
  * run, so that what is missing is waiting.
@@ -74,27 +74,30 @@ static void barrier(team *t, int threads) {
   }
 }
 
+INLINE step_head *first_step(int32_t *program) { return (step_head *)(program + PROGRAM_HEAD); }
+INLINE step_head *next_step(step_head *step) { return (step_head *)((int32_t *)step + step->words); }
+
 static void run_program(char *base, int32_t *program, team *t, int thread, int threads, double *profile) {
   int32_t steps = program[0];
   double start = profile ? espalier_now() : 0;
-  int32_t *step = program + 4;
-  for (int32_t i = 0; i < steps; i++, step += step[0]) {
-    kernel *work = kernels[step[1]];
-    int32_t items = step[2];
-    if (items == 0 && (step[3] & 1)) continue;
+  step_head *step = first_step(program);
+  for (int32_t i = 0; i < steps; i++, step = next_step(step)) {
+    kernel *work = kernels[step->kernel];
+    int32_t items = step->items;
+    if (items == 0 && (step->flags & NO_BARRIER)) continue;
     double begin = profile ? espalier_now() : 0;
     for (;;) {
-      int32_t item = threads > 1 ? __atomic_fetch_add(&step[4], 1, __ATOMIC_RELAXED) : step[4]++;
+      int32_t item = threads > 1 ? __atomic_fetch_add(&step->taken, 1, __ATOMIC_RELAXED) : step->taken++;
       if (item >= items) break;
-      work(step + 5, base, item, thread);
+      work(step + 1, base, item, thread);
     }
     if (profile) profile[i] += espalier_now() - begin;
-    if (!(step[3] & 1) && threads > 1) barrier(t, threads);
+    if (!(step->flags & NO_BARRIER) && threads > 1) barrier(t, threads);
   }
   if (threads > 1) barrier(t, threads);
   if (profile) profile[steps] += espalier_now() - start;
   if (thread == 0) {
-    step = program + 4;
-    for (int32_t i = 0; i < steps; i++, step += step[0]) step[4] = 0;
+    step = first_step(program);
+    for (int32_t i = 0; i < steps; i++, step = next_step(step)) step->taken = 0;
   }
 }

@@ -9,24 +9,14 @@
  * conv_sparse. An item is `tile` outputs of some blocks. Of each of these outputs the weights that are not 0 are listed by
  * channel and tap; for each class of pixels the list is reduced to the taps valid there, as distances in x. Then SP_NP
  * pixels stay in registers while the list passes by.
- *
- * args: x, y, w (lines), offset in w (floats), bias (−1: none), table, scratch (lines), scratch lines per thread, counts (line),
- *       channels (per group), outputs (per group), groups, window, tile
- *       x channel, block, group stride, y channel, block, group stride   lines
- *       blocks, blocks per item
- *       w group, output, channel stride (floats), 1 where taps are taken from the last on
- * counts: of each tile the weights that are not 0.
  */
-enum {
-  SP_X, SP_Y, SP_W, SP_W_OFFSET, SP_BIAS, SP_TABLE, SP_SCRATCH, SP_SCRATCH_LINES, SP_COUNTS, SP_CHANNELS, SP_OUTPUTS,
-  SP_GROUPS, SP_WINDOW, SP_TILE, SP_XC, SP_XB, SP_XG, SP_YC, SP_YB, SP_YG, SP_BLOCKS, SP_BLOCKS_PER_ITEM, SP_WG, SP_WO,
-  SP_WC, SP_BACKWARDS
-};
 
 /* A weight as it stands in w: lines from channel 0 of x to its channel, its tap, its value. */
 typedef struct { int32_t channel, tap; float value; } sparse_weight;
 /* The same for one class of pixels: lines from a pixel's source. */
 typedef struct { int32_t distance; float value; } sparse_term;
+_Static_assert(sizeof(sparse_weight) == 4 * SPARSE_WEIGHT_WORDS, "scratch is reckoned so");
+_Static_assert(sizeof(sparse_term) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned so");
 
 #define SP_NOWHERE (-0x7fffffff - 1)
 
@@ -53,9 +43,9 @@ INLINE uint32_t nonzeros(const float *p, int n) {
 #endif
 
 /* Lists the weights of `outputs` outputs, each from `list + o · room` on, in the order of channels and then of taps. */
-static void sparse_list(const int32_t *a, const float *w, int outputs, int64_t room, sparse_weight *list, int32_t *found) {
-  int channels = a[SP_CHANNELS], window = a[SP_WINDOW], backwards = a[SP_BACKWARDS], xc = a[SP_XC];
-  int64_t wo = a[SP_WO], wc = a[SP_WC];
+static void sparse_list(const conv_sparse_arguments *a, const float *w, int outputs, int64_t room, sparse_weight *list, int32_t *found) {
+  int channels = a->channels, window = a->window, backwards = a->backwards, xc = a->x_by.channel;
+  int64_t wo = a->by.output, wc = a->by.channel;
   for (int o = 0; o < outputs; o++) found[o] = 0;
   if (wc == window && (!backwards || window == 1))
     for (int o = 0; o < outputs; o++) {
@@ -149,20 +139,20 @@ static void sparse_run(const float *x, float *y, int64_t yc, const int32_t *pixe
       sparse_pixels(x, y, yc, pixels + 2 * p, terms, ends, outputs, bias, 1, SP_NV, part, 0);
 }
 
-static void conv_sparse(const int32_t *a, char *base, int item, int thread) {
-  int channels = a[SP_CHANNELS], outputs = a[SP_OUTPUTS], window = a[SP_WINDOW], tile = a[SP_TILE];
-  int tiles = (outputs + tile - 1) / tile;
-  int which = item % tiles, group = item / tiles % a[SP_GROUPS], some = item / tiles / a[SP_GROUPS];
-  int block = some * a[SP_BLOCKS_PER_ITEM], blocks = min_int(a[SP_BLOCKS_PER_ITEM], a[SP_BLOCKS] - block);
+KERNEL(conv_sparse) {
+  int channels = a->channels, outputs = a->outputs, window = a->window, tile = a->tile;
+  int tiles = ceil_div(outputs, tile);
+  int which = item % tiles, group = item / tiles % a->groups, some = item / tiles / a->groups;
+  int block = some * a->blocks_per_item, blocks = min_int(a->blocks_per_item, a->blocks - block);
   int from = which * tile, count = min_int(tile, outputs - from);
-  int64_t room = (int64_t)channels * window, yc = (int64_t)a[SP_YC] * LANES;
-  const int32_t *table = ints_at(base, a[SP_TABLE]);
-  const float *x = at(base, a[SP_X]) + ((int64_t)block * a[SP_XB] + (int64_t)group * a[SP_XG]) * LANES;
-  float *y = at(base, a[SP_Y]) + ((int64_t)block * a[SP_YB] + (int64_t)group * a[SP_YG]) * LANES + from * yc;
-  const float *w = at(base, a[SP_W]) + a[SP_W_OFFSET] + (int64_t)group * a[SP_WG] + (int64_t)from * a[SP_WO];
-  const float *bias = a[SP_BIAS] < 0 ? 0 : at(base, a[SP_BIAS]) + (int64_t)group * outputs + from;
+  int64_t room = (int64_t)channels * window, yc = (int64_t)a->y_by.channel * LANES;
+  const int32_t *table = ints_at(base, a->table);
+  const float *x = image_at(base, a->x, a->x_by, block, group);
+  float *y = image_at(base, a->y, a->y_by, block, group) + from * yc;
+  const float *w = at(base, a->weights) + a->offset + (int64_t)group * a->by.group + (int64_t)from * a->by.output;
+  const float *bias = a->bias < 0 ? 0 : at(base, a->bias) + (int64_t)group * outputs + from;
 
-  int32_t *found = ints_at(base, a[SP_SCRATCH]) + (int64_t)thread * a[SP_SCRATCH_LINES] * LANES;
+  int32_t *found = (int32_t *)scratch_at(base, a->scratch, conv_sparse_scratch(a), thread);
   int32_t *ends = found + tile, *distance = ends + tile;
   sparse_weight *list = (sparse_weight *)(distance + window);
   sparse_term *terms = (sparse_term *)(list + tile * room);
@@ -170,7 +160,7 @@ static void conv_sparse(const int32_t *a, char *base, int item, int thread) {
   if (some == 0) {
     int32_t total = 0;
     for (int o = 0; o < count; o++) total += found[o];
-    ints_at(base, a[SP_COUNTS])[group * tiles + which] = total;
+    ints_at(base, a->counts)[group * tiles + which] = total;
   }
   for (int k = 0; k < table[0]; k++) {
     const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
@@ -186,7 +176,7 @@ static void conv_sparse(const int32_t *a, char *base, int item, int thread) {
       }
       ends[o] = n;
     }
-    sparse_run(x, y, yc, table + entry[3], entry[2] / a[SP_BLOCKS_PER_ITEM] * blocks, terms, ends, count, bias);
+    sparse_run(x, y, yc, table + entry[3], entry[2] / a->blocks_per_item * blocks, terms, ends, count, bias);
   }
 }
 
@@ -195,16 +185,7 @@ static void conv_sparse(const int32_t *a, char *base, int item, int thread) {
  * blocks (`blocks per part`, the parts of conv_weight), all outputs. Where there are several parts, each leaves its sums in
  * `parts`, [part][o][c][k], and sum_parts adds them; with one, it is dw itself. Up to SW_TILE weights of one output pass
  * over a stretch of pixels together, so that dy is read once for them all.
- *
- * args: x, dy, parts, mask, table, scratch (lines), scratch lines per thread, counts (line), channels, outputs (per group),
- *       groups, window, x channel/block/group stride, dy channel/block/group stride, blocks, blocks per part, parts, run, runs,
- *       room (most weights at once)
- * counts: of each run of channels of a group the weights kept.
  */
-enum {
-  SW_X, SW_DY, SW_PARTS, SW_MASK, SW_TABLE, SW_SCRATCH, SW_SCRATCH_LINES, SW_COUNTS, SW_CHANNELS, SW_OUTPUTS, SW_GROUPS,
-  SW_WINDOW, SW_XC, SW_XB, SW_XG, SW_YC, SW_YB, SW_YG, SW_BLOCKS, SW_BLOCKS_PER_PART, SW_NUMBER, SW_RUN, SW_RUNS, SW_ROOM
-};
 #if VL == 16
 #define SW_TILE 8
 #else
@@ -214,6 +195,8 @@ enum {
 /* A kept weight: lines from the first channel of x to its own, and its tap; later lines from a pixel's source, and its place. */
 typedef struct { int32_t channel, tap; } sparse_kept;
 typedef struct { int32_t distance, place; } sparse_sum;
+_Static_assert(sizeof(sparse_kept) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned so");
+_Static_assert(sizeof(sparse_sum) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned so");
 
 INLINE void sparse_dots(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums, float *to,
                         const int MT) {
@@ -254,20 +237,20 @@ static sparse_dots_fn *const sparse_dots_of[] = {
 #endif
 };
 
-static void conv_weight_sparse(const int32_t *a, char *base, int item, int thread) {
-  int channels = a[SW_CHANNELS], outputs = a[SW_OUTPUTS], window = a[SW_WINDOW], room = a[SW_ROOM];
-  int run = item % a[SW_RUNS], group = item / a[SW_RUNS] % a[SW_GROUPS], number = item / a[SW_RUNS] / a[SW_GROUPS];
-  int from = run * a[SW_RUN], width = (min_int(channels, from + a[SW_RUN]) - from) * window;
-  int block = number * a[SW_BLOCKS_PER_PART], blocks = min_int(a[SW_BLOCKS_PER_PART], a[SW_BLOCKS] - block);
-  int64_t xc = a[SW_XC], yc = (int64_t)a[SW_YC] * LANES, row = (int64_t)channels * window;
-  const int32_t *table = ints_at(base, a[SW_TABLE]);
-  const float *x = at(base, a[SW_X]) + ((int64_t)block * a[SW_XB] + (int64_t)group * a[SW_XG] + from * xc) * LANES;
-  const float *dy = at(base, a[SW_DY]) + ((int64_t)block * a[SW_YB] + (int64_t)group * a[SW_YG]) * LANES;
+KERNEL(conv_weight_sparse) {
+  int channels = a->channels, outputs = a->outputs, window = a->window, room = a->room, runs = ceil_div(channels, a->run);
+  int run = item % runs, group = item / runs % a->groups, number = item / runs / a->groups;
+  int from = run * a->run, width = (min_int(channels, from + a->run) - from) * window;
+  int block = number * a->blocks_per_part, blocks = min_int(a->blocks_per_part, a->blocks - block);
+  int64_t xc = a->x_by.channel, yc = (int64_t)a->dy_by.channel * LANES, row = (int64_t)channels * window;
+  const int32_t *table = ints_at(base, a->table);
+  const float *x = image_at(base, a->x, a->x_by, block, group) + from * xc * LANES;
+  const float *dy = image_at(base, a->dy, a->dy_by, block, group);
   int64_t first = (int64_t)group * outputs * row + (int64_t)from * window;
-  const float *mask = at(base, a[SW_MASK]) + first;
-  float *dw = at(base, a[SW_PARTS]) + (int64_t)number * a[SW_GROUPS] * outputs * row + first;
+  const float *mask = at(base, a->mask) + first;
+  float *dw = at(base, a->parts) + (int64_t)number * a->groups * outputs * row + first;
 
-  float *sums = at(base, a[SW_SCRATCH]) + (int64_t)thread * a[SW_SCRATCH_LINES] * LANES;
+  float *sums = scratch_at(base, a->scratch, conv_weight_sparse_scratch(a), thread);
   sparse_kept *kept = (sparse_kept *)(sums + (int64_t)room * LANES);
   sparse_sum *here = (sparse_sum *)(kept + room);
   int32_t *ends = (int32_t *)(here + room), *reach = ends + outputs, *distance = reach + outputs, total = 0;
@@ -287,7 +270,7 @@ static void conv_weight_sparse(const int32_t *a, char *base, int item, int threa
     for (int64_t i = 0; i < (int64_t)n * LANES; i += VL) store(sums + i, splat(0));
     for (int k = 0; k < table[0]; k++) {
       const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
-      int count = entry[2] / a[SW_BLOCKS_PER_PART] * blocks;
+      int count = entry[2] / a->blocks_per_part * blocks;
       for (int i = 0; i < window; i++) distance[i] = SP_NOWHERE;
       for (int i = 0; i < entry[0]; i++) distance[taps[2 * i + 1]] = taps[2 * i];
       int32_t m = 0;
@@ -317,18 +300,18 @@ static void conv_weight_sparse(const int32_t *a, char *base, int item, int threa
       }
     }
   }
-  if (number == 0) ints_at(base, a[SW_COUNTS])[group * a[SW_RUNS] + run] = total;
+  if (number == 0) ints_at(base, a->counts)[group * runs + run] = total;
 }
 
-/* dw = Σ parts, in their order. args: dw, parts (lines), parts, elements. Item k does the k-th run of FILL_RUN. */
-static void sum_parts(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  float *to = at(base, a[0]);
-  const float *part = at(base, a[1]);
-  int64_t from = (int64_t)item * FILL_RUN, to_end = from + FILL_RUN < a[3] ? from + FILL_RUN : a[3];
+/* dw = Σ parts, in their order. Item k does the k-th run of FILL_RUN. */
+KERNEL(sum_parts) {
+  float *to = at(base, a->dw);
+  const float *part = at(base, a->parts);
+  int count = a->count;
+  int64_t elements = a->elements, from = (int64_t)item * FILL_RUN, to_end = from + FILL_RUN < elements ? from + FILL_RUN : elements;
   for (int64_t i = from; i < to_end; i++) {
     float sum = part[i];
-    for (int p = 1; p < a[2]; p++) sum += part[(int64_t)p * a[3] + i];
+    for (int p = 1; p < count; p++) sum += part[p * elements + i];
     to[i] = sum;
   }
 }

@@ -1,26 +1,23 @@
 /*
  * Optimisers, with the mask in the same pass: a pruned weight and its state are exactly 0 after every step.
  *
- * args of both: weight, gradient, first state, second state, mask, hyper-parameters (lines), elements. Item k does the
- * k-th run of UPDATE_RUN elements. States below 1e-30 are taken as 0: sub-normal numbers make everything slow.
+ * Item k does the k-th run of UPDATE_RUN elements. States below 1e-30 are taken as 0: sub-normal numbers make everything slow.
  */
-#define UPDATE_RUN 8192
 #define TINY 1e-30f
 
 INLINE vec flushed(vec x) { return choose(vabs(x) < splat(TINY), splat(0), x); }
 
 #define EACH_ELEMENT                                                                                          \
-  float *w = at(base, a[0]), *v = at(base, a[2]);                                                             \
-  const float *g = at(base, a[1]), *mask = at(base, a[4]), *hyper = at(base, a[5]);                           \
-  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[6] ? from + UPDATE_RUN : a[6];         \
+  float *w = at(base, a->weight), *v = at(base, a->first);                                                    \
+  const float *g = at(base, a->gradient), *mask = at(base, a->mask), *hyper = at(base, a->hyper);             \
+  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a->elements ? from + UPDATE_RUN : a->elements; \
   for (int64_t i = from; i < to; i += VL)
 
 /*
  * Stochastic gradient descent as PyTorch has it: g ← g + λw, v ← µv + g, w ← w − η(v, or with Nesterov g + µv).
  * hyper: η, λ, µ, Nesterov (0 or 1), factor on the gradient.
  */
-static void sgd(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
+KERNEL(sgd) {
   EACH_ELEMENT {
     vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) * hyper[4] + weight * hyper[1];
     vec velocity = flushed((load(v + i) * hyper[2] + gradient) * keep);
@@ -35,9 +32,8 @@ static void sgd(const int32_t *a, char *base, int item, int thread) {
  * hyper: η, λ, β1, β2, ε, 1−β1^t, √(1−β2^t), decoupled (0: λw joins the gradient; 1: w shrinks by ηλ),
  * factor on the gradient.
  */
-static void adam(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  float *second = at(base, a[3]);
+KERNEL(adam) {
+  float *second = at(base, a->second);
   EACH_ELEMENT {
     vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) * hyper[8];
     if (hyper[7] != 0) weight = weight * (1 - hyper[0] * hyper[1]);
@@ -51,21 +47,19 @@ static void adam(const int32_t *a, char *base, int item, int thread) {
   }
 }
 
-/* Gradients of the parts of a batch: sum += gradient. args: sum, gradient (lines), elements. */
-static void accumulate(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  float *sum = at(base, a[0]);
-  const float *g = at(base, a[1]);
-  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[2] ? from + UPDATE_RUN : a[2];
+/* Gradients of the parts of a batch: sum += gradient. */
+KERNEL(accumulate) {
+  float *sum = at(base, a->sum);
+  const float *g = at(base, a->gradient);
+  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a->elements ? from + UPDATE_RUN : a->elements;
   for (int64_t i = from; i < to; i += VL) store(sum + i, load(sum + i) + load(g + i));
 }
 
-/* Σ x² of what the mask keeps in each run of UPDATE_RUN elements, in double precision. args: x, sums (doubles), elements, mask. */
-static void square_sum(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  const float *x = at(base, a[0]), *mask = at(base, a[3]);
-  double *sums = (double *)at(base, a[1]), total = 0;
-  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a[2] ? from + UPDATE_RUN : a[2];
+/* Σ x² of what the mask keeps in each run of UPDATE_RUN elements, in double precision. */
+KERNEL(square_sum) {
+  const float *x = at(base, a->x), *mask = at(base, a->mask);
+  double *sums = (double *)at(base, a->sums), total = 0;
+  int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a->elements ? from + UPDATE_RUN : a->elements;
   for (int64_t i = from; i < to; i++) total += mask[i] != 0 ? (double)x[i] * x[i] : 0;
   sums[item] = total;
 }

@@ -29,7 +29,6 @@
 #define WINO_B 1.5f
 #define WINO_A2 (WINO_A * WINO_A)
 #define WINO_B2 (WINO_B * WINO_B)
-#define WINO_POINTS 36
 
 /* One axis of Bᵀ d; from and to are `step` registers apart. */
 INLINE void wino_input(const vec *d, vec *v, const int step) {
@@ -90,17 +89,15 @@ INLINE void wino_weight(const vec *u, vec *g, const int step, const int to) {
   g[2 * to] = WINO_NA * WINO_A2 * s + WINO_NB * WINO_B2 * S + u[5 * step];
 }
 
-/*
- * Where an image lies: lines between its channels, blocks, rows and pixels of a row; its height and width. Six words of a
- * kernel's arguments.
- */
+/* Where an image lies: floats between its channels, blocks, rows and pixels of a row; its height and width. */
 typedef struct {
   int64_t channel, block, row, column; /* floats */
   int height, width;
 } wino_image;
 
-INLINE wino_image wino_image_of(const int32_t *a) {
-  return (wino_image){(int64_t)a[0] * LANES, (int64_t)a[1] * LANES, (int64_t)a[2] * LANES, (int64_t)a[3] * LANES, a[4], a[5]};
+INLINE wino_image wino_image_of(image i) {
+  return (wino_image){(int64_t)i.channel * LANES, (int64_t)i.block * LANES, (int64_t)i.row * LANES, (int64_t)i.column * LANES,
+                      i.height, i.width};
 }
 
 /*
@@ -147,29 +144,20 @@ WINO_BRING(wino_bring_gradient, 4)
 /*
  * Convolution. A *spot* is a tile of sixteen samples. An item takes a run of spots and a run of outputs: it transforms the
  * spots of all channels to V [36][channels][spots], multiplies to M [36][outputs][spots], and transforms that to y.
- *
- * args: x, y, u, bias (−1: none), scratch (lines), scratch lines per thread, channels, outputs, mr, u point stride (floats),
- *       image of x (6), image of y (6), pads above and left, blocks, spots per item, outputs per item (a multiple of mr)
  */
-enum {
-  WN_X, WN_Y, WN_U, WN_BIAS, WN_SCRATCH, WN_SCRATCH_LINES, WN_CHANNELS, WN_OUTPUTS, WN_MR, WN_US, WN_IN, WN_OUT = WN_IN + 6,
-  WN_TOP = WN_OUT + 6, WN_LEFT, WN_BLOCKS, WN_SPOTS, WN_RUN
-};
-
-static void winograd(const int32_t *a, char *base, int item, int thread) {
-  wino_image in = wino_image_of(a + WN_IN), out = wino_image_of(a + WN_OUT);
-  int channels = a[WN_CHANNELS], mr = a[WN_MR], per = a[WN_SPOTS];
-  int runs = (a[WN_OUTPUTS] + a[WN_RUN] - 1) / a[WN_RUN];
-  int o_from = item % runs * a[WN_RUN], outputs = min_int(a[WN_RUN], a[WN_OUTPUTS] - o_from);
-  int high = (out.height + 3) / 4, wide = (out.width + 3) / 4, tiles = high * wide;
-  int first = item / runs * per, spots = min_int(per, tiles * a[WN_BLOCKS] - first);
-  const float *bias = a[WN_BIAS] < 0 ? 0 : at(base, a[WN_BIAS]) + o_from;
-  int64_t vs = ((int64_t)channels * per | 1) * LANES, ms = ((int64_t)a[WN_RUN] * per | 1) * LANES, next = per * LANES;
-  float *v = at(base, a[WN_SCRATCH]) + (int64_t)thread * a[WN_SCRATCH_LINES] * LANES, *m = v + WINO_POINTS * vs;
+KERNEL(winograd) {
+  wino_image in = wino_image_of(a->x_image), out = wino_image_of(a->y_image);
+  int channels = a->channels, mr = a->height, per = a->spots, runs = ceil_div(a->outputs, a->run);
+  int o_from = item % runs * a->run, outputs = min_int(a->run, a->outputs - o_from);
+  int high = ceil_div(out.height, WINO_TILE), wide = ceil_div(out.width, WINO_TILE), tiles = high * wide;
+  int first = item / runs * per, spots = min_int(per, tiles * a->blocks - first);
+  const float *bias = a->bias < 0 ? 0 : at(base, a->bias) + o_from;
+  int64_t vs = ((int64_t)channels * per | 1) * LANES, ms = ((int64_t)a->run * per | 1) * LANES, next = per * LANES;
+  float *v = scratch_at(base, a->scratch, winograd_scratch(a), thread), *m = v + WINO_POINTS * vs;
 
   for (int s = 0; s < spots; s++) {
     int tile = (first + s) % tiles, block = (first + s) / tiles;
-    wino_bring_input(&in, at(base, a[WN_X]) + block * in.block, tile / wide * 4 - a[WN_TOP], tile % wide * 4 - a[WN_LEFT],
+    wino_bring_input(&in, at(base, a->x) + block * in.block, tile / wide * 4 - a->top, tile % wide * 4 - a->left,
                      channels, v + s * LANES, vs, next);
   }
 
@@ -178,7 +166,7 @@ static void winograd(const int32_t *a, char *base, int item, int thread) {
   conv_tile t = {.taps = tap, .count = 1, .window = 1, .xc = next, .yc = next};
   conv_run_fn *do_run = conv_run(mr);
   for (int k = 0; k < WINO_POINTS; k++) {
-    const float *u = at(base, a[WN_U]) + (int64_t)k * a[WN_US] + (int64_t)o_from * channels;
+    const float *u = at(base, a->filters) + (int64_t)k * a->point + (int64_t)o_from * channels;
     for (t.from = 0; t.from < channels; t.from = t.to) {
       t.to = min_int(channels, t.from + CONV_CHUNK_TAPS);
       t.first = t.from == 0;
@@ -192,7 +180,7 @@ static void winograd(const int32_t *a, char *base, int item, int thread) {
   for (int s = 0; s < spots; s++) {
     int tile = (first + s) % tiles, block = (first + s) / tiles, top = tile / wide * 4, left = tile % wide * 4;
     int rows = min_int(4, out.height - top), columns = min_int(4, out.width - left);
-    float *y = at(base, a[WN_Y]) + block * out.block + o_from * out.channel + top * out.row + left * out.column;
+    float *y = at(base, a->y) + block * out.block + o_from * out.channel + top * out.row + left * out.column;
     for (int o = 0; o < outputs; o++)
       for (int part = 0; part < LANES; part += VL) {
         const float *from = m + o * next + s * LANES + part;
@@ -218,22 +206,20 @@ static void winograd(const int32_t *a, char *base, int item, int thread) {
 }
 
 /*
- * U = G g Gᵀ as `winograd` reads it: [36][outputs/mr][channels][mr], zero beyond the outputs. Item: one tile of mr outputs.
- * args: w (line), offset (floats), u (line), outputs, channels, mr, point stride of u, output and channel stride of w
- *       (floats), whether the window is turned round (for the input gradient).
+ * U = G g Gᵀ as `winograd` reads it: [36][outputs/mr][channels][mr], zero beyond the outputs. The window is turned round for the
+ * input gradient. Item: one tile of mr outputs.
  */
-static void winograd_pack(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  int outputs = a[3], channels = a[4], mr = a[5], turned = a[9];
-  const float *w = at(base, a[0]) + a[1];
+KERNEL(winograd_pack) {
+  int outputs = a->outputs, channels = a->channels, mr = a->height, turned = a->turned;
+  const float *w = at(base, a->weights) + a->offset;
   int64_t size = (int64_t)channels * mr;
-  float *u = at(base, a[2]) + item * size;
+  float *u = at(base, a->filters) + item * size;
   for (int64_t from = 0; from < size; from += VL) {
     float taps[9][VL] __attribute__((aligned(64)));
     int n = size - from < VL ? size - from : VL;
     for (int i = 0; i < VL; i++) {
       int o = item * mr + (int)((from + i) % mr), c = (int)((from + i) / mr), there = i < n && o < outputs;
-      const float *g = w + (int64_t)o * a[7] + (int64_t)c * a[8];
+      const float *g = w + (int64_t)o * a->by_output + (int64_t)c * a->by_channel;
       for (int k = 0; k < 9; k++) taps[k][i] = there ? g[turned ? 8 - k : k] : 0;
     }
     vec half[18];
@@ -248,7 +234,7 @@ static void winograd_pack(const int32_t *a, char *base, int item, int thread) {
       wino_filter(half + 3 * i, row, 1, 1);
 #pragma GCC unroll 6
       for (int j = 0; j < 6; j++) {
-        float *to = u + (int64_t)(i * 6 + j) * a[6] + from;
+        float *to = u + (int64_t)(i * 6 + j) * a->point + from;
         if (n == VL) storeu(to, row[j]);
         else
           for (int l = 0; l < n; l++) to[l] = row[j][l];
@@ -340,37 +326,28 @@ static wino_dots_fn *const wino_dots_of[2][3] = {
  * turned, [36][channels/16][spot, sample][16], and every number of dy, M [36][outputs][spot, sample], multiplies sixteen
  * channels. An item takes a part of the spots, some at a time, and a run of outputs; it leaves [36][outputs][channels]
  * sums, channels rounded up to sixteen, in its part of `sums`.
- *
- * args: x, dy, sums, scratch (lines), scratch lines per thread, channels, outputs, image of x (6), image of dy (6),
- *       pads above and left, blocks, spots at a time, spots per part, outputs per item
  */
-enum {
-  WW_X, WW_DY, WW_SUMS, WW_SCRATCH, WW_SCRATCH_LINES, WW_CHANNELS, WW_OUTPUTS, WW_IN, WW_OUT = WW_IN + 6, WW_TOP = WW_OUT + 6,
-  WW_LEFT, WW_BLOCKS, WW_SPOTS, WW_PER_PART, WW_RUN
-};
-
-static void winograd_weight(const int32_t *a, char *base, int item, int thread) {
-  wino_image in = wino_image_of(a + WW_IN), out = wino_image_of(a + WW_OUT);
-  int channels = a[WW_CHANNELS], per = a[WW_SPOTS], panels = (channels + LANES - 1) / LANES;
-  int runs = (a[WW_OUTPUTS] + a[WW_RUN] - 1) / a[WW_RUN];
-  int o_from = item % runs * a[WW_RUN], outputs = min_int(a[WW_RUN], a[WW_OUTPUTS] - o_from), part = item / runs;
-  int high = (out.height + 3) / 4, wide = (out.width + 3) / 4, tiles = high * wide;
-  int start = part * a[WW_PER_PART], end = min_int(start + a[WW_PER_PART], tiles * a[WW_BLOCKS]);
-  int64_t panel = (int64_t)per * LANES * LANES, vs = panels * panel + LANES, ms = ((int64_t)a[WW_RUN] * per | 1) * LANES;
-  int64_t next = per * LANES, square = (LANES + 1) * LANES, row = (int64_t)panels * LANES, point = a[WW_OUTPUTS] * row;
-  float *v = at(base, a[WW_SCRATCH]) + (int64_t)thread * a[WW_SCRATCH_LINES] * LANES;
+KERNEL(winograd_weight) {
+  wino_image in = wino_image_of(a->x_image), out = wino_image_of(a->dy_image);
+  int channels = a->channels, per = a->spots, panels = ceil_div(channels, LANES), runs = ceil_div(a->outputs, a->run);
+  int o_from = item % runs * a->run, outputs = min_int(a->run, a->outputs - o_from), part = item / runs;
+  int high = ceil_div(out.height, WINO_TILE), wide = ceil_div(out.width, WINO_TILE), tiles = high * wide;
+  int start = part * a->spots_per_part, end = min_int(start + a->spots_per_part, tiles * a->blocks);
+  int64_t panel = (int64_t)per * LANES * LANES, vs = panels * panel + LANES, ms = ((int64_t)a->run * per | 1) * LANES;
+  int64_t next = per * LANES, square = (LANES + 1) * LANES, row = (int64_t)panels * LANES, point = a->outputs * row;
+  float *v = scratch_at(base, a->scratch, winograd_weight_scratch(a), thread);
   float *m = v + WINO_POINTS * vs, *some = m + WINO_POINTS * ms;
-  float *sums = at(base, a[WW_SUMS]) + part * WINO_POINTS * point + o_from * row;
+  float *sums = at(base, a->sums) + part * WINO_POINTS * point + o_from * row;
 
   for (int from = start; from < end; from += per) {
     int spots = min_int(per, end - from);
     for (int s = 0; s < spots; s++) {
       int tile = (from + s) % tiles, block = (from + s) / tiles, top = tile / wide * 4, left = tile % wide * 4;
-      wino_bring_gradient(&out, at(base, a[WW_DY]) + block * out.block + o_from * out.channel, top, left, outputs,
+      wino_bring_gradient(&out, at(base, a->dy) + block * out.block + o_from * out.channel, top, left, outputs,
                           m + s * LANES, ms, next);
       for (int p = 0; p < panels; p++) {
         int width = min_int(LANES, channels - p * LANES);
-        wino_bring_input(&in, at(base, a[WW_X]) + block * in.block + p * LANES * in.channel, top - a[WW_TOP], left - a[WW_LEFT],
+        wino_bring_input(&in, at(base, a->x) + block * in.block + p * LANES * in.channel, top - a->top, left - a->left,
                          width, some, square, LANES);
         for (int k = 0; k < WINO_POINTS; k++) {
           for (int i = width * LANES; i < LANES * LANES; i += VL) store(some + k * square + i, splat(0));
@@ -398,14 +375,12 @@ static void winograd_weight(const int32_t *a, char *base, int item, int thread) 
 
 /*
  * dw = Gᵀ (Σ parts) G. Where the mask is 0 the gradient is too, unless the integer `every` is not 0. Item: one output.
- * args: sums, dw, mask (−1: none), every (lines), channels, outputs, parts
  */
-static void winograd_weight_sum(const int32_t *a, char *base, int item, int thread) {
-  (void)thread;
-  int channels = a[4], parts = a[6];
-  int64_t row = (int64_t)(channels + LANES - 1) / LANES * LANES, point = a[5] * row;
-  const float *sums = at(base, a[0]) + item * row;
-  float *dw = at(base, a[1]) + (int64_t)item * channels * 9;
+KERNEL(winograd_weight_sum) {
+  int channels = a->channels, parts = a->parts;
+  int64_t row = ceil_div(channels, LANES) * LANES, point = a->outputs * row;
+  const float *sums = at(base, a->sums) + item * row;
+  float *dw = at(base, a->dw) + (int64_t)item * channels * 9;
   for (int c = 0; c < channels; c += VL) {
     vec half[18], all[9];
 #pragma GCC unroll 6
@@ -424,8 +399,8 @@ static void winograd_weight_sum(const int32_t *a, char *base, int item, int thre
     for (int l = 0; l < VL && c + l < channels; l++)
       for (int k = 0; k < 9; k++) dw[(c + l) * 9 + k] = all[k][l];
   }
-  if (a[2] < 0 || *ints_at(base, a[3])) return;
-  const float *mask = at(base, a[2]) + (int64_t)item * channels * 9;
+  if (a->mask < 0 || *ints_at(base, a->every)) return;
+  const float *mask = at(base, a->mask) + (int64_t)item * channels * 9;
   for (int64_t i = 0; i < (int64_t)channels * 9; i++)
     if (mask[i] == 0) dw[i] = 0;
 }

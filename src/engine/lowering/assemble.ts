@@ -1,15 +1,9 @@
 /** From steps and a memory plan to the words that kernels/program.c runs. */
 import type { Machine } from '../machine.js';
-import type { Buffer } from './place.js';
+import { PROGRAM_HEAD, STEP, STEP_HEAD } from './contract.js';
+import type { Buffer, Word } from './place.js';
 import type { Plan } from './plan.js';
-import type { Step, Word } from './steps.js';
-
-const PROGRAM_HEAD = 4;
-const STEP_HEAD = 5;
-/** Where in a step's words its items and its flags stand; the flag that no barrier follows. */
-export const ITEMS_WORD = 2;
-export const FLAGS_WORD = 3;
-export const NO_BARRIER = 1;
+import type { Step } from './steps.js';
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
@@ -32,9 +26,22 @@ export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, b
     const kernel = machine.kernels.get(step.kernel);
     if (kernel === undefined)
       throw new Error(`The kernels have no '${step.kernel}': they were built from other sources`);
-    words.push(STEP_HEAD + step.words.length, kernel, step.items, 0, 0, ...step.words.map(resolve));
+    words.push(STEP_HEAD + step.words.length, kernel, step.items, step.flags ?? 0, 0);
+    words.push(...step.words.map(resolve));
   }
   return Int32Array.from(words);
+}
+
+/** The kernels of the program at a line, by their numbers, in the order of its steps. */
+export function kernelsOf(machine: Machine, program: number): number[] {
+  const [count] = machine.ints(program, 1);
+  const kernels: number[] = [];
+  for (let at = PROGRAM_HEAD; kernels.length < count; ) {
+    const words = machine.ints(program, at + STEP_HEAD);
+    kernels.push(words[at + STEP.kernel]);
+    at += words[at + STEP.words];
+  }
+  return kernels;
 }
 
 /** Where each step begins in the program's words. */

@@ -4,10 +4,10 @@
  */
 import type { Window } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
-import { LINE } from '../driver.js';
+import type { ImageStrides, WeightStrides } from './calls.js';
 import { lowerCopy } from './map.js';
-import { type Buffer, isDense, LANES, type Place, wholePlace } from './place.js';
-import { blockStride, type Lowering, lineOf, type Word } from './steps.js';
+import { type Buffer, isDense, type Line, type Place, wholePlace } from './place.js';
+import { blockStride, type Lowering, lineOf } from './steps.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
 import {
   emitWinograd,
@@ -45,11 +45,6 @@ const SPARSE_LIST = 131072;
 const SPARSE_SUMS = 4096;
 /** Lines of the input that a run of channels of conv_weight_sparse may have: half of an L2 cache. */
 const SPARSE_LINES = 8192;
-/** Bytes of a listed weight, and of its term for a class of pixels (kernels/sparse.c). */
-const WEIGHT_BYTES = 12;
-const TERM_BYTES = 8;
-/** Elements of an item of sum_parts: FILL_RUN of kernels/fill.c. */
-const SUM_RUN = 16384;
 
 /** y = conv(x, w) + bias. */
 export function lowerConv(
@@ -110,10 +105,9 @@ interface Gather extends Roles {
   x: Place;
   y: Place;
   w: Place;
-  bias: Word;
+  bias: Line | undefined;
   window: number;
-  /** The weights' strides by group, output and channel. */
-  strides: readonly [number, number, number];
+  weightsBy: WeightStrides;
   /** The table for so many blocks at a time. */
   table(blocks: number): Buffer;
 }
@@ -140,7 +134,8 @@ function gather(
       ),
     );
   const window = sizeOf(w.shape.slice(2));
-  const g: Gather = { ...r, x, y, w, window, table, strides: [gs, os, cs], bias: bias ? lineOf(bias) : -1 };
+  const weightsBy = { group: gs, output: os, channel: cs };
+  const g: Gather = { ...r, x, y, w, window, table, weightsBy, bias: bias && lineOf(bias) };
   const tiles = Math.ceil(r.outputs / tileHeight(l, r.outputs));
   const tile = sparseTile(l, g);
   const winograd = winogradOf(l, g, sum(classes.map((c) => c.taps.length * c.pixels.length)));
@@ -161,62 +156,57 @@ function gather(
 /** The same for Winograd's kernels, where they can do it and it pays: weights must be there before the run, to be judged. */
 function winogradOf(l: Lowering, g: Gather, taps: number): WinogradConv | undefined {
   if (!g.pads || g.w.buffer.fixed === undefined || !isDense(g.w)) return undefined;
-  const [, outputStride, channelStride] = g.strides;
-  const high = tileHeight(l, g.outputs);
-  const c = { ...g, pads: g.pads, outputStride, channelStride, turned: g.transposed, high };
+  const c = { ...g, pads: g.pads, turned: g.transposed, high: tileHeight(l, g.outputs) };
   return winogradPays(l, c, taps) ? c : undefined;
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
-const imageStrides = ({ x, y, channels, outputs }: Gather): Word[] => [
-  x.strides[1],
-  blockStride(x),
-  x.strides[1] * channels,
-  y.strides[1],
-  blockStride(y),
-  y.strides[1] * outputs,
-];
+/** Of images with so many channels in a group. */
+const stridesOf = (p: Place, channels: number): ImageStrides => ({
+  channel: p.strides[1],
+  block: blockStride(p),
+  group: p.strides[1] * channels,
+});
 
 const pixelsOf = ({ y }: Gather) => sizeOf(y.shape.slice(2)) * y.shape[0];
 
 function gatherDense(l: Lowering, g: Gather, counts: Buffer): void {
   const { groups, outputs, channels, window } = g;
   const blocks = Math.min(l.blocks, Math.max(1, Math.ceil(ITEM_PIXELS / pixelsOf(g) / 2)));
-  const mr = tileHeight(l, outputs);
-  const tiles = Math.ceil(outputs / mr);
-  const packed: Buffer = { laned: false, size: groups * tiles * channels * window * mr };
-  l.step('conv_pack', groups * tiles, [
-    { buffer: g.w.buffer },
-    g.w.offset,
-    { buffer: packed },
-    outputs,
+  const height = tileHeight(l, outputs);
+  const tiles = Math.ceil(outputs / height);
+  const packed: Buffer = { laned: false, size: groups * tiles * channels * window * height };
+  l.call.convPack({
+    weights: { buffer: g.w.buffer },
+    offset: g.w.offset,
+    packed: { buffer: packed },
+    counts: { buffer: counts },
     channels,
-    window,
-    mr,
-    tiles,
-    ...g.strides,
-    { buffer: counts },
-  ]);
-  const base = Math.ceil(l.blocks / blocks) * groups;
-  const per = Math.ceil(tiles / Math.min(tiles, Math.max(1, Math.ceil(ITEMS / base))));
-  l.step('conv', base * Math.ceil(tiles / per), [
-    lineOf(g.x),
-    lineOf(g.y),
-    { buffer: packed },
-    g.bias,
-    { buffer: g.table(blocks) },
-    channels,
-    tiles,
     outputs,
     groups,
     window,
-    mr,
-    ...imageStrides(g),
-    l.blocks,
-    blocks,
-    per,
-  ]);
+    height,
+    by: g.weightsBy,
+  });
+  const base = Math.ceil(l.blocks / blocks) * groups;
+  l.call.conv({
+    x: lineOf(g.x),
+    y: lineOf(g.y),
+    weights: { buffer: packed },
+    bias: g.bias,
+    table: { buffer: g.table(blocks) },
+    channels,
+    outputs,
+    groups,
+    window,
+    height,
+    xBy: stridesOf(g.x, channels),
+    yBy: stridesOf(g.y, outputs),
+    blocks: l.blocks,
+    blocksPerItem: blocks,
+    tilesPerItem: Math.ceil(tiles / Math.min(tiles, Math.max(1, Math.ceil(ITEMS / base)))),
+  });
 }
 
 const sparseBlocks = (l: Lowering, g: Gather) => Math.min(l.blocks, Math.ceil(SPARSE_PIXELS / pixelsOf(g)));
@@ -231,29 +221,26 @@ function sparseTile(l: Lowering, g: Gather): number {
 function gatherSparse(l: Lowering, g: Gather, tile: number, counts: Buffer): void {
   const { groups, outputs, channels, window } = g;
   const blocks = sparseBlocks(l, g);
-  const words = 2 * tile + window + (tile * channels * window * (WEIGHT_BYTES + TERM_BYTES)) / 4;
-  const lines = Math.ceil(words / LANES);
-  l.step('conv_sparse', Math.ceil(l.blocks / blocks) * groups * Math.ceil(outputs / tile), [
-    lineOf(g.x),
-    lineOf(g.y),
-    { buffer: g.w.buffer },
-    g.w.offset,
-    g.bias,
-    { buffer: g.table(blocks) },
-    { buffer: l.scratch(lines) },
-    lines,
-    { buffer: counts },
+  l.call.convSparse({
+    x: lineOf(g.x),
+    y: lineOf(g.y),
+    weights: { buffer: g.w.buffer },
+    offset: g.w.offset,
+    bias: g.bias,
+    table: { buffer: g.table(blocks) },
+    counts: { buffer: counts },
     channels,
     outputs,
     groups,
     window,
     tile,
-    ...imageStrides(g),
-    l.blocks,
-    blocks,
-    ...g.strides,
-    g.transposed ? 1 : 0,
-  ]);
+    xBy: stridesOf(g.x, channels),
+    yBy: stridesOf(g.y, outputs),
+    blocks: l.blocks,
+    blocksPerItem: blocks,
+    by: g.weightsBy,
+    backwards: g.transposed ? 1 : 0,
+  });
 }
 
 /** dw[o][c][k] = Σ dy · x over samples and pixels. Where a mask is given, pruned weights have 0 unless they are asked for. */
@@ -293,7 +280,7 @@ export function lowerConvWeight(
   );
   if (!mask) {
     if (winograd) emitWinogradWeight(l, winograd);
-    else weightDense(l, g, l.every);
+    else weightDense(l, g);
     return;
   }
   const { runs, tiles } = denseRuns(l, g);
@@ -331,47 +318,34 @@ interface Sums {
   table: Buffer;
 }
 
-const gradientStrides = ({ x, dy, channels, outputs }: Sums): Word[] => [
-  x.strides[1],
-  blockStride(x),
-  x.strides[1] * channels,
-  dy.strides[1],
-  blockStride(dy),
-  dy.strides[1] * outputs,
-];
-
 function denseRuns(l: Lowering, { groups, outputs, channels, window }: Sums) {
-  const high = l.machine.constants.CW_MO;
+  const high = l.machine.told.CW_MO;
   const tiles = Math.ceil(outputs / high);
   const wanted = Math.min(channels, Math.max(1, Math.ceil(ITEMS / (tiles * groups))));
   const most = Math.floor(WEIGHT_RUN_LINES / (high * window));
   const run = Math.max(1, Math.min(Math.ceil(channels / wanted), most));
-  return { high, run, runs: Math.ceil(channels / run), tiles };
+  return { run, runs: Math.ceil(channels / run), tiles };
 }
 
-function weightDense(l: Lowering, g: Sums, counts: Buffer): void {
-  const { high, run, runs, tiles } = denseRuns(l, g);
-  const lines = high * run * g.window;
-  l.step('conv_weight', g.groups * tiles * runs, [
-    lineOf(g.x),
-    lineOf(g.dy),
-    lineOf(g.dw),
-    { buffer: g.table },
-    { buffer: l.scratch(lines) },
-    lines,
-    g.channels,
-    g.outputs,
-    g.groups,
-    g.window,
-    ...gradientStrides(g),
-    l.blocks,
-    g.blocks,
-    run,
-    runs,
-    g.mask ? lineOf(g.mask) : -1,
-    { buffer: l.every },
-    { buffer: counts },
-  ]);
+function weightDense(l: Lowering, g: Sums, counts?: Buffer): void {
+  l.call.convWeight({
+    x: lineOf(g.x),
+    dy: lineOf(g.dy),
+    dw: lineOf(g.dw),
+    table: { buffer: g.table },
+    mask: g.mask && lineOf(g.mask),
+    every: { buffer: l.every },
+    counts: counts && { buffer: counts },
+    channels: g.channels,
+    outputs: g.outputs,
+    groups: g.groups,
+    window: g.window,
+    xBy: stridesOf(g.x, g.channels),
+    dyBy: stridesOf(g.dy, g.outputs),
+    blocks: l.blocks,
+    blocksPerPart: g.blocks,
+    run: denseRuns(l, g).run,
+  });
 }
 
 /** Runs of channels short enough for the cache and for enough items. */
@@ -383,45 +357,35 @@ function sparseRuns(l: Lowering, g: Sums, pixels: number) {
   return { parts, run, runs: Math.ceil(g.channels / run) };
 }
 
-function weightSparse(
-  l: Lowering,
-  g: Sums,
-  { parts, run, runs }: ReturnType<typeof sparseRuns>,
-  counts: Buffer,
-) {
+function weightSparse(l: Lowering, g: Sums, { parts, run }: ReturnType<typeof sparseRuns>, counts: Buffer) {
   const { groups, outputs, channels, window } = g;
   const size = groups * outputs * channels * window;
   const sums: Buffer = { laned: false, size: size * parts };
   const room = Math.min(outputs * run * window, Math.max(SPARSE_SUMS, run * window));
-  const lines = room + Math.ceil((room * 2 * TERM_BYTES) / LINE) + Math.ceil((2 * outputs + window) / LANES);
-  l.step('conv_weight_sparse', parts * groups * runs, [
-    lineOf(g.x),
-    lineOf(g.dy),
-    parts > 1 ? { buffer: sums } : lineOf(g.dw),
-    lineOf(g.mask!),
-    { buffer: g.table },
-    { buffer: l.scratch(lines) },
-    lines,
-    { buffer: counts },
+  l.call.convWeightSparse({
+    x: lineOf(g.x),
+    dy: lineOf(g.dy),
+    parts: parts > 1 ? { buffer: sums } : lineOf(g.dw),
+    mask: lineOf(g.mask!),
+    table: { buffer: g.table },
+    counts: { buffer: counts },
     channels,
     outputs,
     groups,
     window,
-    ...gradientStrides(g),
-    l.blocks,
-    g.blocks,
-    parts,
+    xBy: stridesOf(g.x, channels),
+    dyBy: stridesOf(g.dy, outputs),
+    blocks: l.blocks,
+    blocksPerPart: g.blocks,
     run,
-    runs,
     room,
-  ]);
-  if (parts > 1)
-    l.step('sum_parts', Math.ceil(size / SUM_RUN), [lineOf(g.dw), { buffer: sums }, parts, size]);
+  });
+  if (parts > 1) l.call.sumParts({ dw: lineOf(g.dw), parts: { buffer: sums }, count: parts, elements: size });
 }
 
 /** Rows of the register tile: the machine's own, or less for few outputs. */
 function tileHeight(l: Lowering, outputs: number): number {
-  return outputs > 4 ? l.machine.constants.CONV_MR : outputs > 2 ? 4 : outputs;
+  return outputs > 4 ? l.machine.told.CONV_MR : outputs > 2 ? 4 : outputs;
 }
 
 /** Weights whose window lies densely, as conv_pack reads them. */

@@ -3,10 +3,10 @@
  * operands a, b, c … in the order in which they are named, and of arguments that may be swapped those computed first.
  */
 import type { Expression } from '../../graph/expression.js';
+import { MAP_OPERANDS } from './contract.js';
 import { compileExpressions } from './instructions.js';
 
-/** Operands that a formula may have (FORMULA_OPERANDS). */
-const LETTERS = 'abcdefgh';
+const LETTERS = 'abcdefgh'.slice(0, MAP_OPERANDS);
 
 /** How many of a function's arguments, from the first on, may be swapped. */
 const swapped: Readonly<Record<string, number>> = { add: 2, mul: 2, fma: 2 };

@@ -9,6 +9,7 @@
 import type { CoreNode, Type } from '../../graph/core.js';
 import { type Expression, type FunctionName, input, substitute } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
+import { MAP_OPERANDS, MAP_RESULTS } from './contract.js';
 import { compileExpressions } from './instructions.js';
 
 export interface Formula {
@@ -25,8 +26,6 @@ export interface Pass {
 
 export type Unit = { pass: Pass } | { node: CoreNode };
 
-/** Operands of one pass, at most; beyond it memory streams compete. */
-const MOST_OPERANDS = 8;
 /** A node with several users dissolves into at most so many, reading at most so many operands of its own size. */
 const MOST_COPIES = 3;
 const COPY_OPERANDS = 3;
@@ -80,10 +79,7 @@ function attempt(
       continue;
     }
     const made = takeIn(node, formulas, type);
-    if (
-      made.operands.length > MOST_OPERANDS ||
-      !compileExpressions([made.expression], made.operands.length)
-    ) {
+    if (made.operands.length > MAP_OPERANDS || !compileExpressions([made.expression], made.operands.length)) {
       const dissolved = node.inputs.find((name) => formulas.has(name));
       if (dissolved) return { tooMuch: dissolved };
     }
@@ -183,7 +179,7 @@ function join(a: Pass, b: Pass, type: (name: string) => Type): Pass | undefined 
     first.how === 'store' ||
     first.how !== more.how ||
     first.across !== more.across ||
-    a.results.length >= 4
+    a.results.length >= MAP_RESULTS
   )
     return undefined;
   const [one, other] = [type(first.output), type(more.output)];
@@ -194,7 +190,7 @@ function join(a: Pass, b: Pass, type: (name: string) => Type): Pass | undefined 
   const moved = substitute(more.expression, (k) => input(operands.indexOf(b.operands[k])));
   const results = [...a.results, { ...more, expression: moved }];
   if (
-    operands.length > MOST_OPERANDS ||
+    operands.length > MAP_OPERANDS ||
     !compileExpressions(
       results.map((r) => r.expression),
       operands.length,
@@ -235,7 +231,7 @@ function withoutReading(
       expression: substitute(result.expression, (i) => (i === k ? again : at(pass.operands[i]))),
     }));
     if (
-      operands.length <= MOST_OPERANDS &&
+      operands.length <= MAP_OPERANDS &&
       compileExpressions(
         results.map((r) => r.expression),
         operands.length,

@@ -3,13 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { apply, call, type Expression, evaluate, type FunctionName, input } from '../../graph/expression.js';
-import { compileExpressions, REGISTERS } from './instructions.js';
+import { FUNCTIONS, MAP_REGISTERS } from './contract.js';
+import { compileExpressions } from './instructions.js';
 
-/** Function numbers of kernels/map.c, in their order there. */
-const names = (
-  'const copy neg abs exp log sqrt sigmoid tanh erf relu floor ceil round sign sin cos add sub mul div max min pow ' +
-  'greater greaterEqual equal choose fma gate'
-).split(' ');
+const names = Object.keys(FUNCTIONS);
 
 /** What the kernel does with instructions, in float64. */
 function run(
@@ -17,15 +14,15 @@ function run(
   operands: readonly number[],
 ): number[] {
   const registers = [...operands];
-  for (const [f, to, a, b, c] of code.instructions) {
-    const name = names[f as number];
+  for (const { function: f, to, a, b, c } of code.instructions) {
+    const name = names[f];
     if (name === 'const') {
-      registers[to as number] = (a as { float: number }).float;
+      registers[to] = (a as { float: number }).float;
       continue;
     }
     const [x, y, z] = [a, b, c].map((k) => registers[k as number]);
-    assert.equal(registers[to as number], undefined, 'a register is written once');
-    registers[to as number] =
+    assert.equal(registers[to], undefined, 'a register is written once');
+    registers[to] =
       name === 'fma' ? x * y + z : name === 'gate' ? (y > 0 ? x : 0) : apply(name as FunctionName, [x, y, z]);
   }
   return code.results.map((k) => registers[k]);
@@ -81,7 +78,7 @@ test('common parts are computed once, a product in a sum is one instruction', ()
   const x = call('exp', input(0));
   const code = compileExpressions([call('add', call('mul', x, input(1)), x), call('neg', x)], 2)!;
   assert.deepEqual(
-    code.instructions.map(([f]) => names[f as number]),
+    code.instructions.map(({ function: f }) => names[f]),
     ['exp', 'fma', 'neg'],
   );
 });
@@ -93,5 +90,5 @@ test('more parts than registers are refused', () => {
       input(0),
     );
   assert.ok(compileExpressions([chain(5)], 1));
-  assert.equal(compileExpressions([chain(REGISTERS)], 1), undefined);
+  assert.equal(compileExpressions([chain(MAP_REGISTERS)], 1), undefined);
 });

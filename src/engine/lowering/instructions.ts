@@ -1,50 +1,18 @@
 /** From expressions to the instructions of the map kernel: common parts once, constants in registers, a·b + c in one. */
 import type { Expression, FunctionName } from '../../graph/expression.js';
+import type { MapInstruction } from './calls.js';
+import { FUNCTIONS, MAP_REGISTERS } from './contract.js';
 
-/** Function numbers of kernels/map.c. */
-const numbers: Record<FunctionName | 'const' | 'copy' | 'fma' | 'gate', number> = {
-  const: 0,
-  copy: 1,
-  neg: 2,
-  abs: 3,
-  exp: 4,
-  log: 5,
-  sqrt: 6,
-  sigmoid: 7,
-  tanh: 8,
-  erf: 9,
-  relu: 10,
-  floor: 11,
-  ceil: 12,
-  round: 13,
-  sign: 14,
-  sin: 15,
-  cos: 16,
-  add: 17,
-  sub: 18,
-  mul: 19,
-  div: 20,
-  max: 21,
-  min: 22,
-  pow: 23,
-  greater: 24,
-  greaterEqual: 25,
-  equal: 26,
-  choose: 27,
-  fma: 28,
-  gate: 29,
-};
-
-/** Registers of the map kernel (MAP_REGISTERS). */
-export const REGISTERS = 24;
-
+type KernelFunction = FunctionName | 'const' | 'copy' | 'fma' | 'gate';
 type Argument = number | { float: number };
+
+const numbers: Record<KernelFunction, number> = FUNCTIONS;
 
 export interface Code {
   /** What each instruction computes: a function of registers, or a constant. */
-  calls: { f: keyof typeof numbers; to: number; of: readonly Argument[] }[];
-  /** The same for the kernel, five words each: function, to, a, b, c. A constant's `a` is a float. */
-  instructions: Argument[][];
+  calls: { f: KernelFunction; to: number; of: readonly Argument[] }[];
+  /** The same for the kernel. */
+  instructions: MapInstruction[];
   /** The register of each expression's value. */
   results: number[];
 }
@@ -57,7 +25,7 @@ export function compileExpressions(expressions: readonly Expression[], operands:
   const calls: Code['calls'] = [];
   const known = new Map<string, number>();
   let registers = operands;
-  const emit = (key: string, f: keyof typeof numbers, of: Argument[]): number => {
+  const emit = (key: string, f: KernelFunction, of: Argument[]): number => {
     const found = known.get(key);
     if (found !== undefined) return found;
     const to = registers++;
@@ -86,8 +54,14 @@ export function compileExpressions(expressions: readonly Expression[], operands:
     return emit(`${e.f}(${of})`, e.f, of);
   };
   const results = expressions.map(visit);
-  if (registers > REGISTERS) return undefined;
-  const instructions = calls.map(({ f, to, of: [a = 0, b = 0, c = 0] }) => [numbers[f], to, a, b, c]);
+  if (registers > MAP_REGISTERS) return undefined;
+  const instructions = calls.map(({ f, to, of: [a = 0, b = 0, c = 0] }) => ({
+    function: numbers[f],
+    to,
+    a,
+    b: b as number,
+    c: c as number,
+  }));
   return { calls, instructions, results };
 }
 

@@ -5,13 +5,14 @@
 import type { CoreNode, CoreOptions, Type } from '../../graph/core.js';
 import { call, input } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
+import type { ClassStrides, MatrixStrides } from './calls.js';
 import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
 import { dense, viewed } from './dense.js';
 import type { Pass, Unit } from './fuse.js';
 import { lowerCopy, lowerFill, lowerMap } from './map.js';
 import { broadcasted, LANES, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
-import { blockStride, fresh, type Lowering, lineOf, type Word } from './steps.js';
+import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
 
 export interface Values {
   type(name: string): Type;
@@ -190,133 +191,142 @@ const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
       x.shape[1],
       pixels,
     ]);
-    const outputs = node.outputs.map((name) => lineOf(target(v, name)));
-    l.step('normalize', x.shape[1], [
-      lineOf(flat),
-      ...[scale, bias, mean, variance].map(lineOf),
-      ...outputs,
-      { buffer: l.valid },
-      flat.strides[0],
-      blockStride(flat),
-      flat.strides[1],
-      x.shape[1],
-      l.blocks,
+    const [a, b, average, inverse] = node.outputs.map((name) => lineOf(target(v, name)));
+    l.call.normalize({
+      x: lineOf(flat),
+      scale: lineOf(scale),
+      bias: lineOf(bias),
+      runningMean: lineOf(mean),
+      runningVariance: lineOf(variance),
+      a,
+      b,
+      mean: average,
+      inverse,
+      valid: { buffer: l.valid },
+      xChannel: flat.strides[0],
+      xBlock: blockStride(flat),
+      xPixel: flat.strides[1],
+      channels: x.shape[1],
+      blocks: l.blocks,
       pixels,
-      { float: node.options.epsilon },
-      { float: node.options.momentum },
-    ]);
+      epsilon: node.options.epsilon,
+      momentum: node.options.momentum,
+    });
   },
   normalizeInput(l, node, v, inputs) {
-    const outputs = node.outputs.map((name) => lineOf(target(v, name)));
-    const [sum] = inputs;
-    const lines = inputs.map((p) => lineOf(dense(l, p)));
-    l.step('normalize_input', 1, [
-      ...lines,
-      ...outputs,
-      { buffer: l.valid },
-      sum.shape[0],
-      node.options.count,
-    ]);
+    const [p, q] = node.outputs.map((name) => lineOf(target(v, name)));
+    const [sum, product, a, mean, inverse] = inputs.map((place) => lineOf(dense(l, place)));
+    l.call.normalizeInput({
+      sum,
+      product,
+      a,
+      mean,
+      inverse,
+      p,
+      q,
+      valid: { buffer: l.valid },
+      channels: inputs[0].shape[0],
+      pixels: node.options.count,
+    });
   },
   matmul(l, node, v, [a, b]) {
     const y = target(v, node.outputs[0]);
     const [x, w, z] = [a, b, y].map((p) => matrices(l, p));
-    const lead = z.shape[0];
-    l.step('matmul', lead * l.blocks, [
-      lineOf(x),
-      lineOf(w),
-      lineOf(z),
-      x.buffer.laned ? 1 : 0,
-      w.buffer.laned ? 1 : 0,
-      lead,
-      z.shape[1],
-      x.shape[2],
-      z.shape[2],
-      ...x.strides,
-      blockStride(x),
-      ...w.strides,
-      blockStride(w),
-      ...z.strides,
-      blockStride(z),
-    ]);
+    l.call.matmul({
+      a: lineOf(x),
+      b: lineOf(w),
+      c: lineOf(z),
+      aLaned: x.buffer.laned ? 1 : 0,
+      bLaned: w.buffer.laned ? 1 : 0,
+      leading: z.shape[0],
+      rows: z.shape[1],
+      inner: x.shape[2],
+      columns: z.shape[2],
+      aBy: matrixStrides(x),
+      bBy: matrixStrides(w),
+      cBy: matrixStrides(z),
+      blocks: l.blocks,
+    });
   },
   gather(l, node, v, [table, indices]) {
     const y = target(v, node.outputs[0]);
-    l.step('gather', y.shape[0] * l.blocks, [
-      lineOf(table),
-      lineOf(indices),
-      lineOf(y),
-      table.shape[0],
-      table.shape[1],
-      y.shape[0],
-      ...table.strides,
-      indices.strides[0],
-      blockStride(indices),
-      ...y.strides,
-      blockStride(y),
-    ]);
+    l.call.gather({
+      table: lineOf(table),
+      index: lineOf(indices),
+      y: lineOf(y),
+      rows: table.shape[0],
+      width: table.shape[1],
+      count: y.shape[0],
+      tableRow: table.strides[0],
+      tableColumn: table.strides[1],
+      indexStep: indices.strides[0],
+      indexBlock: blockStride(indices),
+      yStep: y.strides[0],
+      yColumn: y.strides[1],
+      yBlock: blockStride(y),
+      blocks: l.blocks,
+    });
   },
   scatterSum(l, node, v, [dy, indices]) {
     const y = target(v, node.outputs[0]);
-    l.step('scatter_sum', y.shape[1], [
-      lineOf(y),
-      lineOf(indices),
-      lineOf(dy),
-      y.shape[0],
-      y.shape[1],
-      dy.shape[0],
-      indices.strides[0],
-      blockStride(indices),
-      ...dy.strides,
-      blockStride(dy),
-      l.blocks,
-      { buffer: l.valid },
-    ]);
+    l.call.scatterSum({
+      table: lineOf(y),
+      index: lineOf(indices),
+      dy: lineOf(dy),
+      valid: { buffer: l.valid },
+      rows: y.shape[0],
+      width: y.shape[1],
+      count: dy.shape[0],
+      indexStep: indices.strides[0],
+      indexBlock: blockStride(indices),
+      dyStep: dy.strides[0],
+      dyColumn: dy.strides[1],
+      dyBlock: blockStride(dy),
+      blocks: l.blocks,
+    });
   },
   uniform(l, node, v) {
     const { shape, laned: varies } = v.type(node.outputs[0]);
     const y = wholePlace({ laned: varies, size: sizeOf(shape) }, shape);
     v.put(node.outputs[0], y);
-    const elements = varies ? y.buffer.size * 16 * l.blocks : y.buffer.size;
-    l.step('uniform', Math.ceil(elements / 8192), [
-      lineOf(y),
-      { buffer: l.seed },
-      node.options.stream,
-      elements,
-    ]);
+    const elements = varies ? y.buffer.size * LANES * l.blocks : y.buffer.size;
+    l.call.uniform({ target: lineOf(y), seed: { buffer: l.seed }, stream: node.options.stream, elements });
   },
   crossEntropy(l, node, v, [logits, labels, teacher]) {
     const { smoothing, teacher: distilled } = node.options;
     const z = viewed(l, logits, [sizeOf(logits.shape)]);
     const [loss, correct, dz] = node.outputs.map((name) => target(v, name));
     const d = reshaped(dz, [sizeOf(dz.shape)])!;
-    l.step('cross_entropy', 1, [
-      lineOf(z),
-      lineOf(labels),
-      lineOf(loss),
-      lineOf(correct),
-      lineOf(d),
-      { buffer: l.valid },
-      { buffer: l.whole },
-      z.shape[0],
-      z.strides[0],
-      blockStride(z),
-      d.strides[0],
-      blockStride(d),
-      l.blocks,
-      { float: smoothing },
-      ...(distilled ? teacherWords(l, teacher, distilled) : [0, 0, 0, 0, 0]),
-    ]);
+    const t = distilled && viewed(l, spreadOverLanes(l, teacher), [sizeOf(teacher.shape)]);
+    l.call.crossEntropy({
+      logits: lineOf(z),
+      labels: lineOf(labels),
+      loss: lineOf(loss),
+      correct: lineOf(correct),
+      dlogits: lineOf(d),
+      valid: { buffer: l.valid },
+      whole: { buffer: l.whole },
+      teacher: t && lineOf(t),
+      classes: z.shape[0],
+      blocks: l.blocks,
+      logitsBy: classStrides(z),
+      dlogitsBy: classStrides(d),
+      teacherBy: t ? classStrides(t) : { class: 0, block: 0 },
+      smoothing,
+      temperature: distilled?.temperature ?? 1,
+      weight: distilled?.weight ?? 0,
+    });
   },
 };
 
-/** What cross-entropy is told of the teacher: where its logits are, and how they count. */
-function teacherWords(l: Lowering, logits: Place, { temperature, weight }: Teaching): Word[] {
-  const t = viewed(l, spreadOverLanes(l, logits), [sizeOf(logits.shape)]);
-  return [lineOf(t), t.strides[0], blockStride(t), { float: temperature }, { float: weight }];
-}
+const classStrides = (p: Place): ClassStrides => ({ class: p.strides[0], block: blockStride(p) });
 
-type Teaching = NonNullable<CoreOptions['crossEntropy']['teacher']>;
+const matrixStrides = (p: Place): MatrixStrides => ({
+  leading: p.strides[0],
+  row: p.strides[1],
+  column: p.strides[2],
+  block: blockStride(p),
+});
 
 /** Convolutions read their image from lanes: an image that is the same for all samples is spread over them. */
 const laned = (l: Lowering, [x, ...rest]: Place[]): Place[] => [spreadOverLanes(l, x), ...rest];

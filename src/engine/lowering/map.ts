@@ -2,10 +2,11 @@
 import type { Expression } from '../../graph/expression.js';
 import { input, substitute } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
+import { MAP_INNER_AXES, MAP_ROW_AXES, RESULTS } from './contract.js';
 import { formulaOf } from './formulas.js';
 import { compileExpressions } from './instructions.js';
-import { broadcasted, isDense, type Place, wholePlace } from './place.js';
-import { blockStride, type Lowering, type Word } from './steps.js';
+import { broadcasted, isDense, LANES, type Place, wholePlace } from './place.js';
+import { blockStride, type Lowering } from './steps.js';
 
 export interface Result {
   expression: Expression;
@@ -23,10 +24,6 @@ interface Axis {
   block?: boolean;
 }
 
-/** Where the words of a map say whether all is plain, how many elements a row has, and the sizes of its axes: kernels/map.c. */
-export const MAP_WORDS = { plain: 5, elements: 7, sizes: 9 };
-const ROWS = 4;
-const INNER = 3;
 /** Lines of work for an item, at least. */
 const ITEM_LINES = 2048;
 
@@ -59,7 +56,7 @@ export function lowerMap(
   let inner = merge(axes.filter((_, i) => reduced[i]));
   if (!reducing) [outer, inner] = splitStores(outer, laned);
   if (inner.at(-1)?.block) inner.push({ size: 1, strides: inner[0].strides.map(() => 0) });
-  const tooMany = outer.length > ROWS || inner.length > INNER;
+  const tooMany = outer.length > MAP_ROW_AXES || inner.length > MAP_INNER_AXES;
   if (tooMany && reducing && !operands.every(isDense)) {
     const stored = results.map((r) => ({
       ...r,
@@ -85,36 +82,32 @@ export function lowerMap(
     operands.length,
   );
   if (!code) throw new Error('A formula needs too many registers');
-  const places = [...pad(outer, ROWS), ...pad(inner, INNER)];
-  const last = places[ROWS + INNER - 1];
+  const places = [...pad(outer, MAP_ROW_AXES), ...pad(inner, MAP_INNER_AXES)];
+  const last = places.at(-1);
   const elements = last?.size ?? 1;
-  const innerLines = laned ? elements : Math.ceil(elements / 16);
-  const sizes = places.map((a, i) => (i === ROWS + INNER - 1 ? innerLines : (a?.size ?? 1)));
-  const rows = sizeOf(sizes.slice(0, ROWS));
-  const lines = sizeOf(sizes.slice(ROWS));
-  const per = Math.max(1, Math.min(Math.floor(ITEM_LINES / lines), Math.ceil(rows / 8)));
+  const innerLines = laned ? elements : Math.ceil(elements / LANES);
+  const sizes = [...places.slice(0, -1).map((a) => a?.size ?? 1), innerLines];
+  const rows = sizeOf(sizes.slice(0, MAP_ROW_AXES));
+  const lines = sizeOf(sizes.slice(MAP_ROW_AXES));
   const strides = (k: number) => places.map((a) => a?.strides[k] ?? 0);
-  const words: Word[] = [
-    operands.length,
-    results.length,
-    code.instructions.length,
-    per,
-    masked && laned ? { buffer: l.valid } : -1,
-    laned ? 0 : 1,
-    places.findIndex((a) => a?.block),
+  l.call.map({
+    rowsPerItem: Math.max(1, Math.min(Math.floor(ITEM_LINES / lines), Math.ceil(rows / 8))),
+    valid: masked && laned ? { buffer: l.valid } : undefined,
+    plain: laned ? 0 : 1,
+    blockAxis: places.findIndex((a) => a?.block),
     elements,
-    laned && fits(last, operands, results) ? loop : -1,
-    ...sizes,
-  ];
-  for (const [k, p] of spread.entries()) words.push(...head(p), ...strides(k));
-  results.forEach((r, q) => {
-    const how = { store: 0, sum: 1, max: 2 }[r.how];
-    words.push(...head(r.place), ...strides(operands.length + q), code.results[q], how, r.across ? 1 : 0, {
-      float: 1,
-    });
+    formula: laned && fits(last, operands, results) ? loop : -1,
+    sizes,
+    operands: spread.map((p, k) => ({ ...head(p), strides: strides(k) })),
+    outputs: results.map((r, q) => ({
+      ...head(r.place),
+      strides: strides(operands.length + q),
+      from: code.results[q],
+      how: RESULTS[r.how],
+      across: r.across ? 1 : 0,
+    })),
+    instructions: code.instructions,
   });
-  for (const instruction of code.instructions) words.push(...instruction);
-  l.step('map', Math.ceil(rows / per), words);
 }
 
 /** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else −1. */
@@ -147,7 +140,11 @@ function fits(last: Axis | undefined, operands: readonly Place[], results: reado
   );
 }
 
-const head = (p: Place): Word[] => [{ buffer: p.buffer }, p.offset, p.buffer.laned ? 0 : 1];
+const head = (p: Place) => ({
+  line: { buffer: p.buffer },
+  offset: p.offset,
+  plain: p.buffer.laned ? 0 : 1,
+});
 
 /** A result's stride along axis i of the iteration space (0 where it is reduced). */
 function targetStride(p: Place, shape: readonly number[], i: number): number {
@@ -184,7 +181,7 @@ function splitStores(axes: Axis[], laned: boolean): [Axis[], Axis[]] {
   const last = axes.at(-1);
   if (!last || last.block) return [axes, []];
   const rest = axes.slice(0, -1);
-  const unit = laned ? 1 : 16;
+  const unit = laned ? 1 : LANES;
   const run = runLength(last.size, unit, ITEM_LINES / 4);
   const cut: Axis[] =
     run < last.size
@@ -194,7 +191,7 @@ function splitStores(axes: Axis[], laned: boolean): [Axis[], Axis[]] {
         ]
       : [last];
   const all = [...rest, ...cut];
-  const outer = all.slice(0, Math.min(ROWS, all.length - 1));
+  const outer = all.slice(0, Math.min(MAP_ROW_AXES, all.length - 1));
   return [outer, all.slice(outer.length)];
 }
 

@@ -6,9 +6,9 @@
  * block of sixteen samples, block after block.
  */
 import { sizeOf } from '../../onnx/tensor.js';
+import { LANES } from './contract.js';
 
-/** Samples side by side in a line. */
-export const LANES = 16;
+export { LANES };
 
 export interface Buffer {
   laned: boolean;
@@ -21,6 +21,15 @@ export interface Buffer {
   /** Read after the program has run. */
   kept?: boolean;
 }
+
+/** The line where a buffer (plus some lines) begins. */
+export interface Line {
+  buffer: Buffer;
+  plus?: number;
+}
+
+/** An argument: a number as it is, a float, or a line. */
+export type Word = number | { float: number } | Line;
 
 export interface Place {
   buffer: Buffer;

@@ -1,8 +1,9 @@
 /** Lowers max-pooling and maps between positions: tables here, arithmetic in kernels/pool.c. */
 import type { CoreOptions, Window } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
+import type { PositionStrides, RowStrides } from './calls.js';
 import { dense } from './dense.js';
-import { type Place, reshaped, rowMajor } from './place.js';
+import { type Line, type Place, reshaped, rowMajor } from './place.js';
 import { blockStride, type Lowering, lineOf } from './steps.js';
 import { classesOf, forwardAxis } from './taps.js';
 
@@ -53,16 +54,23 @@ export function lowerMaxPool(
   const x = rowsOf(l, image);
   const under = windows(o.window, image.shape.slice(2), y.shape.slice(2));
   const at = offsets(x.place);
-  pool(
-    l,
-    'max_pool',
-    x,
-    rowsOf(l, y),
-    rowsOf(l, winner),
-    startsOf(under),
-    under.flat().map((i) => at[i]),
-    offsets(y),
-  );
+  const [to, won] = [rowsOf(l, y), rowsOf(l, winner)];
+  l.call.maxPool({
+    x: lineOf(x.place),
+    y: lineOf(to.place),
+    winner: lineOf(won.place),
+    ...rowTables(
+      l,
+      under,
+      under.flat().map((i) => at[i]),
+      offsets(y),
+    ),
+    rows: x.rows,
+    xBy: stridesOf(x),
+    yBy: stridesOf(to),
+    winnerBy: stridesOf(won),
+    blocks: l.blocks,
+  });
 }
 
 export function lowerMaxPoolInput(
@@ -80,74 +88,64 @@ export function lowerMaxPoolInput(
     for (const [k, i] of list.entries()) reaching[i].push([q, k]);
   const pairs = reaching.flat();
   const taps = Int32Array.from(pairs.flatMap(([q, k]) => [from[q], k]));
-  pool(
-    l,
-    'max_pool_input',
-    rowsOf(l, image),
-    dy,
-    rowsOf(l, winner),
-    startsOf(reaching),
-    pairs.map(([q]) => at[q]),
-    offsets(image),
-    taps,
-  );
+  const [dx, won] = [rowsOf(l, image), rowsOf(l, winner)];
+  l.call.maxPoolInput({
+    dx: lineOf(dx.place),
+    dy: lineOf(dy.place),
+    winner: lineOf(won.place),
+    ...rowTables(
+      l,
+      reaching,
+      pairs.map(([q]) => at[q]),
+      offsets(image),
+    ),
+    taps: { buffer: l.table(taps) },
+    rows: dx.rows,
+    dxBy: stridesOf(dx),
+    dyBy: stridesOf(dy),
+    winnerBy: stridesOf(won),
+    blocks: l.blocks,
+  });
 }
 
 type Rows = ReturnType<typeof rowsOf>;
 
-function pool(
-  l: Lowering,
-  kernel: string,
-  x: Rows,
-  y: Rows,
-  winner: Rows,
-  start: Int32Array,
-  from: number[],
-  to: number[],
-  taps?: Int32Array,
-): void {
-  const positions = start.length - 1;
-  const per = Math.max(1, Math.floor(ITEM_LINES / Math.max(positions, from.length)));
-  const table = (data: ArrayLike<number>) => ({ buffer: l.table(Int32Array.from(data)) });
-  l.step(kernel, Math.ceil((x.rows * l.blocks) / per), [
-    lineOf(x.place),
-    lineOf(y.place),
-    lineOf(winner.place),
-    table(start),
-    table(from),
-    x.rows,
-    positions,
-    per,
-    x.stride,
-    blockStride(x.place),
-    y.stride,
-    blockStride(y.place),
-    winner.stride,
-    blockStride(winner.place),
-    l.blocks,
-    taps ? table(taps) : -1,
-    table(to),
-  ]);
+const stridesOf = ({ place, stride }: Rows): RowStrides => ({ row: stride, block: blockStride(place) });
+
+/** The tables of positions with a list of entries each, and how many rows an item takes on. */
+function rowTables(l: Lowering, lists: readonly (readonly unknown[])[], from: number[], to: number[]) {
+  const table = (data: ArrayLike<number>): Line => ({ buffer: l.table(Int32Array.from(data)) });
+  return {
+    start: table(startsOf(lists)),
+    from: table(from),
+    to: table(to),
+    positions: lists.length,
+    rowsPerItem: Math.max(1, Math.floor(ITEM_LINES / Math.max(lists.length, from.length))),
+  };
 }
 
 /** y[r, q, i] = Σ weight · x[r, from, i]. */
 export function lowerPositions(l: Lowering, x: Place, y: Place, o: CoreOptions['positions']): void {
   const [rows, positions, inner] = y.shape;
-  const per = Math.max(1, Math.floor(ITEM_LINES / Math.max(1, o.from.length * inner)));
-  l.step('positions', Math.ceil((rows * l.blocks) / per), [
-    lineOf(x),
-    lineOf(y),
-    { buffer: l.table(o.start) },
-    { buffer: l.table(o.from) },
-    { buffer: l.table(o.weight) },
+  l.call.positions({
+    x: lineOf(x),
+    y: lineOf(y),
+    start: { buffer: l.table(o.start) },
+    from: { buffer: l.table(o.from) },
+    weight: { buffer: l.table(o.weight) },
     rows,
     positions,
     inner,
-    per,
-    ...x.strides,
-    blockStride(x),
-    ...y.strides,
-    blockStride(y),
-    l.blocks,
-  ]);
+    rowsPerItem: Math.max(1, Math.floor(ITEM_LINES / Math.max(1, o.from.length * inner))),
+    xBy: positionStrides(x),
+    yBy: positionStrides(y),
+    blocks: l.blocks,
+  });
 }
+
+const positionStrides = (p: Place): PositionStrides => ({
+  row: p.strides[0],
+  position: p.strides[1],
+  inner: p.strides[2],
+  block: blockStride(p),
+});

@@ -1,14 +1,14 @@
 /** The program while it is being written: kernel calls whose arguments may name buffers that have no address yet. */
 import type { Machine } from '../machine.js';
-import { type Buffer, freshPlace, type Place } from './place.js';
-
-/** An argument: a number as it is, a float, or the line where a buffer (plus some lines) begins. */
-export type Word = number | { float: number } | { buffer: Buffer; plus?: number };
+import type { Calls } from './calls.js';
+import { type Buffer, freshPlace, LANES, type Line, type Place, type Word } from './place.js';
 
 export interface Step {
   kernel: string;
   items: number;
   words: Word[];
+  /** NO_BARRIER or none. */
+  flags?: number;
   /** The core value that it makes, or helps to make. */
   makes?: string;
   /** The step runs only while its choice has taken this way. */
@@ -43,7 +43,8 @@ export interface Lowering {
   /** Two int32: seed and step. */
   readonly seed: Buffer;
   readonly steps: Step[];
-  step(kernel: string, items: number, words: Word[]): void;
+  /** Adds a step to the program. */
+  readonly call: Calls;
   /**
    * Emits several ways to the same values; each is given memory for `counts` int32 of its own. `instead` emits what
    * `options.instead` is about.
@@ -57,15 +58,13 @@ export interface Lowering {
   table(data: Int32Array | Float32Array): Buffer;
   /** Copies a place in a way of its own, for values that are not laned; false where it knows none. */
   copy?(from: Place, to: Place): boolean;
-  /** Memory for each thread: `lines` lines, thread after thread. */
-  scratch(lines: number): Buffer;
 }
 
 /** The line of a laned place's first element, or of a plain place that begins at a line. */
-export function lineOf(p: Place): Word {
+export function lineOf(p: Place): Line {
   if (p.buffer.laned) return { buffer: p.buffer, plus: p.offset };
-  if (p.offset % 16 !== 0) throw new Error('A plain place must begin at a line here');
-  return { buffer: p.buffer, plus: p.offset / 16 };
+  if (p.offset % LANES !== 0) throw new Error('A plain place must begin at a line here');
+  return { buffer: p.buffer, plus: p.offset / LANES };
 }
 
 /** Lines from one block to the next; 0 for plain places, which all samples share. */

@@ -7,12 +7,11 @@
  */
 import type { Window } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
-import { type Buffer, LANES, type Place } from './place.js';
-import { blockStride, type Lowering, lineOf, type Word } from './steps.js';
+import type { Image, WeightStrides } from './calls.js';
+import { WINO_POINTS, WINO_TILE } from './contract.js';
+import { type Buffer, LANES, type Line, type Place } from './place.js';
+import { blockStride, type Lowering, lineOf } from './steps.js';
 
-/** Outputs of a tile along an axis; points of its transform. */
-const TILE = 4;
-const POINTS = 36;
 /**
  * What transforms cost, in multiplications of a line: of a tile's input and output for a channel, and of a filter.
  * Estimated from the instructions of the AVX-512 kernels, not fitted to times; the same on every machine, lest the bits of
@@ -34,11 +33,9 @@ const ITEMS = 8;
 export interface WinogradConv {
   x: Place;
   y: Place;
-  bias: Word;
+  bias: Line | undefined;
   w: Place;
-  /** Of w: floats from output to output and from channel to channel of what is read. */
-  outputStride: number;
-  channelStride: number;
+  weightsBy: WeightStrides;
   /** Whether the window is turned round, as it is for the input gradient. */
   turned: boolean;
   outputs: number;
@@ -59,8 +56,8 @@ export const isWinograd = (w: Window, groups: number, ...images: readonly Place[
 
 /** How the spots and the outputs are dealt out to items. */
 function cut(l: Lowering, c: WinogradConv) {
-  const spots = l.blocks * sizeOf(c.y.shape.slice(2).map((n) => Math.ceil(n / TILE)));
-  const most = Math.floor(SCRATCH_LINES / (POINTS * (c.channels + c.outputs)));
+  const spots = l.blocks * sizeOf(c.y.shape.slice(2).map((n) => Math.ceil(n / WINO_TILE)));
+  const most = Math.floor(SCRATCH_LINES / (WINO_POINTS * (c.channels + c.outputs)));
   const wide = most < LEAST_SPOTS ? MOST_SPOTS : Math.min(MOST_SPOTS, most - (most % LEAST_SPOTS));
   const per = Math.min(spots, wide);
   const tiles = Math.ceil(c.outputs / c.high);
@@ -75,55 +72,53 @@ export function winogradPays(l: Lowering, c: WinogradConv, taps: number): boolea
   const pairs = c.channels * c.outputs;
   const direct = taps * l.blocks * pairs;
   const transforms = SPOT_COST * spots * (c.channels * runs + c.outputs) * 0.5;
-  return POINTS * spots * pairs + transforms + FILTER_COST * pairs < WORTH * direct;
+  return WINO_POINTS * spots * pairs + transforms + FILTER_COST * pairs < WORTH * direct;
 }
 
-const imageWords = (p: Place): Word[] => [
-  p.strides[1],
-  blockStride(p),
-  p.strides[2],
-  p.strides[3],
-  p.shape[2],
-  p.shape[3],
-];
+const imageOf = (p: Place): Image => ({
+  channel: p.strides[1],
+  block: blockStride(p),
+  row: p.strides[2],
+  column: p.strides[3],
+  height: p.shape[2],
+  width: p.shape[3],
+});
 
 export function emitWinograd(l: Lowering, c: WinogradConv): void {
-  const { channels, outputs, high } = c;
-  const { spots, per, run, runs } = cut(l, c);
+  const { channels, outputs, high, weightsBy: by } = c;
+  const { per, run } = cut(l, c);
   const tiles = Math.ceil(outputs / high);
-  const points = Math.ceil((tiles * channels * high) / LANES) * LANES + LANES;
-  const filters: Buffer = { laned: false, size: POINTS * points };
-  l.step('winograd_pack', tiles, [
-    { buffer: c.w.buffer },
-    c.w.offset,
-    { buffer: filters },
-    outputs,
-    channels,
-    high,
-    points,
-    c.outputStride,
-    c.channelStride,
-    c.turned ? 1 : 0,
-  ]);
-  const lines = POINTS * (channels * per + 1 + run * per + 1);
-  l.step('winograd', Math.ceil(spots / per) * runs, [
-    lineOf(c.x),
-    lineOf(c.y),
-    { buffer: filters },
-    c.bias,
-    { buffer: l.scratch(lines) },
-    lines,
+  const point = Math.ceil((tiles * channels * high) / LANES) * LANES + LANES;
+  const filters: Buffer = { laned: false, size: WINO_POINTS * point };
+  l.call.winogradPack({
+    weights: { buffer: c.w.buffer },
+    offset: c.w.offset,
+    filters: { buffer: filters },
     channels,
     outputs,
-    high,
-    points,
-    ...imageWords(c.x),
-    ...imageWords(c.y),
-    ...c.pads,
-    l.blocks,
-    per,
+    height: high,
+    point,
+    byOutput: by.output,
+    byChannel: by.channel,
+    turned: c.turned ? 1 : 0,
+  });
+  l.call.winograd({
+    x: lineOf(c.x),
+    y: lineOf(c.y),
+    filters: { buffer: filters },
+    bias: c.bias,
+    channels,
+    outputs,
+    height: high,
+    point,
+    xImage: imageOf(c.x),
+    yImage: imageOf(c.y),
+    top: c.pads[0],
+    left: c.pads[1],
+    blocks: l.blocks,
+    spots: per,
     run,
-  ]);
+  });
 }
 
 export interface WinogradWeight {
@@ -146,8 +141,8 @@ const panelled = (channels: number) => Math.ceil(channels / LANES) * LANES;
 /** How spots and outputs are dealt out: `per` spots at a time, `some` to a part. */
 function cutWeight(l: Lowering, c: WinogradWeight) {
   const width = panelled(c.channels);
-  const spots = l.blocks * sizeOf(c.dy.shape.slice(2).map((n) => Math.ceil(n / TILE)));
-  const most = Math.floor(SCRATCH_LINES / (POINTS * (width + c.outputs)));
+  const spots = l.blocks * sizeOf(c.dy.shape.slice(2).map((n) => Math.ceil(n / WINO_TILE)));
+  const most = Math.floor(SCRATCH_LINES / (WINO_POINTS * (width + c.outputs)));
   const per = Math.min(spots, Math.max(LEAST_SPOTS, Math.min(most, MOST_WEIGHT_SPOTS)));
   const tiles = Math.ceil(c.outputs / 8);
   const wanted = Math.min(tiles, ITEMS, Math.ceil((width * c.outputs) / PART_PAIRS));
@@ -167,37 +162,35 @@ export function winogradWeightPays(l: Lowering, c: WinogradWeight, taps: number)
   const transforms = SPOT_COST * spots * (width * runs + c.outputs / 2);
   const sums = FILTER_COST * pairs * parts;
   const direct = taps * l.blocks * c.channels * c.outputs * DOTS_GAIN;
-  return POINTS * spots * pairs + transforms + sums < WORTH * direct;
+  return WINO_POINTS * spots * pairs + transforms + sums < WORTH * direct;
 }
 
 export function emitWinogradWeight(l: Lowering, c: WinogradWeight): void {
-  const { width, per, run, runs, some, parts } = cutWeight(l, c);
+  const { width, per, run, some, parts } = cutWeight(l, c);
   const { channels, outputs } = c;
-  const sums: Buffer = { laned: false, size: parts * POINTS * outputs * width };
-  const lines = POINTS * (per * width + 1 + run * per + 1 + LANES + 1);
-  l.step('winograd_weight', parts * runs, [
-    lineOf(c.x),
-    lineOf(c.dy),
-    { buffer: sums },
-    { buffer: l.scratch(lines) },
-    lines,
+  const sums: Buffer = { laned: false, size: parts * WINO_POINTS * outputs * width };
+  l.call.winogradWeight({
+    x: lineOf(c.x),
+    dy: lineOf(c.dy),
+    sums: { buffer: sums },
     channels,
     outputs,
-    ...imageWords(c.x),
-    ...imageWords(c.dy),
-    ...c.pads,
-    l.blocks,
-    per,
-    some,
+    xImage: imageOf(c.x),
+    dyImage: imageOf(c.dy),
+    top: c.pads[0],
+    left: c.pads[1],
+    blocks: l.blocks,
+    spots: per,
+    spotsPerPart: some,
     run,
-  ]);
-  l.step('winograd_weight_sum', outputs, [
-    { buffer: sums },
-    lineOf(c.dw),
-    c.mask ? lineOf(c.mask) : -1,
-    { buffer: l.every },
+  });
+  l.call.winogradWeightSum({
+    sums: { buffer: sums },
+    dw: lineOf(c.dw),
+    mask: c.mask && lineOf(c.mask),
+    every: { buffer: l.every },
     channels,
     outputs,
     parts,
-  ]);
+  });
 }

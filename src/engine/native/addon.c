@@ -8,7 +8,7 @@
  *     run(handle, program, profile)     a Promise; addresses in bytes, profile 0 for none; one run at a time
  *     runHere(handle, program)          runs it on this thread alone, and returns when it is done
  *     close(handle, windows)            ends the threads, detaches the windows, gives the memory back
- *     names, vector, lanes              the kernels, the instruction set and the floats in its register
+ *     names, contract, vector           the kernels, what they were compiled from, and the instruction set
  *
  * The memory outlives the handle while a window on it is alive: both count in `holders`. An idle team keeps no process
  * alive. Nothing here checks its arguments: native.ts is the only caller.
@@ -336,7 +336,7 @@ NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "names", value);
   napi_create_string_utf8(env, VECTOR, NAPI_AUTO_LENGTH, &value);
   napi_set_named_property(env, exports, "vector", value);
-  napi_create_int32(env, VL, &value);
-  napi_set_named_property(env, exports, "lanes", value);
+  napi_create_string_utf8(env, kernel_contract, NAPI_AUTO_LENGTH, &value);
+  napi_set_named_property(env, exports, "contract", value);
   return exports;
 }

@@ -17,8 +17,8 @@ import { Unavailable } from '../driver.js';
 /** What addon.c exports; see there. */
 export interface Addon {
   readonly names: string;
+  readonly contract: string;
   readonly vector: string;
-  readonly lanes: number;
   open(bytes: number, threads: number): object;
   size(handle: object): number;
   window(handle: object, from: number, bytes: number): ArrayBuffer;

@@ -45,8 +45,8 @@ export function openNative(threads: number): Driver {
   return {
     kind: 'native',
     vector: addon.vector,
-    lanes: addon.lanes,
     names: addon.names,
+    contract: addon.contract,
     threads,
     first: 64,
     limit: Math.floor(size / LINE),

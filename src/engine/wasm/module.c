@@ -16,7 +16,7 @@ static int32_t *order_program;
 static double *order_profile;
 
 EXPORT("names") const char *names(void) { return kernel_names; }
-EXPORT("lanes") int32_t lanes(void) { return VL; }
+EXPORT("contract") const char *contract(void) { return kernel_contract; }
 
 /* Wakes the team for one program. Memory's start is an argument, lest the compiler take address 0 for a mistake. */
 EXPORT("run") void run(char *base, int32_t program, int32_t profile, int32_t threads) {

@@ -5,7 +5,7 @@ export interface Kernels {
   readonly __heap_base: WebAssembly.Global;
   readonly __stack_pointer: WebAssembly.Global;
   names(): number;
-  lanes(): number;
+  contract(): number;
   run(base: number, program: number, profile: number, threads: number): void;
   run_here(base: number, program: number): void;
   serve(thread: number, threads: number): void;

@@ -67,8 +67,8 @@ export async function openWasm(host: Host, threads = 1): Promise<Driver> {
   return {
     kind: 'wasm',
     vector,
-    lanes: kernels.lanes(),
     names: text(memory, kernels.names()),
+    contract: text(memory, kernels.contract()),
     first,
     limit: (pages * PAGE) / LINE,
     reach,
