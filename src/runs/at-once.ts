@@ -128,7 +128,7 @@ async function zeroWeights({ recipe, task: { graph } }: AtOnce): Promise<Made> {
     fail(`${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`);
   const method = findMethod(name);
   const layers = layersOf(graph);
-  const plan = method.plan({ layers, iterations: 1, seed }, methodOptions(recipe));
+  const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
   if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
   // A method that needs no gradient looks at nothing but its layers.
   const report = await method.start(plan, layers, {} as Surroundings);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layer, network } from './fixture.js';
 import { fggp, findMethod, gmp } from './index.js';
+import { magnitude } from './methods/magnitude.js';
 import type { GradualPlan } from './plan.js';
 import type { Method, Prunable } from './types.js';
 
@@ -143,4 +144,7 @@ test('a model that is already sparse', () => {
   const zero = [...network(), layer('zero', [4], { weight: new Float32Array(4) })];
   refuses(/Every weight of zero is zero/, gmp, { sparsity: 0.5 }, zero);
   assert.ok(plan(gmp, { sparsity: 0.5, keepZeros: false }, zero));
+  const untrained = plan(magnitude, { sparsity: 0.5 }, zero, 0) as GradualPlan;
+  assert.equal(untrained.pruned, 1270);
+  assert.deepEqual(untrained.steps[0].kept, [1270]);
 });

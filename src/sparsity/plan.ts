@@ -60,7 +60,7 @@ export function planGradual(
   const layers = planLayers(method, options, context.layers);
   const counted = sum(context.layers.map((l) => l.weight.length + (options.countBiases ? l.biases : 0)));
   const pruned = prunedAt(counted, 1 - options.sparsity);
-  checkTarget({ ...options, startDensity }, layers, { counted, pruned });
+  checkTarget({ ...options, startDensity }, layers, { counted, pruned, trains: context.iterations > 0 });
 
   const { start, present, from } = planStart({ ...options, startDensity }, layers, context.layers, counted);
   const groups = planGroups(options, layers, context.layers, present);
@@ -127,7 +127,7 @@ function reasonToSpare(
 function checkTarget(
   { sparsity, startDensity, allowEmpty }: GradualOptions,
   layers: readonly PlannedLayer[],
-  { counted, pruned }: { counted: number; pruned: number },
+  { counted, pruned, trains }: { counted: number; pruned: number; trains: boolean },
 ): void {
   const zeros = sum(layers.map((layer) => layer.size - layer.present));
   if (zeros > pruned)
@@ -135,8 +135,8 @@ function checkTarget(
       `The model is already at sparsity ${upTo(zeros / counted, 4)}, above the target of ${sparsity}: ask for more, or let its zeros train (--no-keep-zeros).`,
     );
   const free = layers.filter((layer) => !layer.spared);
-  if (!allowEmpty) refuseZeros(layers);
-  const most = zeros + sum(free.map((layer) => layer.present - (allowEmpty ? 0 : 1)));
+  if (!allowEmpty && trains) refuseZeros(layers);
+  const most = zeros + sum(free.map(({ present }) => Math.max(0, present - (allowEmpty ? 0 : 1))));
   if (pruned > most)
     fail(
       `A sparsity of ${sparsity} is out of reach: of ${counted} weights that count only ${most} can be pruned; ask for at most ${downTo(most / counted, 6)}, or spare less.`,

@@ -58,7 +58,7 @@ export interface Surroundings
 /** What a method may know before training starts. */
 export interface Context {
   layers: readonly Prunable[];
-  /** Optimiser steps of the whole run. */
+  /** Optimiser steps of the whole run; 0 where nothing is trained. */
   iterations: number;
   seed: number;
 }
