@@ -139,7 +139,7 @@ function filling(
 ): Fill {
   if (array.kind === 'numbers') return (index, out) => out.set(array.at(index).data);
   const transform = augmentation(augment, array.shape);
-  const write = normalizer(array.shape, normalize);
+  const write = normalizer(array.shape, normalize, array.channelsLast);
   return (index, out) => {
     const image = array.at(index);
     const prepare = (found: Image) => write(transform(found, stream(index)), out);
@@ -148,13 +148,14 @@ function filling(
 }
 
 /**
- * Writes an image of `shape` as (p / scale − mean) / std; bytes go through a table.
+ * Writes an image of `shape` as (p / scale − mean) / std, with its channels last where that is asked for; bytes go through a table.
  *
  * @throws UserError when the normalisation has another number of channels, or a standard deviation that is not positive.
  */
 export function normalizer(
   shape: ImageShape,
   normalize: Normalization,
+  channelsLast = false,
 ): (image: Image, out: Float32Array) => void {
   const [channels, height, width] = shape;
   const { mean, std, scale = 255 } = normalize;
@@ -172,14 +173,16 @@ export function normalizer(
   const tables = Array.from({ length: channels }, (_, c) =>
     Float32Array.from({ length: 256 }, (_, p) => value(c, p)),
   );
+  const step = channelsLast ? channels : 1;
   return ({ data }, out) => {
     for (let c = 0; c < channels; c++) {
       const end = (c + 1) * plane;
+      let at = channelsLast ? c : c * plane;
       if (data instanceof Uint8Array) {
         const table = tables[c];
-        for (let i = c * plane; i < end; i++) out[i] = table[data[i]];
+        for (let i = c * plane; i < end; i++, at += step) out[at] = table[data[i]];
       } else {
-        for (let i = c * plane; i < end; i++) out[i] = value(c, data[i]);
+        for (let i = c * plane; i < end; i++, at += step) out[at] = value(c, data[i]);
       }
     }
   };

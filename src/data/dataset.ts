@@ -33,6 +33,8 @@ export interface Images {
   readonly name?: string;
   /** To which {@link batches} brings them; their own sizes may differ. */
   readonly shape: ImageShape;
+  /** In a batch, the channels of a pixel stand side by side. */
+  readonly channelsLast?: boolean;
   /** The image at `index`; not to be written to. */
   at(index: number): Image | Promise<Image>;
   /** Tells all these samples from others, where they are read from files as they are asked for (see digest.ts). */

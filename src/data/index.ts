@@ -1,4 +1,5 @@
 /** Data sets, augmentation and batches: the public surface of this room. */
+
 export { type Augmentation, augmentation, type Transform } from './augment.js';
 export { type Batch, type BatchOptions, batchCount, batches, part } from './batches.js';
 export {
@@ -21,6 +22,7 @@ export {
 } from './dataset.js';
 export { type DataDigest, difference, digestOfParts, type SplitDigest } from './digest.js';
 export { type Imported, importDataset } from './import.js';
+export { channelsLast, looksChannelsLast, modelShape } from './layout.js';
 export { isNamed, NAMED, type NamedSet, type SetName } from './named.js';
 export { type OpenOptions, openDataset } from './open.js';
 export { cacheDirectory } from './source.js';

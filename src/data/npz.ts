@@ -11,7 +11,8 @@
  *
  * Where the only input takes real numbers in four dimensions, or where it is not known and the array has three or four, they
  * are images:
- * N × C × H × W, N × H × W × C or N × H × W; the axis of 1, 3 or 4 is the channels, the second where both could be. Bytes
+ * N × C × H × W, N × H × W × C or N × H × W, whichever the model's shape says; where it does not, the axis of 1, 3 or 4 is the
+ * channels, and of two such axes that which is in the model. Bytes
  * count 255 as 1, other numbers are taken as they are. All other arrays are what the model gets, number by number; an input
  * of whole numbers gets an array of whole numbers.
  */
@@ -30,6 +31,7 @@ import {
   splitTest,
   statistics,
 } from './dataset.js';
+import { looksChannelsLast } from './layout.js';
 import { type NumpyArray, readNpy } from './npy.js';
 import { expandHome, readBytes } from './source.js';
 
@@ -48,6 +50,12 @@ type Part = 'train' | 'test' | 'whole';
 const spellings = (name: string, part: Part): string[] =>
   part === 'whole' ? [name] : [`${name}_${part}`, `${part}_${name}`];
 
+/** How a model takes images. */
+interface Taken {
+  shape?: Value['shape'];
+  channelsLast: boolean;
+}
+
 /** An array that a sample needs. */
 interface Wanted {
   /** The input it is for; absent where there is but one. */
@@ -56,15 +64,22 @@ interface Wanted {
   isImages: (rank: number) => boolean;
   /** Whether the model takes whole numbers there. */
   whole: boolean;
+  /** How it takes images. */
+  model?: Taken;
 }
 
 /**
- * Opens an .npz file, with the arrays for a model's `inputs` where these are known.
+ * Opens an .npz file, with the arrays for a model's `inputs` where these are known; `channelsLast` says how the model takes images,
+ * and so how they lie in the file where their shape does not tell.
  * @throws UserError when it is damaged, or lacks arrays or has others than the inputs take.
  */
-export async function openNpz(path: string, inputs?: readonly Value[]): Promise<Dataset> {
+export async function openNpz(
+  path: string,
+  inputs?: readonly Value[],
+  channelsLast = false,
+): Promise<Dataset> {
   const file = expandHome(path);
-  const wanted = wantedFor(inputs);
+  const wanted = wantedFor(inputs, channelsLast);
   const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted);
   const split = (part: Part) => splitOf(part, wanted, arrays, file);
   const whole = split('train') ?? split('whole') ?? failMissing(file, wanted, members);
@@ -95,13 +110,16 @@ export async function openNpz(path: string, inputs?: readonly Value[]): Promise<
   };
 }
 
-function wantedFor(inputs: readonly Value[] | undefined): Wanted[] {
-  if (!inputs) return [{ names: NAMES, isImages: (rank) => rank === 3 || rank === 4, whole: false }];
+function wantedFor(inputs: readonly Value[] | undefined, channelsLast: boolean): Wanted[] {
+  if (!inputs)
+    return [
+      { names: NAMES, isImages: (rank) => rank === 3 || rank === 4, whole: false, model: { channelsLast } },
+    ];
   if (inputs.length === 1) {
     const [{ name, dtype, shape }] = inputs;
     const whole = !isFloat(dtype);
     const isImages = () => !whole && (shape?.length ?? 4) === 4;
-    return [{ names: [...NAMES, name], isImages, whole }];
+    return [{ names: [...NAMES, name], isImages, whole, model: { shape, channelsLast } }];
   }
   return inputs.map(({ name, dtype }) => ({
     ...{ name, names: [name], isImages: () => false, whole: !isFloat(dtype) },
@@ -216,13 +234,13 @@ function splitOf(
 
 function arrayOf(
   given: NumpyArray,
-  { name, isImages, whole }: Wanted,
+  { name, isImages, whole, model }: Wanted,
   { x, y, labels, file }: { x: string; y: string; labels: NumpyArray; file: string },
 ): { array: SampleArray; noun: string; bytes: boolean } {
   const pictures = isImages(given.shape.length);
   const noun = pictures ? 'image' : 'sample';
   const where = `${x} in ${file}`;
-  const { shape, data } = pictures ? channelsFirst(given, where) : plain(given, where);
+  const { shape, data } = pictures ? channelsFirst(given, where, model) : plain(given, where);
   const count = given.shape[0];
   if (labels.data.length !== count)
     fail(
@@ -251,9 +269,21 @@ function plain({ shape, data }: NumpyArray, where: string): Pick<NumpyArray, 'sh
   return { shape: shape.slice(1), data };
 }
 
+/** Whether images lie with their channels last: by the only order that the model takes, else by which axis could be the channels. */
+function liesChannelsLast(shape: readonly number[], { shape: declared, channelsLast }: Taken): boolean {
+  const [count, a, b, c] = shape;
+  const fits = (dims: readonly number[]) =>
+    (declared ?? []).slice(1).every((dim, axis) => typeof dim !== 'number' || dim === dims[axis]);
+  const asTaken = fits([a, b, c]);
+  const turned = fits(channelsLast ? [b, c, a] : [c, a, b]);
+  if (asTaken !== turned) return asTaken === channelsLast;
+  return channelsLast ? !looksChannelsLast([count, c, b, a]) : looksChannelsLast(shape);
+}
+
 function channelsFirst(
   { shape, data }: NumpyArray,
   where: string,
+  model: Taken = { channelsLast: false },
 ): { shape: ImageShape; data: NumpyArray['data'] } {
   const [count, a, b, c] = shape;
   if ((shape.length !== 3 && shape.length !== 4) || data.length === 0) {
@@ -262,8 +292,7 @@ function channelsFirst(
     );
   }
   if (shape.length === 3) return { shape: [1, a, b], data };
-  const isChannels = (n: number) => n === 1 || n === 3 || n === 4;
-  if (isChannels(a) || !isChannels(c)) return { shape: [a, b, c], data };
+  if (!liesChannelsLast(shape, model)) return { shape: [a, b, c], data };
   const plane = a * b;
   const planar = data instanceof Uint8Array ? new Uint8Array(data.length) : new Float32Array(data.length);
   for (let n = 0; n < count; n++) {

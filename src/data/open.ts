@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly size?: number;
   /** The folder that holds data sets by name; ESPALIER_DATA when left out. */
   readonly directory?: string;
+  /** Whether that model takes images with their channels last, as those of Keras do. */
+  readonly channelsLast?: boolean;
   /** Inputs of the model that the data are for: what an .npz must hold (see npz.ts). Without them it holds one array x. */
   readonly inputs?: readonly Value[];
 }
@@ -57,7 +59,7 @@ async function openKind(
 ): Promise<Dataset> {
   if (spec === 'digits') return openDigits();
   if (kind === 'images' && place) return openFolder(place, options.size);
-  if (kind === 'npz' && place) return openNpz(place, options.inputs);
+  if (kind === 'npz' && place) return openNpz(place, options.inputs, options.channelsLast);
   if (isNamed(kind)) return openNamed(kind, place, options.directory);
   return fail(
     `There is no data set '${spec}'${meant(kind, place)}; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,

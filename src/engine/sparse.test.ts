@@ -248,3 +248,56 @@ test('a run ends with the same bits, whatever the clock chose and on any number 
   assert.deepEqual(await train(sparse, () => true), one, 'what nobody reads changes nothing');
   await auto.close();
 });
+
+test('channels without a place of their own: one that comes last, and one that is broadcast', async () => {
+  const r = random(11);
+  const weights = (shape: number[]) =>
+    floatTensor(
+      shape,
+      Float32Array.from({ length: sizeOf(shape) }, () => normal(r)),
+    );
+  const node = (op: string, inputs: string[], output: string, attributes: Node['attributes'] = {}): Node => ({
+    ...{ name: output, op, domain: '', inputs, outputs: [output], attributes },
+  });
+  const shapeOf = (...dims: number[]) => ({
+    ...{ dtype: 'int64' as const, shape: [dims.length] },
+    data: BigInt64Array.from(dims, BigInt),
+  });
+  for (const [image, to, first] of [
+    [[6, 6, 1], [0, 1, 6, 6], node('Reshape', ['x', 'shape'], 'image')],
+    [[1, 6, 6], [1, 3, 6, 6], node('Expand', ['x', 'shape'], 'image')],
+  ] as const) {
+    const channels = to[1];
+    const graph: Graph = {
+      name: 'apart',
+      inputs: [{ name: 'x', dtype: 'float32', shape: ['N', ...image] }],
+      outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 4] }],
+      nodes: [
+        first,
+        node('Conv', ['image', 'w'], 'c', { kernel_shape: intList([3, 3]) }),
+        node('GlobalAveragePool', ['c'], 'p'),
+        node('Flatten', ['p'], 'y'),
+      ],
+      initializers: new Map<string, ReturnType<typeof weights> | ReturnType<typeof shapeOf>>([
+        ['shape', shapeOf(...to)],
+        ['w', weights([4, channels, 3, 3])],
+      ]),
+      declared: new Map(),
+      source: newSource(13),
+    };
+    const data = Float32Array.from({ length: 40 * 36 }, () => normal(r));
+    const labels = Int32Array.from({ length: 40 }, (_, i) => i % 4);
+    const gradients = [];
+    for (const machine of [dense, sparse]) {
+      const network = loadNetwork(graph, { machine });
+      const training = network.training({ batch: 40, optimizer: 'sgd' });
+      const { mask, gradient } = training.slots.get('w')!;
+      for (let i = 0; i < mask.length; i += 3) mask[i] = 0;
+      await training.gradients(data, labels, 40, 0, { dense: false });
+      gradients.push(gradient.slice());
+      network.close();
+    }
+    assert.deepEqual(gradients[1], gradients[0]);
+    assert.ok(gradients[0].some((x) => x !== 0));
+  }
+});

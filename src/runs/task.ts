@@ -1,11 +1,20 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
 import { fail } from '../base/errors.js';
 import { own } from '../base/records.js';
-import { type Dataset, imagesOf, type OpenOptions, openDataset, parseNormalize } from '../data/index.js';
+import {
+  channelsLast,
+  type Dataset,
+  imagesOf,
+  looksChannelsLast,
+  modelShape,
+  type OpenOptions,
+  openDataset,
+  parseNormalize,
+} from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
-import { type Graph, isFloat, type Value } from '../onnx/index.js';
+import { attr, type Graph, isFloat, type Node, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
@@ -97,9 +106,9 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const inputs = inputsOf(graph, options.inputShape);
   const [{ dtype, shape }, ...others] = inputs;
   const images = others.length === 0 && isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
-  const dataset = await (images ? fitImages(inputs[0], options) : fitArrays(graph, inputs, options));
+  const dataset = await (images ? fitImages(graph, inputs[0], options) : fitArrays(graph, inputs, options));
   const { arrays } = dataset.train;
-  const shapes = inputs.map(({ name }, i) => [name, [1, ...arrays[i].shape]]);
+  const shapes = inputs.map(({ name }, i) => [name, [1, ...modelShape(arrays[i])]]);
   return { graph, dataset, inputShapes: Object.fromEntries(shapes) };
 }
 
@@ -110,22 +119,23 @@ function inputsOf(graph: Graph, given: string | undefined): Value[] {
   return graph.inputs.map((input) => ({ ...input, shape: own(shapes, input.name) ?? input.shape }));
 }
 
-/** Opens images at the size and with the channels that a model's input has. */
-async function fitImages(input: Value, options: TaskOptions): Promise<Dataset> {
-  const [channels, height, width] = (input.shape ?? [])
-    .slice(1)
-    .map((dim) => (typeof dim === 'number' ? dim : undefined));
+/** Opens images at the size, with the channels and in the order that a model's input has. */
+async function fitImages(graph: Graph, input: Value, options: TaskOptions): Promise<Dataset> {
+  const [, ...dims] = (input.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : undefined));
+  const last = takesChannelsLast(graph, input);
+  const [channels, height, width] = last ? [dims[2], dims[0], dims[1]] : dims;
   const folder = options.data.startsWith('images:');
-  const last = [1, 3].includes(width ?? 0) && Math.min(channels ?? 1, height ?? 1) > 4;
-  if (folder && last) refuseChannelsLast(input);
   if (folder && height !== width)
     fail(
       `The model wants images of ${height} × ${width}, but folders give square ones; prepare the data as npz:FILE.`,
     );
   const { normalize, ...rest } = options;
-  const raw = await openData(rest, { size: options.size ?? (folder ? height : undefined), inputs: [input] });
+  const raw = await openData(rest, {
+    size: options.size ?? (folder ? height : undefined),
+    inputs: [input],
+    channelsLast: last,
+  });
   const [, dataHeight, dataWidth] = raw.shape;
-  if (last && dataWidth !== width) refuseChannelsLast(input);
   if ((height ?? dataHeight) !== dataHeight || (width ?? dataWidth) !== dataWidth) {
     const resize = height === width ? `resize them with --size ${height}` : 'prepare them at that size';
     const advice = options.size ? 'leave --size out' : resize;
@@ -133,8 +143,20 @@ async function fitImages(input: Value, options: TaskOptions): Promise<Dataset> {
       `The model wants images of ${height} × ${width} but those of ${options.data} have ${dataHeight} × ${dataWidth}; ${advice}, or take another model.`,
     );
   }
-  const dataset = withChannels(raw, channels ?? raw.shape[0], options.data);
+  const fitting = withChannels(raw, channels ?? raw.shape[0], options.data);
+  const dataset = last ? channelsLast(fitting) : fitting;
   return normalize === undefined ? dataset : normalized(dataset, normalize);
+}
+
+/**
+ * Whether a model takes images with their channels last: by what it does to them first, which is to turn them round, as operators of
+ * ONNX want channels first; where that does not tell, by its shape.
+ */
+function takesChannelsLast({ nodes }: Graph, { name, shape }: Value): boolean {
+  const readers = nodes.filter(({ inputs }) => inputs.includes(name));
+  if (readers.some(({ op, inputs }) => op === 'Conv' && inputs[0] === name)) return false;
+  const turned = (node: Node) => node.op === 'Transpose' && `${attr.ints(node, 'perm', [])}` === '0,3,1,2';
+  return (readers.length > 0 && readers.every(turned)) || looksChannelsLast(shape ?? []);
 }
 
 /** Opens an array for each of a model's inputs, of its shape where the file says one. */
@@ -170,11 +192,6 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
 
 const described = (shape: Value['shape']): string =>
   shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank';
-
-const refuseChannelsLast = ({ name, shape }: Value): never =>
-  fail(
-    `The model's input ${name} is ${described(shape)}, channels last, but images come as [N, channels, height, width]; export the model with its channels first.`,
-  );
 
 function normalized(dataset: Dataset, text: string): Dataset {
   const { mean, std } = parseNormalize(text);

@@ -9,6 +9,7 @@ import { fail } from '../base/errors.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import type { Normalization, Split } from '../data/dataset.js';
+import { modelShape } from '../data/layout.js';
 import type { Network } from '../engine/types.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { type Scale, scaleOf } from './logits.js';
@@ -110,10 +111,11 @@ export function checkInputs({ length, arrays }: Split, { inputs }: Pick<Network,
   if (!nameless) checkNames(arrays, [...inputs.keys()]);
   for (const [name, shape] of inputs) {
     const array = nameless ? arrays[0] : arrays.find((one) => one.name === name)!;
-    if (array.shape.join() === shape.join()) continue;
+    const own = modelShape(array);
+    if (own.join() === shape.join()) continue;
     const what = array.kind === 'images' ? 'images' : `samples for ${name}`;
     fail(
-      `The model wants ${what} of [${shape.join(', ')}] but the data have [${array.shape.join(', ')}]; give the data another size or take another model.`,
+      `The model wants ${what} of [${shape.join(', ')}] but the data have [${own.join(', ')}]; give the data another size or take another model.`,
     );
   }
 }

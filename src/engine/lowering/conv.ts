@@ -246,11 +246,12 @@ function gatherSparse(l: Lowering, g: Gather, tile: number, counts: Buffer): voi
 /** dw[o][c][k] = Σ dy · x over samples and pixels. Where a mask is given, pruned weights have 0 unless they are asked for. */
 export function lowerConvWeight(
   l: Lowering,
-  [x, dy]: readonly Place[],
+  [image, dy]: readonly Place[],
   dw: Place,
   { window, groups }: Options,
   mask?: Place,
 ): void {
+  const x = channelsApart(l, image);
   const axes = window.kernel.map((_, i) => forwardAxis(window, i, x.shape[i + 2], dy.shape[i + 2]));
   const pixels = sizeOf(dy.shape.slice(2)) * dy.shape[0];
   const blocks = Math.min(l.blocks, Math.ceil(WEIGHT_PIXELS / pixels));
@@ -294,6 +295,18 @@ export function lowerConvWeight(
     ],
     winograd && (() => emitWinogradWeight(l, winograd)),
   );
+}
+
+/**
+ * The image with a place for each channel, by which the sparse kernel tells them apart: where all have the same, a single one gets a
+ * stride, and several are copied.
+ */
+function channelsApart(l: Lowering, x: Place): Place {
+  if (x.strides[1] !== 0) return x;
+  if (x.shape[1] === 1) return { ...x, strides: x.strides.map((stride, axis) => (axis === 1 ? 1 : stride)) };
+  const copy = wholePlace({ laned: x.buffer.laned, size: sizeOf(x.shape) }, x.shape);
+  lowerCopy(l, x, copy);
+  return copy;
 }
 
 /** The same for Winograd's kernels, where they can do it and it pays; the mask must be there before the run, to be judged. */

@@ -1,0 +1,25 @@
+/**
+ * In which order a model takes the numbers of an image. Here they lie channel by channel (channels × height × width), as PyTorch has
+ * them; Keras has the channels of a pixel side by side (height × width × channels).
+ */
+import { type Dataset, type SampleArray, type Split, withImages } from './dataset.js';
+
+/** How many channels images have: grey, colours, or colours and transparency. */
+const CHANNELS: readonly unknown[] = [1, 3, 4];
+
+/** Whether a number of channels stands last in a shape [N, ?, ?, ?], and not second, where an open dimension is none. */
+export const looksChannelsLast = (shape: readonly unknown[]): boolean =>
+  shape.length === 4 && CHANNELS.includes(shape[3]) && !CHANNELS.includes(shape[1]);
+
+/** Of a sample as the model gets it. */
+export function modelShape(array: SampleArray): readonly number[] {
+  if (array.kind === 'numbers' || !array.channelsLast) return array.shape;
+  const [channels, height, width] = array.shape;
+  return [height, width, channels];
+}
+
+/** The data set for a model that takes channels last; everything else about its images stays as it is. */
+export function channelsLast(dataset: Dataset): Dataset {
+  const turned = (split: Split) => withImages(split, (images) => ({ ...images, channelsLast: true }));
+  return { ...dataset, train: turned(dataset.train), test: dataset.test && turned(dataset.test) };
+}
