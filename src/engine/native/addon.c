@@ -319,6 +319,8 @@ static void put(napi_env env, napi_value exports, const char *name, napi_callbac
 #define VECTOR "AVX"
 #elif defined(__ARM_NEON)
 #define VECTOR "NEON"
+#elif defined(__SSE2__)
+#define VECTOR "SSE2"
 #else
 #define VECTOR "plain vectors"
 #endif

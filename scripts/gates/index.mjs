@@ -1,0 +1,124 @@
+/**
+ * All gates, in the order in which they run. Each has a `name`, says `what` holds behind it, and `needs` gives the reason why it
+ * cannot run here, or undefined. `run({ log, deadline })` returns how many tests passed, failed and were skipped.
+ */
+import { existsSync } from 'node:fs';
+import { testFiles } from '../tests.mjs';
+import { emulatedNode, has, major, nodeOf } from './nodes.mjs';
+import { innermostTests, kernelTests, processorHas, runKernels } from './processors.mjs';
+import { openBench } from './run.mjs';
+
+const compiler = process.env.CC || 'cc';
+const withoutCompiler = () => (has(compiler) ? undefined : `there is no C compiler named ${compiler}`);
+const withoutCommand = (command) => () => (has(command) ? undefined : `there is no ${command}`);
+
+/** Kernels built for a kind of x86-64. */
+const x86 = ({ name, cpu, vector, feature }) => ({
+  name,
+  what: `tests of kernels and a training run, compiled for ${vector}`,
+  needs() {
+    if (process.arch !== 'x64') return `this is no x86-64 but ${process.arch}`;
+    if (feature && !processorHas(feature)) return `this processor has no ${vector}`;
+    return withoutCompiler();
+  },
+  run: (bench) => runKernels({ name, cpu, vector, files: kernelTests() }, bench),
+});
+
+/** Kernels on WebAssembly, in the Node that has what is asked for. */
+const wasm = ({ name, node, vector, env = {} }) => ({
+  name,
+  what: `tests of kernels and a training run on WebAssembly with ${vector}`,
+  needs: () => reasonWhy(() => nodeOf(node)),
+  run: (bench) =>
+    runKernels(
+      { name, node: nodeOf(node), vector, env: { ESPALIER_ENGINE: 'wasm', ...env }, files: kernelTests() },
+      bench,
+    ),
+});
+
+const node = (version) => ({
+  name: `node${version}`,
+  what: `every test of npm test on Node ${version}`,
+  needs: () => (version === major ? 'npm test runs on it' : reasonWhy(() => nodeOf(version))),
+  run: (bench) => openBench({ ...bench, node: nodeOf(version) }).tests(testFiles()),
+});
+
+/** The words of the error, if there is one. */
+function reasonWhy(work) {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+const arm64 = {
+  name: 'arm64',
+  what: 'tests of kernels and a training run on NEON, emulated',
+  needs() {
+    if (process.platform !== 'linux') return `this is no Linux but ${process.platform}`;
+    for (const command of ['qemu-aarch64', 'aarch64-linux-gnu-gcc'])
+      if (!has(command)) return `there is no ${command}`;
+    if (!existsSync('/usr/aarch64-linux-gnu/lib/libc.so.6')) return 'there is no libc for Arm';
+    return reasonWhy(emulatedNode);
+  },
+  run: (bench) =>
+    runKernels(
+      {
+        name: 'arm64',
+        node: emulatedNode(),
+        cpu: 'cortex-a76',
+        compiler: 'aarch64-linux-gnu-gcc',
+        vector: 'NEON',
+        // Emulated threads wait for one another for ages.
+        env: { ESPALIER_THREADS: '1' },
+        files: innermostTests(),
+      },
+      bench,
+    ),
+};
+
+/** Scripts that check something by themselves. */
+const script = ({ name, what, path, args = [], needs = () => undefined }) => ({
+  name,
+  what,
+  needs: () => (existsSync(path) ? needs() : `there is no ${path}`),
+  run: (bench) => openBench(bench).script(path, ...args),
+});
+
+export const gates = [
+  {
+    name: 'test',
+    what: 'npm test',
+    needs: () => undefined,
+    run: (bench) => openBench(bench).summed('scripts/test.mjs'),
+  },
+  arm64,
+  x86({ name: 'sse2', cpu: 'x86-64', vector: 'SSE2' }),
+  x86({ name: 'avx2', cpu: 'x86-64-v3', vector: 'AVX2', feature: 'avx2' }),
+  x86({ name: 'avx512', cpu: 'x86-64-v4', vector: 'AVX-512', feature: 'avx512f' }),
+  wasm({ name: 'wasm-plain', node: 22, vector: 'simd128', env: { ESPALIER_WASM: 'simd128' } }),
+  wasm({ name: 'wasm-relaxed', node: 22, vector: 'relaxed-simd' }),
+  node(20),
+  node(22),
+  node(24),
+  {
+    name: 'long',
+    what: 'the tests that take long: kills at every moment, large models',
+    needs: () => (testFiles({ long: true }).length > 0 ? undefined : 'there are none'),
+    run: (bench) => openBench(bench).tests(testFiles({ long: true })),
+  },
+  script({
+    name: 'wasm-files',
+    what: 'the WebAssembly files are what the sources give',
+    path: 'scripts/build-wasm.mjs',
+    args: ['--check'],
+    needs: withoutCommand('clang-19'),
+  }),
+  script({
+    name: 'models',
+    what: 'real models go through every step of the command line, or are refused in a sentence',
+    path: 'scripts/models-steps.mjs',
+  }),
+];
