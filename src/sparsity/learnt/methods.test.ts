@@ -223,7 +223,7 @@ test('options that make no sense get a sentence', async () => {
     [{ sparsity: 1 }, /between 0 and 1/],
     [{ sparsity: 0.9, fineTune: 1 }, /none left before a fine-tuning/],
     [{ sparsity: 0.9, score: 'magnitude' }, /no setting score/],
-    [{ sparsity: 0.9999 }, /for 8 layers: ask for less/],
+    [{ sparsity: 0.9999 }, /for 8 layers: ask for at most 0\.9/],
     [{ sparsity: 0.9, finalMask: 'best' }, /one of top, draw/],
   ] as const)
     await assert.rejects(learnDigits(probmask, options), sentence);
