@@ -43,6 +43,7 @@ typedef float vec __attribute__((vector_size(VL * 4)));
 typedef int32_t ivec __attribute__((vector_size(VL * 4)));
 /* The same for addresses that are only aligned to a float. */
 typedef float vecu __attribute__((vector_size(VL * 4), aligned(4)));
+typedef int32_t ivecu __attribute__((vector_size(VL * 4), aligned(4)));
 
 #define RESTRICT __restrict__
 

@@ -41,7 +41,7 @@ INLINE void plane_store(float *y, vec sum, int adds, const float *residual, int 
   if (adds) sum += load_loose(residual);
   sum = choose(sum < splat(low), splat(low), sum);
   sum = choose(sum > splat(high), splat(high), sum);
-  if (masks) sum = (vec)((ivec)sum & *(const ivec *)mask);
+  if (masks) sum = (vec)((ivec)sum & (ivec)*(const ivecu *)mask);
   *(vecu *)y = sum;
 }
 
