@@ -12,6 +12,7 @@ import { fail } from '../base/errors.js';
 import { openMachine } from '../engine/index.js';
 import { type Contestant, enter, type Runtime, runtimes } from './bench-contestants.js';
 import { type BenchResult, benchNotes, oddMacs } from './bench-notes.js';
+import { notFinite, sentenceOf } from './finite.js';
 import { measure } from './measure.js';
 import { type ModelOptions, openModel } from './task.js';
 
@@ -57,11 +58,13 @@ export async function bench(options: BenchOptions): Promise<Bench> {
   const machine = await openMachine({ threads: options.threads });
   const entries: { contestant: Contestant; facts: Facts; times: number[] }[] = [];
   const absent = new Set<string>();
+  const broken: string[] = [];
   try {
     for (const model of options.models) {
       const { graph, inputShapes } = await openModel({ ...options, model });
       const { sparsity, macs, effectiveMacs } = measure(graph, inputShapes);
       const facts = { sparsity, macs, effectiveMacs, oddMacs: oddMacs(graph, inputShapes) };
+      broken.push(...notFinite(graph).map((found) => `${model}: ${sentenceOf(found)}.`));
       const { batch = 1 } = options;
       const entered = await enter({ model, graph, inputShapes, batch, machine }, wanted);
       entries.push(...entered.contestants.map((contestant) => ({ contestant, facts, times: [] })));
@@ -90,7 +93,7 @@ export async function bench(options: BenchOptions): Promise<Bench> {
       threads: machine.threads,
       runs,
       results: compared,
-      notes: [...benchNotes(compared), ...absent],
+      notes: [...benchNotes(compared), ...broken, ...absent],
     };
   } finally {
     for (const { contestant } of entries) await contestant.close();

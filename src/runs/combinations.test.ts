@@ -9,7 +9,7 @@ before(async () => {
 after(() => place.close());
 
 /** A prime, so that every method has its turns. */
-const EVERY = 389;
+const EVERY = 797;
 
 test('a method with a setting comes to its end, or is refused in a sentence before a folder is made', async () => {
   const recipes = settingValues.flatMap(([name, value]) => recipesWith({ [name]: value }));

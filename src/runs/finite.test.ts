@@ -11,6 +11,7 @@ import { floats, type Graph, writeModel } from '../onnx/index.js';
 import { draws, perceptron } from './arrays.test.fixture.js';
 import { evaluateModel } from './evaluate.js';
 import { refuseNotFinite } from './finite.js';
+import { inspectModel } from './inspect.js';
 import { resolveRecipe } from './recipe.js';
 import { startRun } from './run.js';
 import { measureSensitivity } from './sensitivity.js';
@@ -53,6 +54,8 @@ test('every command that computes with weights says where one is not finite', as
     }
     await assert.rejects(evaluateModel({ model, data, threads: 1 }), said);
     await assert.rejects(measureSensitivity({ model, data, threads: 1 }), said);
+    const { notFinite } = await inspectModel({ model });
+    assert.match(notFinite.join(), new RegExp(`^The weight 'second' .* holds ${value} at \\[1, 4\\]`));
     assert.ok(!existsSync(at('run')));
   }
 });

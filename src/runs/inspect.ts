@@ -3,6 +3,7 @@ import { type ChannelOptions, type Channels, findChannels } from '../channels/in
 import { type Layer, type SymbolicShape, summarize } from '../graph/facts/summary.js';
 import { narrowIn } from '../onnx/index.js';
 import { type Bytes, bytesOfModel } from './export.js';
+import { notFinite, sentenceOf } from './finite.js';
 import { type Measure, type MeasuredLayer, measure } from './measure.js';
 import { type ModelOptions, openModel } from './task.js';
 
@@ -19,6 +20,8 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   unknown: { op: string; count: number }[];
   /** Layers whose MACs are not counted, since their shapes are not known. */
   uncounted: string[];
+  /** Sentences about weights that are not finite numbers. */
+  notFinite: string[];
   /** Channels that stay or go together, and what stays whole and why. */
   channels: Pick<Channels, 'groups' | 'frozen'>;
   bytes: Bytes;
@@ -49,6 +52,7 @@ export async function inspectModel(
     })),
     unknown,
     uncounted,
+    notFinite: notFinite(graph).map((found) => `${sentenceOf(found)}.`),
     channels: { groups, frozen },
     bytes: await bytesOfModel(graph),
   };

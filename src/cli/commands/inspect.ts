@@ -26,7 +26,7 @@ export function addInspect(program: Command, signal: AbortSignal): void {
 }
 
 function describe(model: Inspection): string {
-  const missing = [unknown(model), uncounted(model)];
+  const missing = [unknown(model), uncounted(model), model.notFinite.join('\n')];
   const parts = [layers(model), totals(model), groups(model), whole(model), unpruned(model), ...missing];
   return parts.filter(Boolean).join('\n\n');
 }
