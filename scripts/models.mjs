@@ -3,7 +3,7 @@
  *
  *     node scripts/models.mjs      (after npm run build)
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { env, Tensor } from 'onnxruntime-node';
 import { describeMachine, machineText } from '../bench/machine.mjs';
 import { median, speedUp, turnsOf } from '../bench/turns.mjs';
@@ -101,13 +101,19 @@ function counted([whole, half]) {
   return `${short(whole)} → ${short(half)} (${Math.round((100 * half) / whole)} %)`;
 }
 
+const page = new URL('../docs/models.md', import.meta.url);
+/** The section that models-steps.mjs writes stays as it is. */
+const [stepsSection] = /## From the file to the pruned file[\s\S]*?(?=## What can be removed)/.exec(
+  readFileSync(page, 'utf8'),
+) ?? [''];
+
 const table = (titles, numbers, rows) =>
   [titles, titles.map((_, i) => (i >= numbers[0] && i < numbers[1] ? '---:' : '---')), ...rows]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');
 
 writeFileSync(
-  new URL('../docs/models.md', import.meta.url),
+  page,
   `# Real models
 
 ## The same as in onnxruntime
@@ -130,7 +136,7 @@ too computes in float32), everything agrees to 10⁻⁵ up to the second convolu
 neighbouring level, and fifty layers of rounding spread that. With or without optimisations, the outputs then differ by the same
 amount. The largest logit is the same.
 
-## What can be removed
+${stepsSection}## What can be removed
 
 What the dependency groups of every model are, of the zoo too (at a quarter of its width, on images of 64×64). A unit is what
 goes as one: a channel in all layers that share it, a head, a position within all heads. Axes of weights that stay whole are
