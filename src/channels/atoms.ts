@@ -4,6 +4,8 @@
  * transpose) is a list of the same atoms, so that only a meeting of two axes costs a union.
  */
 
+import { fail } from '../base/errors.js';
+
 /** One atom for each position of an axis. */
 export type Label = Int32Array;
 
@@ -21,6 +23,9 @@ export interface Atoms {
   /** Why the class of an atom is frozen; undefined where it is not. */
   reason(atom: number): string | undefined;
 }
+
+/** Atoms, at most: a map of reasons holds no more, and networks with their weights have thousands. */
+const MOST_ATOMS = 2 ** 23;
 
 export function atoms(): Atoms {
   const parent: number[] = [];
@@ -44,6 +49,10 @@ export function atoms(): Atoms {
     join,
     fresh(count) {
       const first = parent.length;
+      if (first + count > MOST_ATOMS)
+        fail(
+          `The axes of this model have more than ${MOST_ATOMS} positions, too many to follow which of them go together; use smaller inputs, or check the model.`,
+        );
       for (let i = 0; i < count; i++) parent.push(first + i);
       return Int32Array.from({ length: count }, (_, i) => first + i);
     },

@@ -90,11 +90,14 @@ function settingSources(graph: Graph): Set<string> {
     }
   }
   const found = new Set<string>();
-  const visit = (name: string): void => {
-    if (name === '' || data.has(name) || found.has(name)) return;
-    found.add(name);
-    const maker = makers.get(name);
-    if (maker && !ofShapes(maker)) maker.inputs.forEach(visit);
+  const visit = (first: string): void => {
+    for (const open = [first]; open.length > 0; ) {
+      const name = open.pop()!;
+      if (name === '' || data.has(name) || found.has(name)) continue;
+      found.add(name);
+      const maker = makers.get(name);
+      if (maker && !ofShapes(maker)) open.push(...maker.inputs);
+    }
   };
   for (const node of graph.nodes) {
     for (const i of findOperator(node)?.settings ?? []) {

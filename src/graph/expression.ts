@@ -154,6 +154,12 @@ export function substitute(
   return call(e.f, ...e.of.map((x) => substitute(x, operand, result)));
 }
 
+/** How many functions, numbers and operands an expression has written out, once operands stand for so many each. */
+export function lengthOf(e: Expression, operand: (k: number) => number): number {
+  if (typeof e === 'object' && 'input' in e) return operand(e.input);
+  return typeof e === 'object' && 'f' in e ? e.of.reduce<number>((sum, x) => sum + lengthOf(x, operand), 1) : 1;
+}
+
 /** Which operands an expression reads, in rising order. */
 export function operandsOf(e: Expression, found = new Set<number>()): Set<number> {
   if (typeof e === 'object' && 'input' in e) found.add(e.input);

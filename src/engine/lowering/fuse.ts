@@ -7,7 +7,7 @@
  * comes from anyway: so ReLU's gate in BatchNorm's gradient comes from BatchNorm's input.
  */
 import type { CoreNode, Type } from '../../graph/core.js';
-import { type Expression, type FunctionName, input, substitute } from '../../graph/expression.js';
+import { type Expression, type FunctionName, input, lengthOf, substitute } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import { MAP_OPERANDS, MAP_RESULTS } from './contract.js';
 import { compileExpressions } from './instructions.js';
@@ -26,6 +26,8 @@ export interface Pass {
 
 export type Unit = { pass: Pass } | { node: CoreNode };
 
+/** A formula written out, at most: sums of a value with itself double it at every node. */
+const MOST_LENGTH = 2048;
 /** A node with several users dissolves into at most so many, reading at most so many operands of its own size. */
 const MOST_COPIES = 3;
 const COPY_OPERANDS = 3;
@@ -53,66 +55,80 @@ export function fuse(
 ): Unit[] {
   const users = new Map<string, CoreNode[]>();
   for (const node of nodes)
-    for (const name of new Set(node.inputs)) users.set(name, [...(users.get(name) ?? []), node]);
+    for (const name of new Set(node.inputs)) {
+      const others = users.get(name);
+      if (others) others.push(node);
+      else users.set(name, [node]);
+    }
+  return computeAgain(share(unitsOf(nodes, { users, type, kept }), type), type);
+}
+
+interface Known {
+  users: ReadonlyMap<string, CoreNode[]>;
+  type: (name: string) => Type;
+  kept: ReadonlySet<string>;
+}
+
+/** How often a node is looked at, on average, before nothing is fused any more. */
+const MOST_LOOKS = 32;
+
+/**
+ * Goes through the nodes in order. Where a node is too much with what it takes in, one of those must exist in memory after all,
+ * and it goes on from there.
+ */
+function unitsOf(nodes: readonly CoreNode[], known: Known): Unit[] {
+  const { type } = known;
+  const formulas = new Map<string, Formula & { at: number }>();
   const solid = new Set<string>();
-  for (;;) {
-    const units = attempt(nodes, users, type, kept, solid);
-    if (Array.isArray(units)) return computeAgain(share(units, type), type);
-    solid.add(units.tooMuch);
+  /** Of every node its unit, none where it has dissolved. */
+  const units: (Unit | undefined)[] = [];
+  let looks = MOST_LOOKS * nodes.length;
+  for (let at = 0; at < nodes.length; at++) {
+    const node = nodes[at];
+    if (!isMappable(node)) {
+      units[at] = { node };
+      continue;
+    }
+    const made = takeIn(node, formulas, type);
+    const dissolved = !made || isTooMuch(made) ? node.inputs.find((name) => formulas.has(name)) : undefined;
+    if (dissolved !== undefined) {
+      solid.add(dissolved);
+      const { at: back } = formulas.get(dissolved)!;
+      looks -= at - back;
+      const from = looks > 0 ? back : 0;
+      for (let i = from; i < at; i++) formulas.delete(nodes[i].outputs[0]);
+      at = from - 1;
+      continue;
+    }
+    const [output] = node.outputs;
+    const free = looks > 0 && node.op === 'elementwise' && !known.kept.has(output) && !solid.has(output);
+    if (free && dissolves(node, made!, known.users, type)) {
+      formulas.set(output, { ...made!, at });
+      units[at] = undefined;
+    } else units[at] = { pass: passOf(node, made!, type) };
   }
+  return units.filter((unit) => unit !== undefined);
+}
+
+const isTooMuch = ({ expression, operands }: Formula): boolean =>
+  operands.length > MAP_OPERANDS || !compileExpressions([expression], operands.length);
+
+function passOf(node: CoreNode, { expression, operands }: Formula, type: Known['type']): Pass {
+  const [output] = node.outputs;
+  const how = node.op === 'elementwise' ? 'store' : (node as CoreNode<'reduce'>).options.how;
+  const across = node.op === 'reduce' && (node as CoreNode<'reduce'>).options.across === true;
+  const { shape } = type(node.op === 'reduce' ? node.inputs[0] : output);
+  return { shape, operands, results: [{ expression, how, output, across }] };
 }
 
 const isMappable = (node: CoreNode) => node.op === 'elementwise' || node.op === 'reduce';
 
-function attempt(
-  nodes: readonly CoreNode[],
-  users: ReadonlyMap<string, CoreNode[]>,
-  type: (name: string) => Type,
-  kept: ReadonlySet<string>,
-  solid: ReadonlySet<string>,
-): Unit[] | { tooMuch: string } {
-  const formulas = new Map<string, Formula>();
-  const units: Unit[] = [];
-  for (const node of nodes) {
-    if (!isMappable(node)) {
-      units.push({ node });
-      continue;
-    }
-    const made = takeIn(node, formulas, type);
-    if (made.operands.length > MAP_OPERANDS || !compileExpressions([made.expression], made.operands.length)) {
-      const dissolved = node.inputs.find((name) => formulas.has(name));
-      if (dissolved) return { tooMuch: dissolved };
-    }
-    const [output] = node.outputs;
-    if (
-      node.op === 'elementwise' &&
-      !kept.has(output) &&
-      !solid.has(output) &&
-      dissolves(node, made, users, type)
-    ) {
-      formulas.set(output, made);
-      continue;
-    }
-    const how = node.op === 'elementwise' ? 'store' : (node as CoreNode<'reduce'>).options.how;
-    const across = node.op === 'reduce' && (node as CoreNode<'reduce'>).options.across === true;
-    const shape = type(node.op === 'reduce' ? node.inputs[0] : output).shape;
-    units.push({
-      pass: {
-        shape,
-        operands: made.operands,
-        results: [{ expression: made.expression, how, output, across }],
-      },
-    });
-  }
-  return units;
-}
-
-/** The node's formula with what it uses of dissolved nodes written out. */
+/** The node's formula with what it uses of dissolved nodes written out; undefined where that would be too long. */
 function takeIn(
   node: CoreNode,
   formulas: ReadonlyMap<string, Formula>,
   type: (name: string) => Type,
-): Formula {
+): Formula | undefined {
   const operands: string[] = [];
   const operand = (name: string): Expression => {
     const found = formulas.get(name);
@@ -124,6 +140,12 @@ function takeIn(
   };
   const own: Expression =
     node.op === 'elementwise' ? (node as CoreNode<'elementwise'>).options.expression : input(0);
+  const taken = (name: string): number => {
+    const found = formulas.get(name);
+    return found ? lengthOf(found.expression, (k) => taken(found.operands[k])) : 1;
+  };
+  const some = node.inputs.some((name) => formulas.has(name));
+  if (some && lengthOf(own, (k) => taken(node.inputs[k])) > MOST_LENGTH) return undefined;
   return { expression: substitute(own, (k) => operand(node.inputs[k])), operands };
 }
 

@@ -8,7 +8,7 @@ import { call, type Expression, input } from '../expression.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { damaged, singles } from './check.js';
 import { define } from './define.js';
-import { pointwise } from './emit.js';
+import { pointwise, range } from './emit.js';
 
 const x = input(0);
 const y = input(1);
@@ -47,8 +47,28 @@ const vector = (shape: readonly number[]): boolean => shape.filter((dim) => dim 
 const affine = (f: Expression): Operator =>
   formula('N N -> 1', () => f, { learnt: [0, 1], learnable: vector });
 
-const folded = (f: (a: Expression, b: Expression) => Expression): Operator =>
-  formula('N+ -> 1', ({ inputs }) => inputs.map((_, k) => input(k)).reduce(f));
+/** Inputs that one formula takes. */
+const AT_ONCE = 8;
+
+/** A formula of any number of inputs, a few of them at a time. */
+const folded = (
+  takes: string,
+  f: (a: Expression, b: Expression) => Expression,
+  last: (sum: Expression, count: number) => Expression = (sum) => sum,
+): Operator =>
+  define({
+    takes,
+    expand(_, inputs, b) {
+      let left = inputs;
+      while (left.length > 1) {
+        const groups = range(Math.ceil(left.length / AT_ONCE)).map((i) =>
+          left.slice(i * AT_ONCE, (i + 1) * AT_ONCE),
+        );
+        left = groups.map((names) => pointwise(b, names.map((_, k) => input(k)).reduce(f), names));
+      }
+      return [pointwise(b, last(x, inputs.length), left)];
+    },
+  });
 
 const setting = (node: Node, name: string, fallback: number) => attr.float(node, name, fallback);
 
@@ -162,9 +182,9 @@ export const elementwiseOperators: Record<string, Operator> = {
         damaged(site, 'divides real numbers with fmod 0, which must be 1');
     },
   }),
-  Max: folded((a, b) => call('max', a, b)),
-  Min: folded((a, b) => call('min', a, b)),
-  Sum: folded(add),
+  Max: folded('N+ -> 1', (a, b) => call('max', a, b)),
+  Min: folded('N+ -> 1', (a, b) => call('min', a, b)),
+  Sum: folded('N+ -> 1', add),
   Mean: formula('F+ -> 1', ({ inputs }) =>
     mul(inputs.map((_, k) => input(k)).reduce(add), 1 / inputs.length),
   ),
