@@ -1,12 +1,13 @@
 /** One node of a graph in the smaller graph. */
 import type { Type } from '../graph/core.js';
+import { budget, foldedTypes } from '../graph/fold.js';
 import { describe, type Kept, type Resized, type Site } from '../graph/operator.js';
 import { int } from '../onnx/attributes.js';
 import type { Attribute, Node } from '../onnx/model.js';
 import { intTensor } from '../onnx/tensor.js';
 import { HoldsAtOneSize, type Plan, shapeIn, unique, type View } from './plan.js';
 import { supplied } from './supply.js';
-import { type Step, typesOf } from './walk.js';
+import type { Step } from './walk.js';
 
 /** The nodes that stand for the i-th node in the smaller graph. @throws HoldsAtOneSize */
 export function rewritten(index: number, plan: Plan): Node[] {
@@ -90,7 +91,7 @@ function fold(step: Step, view: View, { initializers }: Plan): void {
     return { ...before, constant, shape: constant?.shape ?? shapeIn(view, name) ?? before.shape };
   });
   const site: Site = { ...step.site!, inputs };
-  for (const [i, { constant }] of typesOf(site, step.operator!).entries()) {
+  for (const [i, { constant }] of foldedTypes(site, step.operator!, budget()).entries()) {
     if (constant && step.node.outputs[i]) constants.set(step.node.outputs[i], constant);
   }
 }

@@ -8,9 +8,9 @@
  * positions cannot be followed.
  */
 import { fail, UserError } from '../base/errors.js';
-import type { Type } from '../graph/core.js';
 import { sampleShape } from '../graph/expand.js';
-import { DependsOnData, describe, type Operator, type Site } from '../graph/operator.js';
+import { budget, foldedTypes } from '../graph/fold.js';
+import { type Budget, DependsOnData, describe, type Operator, type Site } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import { originIn } from '../graph/origin.js';
 import { type Tape, tape } from '../graph/tape.js';
@@ -43,6 +43,8 @@ export interface Walk {
   /** Core value of every ONNX value whose type is known. */
   values: Map<string, string>;
   steps: Step[];
+  /** For constants that are computed on the way. */
+  left: Budget;
 }
 
 /** @throws UserError where the shape of an input is open beyond the batch. */
@@ -64,7 +66,7 @@ export function walk(graph: Graph, inputShapes?: Record<string, readonly number[
     values.set(name, t.declare(name, data ? type : { ...type, constant: tensor }));
     dtypes.set(name, tensor.dtype);
   }
-  const w: Walk = { graph, tape: t, values, steps: [] };
+  const w: Walk = { graph, tape: t, values, steps: [], left: budget() };
   for (const node of graph.nodes) w.steps.push(step(node, w, dtypes));
   return w;
 }
@@ -136,7 +138,7 @@ function expanded(begun: Begun, w: Walk, dtypes: Map<string, DType>): Step {
     ),
   };
   try {
-    const types = typesOf(site, operator);
+    const types = foldedTypes(site, operator, w.left);
     const folded = types.every(({ constant }) => constant);
     if (!folded && !operator.expand) fail(`${describe(node)} has no form for the engine.`);
     const outputs = folded
@@ -165,13 +167,6 @@ function used(core: string, setting: boolean, { graph, tape: t }: Walk): string 
   const constant: Tensor | undefined =
     t.type(core).constant ?? (setting ? graph.initializers.get(core) : undefined);
   return constant ? t.constant(constant) : core;
-}
-
-/** Types of a node's outputs, with their contents where all inputs are constant. */
-export function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
-  const constant = site.inputs.every((type) => !type || type.constant);
-  if (!constant || !operator.evaluate) return operator.infer(site);
-  return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
 }
 
 /** Outputs that cannot be followed: of the type that the operator infers, else that the file declares, else unknown. */

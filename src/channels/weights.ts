@@ -2,6 +2,7 @@
  * Files keep weights in three places: initialisers, Constant nodes, and (networks that were published without their weights)
  * ConstantOfShape nodes. To prune them they must be tensors that can be sliced, so the latter two are made the first.
  */
+import { budget } from '../graph/fold.js';
 import { operatorFor } from '../graph/ops/index.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
@@ -36,5 +37,5 @@ function madeUp(node: Node, known: (name: string) => Tensor | undefined): Tensor
     return operatorFor(node).infer(site())[0].constant;
   }
   const shape = node.op === 'ConstantOfShape' ? known(node.inputs[0]) : undefined;
-  return shape && operatorFor(node).evaluate!(site(shape))[0];
+  return shape && operatorFor(node).evaluate!(site(shape), budget())![0];
 }

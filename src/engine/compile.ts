@@ -287,12 +287,19 @@ function guideOf(machine: Machine, steps: readonly Step[], program: number, leng
     return total;
   };
   const words = machine.ints(program, length);
-  const guides = [...new Set(steps.flatMap(({ way }) => (way ? [way.choice] : [])))].map((choice) => {
+  const owned = new Map<Choice, { way: number; step: number }[]>();
+  steps.forEach(({ way }, step) => {
+    if (!way) return;
+    const own = owned.get(way.choice);
+    if (own) own.push({ way: way.way, step });
+    else owned.set(way.choice, [{ way: way.way, step }]);
+  });
+  const guides = [...owned].map(([choice, all]) => {
     const counts: (Int32Array | undefined)[] = choice.counts.map((c) => machine.ints(c.fixed!, c.size));
     if (choice.instead) counts[INSTEAD] = undefined;
     const ways = counts.map((own, way) => ({
       counts: own,
-      steps: steps.flatMap((step, i) => (step.way?.choice === choice && step.way.way === way ? [i] : [])),
+      steps: all.flatMap((one) => (one.way === way ? [one.step] : [])),
       spent: 0,
     }));
     const density = choice.instead && densityOf(machine, choice.instead.weights);

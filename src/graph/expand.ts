@@ -8,7 +8,8 @@ import type { DType, Graph, Node, Value } from '../onnx/model.js';
 import { opsetOf } from '../onnx/source.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
 import type { Type } from './core.js';
-import { describe, type Operator, type Site, Unsupported } from './operator.js';
+import { budget, foldedTypes } from './fold.js';
+import { type Budget, describe, type Site, Unsupported } from './operator.js';
 import { findOperator, operatorFor } from './ops/index.js';
 import { originIn } from './origin.js';
 import { type Tape, tape } from './tape.js';
@@ -78,16 +79,18 @@ export function expandBefore(
   t.training = false;
   expandNodes(graph, t, values);
   t.training = training;
-  nodes.unshift(...nodes.splice(start));
+  const before = nodes.splice(0, start);
+  for (const node of before) nodes.push(node);
   return values;
 }
 
 function expandNodes(graph: Graph, t: Tape, values: Map<string, string>): void {
+  const left = budget();
   const dtypes = new Map<string, DType>(graph.inputs.map(({ name, dtype }) => [name, dtype]));
   for (const [name, { dtype }] of graph.initializers) dtypes.set(name, dtype);
   for (const node of graph.nodes) {
     t.layer = nameOf(node);
-    expandNode(node, graph, t, values, dtypes);
+    expandNode(node, graph, t, values, dtypes, left);
   }
   t.layer = undefined;
 }
@@ -102,6 +105,7 @@ function expandNode(
   t: Tape,
   values: Map<string, string>,
   dtypes: Map<string, DType>,
+  left: Budget,
 ): void {
   const operator = operatorFor(node);
   const inputs = node.inputs.map((name) => (name === '' ? '' : values.get(name)!));
@@ -112,7 +116,7 @@ function expandNode(
       name === '' ? undefined : { ...t.type(inputs[i]), dtype: dtypes.get(name)! },
     ),
   };
-  const types = typesOf(site, operator);
+  const types = foldedTypes(site, operator, left);
   const results = types.every(({ constant }) => constant)
     ? types.map(({ constant }) => t.constant(constant!))
     : operator.expand
@@ -126,13 +130,6 @@ function expandNode(
     values.set(name, results[i]);
     dtypes.set(name, types[i].dtype);
   }
-}
-
-/** Types of a node's outputs, with their contents where those follow from constants and shapes alone. */
-function typesOf(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
-  const constant = site.inputs.every((type) => !type || type.constant);
-  if (!constant || !operator.evaluate) return operator.infer(site);
-  return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
 }
 
 /** Which initialisers are learnt, prunable, or running statistics, by the operators that are known. */

@@ -157,7 +157,9 @@ export function substitute(
 /** How many functions, numbers and operands an expression has written out, once operands stand for so many each. */
 export function lengthOf(e: Expression, operand: (k: number) => number): number {
   if (typeof e === 'object' && 'input' in e) return operand(e.input);
-  return typeof e === 'object' && 'f' in e ? e.of.reduce<number>((sum, x) => sum + lengthOf(x, operand), 1) : 1;
+  return typeof e === 'object' && 'f' in e
+    ? e.of.reduce<number>((sum, x) => sum + lengthOf(x, operand), 1)
+    : 1;
 }
 
 /** Which operands an expression reads, in rising order. */

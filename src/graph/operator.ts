@@ -6,6 +6,12 @@ import type { Attribute, Node, Tensor } from '../onnx/model.js';
 import { ints } from '../onnx/tensor.js';
 import type { Build, Type } from './core.js';
 
+/** What is left for the constants of a graph: additions and multiplications, and elements. */
+export interface Budget {
+  work: number;
+  elements: number;
+}
+
 /** An operator at its place in a graph. */
 export interface Site {
   node: Node;
@@ -38,8 +44,8 @@ export interface Operator {
    * @throws UserError naming the node when the inputs do not fit.
    */
   infer(site: Site): Omit<Type, 'laned'>[];
-  /** The outputs' contents when all inputs are constant: what makes shape arithmetic disappear. */
-  evaluate?(site: Site): Tensor[];
+  /** The outputs' contents when all inputs are constant: what makes shape arithmetic disappear. None where that is too much. */
+  evaluate?(site: Site, left: Budget): Tensor[] | undefined;
   /** Multiply-accumulates for one sample. */
   macs?(site: Site, outputs: readonly Omit<Type, 'laned'>[]): number;
   /** Which inputs are learnt when they are initialisers, e.g. Conv's weight and bias: [1, 2]. */

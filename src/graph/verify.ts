@@ -13,6 +13,13 @@ const same = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((
 
 const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0;
 
+/** A value has more elements than can be counted. */
+export class TooLarge extends Error {
+  constructor(readonly shape: readonly number[]) {
+    super(`[${shape}] has more than ${mostElements} elements`);
+  }
+}
+
 /** @throws Error where they do not. */
 export function verify(
   { op, options }: Pick<CoreNode, 'op' | 'options'>,
@@ -20,12 +27,13 @@ export function verify(
   outputs: readonly Pick<Type, 'shape'>[],
 ): void {
   const must = (holds: boolean, what: string): void => {
+    if (holds) return;
     const shapes = inputs.map(({ shape }) => `[${shape}]`).join(', ');
-    if (!holds) throw new Error(`${op} of ${shapes}: ${what}`);
+    throw new Error(`${op} of ${shapes}: ${what}`);
   };
   for (const { shape } of outputs) {
-    must(shape.every(isCount), `[${shape}] is no shape`);
-    must(sizeOf(shape) <= mostElements, `[${shape}] has more than ${mostElements} elements`);
+    if (!shape.every(isCount)) must(false, `[${shape}] is no shape`);
+    if (sizeOf(shape) > mostElements) throw new TooLarge(shape);
   }
   (rules[op] as Rule | undefined)?.(
     must,
@@ -53,6 +61,18 @@ const mustBeWindow = (must: Must, w: Window, rank: number): void => {
     'the window has numbers that count nothing',
   );
 };
+
+/** Entries of the tables that a window is looked up in, at most. */
+const mostLooked = 1e8;
+
+/** Windows are counted out, axis by axis or as a whole, when a model is compiled. */
+const mustBeCounted = (must: Must, entries: readonly number[]): void =>
+  must(entries.reduce((sum, n) => sum + n, 0) <= mostLooked, `a window over more than ${mostLooked} places`);
+
+const perAxis = ({ kernel }: Window, spatial: Shape): number[] => [
+  ...kernel.map((k, i) => k * spatial[i]),
+  sizeOf(spatial),
+];
 
 const mustBeGroups = (must: Must, groups: number, x: Shape, w: Shape): void => {
   must(isCount(groups) && groups > 0 && w[0] % groups === 0, `${groups} groups do not part it`);
@@ -112,13 +132,15 @@ const rules: { [Name in CoreNode['op']]?: Rule<CoreOptions[Name]> } = {
       `do not join along axis ${axis}`,
     );
   },
-  conv(must, { window, groups }, [x, w, bias]) {
+  conv(must, { window, groups }, [x, w, bias], [y]) {
+    mustBeCounted(must, perAxis(window, y.slice(2)));
     mustBeGroups(must, groups, x, w);
     mustBeWindow(must, window, x.length - 2);
     must(w[1] * groups === x[1] && same(window.kernel, w.slice(2)), 'weights do not fit');
     must(!bias || sizeOf(bias) === w[0], 'the bias does not fit');
   },
   convInput(must, { window, groups, spatial }, [dy, w]) {
+    mustBeCounted(must, perAxis(window, spatial));
     mustBeGroups(must, groups, dy, w);
     mustBeWindow(must, window, dy.length - 2);
     must(w[0] === dy[1] && same(window.kernel, w.slice(2)), 'weights do not fit');
@@ -132,7 +154,8 @@ const rules: { [Name in CoreNode['op']]?: Rule<CoreOptions[Name]> } = {
     must(a.length >= 2 && same(a.slice(0, -2), b.slice(0, -2)), 'the leading dimensions differ');
     must(a[a.length - 1] === b[b.length - 2], 'columns and rows differ');
   },
-  maxPool(must, { window }, [x]) {
+  maxPool(must, { window }, [x], [y]) {
+    mustBeCounted(must, [sizeOf(y.slice(2)) * sizeOf(window.kernel)]);
     must(x.length > 2, 'no image');
     mustBeWindow(must, window, x.length - 2);
   },

@@ -81,3 +81,18 @@ test('a step beyond all memory, where one element is taken', async () => {
     await everywhere(chain([2, 2, 7], [{ op: 'Slice', inputs: [start, end, 'axes', step] }], constants));
   }
 });
+
+test('a value added to itself again and again', () => {
+  const nodes = Array.from({ length: 60 }, (_, i) => ({ op: 'Add', inputs: [i === 0 ? 'x' : `y${i - 1}`] }));
+  return everywhere(chain([1, 4], nodes));
+});
+
+test('sums, products and extremes of more inputs than a formula takes', async () => {
+  for (const op of ['Sum', 'Mean', 'Max', 'Min'])
+    await everywhere(
+      chain(
+        [2, 5],
+        [{ op: 'Relu' }, { op, inputs: Array.from({ length: 40 }, (_, i) => (i % 3 ? 'x' : 'y0')) }],
+      ),
+    );
+});

@@ -3,6 +3,7 @@ import { fail } from '../base/errors.js';
 import { foldBatchNorm } from '../channels/fold.js';
 import type { Machine } from '../engine/machine.js';
 import { expandBefore, sampleShape } from '../graph/expand.js';
+import { affords, budget } from '../graph/fold.js';
 import { runCore } from '../graph/reference/run.js';
 import { toTensor, toValue } from '../graph/reference/value.js';
 import { type Tape, tape } from '../graph/tape.js';
@@ -144,7 +145,8 @@ function expanded(graph: Graph, options: LoadOptions): { t: Tape; values: Map<st
 
 /** Computes what does not depend on the inputs. */
 function foldConstants(t: Tape): void {
-  const left = t.nodes.filter((node) => {
+  const left = budget();
+  const rest = t.nodes.filter((node) => {
     const types = node.inputs.map((name) => t.type(name));
     if (node.op === 'uniform' || !types.every(({ constant }) => constant)) return true;
     if (node.op === 'reshape') {
@@ -153,6 +155,7 @@ function foldConstants(t: Tape): void {
       t.types.set(node.outputs[0], { ...type, constant: { ...types[0].constant!, shape: [...type.shape] } });
       return false;
     }
+    if (!affords(left, [node], t.type)) return true;
     const known = new Map(node.inputs.map((name, i) => [name, toValue(types[i].constant!)]));
     const made = runCore([node], known);
     for (const name of node.outputs) {
@@ -161,7 +164,8 @@ function foldConstants(t: Tape): void {
     }
     return false;
   });
-  t.nodes.splice(0, t.nodes.length, ...left);
+  t.nodes.length = 0;
+  for (const node of rest) t.nodes.push(node);
 }
 
 const views = new Set(['reshape', 'transpose', 'slice', 'expand']);

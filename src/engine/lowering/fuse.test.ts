@@ -1,7 +1,7 @@
 /** What is joined into one pass over memory, and what is not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { call, input } from '../../graph/expression.js';
+import { call, type Expression, input } from '../../graph/expression.js';
 import { type Tape, tape } from '../../graph/tape.js';
 import { fuse } from './fuse.js';
 
@@ -103,4 +103,32 @@ test('a pass has at most eight operands: what would be more is stored before', (
   const units = fuse(t.nodes, t.type, new Set([end]));
   assert.ok(units.length > 1);
   for (const unit of units) assert.ok('pass' in unit && unit.pass.operands.length <= 8);
+});
+
+test('formulas that double at every node are cut, and long chains are gone through once', () => {
+  const t = tape();
+  let at = laned(t, 'a', 4);
+  for (let i = 0; i < 3000; i++) [at] = t.emit('elementwise', [at, at], { expression: call('add', x, y) });
+  const units = fuse(t.nodes, t.type, new Set([at]));
+  assert.ok(units.length > 300 && units.length < 1000, `${units.length}`);
+  assert.equal(units.filter((unit) => 'pass' in unit && unit.pass.results[0].output === at).length, 1);
+});
+
+test('pairs of long formulas far apart are not gone through again and again', () => {
+  const t = tape();
+  const count = 400;
+  const operands = Array.from({ length: 8 }, (_, i) => laned(t, `a${i}`, 4));
+  const others = Array.from({ length: 8 }, (_, i) => laned(t, `b${i}`, 4));
+  const total = (names: string[]) =>
+    t.emit('elementwise', names, {
+      expression: names.map((_, k) => input(k)).reduce<Expression>((a, b) => call('add', a, b), 0),
+    })[0];
+  const early = Array.from({ length: count }, (_, i) => total(i % 2 ? operands : others));
+  const ends = Array.from({ length: count / 2 }, (_, i) => total([early[2 * i], early[2 * i + 1]]));
+  const units = fuse(t.nodes, t.type, new Set(ends));
+  const stored = units.flatMap((unit) => ('pass' in unit ? unit.pass.results.map((r) => r.output) : []));
+  assert.ok(ends.every((end) => stored.includes(end)));
+  assert.ok(
+    units.every((unit) => 'pass' in unit && unit.pass.operands.every((name) => /^[ab]\d|#/.test(name))),
+  );
 });

@@ -27,7 +27,7 @@ export interface Pass {
 export type Unit = { pass: Pass } | { node: CoreNode };
 
 /** A formula written out, at most: sums of a value with itself double it at every node. */
-const MOST_LENGTH = 2048;
+const MOST_LENGTH = 512;
 /** A node with several users dissolves into at most so many, reading at most so many operands of its own size. */
 const MOST_COPIES = 3;
 const COPY_OPERANDS = 3;

@@ -23,23 +23,56 @@ export function planMemory(steps: readonly Step[], blocks: number, kept: readonl
   const lives = lifetimes(steps);
   for (const buffer of kept)
     if (buffer.fixed === undefined && !lives.has(buffer)) lives.set(buffer, [-1, steps.length]);
-  const placed: { from: number; to: number; first: number; last: number }[] = [];
+  const placed = crowd();
   const offsets = new Map<Buffer, number>();
   let lines = 0;
   const order = [...lives].sort(([a], [b]) => linesOf(b, blocks) - linesOf(a, blocks));
   for (const [buffer, [first, last]] of order) {
     const size = linesOf(buffer, blocks);
-    const rivals = placed.filter((p) => p.first <= last && first <= p.last).sort((a, b) => a.from - b.from);
+    const rivals = placed.during(first, last).sort((a, b) => a.from - b.from);
     let at = 0;
     for (const rival of rivals) {
       if (rival.from - at >= size) break;
       at = Math.max(at, rival.to);
     }
-    placed.push({ from: at, to: at + size, first, last });
+    placed.add({ from: at, to: at + size, first, last });
     offsets.set(buffer, at);
     lines = Math.max(lines, at + size);
   }
   return { offsets, lines };
+}
+
+interface Placed {
+  from: number;
+  to: number;
+  first: number;
+  last: number;
+}
+
+/** Steps that are looked up together. */
+const STRETCH = 64;
+
+/** Buffers by the stretches of steps that they live in, so that those of a short life are found without going through all. */
+function crowd() {
+  const stretches = new Map<number, Placed[]>();
+  const each = (first: number, last: number, visit: (stretch: number) => void) => {
+    for (let s = Math.floor(first / STRETCH); s <= Math.floor(last / STRETCH); s++) visit(s);
+  };
+  return {
+    add: (one: Placed) =>
+      each(one.first, one.last, (s) => {
+        const others = stretches.get(s);
+        if (others) others.push(one);
+        else stretches.set(s, [one]);
+      }),
+    during(first: number, last: number): Placed[] {
+      const found = new Set<Placed>();
+      each(first, last, (s) => {
+        for (const p of stretches.get(s) ?? []) if (p.first <= last && first <= p.last) found.add(p);
+      });
+      return [...found];
+    },
+  };
 }
 
 /** First and last step of every buffer without a fixed address. */

@@ -8,7 +8,8 @@ import { opsetOf } from '../../onnx/source.js';
 import { isInteger, sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
 import { largestConstant, sampleShape } from '../expand.js';
-import { type Operator, type Site, Unsupported } from '../operator.js';
+import { budget, foldedTypes } from '../fold.js';
+import { type Budget, type Operator, type Site, Unsupported } from '../operator.js';
 import { findOperator } from '../ops/index.js';
 
 export interface InferOptions {
@@ -40,6 +41,7 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
   }
   const sites: Inferred['sites'] = new Map();
   const unknown: Node[] = [];
+  const left = budget();
   /** Values whose types the file declares, and what is computed from them. */
   const believed = new Set<string>();
   for (const node of graph.nodes) {
@@ -49,7 +51,7 @@ export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOption
     const opset = opsetOf(graph.source, node.domain);
     const site: Site = { node, opset, inputs: node.inputs.map((name) => types.get(name)) };
     const doubtful = node.inputs.some((name) => believed.has(name));
-    const outputs = known && knownTypes(site, operator, doubtful);
+    const outputs = known && knownTypes(site, operator, { doubtful, left });
     if (!outputs || doubtful) for (const name of node.outputs) believed.add(name);
     if (!outputs) {
       for (const name of node.outputs) {
@@ -84,18 +86,21 @@ export const hasOpenBatch = (shape: Graph['inputs'][number]['shape']): boolean =
   !shape || typeof shape[0] !== 'number' || shape[0] <= 0;
 
 /** Undefined where they depend on data, espalier has no form for the node, or what is only declared does not fit. */
-function knownTypes(site: Site, operator: Operator, doubtful: boolean): Omit<Type, 'laned'>[] | undefined {
+function knownTypes(
+  site: Site,
+  operator: Operator,
+  { doubtful, left }: { doubtful: boolean; left: Budget },
+): Omit<Type, 'laned'>[] | undefined {
   try {
-    return outputTypes(site, operator);
+    return outputTypes(site, operator, left);
   } catch (error) {
     if (error instanceof Unsupported || (doubtful && error instanceof UserError)) return undefined;
     throw error;
   }
 }
 
-function outputTypes(site: Site, operator: Operator): Omit<Type, 'laned'>[] {
+function outputTypes(site: Site, operator: Operator, left: Budget): Omit<Type, 'laned'>[] {
   const types = operator.infer(site);
   const small = types.every(({ shape, dtype }) => isInteger(dtype) || sizeOf(shape) <= largestConstant);
-  if (!operator.evaluate || !small || !site.inputs.every((type) => !type || type.constant)) return types;
-  return operator.evaluate(site).map((tensor) => ({ ...tensor, constant: tensor }));
+  return small ? foldedTypes(site, operator, left) : types;
 }

@@ -88,7 +88,7 @@ const lowest = -3.4028234663852886e38;
 /** A token looks at none that come after it. */
 function causal(b: Build, scores: string): string {
   const [rows, columns] = b.type(scores).shape.slice(-2);
-  const seen = range(rows).flatMap((i) => range(columns).map((j) => Number(j <= i)));
+  const seen = range(rows * columns).map((at) => Number(at % columns <= Math.floor(at / columns)));
   return pointwise(b, call('choose', input(1), input(0), lowest), [
     scores,
     constant(b, [rows, columns], seen),

@@ -24,9 +24,10 @@ export function guarded(operator: Operator): Operator {
     },
     evaluate:
       evaluate &&
-      ((site) => {
+      ((site, left) => {
         check(site);
-        return answered(site, evaluate(site));
+        const made = evaluate(site, left);
+        return made && answered(site, made);
       }),
   };
 }
@@ -39,13 +40,16 @@ function answered<T extends { shape: readonly number[] }>(site: Site, outputs: T
     const size = sizeOf(shape);
     if (!shape.every((dim) => Number.isInteger(dim) && dim >= 0))
       unfit(site, `makes a value of shape [${shape}], which cannot be`);
-    if (size > mostElements)
-      fail(
-        `${describe(site.node)} makes a value of shape [${shape}]: more than ${mostElements} elements are not computed here; use smaller inputs, or check the model.`,
-      );
+    if (size > mostElements) tooLarge(site, shape);
   }
   return outputs;
 }
+
+/** Refuses a node for what no memory holds. */
+export const tooLarge = (site: Site, shape: readonly number[]): never =>
+  fail(
+    `${describe(site.node)} makes a value of shape [${shape}]: more than ${mostElements} elements are not computed here; use smaller inputs, or check the model.`,
+  );
 
 /** Refuses a node for what the file says of it. */
 export const damaged = (site: Site, what: string): never =>

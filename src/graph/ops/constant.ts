@@ -3,6 +3,7 @@ import { fail } from '../../base/errors.js';
 import { attr, hasAttribute } from '../../onnx/attributes.js';
 import type { Node, Tensor } from '../../onnx/model.js';
 import { emptyData, floatTensor, intTensor, sizeOf } from '../../onnx/tensor.js';
+import { mostFolded } from '../fold.js';
 import {
   constantInts,
   constantOf,
@@ -70,12 +71,15 @@ const constantOfShape: Operator = {
   evaluate(site) {
     const { dtype, data: value } = filling(site);
     const shape = constantInts(site, 0, 'shape')!;
-    checkConstant(site, shape);
+    checkConstant(site, shape, mostFolded);
     const data = emptyData(dtype, sizeOf(shape));
     (data as Float32Array).fill(value[0] as number);
     return [{ dtype, shape, data }];
   },
 };
+
+/** Numbers of a range, at most. */
+const mostCounted = 2 ** 24;
 
 function steps(site: Site): Tensor {
   const [start, limit, delta] = [0, 1, 2].map((k) => Number(constantOf(site, k, 'limits')?.data[0]));
@@ -83,7 +87,7 @@ function steps(site: Site): Tensor {
   if (![start, limit].every(Number.isFinite) || !(Math.abs(delta) > 0))
     damaged(site, `counts from ${start} to ${limit} in steps of ${delta}`);
   const size = Math.max(0, Math.ceil((limit - start) / delta));
-  checkConstant(site, [size]);
+  checkConstant(site, [size], mostCounted);
   const data = emptyData(dtype, size);
   const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
   for (let i = 0; i < size; i++) {

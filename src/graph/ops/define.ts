@@ -6,10 +6,13 @@ import { fail, UserError } from '../../base/errors.js';
 import type { DType, Tensor } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';
+import { affords } from '../fold.js';
 import { describe, type Operator, type Site } from '../operator.js';
 import { runCore } from '../reference/run.js';
 import { toTensor, toValue } from '../reference/value.js';
 import { type Tape, tape } from '../tape.js';
+import { TooLarge } from '../verify.js';
+import { tooLarge } from './check.js';
 
 export type Expand = NonNullable<Operator['expand']>;
 
@@ -33,10 +36,10 @@ export function define({ dtypes, expand, ...facts }: Definition): Operator {
     ...facts,
     expand,
     infer: types,
-    evaluate(site) {
+    evaluate(site, left) {
       const { outputs, scratch } = rehearse(site, expand);
+      if (!affords(left, scratch.nodes, scratch.type)) return undefined;
       const wanted = types(site);
-      for (const { shape } of scratch.types.values()) checkConstant(site, shape);
       const values = runCore(
         scratch.nodes,
         new Map(
@@ -51,12 +54,9 @@ export function define({ dtypes, expand, ...facts }: Definition): Operator {
   };
 }
 
-/** Constants of more elements than this are a slip or a trap. */
-const mostElements = 2 ** 29;
-
-/** @throws UserError for the shape of a constant that cannot be, or that no memory could hold. */
-export function checkConstant(site: Site, shape: readonly number[]): void {
-  if (shape.every((dim) => Number.isInteger(dim) && dim >= 0) && sizeOf(shape) <= mostElements) return;
+/** @throws UserError for the shape of a constant that cannot be, or has more than `most` elements. */
+export function checkConstant(site: Site, shape: readonly number[], most: number): void {
+  if (shape.every((dim) => Number.isInteger(dim) && dim >= 0) && sizeOf(shape) <= most) return;
   fail(`${describe(site.node)} makes a constant of shape [${shape}]; the model is damaged.`);
 }
 
@@ -66,6 +66,7 @@ function rehearse(site: Site, expand: Expand): { outputs: string[]; scratch: Tap
   try {
     return { outputs: expand(site, names, scratch), scratch };
   } catch (error) {
+    if (error instanceof TooLarge) tooLarge(site, error.shape);
     if (error instanceof UserError || error instanceof TypeError || !(error instanceof Error)) throw error;
     const shapes = site.inputs.map((type) => (type ? `[${type.shape}]` : 'none')).join(', ');
     return fail(

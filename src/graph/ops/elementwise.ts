@@ -185,9 +185,7 @@ export const elementwiseOperators: Record<string, Operator> = {
   Max: folded('N+ -> 1', (a, b) => call('max', a, b)),
   Min: folded('N+ -> 1', (a, b) => call('min', a, b)),
   Sum: folded('N+ -> 1', add),
-  Mean: formula('F+ -> 1', ({ inputs }) =>
-    mul(inputs.map((_, k) => input(k)).reduce(add), 1 / inputs.length),
-  ),
+  Mean: folded('F+ -> 1', add, (sum, count) => mul(sum, 1 / count)),
 
   Equal: compared('V V -> 1', call('equal', x, y)),
   Greater: compared('N N -> 1', call('greater', x, y)),

@@ -42,6 +42,9 @@ const maxPool: Operator = define({
   },
 });
 
+/** Places that windows along an axis see, at most. */
+const mostTaps = 2 ** 26;
+
 /**
  * One row per output along an axis: the window's taps inside the image, weighted by one over their number (average) or
  * by 1. A mean over a box is a mean along each axis in turn, with padding counted or not.
@@ -53,6 +56,7 @@ function windowRows(
   out: number,
   count: 'inside' | 'padded' | 'one',
 ): Row[] {
+  if (out * w.kernel[axis] > mostTaps) throw new Error(`a window of ${w.kernel[axis]} at ${out} places`);
   return range(out).map((q) => {
     const taps = range(w.kernel[axis]).map(
       (k) => q * w.strides[axis] - w.padsBefore[axis] + k * w.dilations[axis],

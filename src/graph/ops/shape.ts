@@ -416,9 +416,8 @@ const triangle: Expand = (site, [x], b) => {
   const [rows, columns] = shapeOf(site).slice(-2);
   const k = Number(constantOf(site, 1, 'k')?.data[0] ?? 0);
   const upper = attr.int(site.node, 'upper', 1) !== 0;
-  const mask = range(rows).flatMap((i) =>
-    range(columns).map((j) => ((upper ? j - i >= k : j - i <= k) ? 1 : 0)),
-  );
+  const above = (at: number): number => (at % columns) - Math.floor(at / columns);
+  const mask = range(rows * columns).map((at) => Number(upper ? above(at) >= k : above(at) <= k));
   const kept = call('choose', input(1), input(0), 0);
   return [emit.pointwise(b, kept, [x, emit.constant(b, [rows, columns], mask)])];
 };

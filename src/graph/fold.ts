@@ -1,0 +1,58 @@
+/** What is computed from constants alone while a model is read: how much of it, at most, and what a node costs. */
+import { fail } from '../base/errors.js';
+import { sizeOf } from '../onnx/tensor.js';
+import type { CoreNode, Type } from './core.js';
+import { type Budget, describe, type Operator, type Site } from './operator.js';
+
+/** What a graph's constants may cost. */
+export const budget = (): Budget => ({ work: 2 ** 30, elements: 2 ** 29 });
+
+/** Elements of a constant that is computed; what is larger is computed when the model runs. */
+export const mostFolded = 2 ** 27;
+
+/** Whether nodes may be computed, whose work is then gone from the budget. */
+export function affords(
+  left: Pick<Budget, 'work'>,
+  nodes: readonly CoreNode[],
+  type: (name: string) => Pick<Type, 'shape'>,
+): boolean {
+  let work = 0;
+  for (const node of nodes) {
+    const shapes = [...node.inputs, ...node.outputs].map((name) => type(name).shape);
+    if (shapes.some((shape) => sizeOf(shape) > mostFolded)) return false;
+    work += workOf(node, shapes);
+  }
+  if (work > left.work) return false;
+  left.work -= work;
+  return true;
+}
+
+function workOf({ op, inputs, options }: CoreNode, shapes: readonly (readonly number[])[]): number {
+  const [x, w] = shapes;
+  const y = sizeOf(shapes[inputs.length] ?? []);
+  if (op === 'conv') return y * sizeOf(w.slice(1));
+  if (op === 'convInput') return sizeOf(x) * sizeOf(w.slice(1));
+  if (op === 'matmul') return y * x[x.length - 1];
+  if (op === 'positions') return x[0] * x[2] * (options as CoreNode<'positions'>['options']).from.length + y;
+  if (op === 'maxPool') return y * sizeOf((options as CoreNode<'maxPool'>['options']).window.kernel);
+  return shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+}
+
+/**
+ * Types of a node's outputs, with their contents where those follow from constants and shapes alone and are not too much.
+ * @throws UserError where a graph's constants together are too much.
+ */
+export function foldedTypes(site: Site, operator: Operator, left: Budget): Omit<Type, 'laned'>[] {
+  const constant = site.inputs.every((type) => !type || type.constant);
+  const tensors = constant ? operator.evaluate?.(site, left) : undefined;
+  const types = tensors?.map((tensor) => ({ ...tensor, constant: tensor })) ?? operator.infer(site);
+  for (const { shape, constant } of types) {
+    if (!constant) continue;
+    left.elements -= sizeOf(shape);
+    if (left.elements < 0)
+      fail(
+        `${describe(site.node)} makes one constant too many: together they have more than ${budget().elements} elements, which no model needs.`,
+      );
+  }
+  return types;
+}
