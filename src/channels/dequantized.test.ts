@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { budget } from '../graph/fold.js';
 import { operatorFor } from '../graph/ops/index.js';
 import { floats } from '../onnx/tensor.js';
 import { noughtAt, noughtsOf, realWeights } from './dequantized.js';
@@ -15,7 +16,7 @@ test('weights of an axis, and of blocks of one, are what DequantizeLinear makes 
       const constant = graph.initializers.get(name)!;
       return { ...constant, laned: false, constant };
     });
-    const [expected] = operatorFor(node).evaluate!({ node, opset: 21, inputs });
+    const [expected] = operatorFor(node).evaluate!({ node, opset: 21, inputs }, budget())!;
     const found = weightOf(node.inputs[0])!;
     assert.deepEqual(found.shape, expected.shape);
     floats(expected).forEach((value, i) => {
