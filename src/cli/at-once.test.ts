@@ -4,8 +4,17 @@ import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { sketch } from '../channels/sketch.test.fixture.js';
+import { graphOf } from '../graph/graph.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';
-import { type DType, isFloat, readModel, writeModel } from '../onnx/index.js';
+import {
+  type DType,
+  floats,
+  floatTensor,
+  isFloat,
+  readModel,
+  type Tensor,
+  writeModel,
+} from '../onnx/index.js';
 import { shell } from './shell.test.fixture.js';
 
 const { at, espalier } = shell('at-once');
@@ -153,6 +162,58 @@ test('a model of 16-bit floats stays one, in half the bytes', async () => {
   const [answer] = Object.values(await session.run({ [session.inputNames[0]]: x }));
   assert.deepEqual([answer.type, answer.dims], ['float16', [1, 10]]);
   await session.release();
+});
+
+test('a model that does not pass its check is kept beside its name, with its figures', async () => {
+  const graph = graphOf({
+    inputs: { x: ['N', 8] },
+    weights: { up: [8, 16], down: [16, 4] },
+    nodes: [
+      ['MatMul', ['x', 'up'], 'a'],
+      ['Mul', ['a', 'a'], 'b'],
+      ['Neg', ['b'], 'c'],
+      ['Sqrt', ['c'], 'd'],
+      ['MatMul', ['d', 'down'], 'y'],
+    ],
+    outputs: { y: ['N', 4] },
+  });
+  await writeModel(at('nan.onnx'), graph);
+  const { status, err } = await espalier(
+    'prune nan.onnx --method magnitude --sparsity 0.5 --data none --out nan',
+  );
+  assert.equal(status, 1);
+  assert.match(
+    err,
+    /did not pass its check and was written to .*model\.unchecked\.onnx instead: .*'y' are not as many/,
+  );
+  assert.ok(!existsSync(at('nan', 'model.onnx')) && !existsSync(at('nan', 'summary.json')));
+  const { sparsity } = JSON.parse(readFileSync(at('nan', 'summary.unchecked.json'), 'utf8'));
+  assert.equal(sparsity.after, 0.5);
+  const kept = floats((await readModel(at('nan', 'model.unchecked.onnx'))).initializers.get('up')!);
+  assert.ok(kept.includes(0));
+  assert.equal((await espalier('resume nan')).status, 1, 'it is no finished run');
+});
+
+test('weights that are whole numbers are no single weights to prune', async () => {
+  const bytes = (...shape: number[]): Tensor => ({
+    dtype: 'int8',
+    shape,
+    data: Int8Array.from({ length: shape[0] * shape[1] }, (_, i) => (i * 37) % 101),
+  });
+  const graph = graphOf({
+    inputs: { x: ['N', 8] },
+    constants: { w: bytes(8, 4), s: floatTensor([], [0.01]) },
+    nodes: [
+      ['DequantizeLinear', ['w', 's'], 'd'],
+      ['MatMul', ['x', 'd'], 'y'],
+    ],
+    outputs: { y: ['N', 4] },
+  });
+  await writeModel(at('bytes.onnx'), graph);
+  const { err } = await espalier(
+    'prune bytes.onnx --method magnitude --sparsity 0.5 --data none --out bytes',
+  );
+  assert.match(err, /1 weights of this model are stored as whole numbers \(w, say\).* --method l1-filters/);
 });
 
 test('a run that was killed is done again, to the same bytes', async () => {

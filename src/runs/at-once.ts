@@ -18,12 +18,12 @@ import {
 import type { Machine } from '../engine/index.js';
 import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/index.js';
-import { findMethod, layersOf, type Plan, type Surroundings, type UpdateReport } from '../sparsity/index.js';
+import { findMethod, type Plan, type Surroundings, type UpdateReport } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
 import { withWeights } from '../train/index.js';
 import { conclude } from './conclude.js';
 import type { RunFolder } from './folder.js';
-import { methodOptions } from './pruning.js';
+import { layersToPrune, methodOptions } from './pruning.js';
 import { isStructured, type PruneRecipe } from './recipe.js';
 import { randomSamples } from './samples.js';
 import { agreement, sayFixed } from './structured/agree.js';
@@ -127,7 +127,7 @@ async function zeroWeights({ recipe, task: { graph } }: AtOnce): Promise<Made> {
   if (learntMethods.some((learnt) => learnt.name === name) || !findMethod(name).defaults.rounds)
     fail(`${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`);
   const method = findMethod(name);
-  const layers = layersOf(graph);
+  const layers = layersToPrune(graph);
   const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
   if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
   // A method that needs no gradient looks at nothing but its layers.

@@ -3,6 +3,7 @@
  * rewritten for that. What the run needs of either is the same.
  */
 
+import { fail } from '../base/errors.js';
 import { batchCount } from '../data/index.js';
 import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
@@ -58,7 +59,28 @@ export function checkRun(recipe: Recipe, task: Task, network: Network): void {
   const method = methods.find((known) => known.name === name);
   const iterations = epochs * batchCount(data.train, training);
   if (!method || iterations === 0) return;
-  method.plan({ layers: layersOf(task.graph), iterations, seed }, methodOptions(recipe));
+  method.plan({ layers: layersToPrune(task.graph), iterations, seed }, methodOptions(recipe));
+}
+
+/** The layers whose single weights can go. @throws UserError where there are none, since they are whole numbers. */
+export function layersToPrune(graph: Graph): ReturnType<typeof layersOf> {
+  const layers = layersOf(graph);
+  const quantized = layers.length === 0 ? quantizedWeights(graph) : [];
+  if (quantized.length > 0)
+    fail(
+      `The ${quantized.length} weights of this model are stored as whole numbers (${quantized[0]}, say), of which single ones are not set to zero: remove channels (--method l1-filters), or prune the model before it is quantized.`,
+    );
+  return layers;
+}
+
+/** Names of whole numbers that stand for weights: what DequantizeLinear makes real, or an operator takes as they are. */
+function quantizedWeights({ nodes, initializers }: Graph): string[] {
+  const used = nodes.flatMap(({ op, inputs }) => {
+    if (op === 'DequantizeLinear') return inputs.slice(0, 1);
+    if (op === 'QLinearConv' || op === 'QLinearMatMul') return inputs.slice(3, 4);
+    return op === 'ConvInteger' || op === 'MatMulInteger' ? inputs.slice(1, 2) : [];
+  });
+  return [...new Set(used)].filter((name) => (initializers.get(name)?.shape.length ?? 0) > 1);
 }
 
 /** What a recipe says to its method, by the method's own names. */
