@@ -109,7 +109,7 @@ export function linearNetwork(seed = 1): LinearNetwork {
 
   return {
     graph: linearGraph(weight, bias),
-    machine: undefined as never,
+    machine: { description: 'none' } as never,
     batch: { kind: 'open', together: true, shapes: { x: [1, 1, 2, 2] } },
     parameters,
     state: new Map(),
