@@ -10,11 +10,11 @@ import type { Graph, Tensor } from '../onnx/model.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
 import { maskChannels } from './mask.js';
 import type { Channels, Group, Role, Selection } from './types.js';
-import { withWeights } from './weights.js';
+import { withMembers } from './weights.js';
 
 /** The groups that have dead units, whose units are kept where they are alive. */
 export function deadUnits(given: Graph, channels: Channels): Selection {
-  const graph = withWeights(given);
+  const graph = withMembers(given);
   for (let selection: Selection = new Map(); ; ) {
     const { initializers } = maskChannels(graph, channels, selection);
     const found = new Map(

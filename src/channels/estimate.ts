@@ -10,7 +10,7 @@ import { originIn } from '../graph/origin.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Channels } from './types.js';
-import { withWeights } from './weights.js';
+import { withMembers } from './weights.js';
 
 /** Units that are kept of groups, by name; groups that are absent are whole. */
 export type Counts = ReadonlyMap<string, number>;
@@ -22,7 +22,7 @@ export interface Estimate {
 
 /** @throws UserError where the shape of an input is open beyond the batch. */
 export function estimateOf(given: Graph, channels: Channels): Estimate {
-  const graph = withWeights(given);
+  const graph = withMembers(given);
   const shareOf = sharesIn(graph, channels);
   const { layers, macs, params } = summarize(graph, { inputShapes: channels.options?.inputShapes });
   const origin = originIn(graph);

@@ -11,7 +11,7 @@ import { type Coupling, couple } from './couple.js';
 import { checkSums } from './levels.js';
 import type { ChannelOptions, Channels, Frozen, Group, Member, Role } from './types.js';
 import { walk } from './walk.js';
-import { withWeights } from './weights.js';
+import { withMembers } from './weights.js';
 
 /** Channels of a graph, and what surgery needs beside: which class every unit is. */
 export interface Analysis {
@@ -25,8 +25,8 @@ export interface Analysis {
 
 /**
  * Finds what can be removed from a graph and what cannot. It depends on the graph's structure alone, not on the numbers in its weights.
- * Weights that nodes make up (Constant, ConstantOfShape) are members under the names of those nodes' outputs; `withWeights`
- * gives the graph that has them as initialisers.
+ * Weights that nodes make up (Constant, ConstantOfShape) are members under the names of those nodes' outputs, and vectors that
+ * several nodes share once for each: `withMembers` gives the graph that has them so.
  * @throws UserError where an input's shape is open beyond the batch, or a weight to ignore or freeze does not exist.
  */
 export const findChannels = (graph: Graph, options: ChannelOptions = {}): Channels =>
@@ -34,7 +34,7 @@ export const findChannels = (graph: Graph, options: ChannelOptions = {}): Channe
 
 /** {@link findChannels} with what it found on the way; `like`: the same graph at another size, whose units are to be found. */
 export function analyse(given: Graph, options: ChannelOptions = {}, like?: Analysis): Analysis {
-  const graph = withWeights(given);
+  const graph = withMembers(given);
   for (const name of [...(options.ignore ?? []), ...(options.freeze ?? [])]) {
     if (!graph.initializers.has(name))
       fail(

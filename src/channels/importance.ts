@@ -13,7 +13,7 @@ import { type Criterion, criteria } from './criteria.js';
 import { realWeights } from './dequantized.js';
 import { numbersOf, type Part, partsIn } from './parts.js';
 import type { Channels, Group, Member, Selection } from './types.js';
-import { withWeights } from './weights.js';
+import { withMembers } from './weights.js';
 
 /** Of every group that can be judged, by name: how much each unit matters, more is better. */
 export type Importance = ReadonlyMap<string, Float64Array>;
@@ -158,7 +158,7 @@ export function judge(
 ): Map<string, Judgement[]> {
   const { parts = ['producers', 'consumers', 'scales'] } = options;
   const partOf = partsIn(graph);
-  const weightOf = realWeights(withWeights(graph));
+  const weightOf = realWeights(withMembers(graph));
   const judged = channels.groups.map((group): [string, Judgement[]] => [
     group.name,
     group.members.flatMap((member) => {

@@ -75,7 +75,8 @@ export {
   type TargetOptions,
 } from './target.js';
 export { type EnergyOptions, keepEnergy } from './threshold.js';
+export { untied } from './ties.js';
 export * from './types.js';
 export { measureStatistics, unfoldBatchNorm } from './unfold.js';
 export { selectByVote, vote } from './vote.js';
-export { withWeights } from './weights.js';
+export { retiedAs, withMembers, withWeights } from './weights.js';

@@ -12,7 +12,7 @@ import type { Graph } from '../onnx/model.js';
 import { emptied } from './floors.js';
 import type { Channels, Selection } from './types.js';
 import { vote } from './vote.js';
-import { withWeights } from './weights.js';
+import { withMembers } from './weights.js';
 
 /** By name of a group or of a parameter: whether each unit or position is kept. */
 export type Masks = Readonly<Record<string, readonly boolean[]>>;
@@ -43,7 +43,7 @@ export function selectionFrom(graph: Graph, channels: Channels, masks: Masks): S
   const ofGroup = (name: string) =>
     channels.groups.some((g) => g.name === name && g.size === own(masks, name)?.length);
   const ofTensor = Object.keys(masks).filter((name) => !ofGroup(name));
-  for (const name of ofTensor) checkTensor(withWeights(graph), channels, name, masks[name]);
+  for (const name of ofTensor) checkTensor(withMembers(graph), channels, name, masks[name]);
   const selection = new Map<string, readonly boolean[]>();
   for (const { name, members } of channels.groups) {
     const ballots = members

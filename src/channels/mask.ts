@@ -4,7 +4,7 @@ import type { Graph, Tensor } from '../onnx/model.js';
 import { emptyData, sizeOf } from '../onnx/tensor.js';
 import { type Nought, noughtAt, noughtsOf } from './dequantized.js';
 import type { Channels, Group, Selection } from './types.js';
-import { withWeights } from './weights.js';
+import { withMembers } from './weights.js';
 
 /**
  * The graph with the same shapes, in which all parameters of removed units (what they are made of, what reads them, what is
@@ -12,7 +12,7 @@ import { withWeights } from './weights.js';
  * @throws UserError where the selection does not fit the groups.
  */
 export function maskChannels(given: Graph, channels: Channels, selection: Selection): Graph {
-  const graph = withWeights(given);
+  const graph = withMembers(given);
   checkSelection(channels, selection);
   const initializers = new Map(graph.initializers);
   const noughts = noughtsOf(graph);

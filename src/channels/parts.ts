@@ -2,6 +2,7 @@
 import { originIn } from '../graph/origin.js';
 import type { Graph } from '../onnx/model.js';
 import type { Member } from './types.js';
+import { withMembers } from './weights.js';
 
 /**
  * What of a group is judged: `producers`, the weights whose outputs the units are; `consumers`, those that read them;
@@ -11,7 +12,7 @@ export type Part = 'producers' | 'consumers' | 'scales';
 
 /** Tells for a member which part of its group it is; undefined for biases, running statistics and the like. */
 export function partsIn(graph: Graph): (member: Member) => Part | undefined {
-  const scales = scalesOf(graph);
+  const scales = scalesOf(withMembers(graph));
   return ({ tensor, role }) => {
     if (scales.has(tensor)) return 'scales';
     return role === 'out' ? 'producers' : role === 'in' ? 'consumers' : undefined;

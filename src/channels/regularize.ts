@@ -12,6 +12,7 @@ import { sizeOf } from '../onnx/tensor.js';
 import type { Hook, TrainState } from '../train/index.js';
 import { checkSelection } from './mask.js';
 import type { Channels, Selection } from './types.js';
+import { withMembers } from './weights.js';
 
 /** Of every tensor that takes part: a factor for each element, 0 where it does not. */
 export type Factors = ReadonlyMap<string, Float32Array>;
@@ -88,7 +89,8 @@ export interface ScaleOptions {
 }
 
 /** Scales of all BatchNormalizations with a factor of 1 for each; or of the units that a selection removes only. */
-export function scaleFactors(graph: Graph, options?: ScaleOptions): Factors {
+export function scaleFactors(given: Graph, options?: ScaleOptions): Factors {
+  const graph = withMembers(given);
   const norms = graph.nodes.filter(({ op, domain }) => op === 'BatchNormalization' && domain === '');
   const names = norms.flatMap(({ inputs }) => inputs.slice(1, options?.shifts ? 3 : 2));
   const empty = new Map(

@@ -16,8 +16,10 @@ import { type Analysis, analyse } from './groups.js';
 import { checkSelection } from './mask.js';
 import { HoldsAtOneSize, type Plan, planOf, shapeIn, typeIn, type View } from './plan.js';
 import { rewritten } from './rewrite.js';
+import { retied, type Tie } from './ties.js';
 import type { ChannelOptions, Channels, Selection } from './types.js';
 import { type Walk, walk } from './walk.js';
+import { separated } from './weights.js';
 
 /**
  * The graph without the removed units: smaller weights, all shapes and settings rewritten, without nodes and initialisers
@@ -43,9 +45,10 @@ export function shrinker(
   return (selection) => {
     checkSelection(channels, selection);
     refuseEmpty(channels, selection);
+    if (![...selection.values()].some((kept) => kept.includes(false))) return given;
     known ??= followed(given, all);
     checkSelection(known.analysis.channels, selection);
-    return smaller(known, selection, all);
+    return retied(smaller(known, selection, all), known.ties);
   };
 }
 
@@ -55,6 +58,7 @@ interface Known {
   others: readonly Other[];
   /** Dimensions for which no other size could be followed, although the model has some. */
   lost: readonly OpenDimension[];
+  ties: readonly Tie[];
 }
 
 interface Other extends OtherSizes {
@@ -76,7 +80,8 @@ function followed(given: Graph, options: ChannelOptions): Known {
     })
     .filter((other) => alike(other.analysis));
   const seen = changedIn(others);
-  return { analysis, others, lost: [...changedIn(tried)].filter((dimension) => !seen.has(dimension)) };
+  const { ties } = separated(given);
+  return { analysis, others, ties, lost: [...changedIn(tried)].filter((dimension) => !seen.has(dimension)) };
 }
 
 const changedIn = (sizes: readonly OtherSizes[]): Set<OpenDimension> =>
@@ -93,8 +98,7 @@ function smaller(known: Known, selection: Selection, options: ChannelOptions): G
       throw error;
     }
   };
-  const goes = [...selection.values()].some((kept) => kept.includes(false));
-  const fixed = new Set(goes ? lost : []);
+  const fixed = new Set(lost);
   const usable = () => others.filter(({ changed }) => !changed.some((dimension) => fixed.has(dimension)));
   const whole = attempt(others);
   if (whole) return declared(whole, known, fixed);

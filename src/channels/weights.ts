@@ -6,6 +6,16 @@ import { budget } from '../graph/fold.js';
 import { operatorFor } from '../graph/ops/index.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
+import { retied, untied } from './ties.js';
+
+/** The graph in which groups have their members: with all weights as initialisers, and a copy of a shared vector for each reader. */
+export const withMembers = (graph: Graph): Graph => separated(graph).graph;
+
+/** {@link withMembers} and the vectors that were shared. */
+export const separated = (graph: Graph): ReturnType<typeof untied> => untied(withWeights(graph));
+
+/** A graph with vectors stored once that are shared in `original` and still equal; {@link untied} takes them apart. */
+export const retiedAs = (graph: Graph, original: Graph): Graph => retied(graph, separated(original).ties);
 
 /** The graph with weights that nodes make up as initialisers under the same names; the same graph where there are none. */
 export function withWeights(graph: Graph): Graph {

@@ -10,6 +10,7 @@ import {
   type MethodSettings,
   needsScales,
   readMasks,
+  retiedAs,
   selectionFrom,
   writeMasks,
 } from '../../channels/index.js';
@@ -60,7 +61,8 @@ export async function pruneChannels(work: Work<PruneRecipe>): Promise<Pruned> {
   }
   await writeMetrics(folder, linesOf(running, progress));
   const { mask, ...rest } = progress;
-  const graph = unfold ? foldBatchNorm(rest.graph, optionsOf(work)) : rest.graph;
+  const folded = unfold ? foldBatchNorm(rest.graph, optionsOf(work)) : rest.graph;
+  const graph = retiedAs(folded, task.graph);
   return { ...rest, graph, unfolded: unfold, latency: await latencyOf(running, rest) };
 }
 

@@ -8,6 +8,7 @@ import {
   type Limits,
   type MethodSettings,
   type Selection,
+  untied,
 } from '../../channels/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { PruneRecipe } from '../recipe.js';
@@ -43,9 +44,11 @@ export const optionsOf = ({ recipe, task }: Work<PruneRecipe>): ChannelOptions =
   return { inputShapes: task.inputShapes, heads, ignore, freeze };
 };
 
-export const begin = (work: Work<PruneRecipe>, base: Graph): Progress => ({
-  ...{ base, graph: base, whole: findChannels(base, optionsOf(work)), kept: new Map(), done: [] },
-});
+/** Vectors that layers share are taken apart, so that each is trained and pruned as the layer's own. */
+export function begin(work: Work<PruneRecipe>, given: Graph): Progress {
+  const base = untied(given).graph;
+  return { base, graph: base, whole: findChannels(base, optionsOf(work)), kept: new Map(), done: [] };
+}
 
 /** What may go of the network as it is. */
 export const channelsNow = (
@@ -55,7 +58,8 @@ export const channelsNow = (
 
 /** The run after a stage. */
 export function after(work: Work<PruneRecipe>, before: Progress, stage: Stage, outcome: Outcome): Progress {
-  const { graph, selection, facts } = outcome;
+  const { selection, facts } = outcome;
+  const { graph } = untied(outcome.graph);
   const start = stage.kind === 'unfold' ? begin(work, graph) : before;
   const next = { ...start, done: [...before.done, { stage, facts }] };
   if (stage.kind === 'mask') return { ...next, mask: selection };
