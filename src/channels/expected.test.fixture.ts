@@ -339,7 +339,7 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
     frozen: [],
   },
   'quantised weights with zero points, of a tensor and of each filter': {
-    groups: ['8: a.0 out, b.1 in', '6: b.0 out, b.scale.0 along, b.zero.0 along, c.1 in'],
+    groups: ['8: a.b.0 along, a.0 out, b.1 in', '6: b.0 out, b.scale.0 along, b.zero.0 along, c.1 in'],
     frozen: [],
   },
   'quantised weights that are also read as they are stored': {

@@ -565,7 +565,8 @@ export const troubles: Trouble[] = [
     name: 'quantised weights with zero points, of a tensor and of each filter',
     engineless: true,
     build(s) {
-      const a = s.relu(s.op('Conv', [image(s), s.unsigned('a', false, 8, 3, 3, 3)]));
+      const bias = s.unsigned('a.b', false, 8);
+      const a = s.relu(s.op('Conv', [image(s), s.unsigned('a', false, 8, 3, 3, 3), bias]));
       const b = s.op('Sigmoid', [s.op('Conv', [a, s.unsigned('b', true, 6, 8, 3, 3)])]);
       return s.op('Conv', [b, s.unsigned('c', true, 2, 6, 1, 1)]);
     },

@@ -129,7 +129,11 @@ export function sketch(opset = 17) {
       const scales = Float32Array.from({ length: count }, (_, i) => 0.01 * (i + 1));
       graph.initializers.set(`${name}.scale`, floatTensor(dims, scales));
       graph.initializers.set(`${name}.zero`, { dtype: 'uint8', shape: dims, data: zeros });
-      return sketched.op('DequantizeLinear', [name, `${name}.scale`, `${name}.zero`], { axis: 0 });
+      return sketched.op(
+        'DequantizeLinear',
+        [name, `${name}.scale`, `${name}.zero`],
+        each ? { axis: 0 } : {},
+      );
     },
     /** 4-bit weights [from, to], with a scale for every `block` of what they are multiplied by. */
     inBlocks(name: string, from: number, to: number, block: number): string {

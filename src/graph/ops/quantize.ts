@@ -82,10 +82,9 @@ const axisIn = (site: Site): number =>
 /** Whole blocks go, or as many positions of each; a last block that is not full lets none go. */
 const ofBlocks = {
   fixed(site: Site) {
+    if (!blockOf(site)) return [];
     const axis = axisIn(site);
-    return blockOf(site) && required(site, 0).shape[axis] % blockOf(site) !== 0
-      ? [[axis], [axis], [axis]]
-      : [];
+    return required(site, 0).shape[axis] % blockOf(site) !== 0 ? [[axis], [axis], [axis]] : [];
   },
   resize(site: Site, [values, scales]: readonly (Kept | undefined)[]): Resized {
     if (!blockOf(site)) return {};
