@@ -30,7 +30,7 @@ export function checkIndices(graph: Graph, { train, test }: Pick<Dataset, 'train
 }
 
 /** The fewest rows of the tables that an input's numbers choose from, by name of the input. */
-function tablesOf({ nodes, inputs, initializers }: Graph): Map<string, number> {
+export function tablesOf({ nodes, inputs, initializers }: Graph): Map<string, number> {
   const source = new Map(inputs.map(({ name }) => [name, name]));
   const rows = new Map<string, number>();
   for (const node of nodes) {

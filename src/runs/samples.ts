@@ -5,6 +5,7 @@ import { batches, type Dataset } from '../data/index.js';
 import { byName } from '../engine/index.js';
 import type { Batch } from '../graph/batch.js';
 import { type DType, type Graph, isFloat, sizeOf } from '../onnx/index.js';
+import { tablesOf } from './indices.js';
 
 export interface Feeds {
   /** By input: `count` samples, one after another. */
@@ -27,11 +28,13 @@ export const samplesOf =
     return fail('There are no samples to check the exported model with; give the data some.');
   };
 
-/** Normal numbers; for whole numbers and truths 0 and 1 in turn, which any table of tokens has. */
+/** Normal numbers; for whole numbers and truths 0 and 1 in turn, or 0 alone where they choose from a table of one row. */
 export const randomSamples: Samples = async (graph, { shapes }, count) => {
   const stream = random(0, 'samples');
+  const tables = tablesOf(graph);
   const drawn = graph.inputs.map(({ name, dtype }) => {
-    const next = isFloat(dtype) ? () => normal(stream) : (_: unknown, i: number) => i % 2;
+    const rows = Math.min(2, tables.get(name) ?? 2);
+    const next = isFloat(dtype) ? () => normal(stream) : (_: unknown, i: number) => i % rows;
     return [name, Float32Array.from({ length: count * sizeOf(shapes[name]) }, next)] as const;
   });
   return { inputs: Object.fromEntries(drawn), count };
