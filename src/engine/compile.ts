@@ -1,5 +1,6 @@
 /** From a core graph to a program in a machine's memory. */
-import type { CoreNode, Type } from '../graph/core.js';
+import type { Type } from '../graph/core.js';
+import { needed } from '../graph/needed.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { chooseWays } from './choice.js';
@@ -193,18 +194,6 @@ const inputPlace = (type: Type): Place => {
   const size = sizeOf(type.shape);
   return wholePlace({ laned: type.laned, size, given: true }, type.shape);
 };
-
-/** The nodes that `wanted` depends on, in order. */
-function needed(nodes: readonly CoreNode[], wanted: ReadonlySet<string>): CoreNode[] {
-  const alive = new Set(wanted);
-  const kept: CoreNode[] = [];
-  for (const node of [...nodes].reverse()) {
-    if (!node.outputs.some((name) => alive.has(name))) continue;
-    for (const name of node.inputs) alive.add(name);
-    kept.push(node);
-  }
-  return kept.reverse();
-}
 
 /** A value that was there before its destination was known (a parameter's gradient that is another's, say) is copied. */
 function settle(l: Lowering, from: Place, to: Place): void {

@@ -339,3 +339,47 @@ test('a file that fixes the number of samples takes any number of them in the en
     await machine.close();
   }
 });
+
+test('ids that a table has no row for are refused, in any sample', async () => {
+  const node = (op: string, inputs: string[], output: string): Node => ({
+    ...{ name: output, op, domain: '', inputs, outputs: [output], attributes: {} },
+  });
+  const graph: Graph = {
+    name: 'lookup',
+    inputs: [{ name: 'ids', dtype: 'int64', shape: ['N', 3] }],
+    outputs: [
+      { name: 'y', dtype: 'float32', shape: ['N', 3, 2] },
+      { name: 'plain', dtype: 'float32', shape: ['N', 3] },
+    ],
+    nodes: [node('Gather', ['table', 'ids'], 'y'), node('Cast', ['ids'], 'plain')],
+    initializers: new Map([
+      [
+        'table',
+        floatTensor(
+          [5, 2],
+          Array.from({ length: 10 }, (_, i) => i),
+        ),
+      ],
+    ]),
+    declared: new Map(),
+    source: newSource(13),
+  };
+  graph.nodes[1].attributes = { to: { type: 'int', value: 1 } };
+  await withNetwork(graph, async (network) => {
+    const ids = (...wrong: number[]) => Float32Array.of(0, 1, 2, 3, 4, -1, ...wrong);
+    const whole = network.inference({ batch: 20 });
+    assert.deepEqual((await whole.run(ids(), 2)).y, Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 9));
+    await assert.rejects(whole.run(ids(0, 5, 0), 3), /^UserError: The node 'y' looks up an index outside/);
+    await assert.rejects(whole.run(ids(-6, 7, Number.NaN), 3), /'y' looks up 3 indices outside/);
+    const plain = network.inference({ batch: 2, outputs: ['plain'] });
+    assert.deepEqual(
+      (
+        await plain.run(
+          ids().map((id) => 9 * id),
+          2,
+        )
+      ).plain,
+      ids().map((id) => 9 * id),
+    );
+  });
+});

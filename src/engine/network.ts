@@ -4,6 +4,7 @@ import { own } from '../base/records.js';
 import { type Batch, batchOf } from '../graph/batch.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';
+import { countOutside, type Lookup, lookupsFor, refuseOutside } from '../graph/lookups.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { floats, floatsLike, sizeOf } from '../onnx/tensor.js';
 import { clipping } from './clipping.js';
@@ -41,6 +42,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   const batch = batchOf(graph, options.inputShapes);
   const expand = (training: boolean) => expandModel(graph, { training, inputShapes: batch.shapes });
   const inferring = expand(false);
+  const ready = counted(inferring);
   const held = new Map<string, Held>();
   for (const name of [...inferring.learnt.keys(), ...inferring.state])
     held.set(name, hold(machine, graph.initializers.get(name)!));
@@ -84,7 +86,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     state: new Map([...inferring.state].map((name) => [name, held.get(name)!.data])),
     inference(o) {
       refuseMeeting(batch, o.batch);
-      const form = o.form === 'training' ? expand(true) : inferring;
+      const form = o.form === 'training' ? counted(expand(true)) : ready;
       return track(inference(graph, form, machine, places, o), 'inference');
     },
     training(o) {
@@ -154,9 +156,17 @@ const blockOf = (h: Held): Block => blockAt(h.line, h.data.length);
 
 const placeOf = (h: Held): Place => wholePlace(blockOf(h), h.shape);
 
+/** A model on a tape that counts the indices for which a table has no row. */
+interface Counted {
+  model: Expanded;
+  lookups: Lookup[];
+}
+
+const counted = (model: Expanded): Counted => ({ model, lookups: countOutside(model.tape) });
+
 function inference(
   graph: Graph,
-  model: Expanded,
+  { model, lookups: all }: Counted,
   machine: Machine,
   places: ReadonlyMap<string, Place>,
   o: InferenceOptions,
@@ -167,7 +177,9 @@ function inference(
   );
   const inputs = graph.inputs.map((input) => input.name);
   const { batch, memory } = o;
-  const program = compile({ machine, tape: model.tape, batch, outputs: cores, inputs, places, memory });
+  const lookups = lookupsFor(model.tape, all, cores);
+  const outputs = [...cores, ...lookups.map(({ outside }) => outside)];
+  const program = compile({ machine, tape: model.tape, batch, outputs, inputs, places, memory });
   if (!program)
     fail(
       `A run of ${batch} ${batch === 1 ? 'sample' : 'samples'} takes more than the ${Math.round(memory! / 1e6)} MB that it may; take fewer, or smaller inputs.`,
@@ -183,6 +195,11 @@ function inference(
       for (const name of inputs)
         writeInput(program, name, own(values, name), count, sizeOf(model.tape.type(name).shape), o.batch);
       await program.run(count);
+      for (const lookup of lookups)
+        refuseOutside(
+          lookup,
+          program.read(lookup.outside, count).reduce((sum, missing) => sum + missing, 0),
+        );
       return Object.fromEntries(names.map((name, i) => [name, program.read(cores[i], count)]));
     },
     profile: program.profile,

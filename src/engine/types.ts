@@ -85,7 +85,7 @@ export interface Inference {
   readonly outputs: ReadonlyMap<string, readonly number[]>;
   /**
    * Runs `count` ≤ batch samples. Outputs are dense, sample first.
-   * @throws UserError when an input is missing or has the wrong length.
+   * @throws UserError when an input is missing, has the wrong length or holds ids that a table has no row for.
    */
   run(inputs: Inputs, count: number): Promise<Record<string, Float32Array>>;
   /** Where the time of all runs went, by kernel: nanoseconds summed over threads; 'wait' is time in barriers. */

@@ -10,6 +10,7 @@ import { planMemory } from '../engine/lowering/plan.js';
 import type { Choice, Lowering, Step } from '../engine/lowering/steps.js';
 import type { Machine } from '../engine/machine.js';
 import type { CoreNode } from '../graph/core.js';
+import { needed } from '../graph/needed.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import type { Context } from './context.js';
@@ -116,18 +117,6 @@ export function compile({ machine, tape, inputs, outputs, parts }: CompileOption
       close: free,
     };
   }
-}
-
-/** The nodes that `wanted` depends on, in order. */
-function needed(nodes: readonly CoreNode[], wanted: ReadonlySet<string>): CoreNode[] {
-  const alive = new Set(wanted);
-  const kept: CoreNode[] = [];
-  for (const node of [...nodes].reverse()) {
-    if (!node.outputs.some((name) => alive.has(name))) continue;
-    for (const name of node.inputs) alive.add(name);
-    kept.push(node);
-  }
-  return kept.reverse();
 }
 
 function onlyResiduals(

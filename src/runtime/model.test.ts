@@ -23,7 +23,7 @@ const refused = (words: RegExp) => (error: unknown) => {
 };
 
 /** y = table[ids + 0], a table of five rows of two. */
-const embedding = (dtype: 'int64' | 'int32' | 'float32'): Graph => ({
+const embedding = (dtype: 'int64' | 'int32'): Graph => ({
   name: 'embedding',
   inputs: [{ name: 'ids', dtype, shape: [1, 3] }],
   outputs: [{ name: 'y', dtype: 'float32', shape: [1, 3, 2] }],

@@ -4,13 +4,13 @@ import { foldBatchNorm } from '../channels/fold.js';
 import type { Machine } from '../engine/machine.js';
 import { expandBefore, sampleShape } from '../graph/expand.js';
 import { affords, budget } from '../graph/fold.js';
+import { countOutside, lookupsFor, refuseOutside } from '../graph/lookups.js';
 import { runCore } from '../graph/reference/run.js';
 import { toTensor, toValue } from '../graph/reference/value.js';
 import { type Tape, tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { compile } from './compile.js';
-import { countOutside, refuseOutside } from './lookups.js';
 import { rewrite } from './rewrite.js';
 import { type Declared, floatsFor, type Numbers } from './values.js';
 import { countOf } from './weights.js';
@@ -71,7 +71,7 @@ export function modelOf(graph: Graph, options: ModelOptions, most?: number): Mod
   );
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
   const alone = machine.threads === 1 || isLittle(t, machine, most ?? usualMost(t, machine));
-  const lookups = countOutside(t);
+  const lookups = lookupsFor(t, countOutside(t), [...cores.values()]);
   const program = compile({
     machine,
     tape: t,

@@ -3,12 +3,14 @@
  * a program counts such indices beside it, for the run to be refused.
  */
 import { fail } from '../base/errors.js';
-import type { CoreNode } from '../graph/core.js';
-import { call, input } from '../graph/expression.js';
-import type { Tape } from '../graph/tape.js';
+import type { CoreNode } from './core.js';
+import { call, input } from './expression.js';
+import { needed } from './needed.js';
+import type { Tape } from './tape.js';
 
 export interface Lookup {
-  /** The value that counts the indices outside of the table. */
+  /** What is looked up, and the value that counts the indices outside of the table. */
+  result: string;
   outside: string;
   rows: number;
   /** Name of the model's node. */
@@ -26,6 +28,13 @@ export function countOutside(t: Tape): Lookup[] {
   return lookups;
 }
 
+/** Those that some values depend on. */
+export function lookupsFor(t: Tape, lookups: readonly Lookup[], values: readonly string[]): Lookup[] {
+  if (lookups.length === 0) return [];
+  const made = new Set(needed(t.nodes, new Set(values)).flatMap(({ outputs }) => outputs));
+  return lookups.filter(({ result }) => made.has(result));
+}
+
 function counted(t: Tape, node: CoreNode): Lookup {
   const [rows] = t.type(node.inputs[0]).shape;
   // Each comparison is false for what is not a number, which is outside too.
@@ -34,7 +43,7 @@ function counted(t: Tape, node: CoreNode): Lookup {
   const [missing] = t.emit('elementwise', [node.inputs[1]], { expression: call('sub', 1, within) });
   const [outside] = t.emit('reduce', [missing], { how: 'sum', axes: [0] });
   t.layer = undefined;
-  return { outside, rows, layer: node.layer ?? '' };
+  return { result: node.outputs[0], outside, rows, layer: node.layer ?? '' };
 }
 
 /** @throws UserError when indices were counted. */
