@@ -8,6 +8,7 @@ import { duration, percent, studyNotes, studyTable, writeStudy } from '../../rep
 import {
   carryOut,
   claimStudy,
+  mixedData,
   nameOfCell,
   readStudy,
   readStudyLines,
@@ -102,7 +103,8 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
 /** Writes and prints what is there. */
 async function show(study: Study, runs: readonly StudyRun[], out: string, face: Face): Promise<void> {
   const lines = await readStudyLines(runs);
-  const result = summarizeStudy(study, lines);
+  const mixed = await mixedData(runs);
+  const result = { ...summarizeStudy(study, lines), ...(mixed && { mixed }) };
   await writeStudy(out, result, lines);
   const { titles, rows } = studyTable(result);
   const columns = titles.map((title, i) => (i < result.axes.length ? left(title) : right(title)));

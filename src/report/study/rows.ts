@@ -72,7 +72,7 @@ export function studyTable(result: StudyResult): StudyTable {
 
 /** What the table does not say by itself. */
 export function studyNotes(result: StudyResult): string[] {
-  const { planned, finished, seeds, baseline, failures } = result;
+  const { planned, finished, seeds, baseline, failures, mixed } = result;
   return [
     `${finished} of ${planned} runs; seeds ${seeds.join(', ')}. Accuracy is that at the end, mean ± sample standard deviation over n seeds.`,
     ...(baseline === undefined
@@ -80,6 +80,7 @@ export function studyNotes(result: StudyResult): string[] {
       : [
           `Differences are to ${baseline} with the same seed, mean ± sample standard deviation, and in brackets Student's 95 % interval of the mean difference, one comparison at a time.`,
         ]),
+    ...(mixed ? [mixed] : []),
     ...failures.map(
       ({ at, seed, failed }) => `Failed: ${Object.values(at).join(' ')}, seed ${seed}: ${failed}`,
     ),

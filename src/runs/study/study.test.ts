@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { mixedData } from './data.js';
 import { recordFailure } from './failures.js';
 import { findRun, readStudy, type StudyRun, studyRuns } from './study.js';
 import { readStudyLines, summarizeStudy } from './table.js';
@@ -170,4 +171,22 @@ test('a study that makes no sense is refused in a sentence', async () => {
         return true;
       },
     );
+});
+
+test('runs that were made with other samples are named', async () => {
+  const out = join(root, 'mixed');
+  const runs = studyRuns(await study(), out, '1');
+  const digest = (run: StudyRun, samples: string) => {
+    mkdirSync(join(run.path, 'checkpoint'), { recursive: true });
+    const train = { length: 9, labels: 'l', samples };
+    writeFileSync(join(run.path, 'checkpoint', 'data.json'), JSON.stringify({ train }));
+  };
+  assert.equal(await mixedData(runs), undefined);
+  for (const run of runs.slice(1, 4)) digest(run, 'a');
+  assert.equal(await mixedData(runs), undefined);
+  digest(runs[3], 'b');
+  assert.equal(
+    await mixedData(runs),
+    `${runs[1].path} and ${runs[3].path} were made with other samples of digits (the training samples differ), so they do not compare: run the study anew in another folder.`,
+  );
 });

@@ -76,6 +76,8 @@ export interface StudyResult {
   finished: number;
   cells: CellFigures[];
   failures: FailedLine[];
+  /** Where runs have seen other samples of the same data: a sentence. */
+  mixed?: string;
 }
 
 /** What there is of the study's runs. @throws UserError when a folder holds another run. */
