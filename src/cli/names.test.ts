@@ -168,6 +168,7 @@ test('names that a terminal would obey, and long ones, are shown and not obeyed'
   assert.deepEqual(Object.keys(JSON.parse(json).inputs), [`${evil}x`]);
   const report = readFileSync(at('evil', 'report.html'), 'utf8');
   assert.equal(report, visibleLines(report));
+  assert.ok(!report.includes('long'.repeat(60)), 'a name of 6,400 characters');
   const { status, err } = await espalier('eval evil.onnx --data digits');
   assert.equal(status, 1);
   assert.ok(err.length < 600, err);

@@ -2,8 +2,10 @@
  * The charts of a report as SVG text, drawn by Observable Plot in a document of linkedom's: no browser, no script left in
  * the page. Axes take the colour of the text around them, so they suit light and dark pages.
  */
+
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { brief } from '../base/text.js';
 import { count, percent as inPercent } from './words.js';
 
 const WIDTH = 620;
@@ -22,6 +24,9 @@ export interface Point {
   /** Whose point it is; a colour each. */
   series: string;
 }
+
+/** Names beside a chart: as many characters as its margin has room for. */
+const short = (name: string): string => brief(name, 40);
 
 export interface Curves {
   points: Point[];
@@ -65,7 +70,7 @@ export function drawCurves({ points, x, y, percent, steps = [] }: Curves): strin
       ...(places.length === 1 ? { interval: 1 } : {}),
     },
     y: { label: y, percent, ...scaleFor(points.map((point) => point.y)) },
-    color: { domain: names, range: COLOURS, legend: names.length > 1 },
+    color: { domain: names, range: COLOURS, legend: names.length > 1, tickFormat: short },
     marks: [
       Plot.lineY(part(false), line),
       Plot.lineY(part(true), { ...line, curve: 'step-after' }),
@@ -90,7 +95,7 @@ export function drawBars(bars: Bar[], label: string): string {
     marginLeft: Math.min(260, 16 + 6.2 * longest),
     marginRight: 44,
     x: { domain: [0, 100], label, percent: true, axis: 'top' },
-    y: { label: null, domain: bars.map(({ name }) => name) },
+    y: { label: null, domain: bars.map(({ name }) => name), tickFormat: short },
     color: { domain: groups, range: COLOURS, legend: groups.length > 1 },
     marks: [
       Plot.barX(bars, { x: 'value', y: 'name', fill: 'group', insetTop: 2, insetBottom: 2 }),
@@ -121,7 +126,13 @@ export function drawOrdered({ points, x, y, percent }: Curves): string {
     color: { domain: names, range: names.map((_, i) => shade(i)) },
     marks: [
       Plot.lineY(points, { x: 'x', y: 'y', z: 'series', stroke: 'series', strokeWidth: 1.5 }),
-      Plot.dot(points.length > 200 ? [] : points, { x: 'x', y: 'y', fill: 'series', r: 2, title: 'series' }),
+      Plot.dot(points.length > 200 ? [] : points, {
+        x: 'x',
+        y: 'y',
+        fill: 'series',
+        r: 2,
+        title: (p: Point) => short(p.series),
+      }),
     ],
   });
 }
@@ -209,7 +220,7 @@ export function drawPairs(pairs: readonly Pair[], label: string, say: (n: number
     marginLeft: Math.min(260, 16 + 6.2 * longest),
     marginRight: 110,
     x: { label, axis: 'top', tickFormat: (n: number) => say(n), ticks: 5, zero: true },
-    y: { label: null, domain: pairs.map(({ name }) => name) },
+    y: { label: null, domain: pairs.map(({ name }) => name), tickFormat: short },
     marks: [
       Plot.barX(pairs, {
         x: 'before',

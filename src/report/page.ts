@@ -1,11 +1,15 @@
 /** A page of a report: complete in itself, without scripts, loading nothing. */
-import { visibleLines } from '../base/text.js';
+import { visibleLines, withBriefWords } from '../base/text.js';
 import { STYLE } from './style.js';
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
+/** Names in a model may be longer than any page is wide. */
+const LONGEST_WORD = 200;
+
 /** Text as HTML. */
-export const html = (text: string): string => text.replace(/[&<>"]/g, (char) => ENTITIES[char]);
+export const html = (text: string): string =>
+  withBriefWords(text, LONGEST_WORD).replace(/[&<>"]/g, (char) => ENTITIES[char]);
 
 /** A page with a title, which is plain text, and a body of HTML. */
 export const page = (title: string, body: string): string =>
