@@ -1,24 +1,10 @@
 /** What the branches of an If take from around them is used there: its channels stay, and others go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { create, toBinary } from '@bufbuild/protobuf';
-import { AttributeProtoSchema, type GraphProtoSchema } from '../onnx/generated/onnx_pb.js';
-import { parseModel } from '../onnx/parse.js';
-import { serializeModel } from '../onnx/serialize.js';
+import { withBranches } from '../graph/branch.test.fixture.js';
 import { difference, halved, inputsOf, ran } from './equivalence.test.fixture.js';
 import { findChannels, maskChannels, shrink } from './index.js';
 import { frozenInWords, groupsInWords, sketch } from './sketch.test.fixture.js';
-
-/** A branch that applies an operator to a value from around it. */
-const branch = (name: string, opType: string, outer: string) => {
-  const g: Parameters<typeof create<typeof GraphProtoSchema>>[1] = {
-    name,
-    node: [{ opType, input: [outer], output: [name] }],
-    output: [{ name, type: { tensorType: { elemType: 1 } } }],
-  };
-  const bytes = toBinary(AttributeProtoSchema, create(AttributeProtoSchema, { name, type: 5, g }));
-  return { type: 'opaque' as const, value: { bytes, uses: [outer] } };
-};
 
 test('channels that a branch of an If reads stay, others are removed', async () => {
   const s = sketch();
@@ -27,19 +13,7 @@ test('channels that a branch of an If reads stay, others are removed', async () 
   const y = s.head(s.relu(s.conv(s.relu(s.conv(h, 'b', 6, 8)), 'c', 4, 6)), 4);
   const asked = s.op('Cast', [s.op('ReduceMax', [x], { keepdims: 0 })], { to: 9 });
   const chosen = s.op('If', [asked]);
-  const built = s.finish(y, chosen);
-  const nodes = built.nodes.map((node) =>
-    node.op === 'If'
-      ? {
-          ...node,
-          attributes: {
-            then_branch: branch('then_branch', 'Neg', h),
-            else_branch: branch('else_branch', 'Abs', h),
-          },
-        }
-      : node,
-  );
-  const graph = await parseModel(serializeModel({ ...built, nodes }));
+  const graph = await withBranches(s.finish(y, chosen), { [chosen]: { yes: ['Neg', h], no: ['Abs', h] } });
   const channels = findChannels(graph);
   assert.deepEqual(groupsInWords(channels), [
     '6: b.0 out, b.b.0 along, c.1 in',

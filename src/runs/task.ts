@@ -13,6 +13,7 @@ import {
 } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
+import { decideBranches } from '../graph/branches.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
 import { attr, type Graph, isFloat, type Node, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
@@ -57,7 +58,8 @@ export async function openModel(options: ModelOptions, read?: Graph): Promise<Mo
   const graph = read ?? (await openGraph(options));
   if (!isPath(options.model)) return { graph, inputShapes: {} };
   const given = options.inputShape ? inputShapesOf(graph, options.inputShape) : {};
-  return { graph, inputShapes: shapesOfSample(graph, given) };
+  const inputShapes = shapesOfSample(graph, given);
+  return { graph: await decideBranches(graph, inputShapes), inputShapes };
 }
 
 /** The graph of a model, for what looks at no shapes; see {@link openModel}. */
@@ -109,7 +111,8 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const dataset = await (images ? fitImages(graph, inputs[0], options) : fitArrays(graph, inputs, options));
   const { arrays } = dataset.train;
   const shapes = inputs.map(({ name }, i) => [name, [1, ...modelShape(arrays[i])]]);
-  return { graph, dataset, inputShapes: Object.fromEntries(shapes) };
+  const inputShapes = Object.fromEntries(shapes);
+  return { graph: await decideBranches(graph, inputShapes), dataset, inputShapes };
 }
 
 /** A model's inputs, with the shapes that `given` says. @throws UserError when there are none. */

@@ -27,6 +27,12 @@ export interface OtherSizes {
   changed: readonly OpenDimension[];
 }
 
+/** The batch, where it is among what differs. */
+export function batchIn({ shapes, changed }: OtherSizes): number | undefined {
+  const [place] = changed.find(({ batch }) => batch)?.places ?? [];
+  return place && shapes[place.input][place.axis];
+}
+
 const isOpen = (dim: number | string | undefined): boolean => typeof dim !== 'number' || dim <= 0;
 
 /** The open dimensions of a graph's inputs, the batch first. @throws UserError where `inputShapes` leaves one open. */
@@ -72,9 +78,8 @@ function candidates({ batch, size: n }: OpenDimension): number[] {
 export function otherSizes(graph: Graph, inputShapes: InputShapes = {}): OtherSizes[] {
   const open = openDimensions(graph, inputShapes);
   const fits = (shapes: InputShapes, changed: readonly OpenDimension[]): boolean => {
-    const [place] = changed.find(({ batch }) => batch)?.places ?? [];
     try {
-      inferTypes(graph, { inputShapes: shapes, batch: place && shapes[place.input][place.axis] });
+      inferTypes(graph, { inputShapes: shapes, batch: batchIn({ shapes, changed }) });
       return true;
     } catch (error) {
       if (error instanceof UserError) return false;
