@@ -428,7 +428,7 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
   'weights of four bits, in blocks': {
     groups: [
       '4: a.1 out ×3, a.b.0 along ×3, b.0 in ×3',
-      '8: b.1 out, b.scale.1 along, b.zero.1 along, c.0 in',
+      '8: b.1 out, b.scale.1 along, b.zero.1 along, b.b.0 along, c.0 in',
     ],
     frozen: [],
   },

@@ -678,8 +678,8 @@ export const troubles: Trouble[] = [
     opset: 21,
     build(s) {
       const x = s.linear(s.input('x', [5]), 'a', 5, 12);
-      const y = s.relu(s.op('MatMul', [x, s.inBlocks('b', 12, 8, 4)]));
-      return s.linear(y, 'c', 8, 2);
+      const y = s.op('MatMul', [x, s.inBlocks('b', 12, 8, 4)]);
+      return s.linear(s.relu(s.op('Add', [y, s.quantizedBias('b.b', 8)])), 'c', 8, 2);
     },
   },
   {

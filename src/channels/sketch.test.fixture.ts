@@ -146,6 +146,12 @@ export function sketch(opset = 17) {
       const inputs = [name, `${name}.scale`, `${name}.zero`];
       return sketched.op('DequantizeLinear', inputs, { axis: 0, block_size: block });
     },
+    /** An int8 vector of one scale, made real again along the default axis, which it does not have. */
+    quantizedBias(name: string, size: number): string {
+      const data = Int8Array.from({ length: size }, (_, i) => (7 * i) % 50);
+      graph.initializers.set(name, { dtype: 'int8', shape: [size], data });
+      return sketched.op('DequantizeLinear', [name, sketched.scalar(0.02)]);
+    },
     floats(...values: number[]): string {
       const name = `floats${count++}`;
       graph.initializers.set(name, floatTensor([values.length], values));

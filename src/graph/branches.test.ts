@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type Sketch, sketch } from '../channels/sketch.test.fixture.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
+import { intTensor } from '../onnx/tensor.js';
 import { withBranches } from './branch.test.fixture.js';
 import { decideBranches } from './branches.js';
+import { graphOf, wholes } from './graph.test.fixture.js';
 
 const shape = [2, 1, 6];
 
@@ -20,36 +21,41 @@ async function answers(graph: Graph): Promise<number[]> {
 
 const opsOf = ({ nodes }: Graph) => nodes.map(({ op }) => op).join(' ');
 
-/** Whether an axis is 1. */
-const isOne = (s: Sketch, x: string, axis: number) =>
-  s.op('Equal', [s.op('Gather', [s.op('Shape', [x]), s.index(axis)]), s.index(1)]);
-
 /** Squeezes an axis where it is 1, as PyTorch exports it, and asks the rank of the result after that; a weight in either branch. */
-async function squeezed(dims: (number | string)[], axis = 1): Promise<Graph> {
-  const s = sketch(17);
-  const x = s.input('x', [1, 6]);
-  const first = s.op('If', [isOne(s, x, axis)]);
-  const second = s.op('If', [s.op('Equal', [s.op('Size', [s.op('Shape', [first])]), s.index(2)])]);
-  const graph = s.finish(s.op('Add', [second, s.weight('w', 6)]));
-  const [axes, a, b] = [s.ints(1), s.weight('a', 6), s.weight('b', 6)];
-  const built = await withBranches(
-    { ...graph, inputs: [{ name: 'x', dtype: 'float32', shape: dims }] },
-    {
-      [first]: { yes: ['Squeeze', x, axes], no: ['Identity', x] },
-      [second]: { yes: ['Mul', first, a], no: ['Mul', first, b] },
+function squeezed(dims: (number | string)[], axis = 1): Promise<Graph> {
+  const graph = graphOf({
+    inputs: { x: dims },
+    nodes: [
+      ['Shape', ['x'], 'shape'],
+      ['Gather', ['shape', 'axis'], 'size'],
+      ['Equal', ['size', 'one'], 'is one'],
+      ['If', ['is one'], 'first'],
+      ['Shape', ['first'], 'left'],
+      ['Size', ['left'], 'rank'],
+      ['Equal', ['rank', 'two'], 'is two'],
+      ['If', ['is two'], 'second'],
+      ['Add', ['second', 'w'], 'y'],
+    ],
+    outputs: { y: undefined },
+    weights: { w: [6], a: [6], b: [6] },
+    constants: {
+      axis: intTensor([], [axis]),
+      one: intTensor([], [1]),
+      two: intTensor([], [2]),
+      axes: wholes(1),
     },
-  );
-  return built;
+  });
+  return withBranches(graph, {
+    first: { yes: ['Squeeze', 'x', 'axes'], no: ['Identity', 'x'] },
+    second: { yes: ['Mul', 'first', 'a'], no: ['Mul', 'first', 'b'] },
+  });
 }
 
 test('what all shapes agree on is decided, one after another, and the rest is gone', async () => {
   const graph = await squeezed(['N', 1, 6]);
   const decided = await decideBranches(graph);
   assert.equal(opsOf(decided), 'Squeeze Mul Add');
-  assert.deepEqual(
-    [...decided.initializers.keys()].filter((name) => !name.startsWith('ints')),
-    ['w', 'a'],
-  );
+  assert.deepEqual([...decided.initializers.keys()], ['w', 'a', 'axes']);
   assert.deepEqual(decided.inputs, graph.inputs);
   assert.deepEqual(await answers(decided), await answers(graph));
 });
