@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Answers } from '../samples.js';
-import { allowedFor, differences, largerOf, noiseOf, relative } from './compare.js';
+import { allowedFor, differences, largerOf, noiseOf, relative, smallerOf } from './compare.js';
 
 const reals = (...data: number[]): Answers => ({ y: { dtype: 'float32', data: Float32Array.from(data) } });
 const wholes = (...data: number[]): Answers => ({
@@ -41,7 +41,7 @@ test('what is allowed follows from noise, up to a limit', () => {
     [reals(10, 3), reals(10, 3.0005)],
     [reals(1), reals(1.0001)],
   ]);
-  assert.ok(Math.abs(allowedFor(each, noise) - 4 * 0.0005) < 1e-6);
+  assert.ok(Math.abs(allowedFor(each, noise) - 10 * 0.0005) < 1e-5);
   assert.equal(allowedFor(each, new Map([['y', 1]])), 0.5);
   assert.equal(allowedFor(each, new Map([['z', 1]])), 10 * 1e-4 + 1e-6);
   assert.deepEqual([...noiseOf([[wholes(1), wholes(2)]])], [], 'whole numbers are no noise');
@@ -60,6 +60,12 @@ test('what is allowed follows from noise, up to a limit', () => {
       ['z', 3],
     ],
   );
+});
+
+test('of two ways that are away from the truth, the nearer one tells what rounding does', () => {
+  const [right, wrong] = [new Map([['y', 1e-6]]), new Map([['y', 0.3]])];
+  assert.deepEqual([...smallerOf(right, wrong)], [['y', 1e-6]]);
+  assert.deepEqual([...smallerOf(right, new Map())], []);
 });
 
 test('as a share of the largest answer, what is allowed without noise is 1e-4 at every scale', () => {

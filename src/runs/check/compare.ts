@@ -2,10 +2,10 @@
  * How far two sets of answers are apart, and how far they may be.
  *
  * Floats may differ by 10⁻⁴ of the largest answer of the output + 10⁻⁶: sums are added in another order, and onnxruntime's own sigmoid is off by
- * 10⁻⁷. Deep networks and those that round to a few bits amplify that. There, as measured on the same inputs, a few times as much is
+ * 10⁻⁷. Deep networks and those that round to a few bits amplify that. There, as measured on the same inputs, ten times as much is
  * allowed as two ways to the *same* answers differ: onnxruntime with its optimisations from without them, onnxruntime from itself
- * where every input is moved by one unit in its last place, and the engine from double precision. A weight that is wrong changes both of
- * such a pair alike, so nothing is allowed for it. More than 5 % of the largest answer is never taken for rounding. Whole numbers, truths and strings must be equal.
+ * where every input is moved by one unit in its last place, and both the engine and onnxruntime from double precision. A weight that is
+ * wrong changes both of such a pair alike, or only one of the last two, so nothing is allowed for it. More than 5 % of the largest answer is never taken for rounding. Whole numbers, truths and strings must be equal.
  */
 import { type DType, isFloat } from '../../onnx/index.js';
 import type { Answer, Answers } from '../samples.js';
@@ -28,7 +28,7 @@ export type Noise = ReadonlyMap<string, number>;
 const RELATIVE = 1e-4;
 const ABSOLUTE = 1e-6;
 /** How many times the noise that was measured on a few samples is allowed, */
-const NOISE = 4;
+const NOISE = 10;
 /** and of the largest answer, how much at most. */
 const MOST = 0.05;
 
@@ -95,5 +95,12 @@ export function noiseOf(pairs: readonly (readonly [Answers, Answers])[]): Noise 
   return noise;
 }
 
+/** Of what both measured. */
+export const smallerOf = (one: Noise, other: Noise): Noise =>
+  new Map(
+    [...one].flatMap(([name, noise]) => (other.has(name) ? [[name, Math.min(noise, other.get(name)!)]] : [])),
+  );
+
+/** Of whatever either measured. */
 export const largerOf = (one: Noise, other: Noise): Noise =>
   new Map([...other, ...one].map(([name]) => [name, Math.max(one.get(name) ?? 0, other.get(name) ?? 0)]));
