@@ -1,5 +1,7 @@
 /** For tests and docs/models.md: every real model and the zoo, what can be removed of each, and what is left of a half. */
+import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openShapes } from '../engine/open-shapes.test.fixture.js';
 import { summarize } from '../graph/facts/summary.js';
@@ -8,8 +10,8 @@ import { buildNetwork, zoo } from '../nn/zoo/index.js';
 import { readModel } from '../onnx/file.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
-import { drawn, halved, type Setting } from './equivalence.test.fixture.js';
-import { type Channels, type Selection, unitsOf, withWeights } from './index.js';
+import { bytesIn, drawn, halved, type Setting, sameComputed } from './equivalence.test.fixture.js';
+import { type Channels, findChannels, type Selection, unitsOf, withWeights } from './index.js';
 
 /** Before, and when half of the units of every group are gone. */
 export type Change = readonly [whole: number, half: number];
@@ -97,3 +99,41 @@ export function leftOut({ graph, setting }: Model, { groups, frozen }: Channels)
 /** 'mixed by LRN': a reason without names of nodes and values. */
 const inShort = (reason: string): string =>
   reason.replace(/ \(?'[^']*'\)?/g, '').replace(/^(its positions are|it is|it has) /, '');
+
+const large = ['densenet_small', 'mobilenetv2_int8_qdq'];
+
+/** Models that take seconds each. */
+export const isLarge = (name: string): boolean =>
+  name.startsWith('models/light_') || large.some((other) => name === `models/${other}`);
+
+/** A model is refused, or is what the manifest says, and computes the same masked as shrunk. */
+export async function holds(
+  t: TestContext,
+  name: string,
+  expected: Expected | { refused: string },
+): Promise<void> {
+  if (!modelNames.includes(name) && !folders.includes(name.split('/')[0]))
+    return t.skip(`${name}.onnx is not there`);
+  if ('refused' in expected) {
+    await assert.rejects(openModel(name), ({ message }: Error) => message.includes(expected.refused));
+    return;
+  }
+  const model = await openModel(name);
+  const { graph, setting } = model;
+  const channels = findChannels(graph, setting);
+  assert.deepEqual(leftOut(model, channels), []);
+
+  const half = await sameComputed(graph, channels, halfOf(channels), setting);
+  const { bytes, ...facts } = factsOf(model, channels, half);
+  const { bytes: size, ...others } = expected;
+  assert.deepEqual(facts, others);
+  for (const i of [0, 1]) assert.ok(Math.abs(bytes[i] / size[i] - 1) < 0.01, `${bytes[i]} bytes`);
+  const weights = bytesIn(graph) - bytesIn(half);
+  assert.ok(bytes[0] - bytes[1] >= 0.98 * weights, 'the file shrinks as its weights do');
+
+  const large = name.startsWith('models/light_');
+  if (!large) {
+    const rounded = await sameComputed(graph, channels, halved(channels, 8, 0.5, 8), setting);
+    assert.ok(channels.groups.length === 0 || serializeModel(rounded).length < bytes[0]);
+  }
+}

@@ -1,8 +1,11 @@
-/** Every real model there is: it agrees with onnxruntime, or is refused in a sentence. docs/models.md is the same as a table. */
-import assert from 'node:assert/strict';
+/**
+ * Every real model there is: it agrees with onnxruntime, or is refused in a sentence. docs/models.md is the same as a table. Large ones
+ * are in models.long.test.ts.
+ */
 import { after, before, test } from 'node:test';
 import { type Machine, openMachine } from './index.js';
-import { agreesWithin, compare, modelFiles, modelName } from './onnxruntime.test.fixture.js';
+import { agrees, large } from './models.test.fixture.js';
+import { modelFiles, modelName } from './onnxruntime.test.fixture.js';
 
 let machine: Machine;
 before(async () => {
@@ -10,46 +13,10 @@ before(async () => {
 });
 after(() => machine.close());
 
-const refused: Record<string, RegExp> = {
-  silero_vad_16k: /^espalier does not know the operator of If/,
-  squeezenet_winml: /output loss is no tensor/,
-  tiny_random_gpt2_ortfused:
-    /^espalier does not know the operator of com\.microsoft\.EmbedLayerNormalization/,
-};
-
-/** 224 × 224 networks of 4 to 20 thousand million multiply-adds, in lanes of sixteen. */
-const large = [
-  'light_vgg19',
-  'light_resnet50',
-  'densenet_small',
-  'super_resolution_opset10',
-  'light_densenet121',
-];
-
-/**
- * Rounding to 8 bits is not continuous: of the sums that lie half-way between two levels, a few in a hundred thousand are
- * rounded to the other one, and fifty layers spread that. Until the first such flip the networks agree.
- */
-const quantized = ['mobilenetv2_int8_qdq'];
-
 const files = modelFiles();
 
 test('real models', async (t) => {
   if (files.length === 0) return t.skip('the folder of models is not there');
-  for (const file of files) {
-    const name = modelName(file);
-    await t.test(name, async (s) => {
-      if (machine.kind === 'wasm' && large.includes(name)) return s.skip('too slow on WebAssembly');
-      const outcome = await compare(machine, file);
-      if ('refused' in outcome) return assert.match(outcome.refused, refused[name] ?? /^never$/);
-      assert.ok(!refused[name], 'it was expected to be refused');
-      assert.ok(outcome.outputs.length > 0);
-      for (const output of outcome.outputs) {
-        const found = JSON.stringify(output);
-        if (quantized.includes(name))
-          assert.ok(output.samePeak && output.difference < 0.05 * output.scale, found);
-        else assert.ok(agreesWithin(output), found);
-      }
-    });
-  }
+  for (const file of files)
+    if (!large.includes(modelName(file))) await t.test(modelName(file), () => agrees(machine, file));
 });

@@ -1,0 +1,22 @@
+/** Large models, on the best engine there is: what models.test.ts checks of the others. */
+import { after, before, test } from 'node:test';
+import { type Machine, openMachine } from './index.js';
+import { agrees, large } from './models.test.fixture.js';
+import { modelFiles, modelName } from './onnxruntime.test.fixture.js';
+
+let machine: Machine;
+before(async () => {
+  machine = await openMachine({ threads: 2 });
+});
+after(() => machine.close());
+
+const files = modelFiles().filter((file) => large.includes(modelName(file)));
+
+test('large models', async (t) => {
+  if (files.length === 0) return t.skip('the folder of models is not there');
+  for (const file of files)
+    await t.test(modelName(file), async (s) => {
+      if (machine.kind === 'wasm') return s.skip('too slow on WebAssembly');
+      await agrees(machine, file);
+    });
+});
