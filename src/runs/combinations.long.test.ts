@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { integer, random } from '../base/random.js';
 import { recipesWith, settingValues, type Workshop, workshop } from './combinations.test.fixture.js';
 
 let place: Workshop;
@@ -21,3 +22,19 @@ for (const [turn, [name, value]] of settingValues.entries())
     for (const given of recipes) await place.outcomeOf(given).catch((error) => faults.push(error.message));
     assert.deepEqual(faults, []);
   });
+
+/** Most of them are refused for a setting that the method does not have; that takes no time. */
+const PAIRS = 1500;
+
+test('two settings together, drawn by lot', async () => {
+  const lots = random(1, 'pairs');
+  const faults: string[] = [];
+  for (let n = 0; n < PAIRS; n++) {
+    const [one, other] = [0, 1].map(() => settingValues[integer(lots, settingValues.length)]);
+    const recipes = recipesWith(Object.fromEntries([one, other]));
+    await place
+      .outcomeOf(recipes[integer(lots, recipes.length)])
+      .catch((error) => faults.push(error.message));
+  }
+  assert.deepEqual(faults, []);
+});
