@@ -2,7 +2,7 @@
 import { openMachine } from '../engine/index.js';
 import { type Evaluation, evaluate } from '../train/index.js';
 import { dataNotes } from './data-notes.js';
-import { refuseNotFinite } from './finite.js';
+import { answersNotFinite, refuseNotFinite } from './finite.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 export interface EvaluateModelOptions extends TaskOptions {
@@ -35,7 +35,7 @@ export async function evaluateModel(
     return {
       ...result,
       seconds: (performance.now() - begun) / 1000,
-      notes: dataNotes(task, 'test'),
+      notes: [...dataNotes(task, 'test'), ...answersNotFinite(result)],
     };
   } finally {
     await machine.close();

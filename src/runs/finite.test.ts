@@ -60,6 +60,23 @@ test('every command that computes with weights says where one is not finite', as
   }
 });
 
+test('a model whose numbers grow beyond all bounds has no loss, and that is said', async () => {
+  const graph = perceptron();
+  const huge = new Map(
+    [...graph.initializers].map(([name, tensor]) => [
+      name,
+      { ...tensor, data: Float32Array.from(floats(tensor), (x) => 1e20 * x) },
+    ]),
+  );
+  await writeModel(at('huge.onnx'), { ...graph, initializers: huge });
+  const { notes, notFinite, count } = await evaluateModel({ model: at('huge.onnx'), data, threads: 1 });
+  assert.ok(notFinite! > 0);
+  assert.match(
+    notes.join(' '),
+    new RegExp(`For ${notFinite} of ${count} samples the model's answers give no finite loss: `),
+  );
+});
+
 test('running statistics count; a sum with -Infinity is refused only where it would be trained', () => {
   const s = sketch();
   const [x, ...norm] = [

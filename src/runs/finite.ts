@@ -5,6 +5,7 @@
 import { fail } from '../base/errors.js';
 import { rolesOf } from '../graph/expand.js';
 import { floats, type Graph, type Node } from '../onnx/index.js';
+import type { Evaluation } from '../train/index.js';
 
 /** A weight, and the first of its elements that is not finite. */
 export interface NotFinite {
@@ -52,3 +53,11 @@ export function sentenceOf({ name, node, value, index, count }: NotFinite): stri
   const more = count > 1 ? ` and in ${count - 1} more places` : '';
   return `The weight '${name}'${where} holds ${value} at [${index.join(', ')}]${more}, which is not a finite number`;
 }
+
+/** What to say of answers that give no finite loss; nothing where all do. */
+export const answersNotFinite = ({ notFinite, count }: Pick<Evaluation, 'notFinite' | 'count'>): string[] =>
+  notFinite
+    ? [
+        `For ${notFinite} of ${count} samples the model's answers give no finite loss: its numbers grow beyond all bounds. Check how the data are normalised (--normalize).`,
+      ]
+    : [];

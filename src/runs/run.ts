@@ -23,7 +23,7 @@ import { pruneAtOnce } from './at-once.js';
 import { conclude } from './conclude.js';
 import { dataNotes } from './data-notes.js';
 import { UncheckedError } from './export.js';
-import { refuseNotFinite } from './finite.js';
+import { answersNotFinite, refuseNotFinite } from './finite.js';
 import {
   abandonRun,
   type Claimed,
@@ -220,9 +220,11 @@ async function perform(work: Work): Promise<RunResult> {
   }
 }
 
-function evaluateBefore({ task, machine, options }: Work): Promise<Evaluation> {
+async function evaluateBefore({ task, machine, options }: Work): Promise<Evaluation> {
   options.onNote?.('Measuring the model as it is …');
-  return evaluateGraph(task, task.graph, { machine, signal: options.signal });
+  const before = await evaluateGraph(task, task.graph, { machine, signal: options.signal });
+  for (const sentence of answersNotFinite(before)) options.onNote?.(sentence);
+  return before;
 }
 
 /** A run of one training: dense, or with single weights pruned while it goes on. Undefined when the signal stopped it. */

@@ -40,16 +40,7 @@ export function addEval(program: Command, signal: AbortSignal): void {
         ['images', count(images)],
         ['time', duration(seconds)],
       ];
-      const { notFinite, notes } = result;
-      const text = [
-        table([left(''), right('')], rows),
-        ...notes,
-        ...(notFinite
-          ? [
-              `For ${count(notFinite)} of ${count(images)} samples the model's answers give no finite loss: its numbers grow beyond all bounds; check how the data are normalised (--normalize).`,
-            ]
-          : []),
-      ];
+      const text = [table([left(''), right('')], rows), ...result.notes];
       face.result({ model, data, ...result }, text.join('\n\n'));
     },
   });

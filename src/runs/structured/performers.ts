@@ -22,6 +22,7 @@ import {
   weightsOf,
   withWeights,
 } from '../../train/index.js';
+import { answersNotFinite } from '../finite.js';
 import type { PruneRecipe } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
 import { samplesOf } from '../samples.js';
@@ -108,7 +109,9 @@ export const performers: Record<Stage['kind'], Performer> = {
 
 async function measure(what: Measured['what'], graph: Graph, work: Running): Promise<Measured> {
   const { task, machine, options } = work;
-  const { accuracy, loss } = await evaluateGraph(task, graph, { machine, signal: options.signal });
+  const measured = await evaluateGraph(task, graph, { machine, signal: options.signal });
+  for (const sentence of answersNotFinite(measured)) options.onNote?.(sentence);
+  const { accuracy, loss } = measured;
   return { what, accuracy, loss };
 }
 
