@@ -5,6 +5,7 @@
  * and results correspond (`rules.ts`), so squeeze-excite gates, shuffles, attention or a norm written out by hand need no case
  * anywhere. One walk forward ties and freezes; what regroups axes is left open as a {@link Block} until all else is known.
  */
+import { fail } from '../base/errors.js';
 import { describe } from '../graph/operator.js';
 import type { Tape } from '../graph/tape.js';
 import { usedValues } from '../onnx/attributes.js';
@@ -35,6 +36,9 @@ export interface CouplingOptions {
   /** The same graph at another size, whose decisions are to be taken here too. */
   like?: Coupling;
 }
+
+/** Positions on the axes of all values together, at most. */
+const MOST_FOLLOWED = 2 ** 26;
 
 /** Labels of all values of a walk, with everything tied, frozen and decided. */
 export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {
@@ -67,6 +71,7 @@ function begin({ tape: t }: Walk) {
   const roles = new Map<number, Role>();
   const blocks: Block[] = [];
   const heads: Label[] = [];
+  let followed = 0;
   const all = newAtoms();
   const context: Context = {
     atoms: all,
@@ -78,6 +83,11 @@ function begin({ tape: t }: Walk) {
       return found;
     },
     set(core, axes) {
+      followed += axes.reduce((sum, { length }) => sum + length, 0);
+      if (followed > MOST_FOLLOWED)
+        fail(
+          `The values of this model have more than ${MOST_FOLLOWED} positions on their axes, too many to follow which of them go together; use smaller inputs, or check the model.`,
+        );
       for (const label of axes) if (label.length === 1) all.freeze(label, alone(context.where));
       labels.set(core, axes);
     },

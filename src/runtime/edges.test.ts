@@ -96,3 +96,17 @@ test('sums, products and extremes of more inputs than a formula takes', async ()
       ),
     );
 });
+
+test('more axes than the map kernel has', async () => {
+  const perm = { type: 'ints' as const, value: [6, 4, 2, 0, 1, 3, 5, 7] };
+  const axes = { type: 'ints' as const, value: [1, 3, 5, 7] };
+  const shape = [1, 2, 3, 2, 2, 3, 2, 2];
+  await everywhere(chain(shape, [{ op: 'Transpose', attributes: { perm } }, { op: 'Relu' }]));
+  await everywhere(chain(shape, [{ op: 'ReduceMean', attributes: { axes } }]));
+  await everywhere(
+    chain(shape, [
+      { op: 'Transpose', attributes: { perm } },
+      { op: 'ReduceMax', attributes: { axes } },
+    ]),
+  );
+});

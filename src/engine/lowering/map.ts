@@ -75,7 +75,13 @@ export function lowerMap(
     );
     return;
   }
-  if (tooMany) throw new Error(`A map over ${outer.length} + ${inner.length} axes`);
+  if (tooMany) {
+    const free = outer.length > MAP_ROW_AXES || !reducing;
+    const ofShape = laned ? reduced.slice(1) : reduced;
+    if (free) lowerParts(l, { shape, operands: spread, results, masked, reduced: ofShape });
+    else lowerStages(l, { shape, operands, results, masked, reduced: ofShape });
+    return;
+  }
 
   const code = compileExpressions(
     results.map((r) => r.expression),
@@ -108,6 +114,63 @@ export function lowerMap(
     })),
     instructions: code.instructions,
   });
+}
+
+interface Whole {
+  shape: readonly number[];
+  operands: readonly Place[];
+  results: readonly Result[];
+  masked: boolean;
+  /** Which axes of the shape are reduced. */
+  reduced: readonly boolean[];
+}
+
+/** Where there are more axes than the kernel has: a map for each position of the shortest that is not reduced. */
+function lowerParts(l: Lowering, { shape, operands, results, masked, reduced }: Whole): void {
+  const sizes = shape.map((size, i) => (size > 1 && !reduced[i] ? size : Number.POSITIVE_INFINITY));
+  const axis = sizes.indexOf(Math.min(...sizes));
+  const rest = shape.toSpliced(axis, 1);
+  for (let i = 0; i < shape[axis]; i++) {
+    const part = (p: Place, own: readonly number[]): Place => {
+      const strides = shape.map((_, k) => targetStride(p, shape, k));
+      return {
+        buffer: p.buffer,
+        offset: p.offset + i * strides[axis],
+        shape: own,
+        strides: strides.toSpliced(axis, 1),
+      };
+    };
+    const own = rest.map((size, k) => (reduced.toSpliced(axis, 1)[k] ? 1 : size));
+    lowerMap(
+      l,
+      rest,
+      operands.map((p) => part(p, rest)),
+      results.map((r) => ({ ...r, place: part(r.place, own) })),
+      masked,
+    );
+  }
+}
+
+/** Where more axes are reduced than the kernel has: the first of them by itself, then the others. */
+function lowerStages(l: Lowering, { shape, operands, results, masked, reduced }: Whole): void {
+  const laned = [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
+  const less = shape.with(
+    reduced.findIndex((one, i) => one && shape[i] > 1),
+    1,
+  );
+  const stages = results.map((r) => ({
+    ...r,
+    across: false,
+    place: wholePlace({ laned, size: sizeOf(less) }, less),
+  }));
+  lowerMap(l, shape, operands, stages, masked);
+  lowerMap(
+    l,
+    less,
+    stages.map((r) => r.place),
+    results.map((r, k) => ({ ...r, expression: input(k) })),
+    masked,
+  );
 }
 
 /** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else −1. */
