@@ -56,7 +56,10 @@ function note({ seed, corpus: file }, phase, { outcome, finding, detail }) {
   if (outcome) outcomes[outcome]++;
   if (values.only !== undefined) process.stdout.write(`${outcome ?? `${finding}\n${detail ?? ''}`}\n`);
   if (!finding) return;
-  const key = `${finding.replace(/\d+/g, '#')} (${phase})`;
+  const kindOf = /onnxruntime refuses/.test(finding)
+    ? `: ${`${detail}`.replace(/\([^)]*\)|"[^"]*"|'[^']*'/g, '').slice(-130)}`
+    : '';
+  const key = `${`${finding}${kindOf}`.replace(/\d+/g, '#')} (${phase})`;
   const known = findings.get(key) ?? { finding, phase, detail, inputs: [] };
   known.inputs.push(file ?? seed);
   findings.set(key, known);

@@ -233,7 +233,7 @@ async function tryModel(bytes, draw) {
   const expected = await inOnnxruntime(serializeModel(graph), feeds).catch((error) => `${error.message}`);
   if (typeof expected === 'string') {
     const young =
-      /NOT_IMPLEMENTED|opset|is not a registered|No Op registered|Unrecognized attribute|marked single but|not implemented|under development|Unsupported model IR/i.test(
+      /NOT_IMPLEMENTED|opset|is not a registered|No Op registered|has input size|Unrecognized attribute|marked single but|not implemented|under development|Unsupported model IR/i.test(
         expected,
       );
     return young

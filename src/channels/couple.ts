@@ -38,7 +38,7 @@ export interface CouplingOptions {
 }
 
 /** Positions on the axes of all values together, at most. */
-const MOST_FOLLOWED = 2 ** 26;
+const MOST_FOLLOWED = 2 ** 24;
 
 /** Labels of all values of a walk, with everything tied, frozen and decided. */
 export function couple(walk: Walk, options: CouplingOptions = {}): Coupling {

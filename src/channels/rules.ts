@@ -161,11 +161,21 @@ const pad: Rule = ({ inputs: [x], outputs: [y], options }, c) => {
   c.set(y, labels);
 };
 
+function joined(parts: readonly Label[]): Label {
+  const whole = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 const concat: Rule = ({ inputs, outputs: [y], options }, c) => {
   const { axis } = options as CoreOptions['concat'];
   const parts = inputs.map(c.labels);
   const labels = parts[0].map((label, i) => {
-    if (i === axis) return Int32Array.from(parts.flatMap((part) => [...part[axis]]));
+    if (i === axis) return joined(parts.map((part) => part[axis]));
     for (const part of parts.slice(1)) c.atoms.tie(label, part[i]);
     return label;
   });

@@ -171,3 +171,15 @@ test('samples that come out along another axis are taken one by one by other run
   const sketch = sequence([['Transpose', ['x'], 'y', { perm: intList([1, 0, 2]) }]]);
   assert.deepEqual(kindOf(sketch), { ...open, together: false });
 });
+
+test('rows that are told apart by their place are no samples', () => {
+  const fixed = (node: [string, string[], string], weights = {}, constants = {}): Sketch => ({
+    ...{ inputs: { x: [3, 5] }, weights, constants },
+    ...{ nodes: [node], outputs: { y: [3, 5] } },
+  });
+  assert.equal(kindOf(fixed(['Trilu', ['x'], 'y'])).kind, 'none');
+  const first = { dtype: 'int64' as const, shape: [1, 1], data: BigInt64Array.of(0n) };
+  const scattered = fixed(['ScatterElements', ['x', 'at', 'w'], 'y'], { w: [1, 1] }, { at: first });
+  assert.equal(kindOf(scattered).kind, 'none');
+  assert.equal(kindOf(fixed(['Relu', ['x'], 'y'])).kind, 'fixed');
+});

@@ -45,7 +45,8 @@ export function batchOf(graph: Graph, inputShapes: InputShapes = {}): Batch {
   if (counts.size !== 1 || samples === 'none') return none;
   const single = withCount(whole, 1);
   const count = samples === 'open' ? SEVERAL : samples;
-  const found = count === 1 ? 'apart' : findSamples(graph, withCount(whole, count), count);
+  const seen = count === 1 ? 'apart' : findSamples(graph, withCount(whole, count), count);
+  const found = seen === 'unseen' && samples === 'open' ? 'apart' : seen;
   if (found === 'meet') return samples === 'open' ? { ...none, kind: 'mixed' } : none;
   if (samples === 'open') return { kind: 'open', together: found === 'apart', shapes: single };
   if (found === 'apart' && (count === 1 || standsAlone(graph, { whole, single, count })))
@@ -71,13 +72,13 @@ function wholeShape(input: Value, inputShapes: Readonly<Record<string, readonly 
 const withCount = (shapes: Batch['shapes'], count: number): Batch['shapes'] =>
   Object.fromEntries(Object.entries(shapes).map(([name, [, ...rest]]) => [name, [count, ...rest]]));
 
-/** Whether `count` samples in one run stay apart and come out sample first. */
+/** Whether `count` samples in one run stay apart and come out sample first, or come out so as far as can be seen. */
 function findSamples(
   graph: Graph,
   inputShapes: Batch['shapes'],
   count: number,
   shapesOnly = true,
-): 'apart' | 'meet' | 'neither' {
+): 'apart' | 'unseen' | 'meet' | 'neither' {
   const instead = () => (shapesOnly ? findSamples(graph, inputShapes, count, false) : 'neither');
   return attempt(instead, () => {
     const { tape, values } = expandModel(graph, { inputShapes, shapesOnly });
@@ -85,7 +86,8 @@ function findSamples(
     const places = samplesIn(tape.nodes, tape.type, inputs, count);
     const outputs = graph.outputs.map(({ name }) => values.get(name)!);
     if (outputs.some((name) => places.get(name) === 'meet')) return 'meet';
-    return outputs.every((name) => tape.type(name).shape[0] === count) ? 'apart' : 'neither';
+    if (!outputs.every((name) => tape.type(name).shape[0] === count)) return 'neither';
+    return outputs.some((name) => places.get(name) === 'unknown') ? 'unseen' : 'apart';
   });
 }
 

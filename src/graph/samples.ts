@@ -122,12 +122,20 @@ function agreed<Name extends CoreName>(
   return strides.every((stride) => stride === strides[0]) ? strides[0]! : 'meet';
 }
 
-/** As NumPy lines shapes up: at their last axes. */
-const broadcast = <Name extends CoreName>(call: Call<Name>): Apart =>
-  agreed(call, ({ axis, inner }, operand) => ({
-    axis: axis + call.result.length - call.operands[operand].shape.length,
+/** As NumPy lines shapes up: at their last axes. Numbers that are not the same for every sample tell them apart by their place. */
+function broadcast<Name extends CoreName>(call: Call<Name>): Apart {
+  const { operands, result, count } = call;
+  const stride = agreed(call, ({ axis, inner }, operand) => ({
+    axis: axis + result.length - operands[operand].shape.length,
     inner,
   }));
+  const found = typeof stride === 'number' ? axisOf(result, stride, count) : undefined;
+  const placed = operands.some(({ shape, apart }) => {
+    const axis = found && apart === undefined ? found.axis - result.length + shape.length : -1;
+    return axis >= 0 && shape[axis] > 1;
+  });
+  return placed ? 'meet' : stride;
+}
 
 const rules: { [Name in CoreName]?: (call: Call<Name>) => Apart } = {
   elementwise: broadcast,

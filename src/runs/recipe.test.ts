@@ -65,6 +65,17 @@ test('settings that make no sense are refused by name', () => {
     );
 });
 
+test('a setting that contains itself, or is long, is refused in a sentence', async () => {
+  const path = join(root, 'circle.yaml');
+  writeFileSync(path, 'model: resnet20\ndata: digits\nlr: &a [*a]\n');
+  const given = await readRecipe(path);
+  assert.throws(() => resolveRecipe('train', given, ''), /lr .*contains itself/);
+  assert.throws(
+    () => resolveRecipe('train', { model: 'resnet20', data: 'digits', lr: 'x'.repeat(1e5) }, ''),
+    (error: Error) => error instanceof UserError && error.message.length < 400,
+  );
+});
+
 test('recipes are read from YAML, JSON and modules', async () => {
   const write = (name: string, text: string) => {
     writeFileSync(join(root, name), text);

@@ -279,7 +279,7 @@ export function checkSettings(command: keyof typeof settingsOf, given: object): 
     return unknownSetting(command, issue.keys[0], Object.keys(settings));
   const name = String(issue.path[0]);
   const value = (given as Record<string, unknown>)[name];
-  return fail(`The setting ${name} ${issue.message}, but it is ${JSON.stringify(value)}.`);
+  return fail(`The setting ${name} ${issue.message}, but it is ${shown(value)}.`);
 }
 
 function unknownSetting(command: string, name: string, known: string[]): never {
@@ -335,5 +335,15 @@ async function importRecipe(path: string, what: string): Promise<unknown> {
         `Node ${process.versions.node} cannot load the ${extname(path)} ${what} ${path}; use Node 22.18 or later, or write it as .mjs or YAML.`,
       );
     return fail(`The ${what} ${path} cannot be loaded: ${(error as Error).message.split('\n')[0]}.`);
+  }
+}
+
+/** A value in a few words; lists of YAML may contain themselves. */
+function shown(value: unknown): string {
+  try {
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  } catch {
+    return 'something that contains itself';
   }
 }
