@@ -1,7 +1,7 @@
 /**
  * The package as its users get it: the tarballs of `npm run release`, installed into new projects of every kind.
  *
- *     node scripts/test-install.mjs [NAME…]      (after npm run build)
+ *     node scripts/test-install.mjs [NAME…]      (after node scripts/setup.mjs)
  *
  * Needs the npm registry; a tool that cannot be had is skipped by name. Prints what a clean install takes. Exit status 1 when a
  * project does not work.
@@ -225,7 +225,7 @@ const projects = {
   },
 };
 
-run(root, process.execPath, ['scripts/release.mjs']);
+for (const script of ['build-browser', 'release']) run(root, process.execPath, [`scripts/${script}.mjs`]);
 const asked = process.argv.slice(2);
 const count = { passed: 0, failed: 0, skipped: 0 };
 for (const [name, work] of Object.entries(projects)) {
@@ -246,5 +246,5 @@ for (const [name, work] of Object.entries(projects)) {
   }
 }
 rmSync(work, { recursive: true, force: true });
-console.log(`install: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed ? 1 : 0);

@@ -121,4 +121,10 @@ export const gates = [
     what: 'real models go through every step of the command line, or are refused in a sentence',
     path: 'scripts/models-steps.mjs',
   }),
+  {
+    name: 'install',
+    what: 'the npm packages work in projects of all kinds: npm, pnpm, TypeScript, bundlers, Next, Bun, Deno',
+    needs: withoutCommand('npm'),
+    run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
+  },
 ];
