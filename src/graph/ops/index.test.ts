@@ -35,7 +35,6 @@ test('an operator that is not known is refused by name, with what to do', () => 
       message,
     });
   refused('Attention', 'com.microsoft', /com\.microsoft\.Attention 'y'; .*as it was exported/);
-  refused('MatMulInteger', '', /MatMulInteger 'y'; use the model in floats/);
   refused('Frobnicate', '', /Frobnicate 'y'/);
 });
 

@@ -11,6 +11,7 @@ import { dropoutOperators } from './dropout.js';
 import { einsumOperators } from './einsum.js';
 import { elementwiseOperators } from './elementwise.js';
 import { gatherOperators } from './gather.js';
+import { integerOperators } from './integer.js';
 import { maskOperators } from './masks.js';
 import { matmulOperators } from './matmul.js';
 import { normOperators } from './norm.js';
@@ -33,6 +34,7 @@ const operators = new Map(
     ...einsumOperators,
     ...elementwiseOperators,
     ...gatherOperators,
+    ...integerOperators,
     ...matmulOperators,
     ...normOperators,
     ...poolOperators,
@@ -58,10 +60,6 @@ const advice = new Map(
       ],
       [['If'], 'export the model with its branches decided, e.g. by tracing it for one configuration'],
       [['Loop', 'Scan'], 'export the model with its loops unrolled'],
-      [
-        ['MatMulInteger', 'ConvInteger', 'DynamicQuantizeLinear', 'QLinearConv', 'QLinearMatMul'],
-        'use the model in floats that was quantised, and quantise it afterwards',
-      ],
     ] as const
   ).flatMap(([names, sentence]) => names.map((name) => [name as string, sentence])),
 );
