@@ -6,12 +6,14 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { claim } from './claim.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-claim-'));
@@ -56,12 +58,29 @@ test('what a process left that is gone is taken over, by one of many', async () 
   }
 });
 
-test('a process that is there, and one on another machine, keep it', async () => {
+test('a process that is there keeps it', async () => {
   left({ pid: process.ppid });
   await assert.rejects(claim(path, 'it'), /^UserError: Process \d+ is at work on it/);
-  left({ pid: 7, host: 'elsewhere' });
-  await assert.rejects(claim(path, 'it'), /Process 7 on elsewhere is at work on it; wait .* if it is gone\./);
   rmSync(path);
+});
+
+test('one on another machine keeps it as long as it renews it', async () => {
+  left({ pid: 7, host: 'elsewhere' });
+  const pulse = setInterval(() => utimesSync(path, new Date(), new Date()), 20);
+  await assert.rejects(
+    claim(path, 'it', { patience: 2000 }),
+    /Process 7 on elsewhere is at work on it; wait .* if it is gone\./,
+  );
+  clearInterval(pulse);
+  await (await claim(path, 'it', { patience: 200 }))();
+  assert.deepEqual(readdirSync(root), []);
+});
+
+test('who has it renews it', async () => {
+  const release = await claim(path, 'it', { beat: 10 });
+  const { mtimeMs } = statSync(path);
+  while (statSync(path).mtimeMs === mtimeMs) await wait(10);
+  await release();
 });
 
 test('a file that says nothing counts once it is old', async () => {

@@ -3,11 +3,12 @@
  *
  * The file comes into being whole (a hard link) and only if there is none, so of two processes one has it. A claim whose
  * process is gone is taken over. A number may come back as another process's, so where the system tells when a process began
- * that counts too. Of a process on another machine nothing can be known but what the file says.
+ * that counts too. Of a process on another machine the file's time tells: who is at work renews it, so where it stays as it is for
+ * long enough, nobody is. (That it changes is looked at, not when it was, since clocks of machines differ.)
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail } from './errors.js';
@@ -23,6 +24,13 @@ interface Holder {
 /** Of this process. */
 const held = new Set<string>();
 
+export interface Rhythm {
+  /** Milliseconds after which the file is renewed, again and again; default 10 s. */
+  beat?: number;
+  /** How long a file of another machine is watched until its process is taken to be gone; default 30 s. */
+  patience?: number;
+}
+
 /** How long a file may take to be written where hard links are not to be had. */
 const SETTLING_MS = 2000;
 
@@ -30,7 +38,11 @@ const SETTLING_MS = 2000;
  * Claims what `path` stands for; the answer gives it back.
  * @throws UserError when another process has it; the file system's own error when the file cannot be written.
  */
-export async function claim(path: string, what: string): Promise<() => Promise<void>> {
+export async function claim(
+  path: string,
+  what: string,
+  { beat = 10_000, patience = 30_000 }: Rhythm = {},
+): Promise<() => Promise<void>> {
   const { pid } = process;
   const own: Holder = { pid, host: hostname(), born: birthOf(pid), token: randomUUID() };
   const text = JSON.stringify(own);
@@ -38,13 +50,15 @@ export async function claim(path: string, what: string): Promise<() => Promise<v
     const found = await readFile(path, 'utf8').catch(() => undefined);
     if (found === undefined) continue;
     const holder = holderIn(found);
-    if (holder ? isAtWork(holder) : await isFresh(path)) {
+    if (holder ? await isAtWork(holder, path, patience) : await isFresh(path)) {
       if (holder) refuse(holder, path, what);
       await wait(50);
     } else await takeAway(path, found, own.token);
   }
   held.add(own.token);
+  const pulse = setInterval(() => renew(path), beat).unref();
   return async () => {
+    clearInterval(pulse);
     held.delete(own.token);
     const now = await readFile(path, 'utf8').catch(() => '');
     if (holderIn(now)?.token === own.token) await rm(path, { force: true });
@@ -92,8 +106,12 @@ function holderIn(text: string): Holder | undefined {
   }
 }
 
-function isAtWork({ pid, host, born, token }: Holder): boolean {
-  if (host !== hostname()) return true;
+async function isAtWork(
+  { pid, host, born, token }: Holder,
+  path: string,
+  patience: number,
+): Promise<boolean> {
+  if (host !== hostname()) return isRenewed(path, patience);
   if (pid === process.pid) return held.has(token);
   return isAlive(pid) && (born === undefined || birthOf(pid) === born);
 }
@@ -113,6 +131,32 @@ function birthOf(pid: number): string | undefined {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;
+  }
+}
+
+/** A file that cannot be renewed is as one that nobody holds; the run itself goes on. */
+const renew = (path: string): void => {
+  const now = new Date();
+  utimes(path, now, now).catch(() => {});
+};
+
+async function isRenewed(path: string, patience: number): Promise<boolean> {
+  const first = await timeOf(path);
+  const step = Math.min(1000, patience / 10);
+  for (let waited = 0; waited < patience; waited += step) {
+    await wait(step);
+    if ((await timeOf(path)) !== first) return true;
+  }
+  return false;
+}
+
+/** Read from the opened file: a network's file system may remember an old time until then. */
+async function timeOf(path: string): Promise<number | undefined> {
+  const file = await open(path).catch(() => undefined);
+  try {
+    return (await file?.stat())?.mtimeMs;
+  } finally {
+    await file?.close();
   }
 }
 

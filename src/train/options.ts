@@ -58,6 +58,7 @@ export interface Apart {
   schedule: ScheduleSettings;
 }
 
+/** The file also tells whether a resumed run has the same data, which are read once for that (see data/digest.ts). */
 export interface CheckpointOptions {
   path: string;
   /** The longest time between two; default 30. */
