@@ -158,15 +158,16 @@ function network(list: readonly Choice[]): Graph {
   return s.finish(s.op('MatMul', [s.op('Tanh', [name]), s.weight('head', channels, 3)]));
 }
 
-const choices = fc.array(
-  fc.record({
-    layer: fc.constantFrom(...Object.keys(layers)),
-    x: fc.nat(3),
-    other: fc.nat(9),
-    a: fc.nat(30),
-  }),
-  { minLength: 1, maxLength: 7 },
-);
+const choicesOf = (from: object) =>
+  fc.array(
+    fc.record({
+      layer: fc.constantFrom(...Object.keys(from)),
+      x: fc.nat(3),
+      other: fc.nat(9),
+      a: fc.nat(30),
+    }),
+    { minLength: 1, maxLength: 7 },
+  );
 
 test('masked ≡ shrunk at every length and batch, over random networks of tokens', async () => {
   let removed = 0;
@@ -177,7 +178,7 @@ test('masked ≡ shrunk at every length and batch, over random networks of token
     [2, 4],
   ].map((size) => ({ x: [...size, 5] }));
   await fc.assert(
-    fc.asyncProperty(choices, fc.boolean(), fc.nat(1000), async (list, heads, seed) => {
+    fc.asyncProperty(choicesOf(layers), fc.boolean(), fc.nat(1000), async (list, heads, seed) => {
       const graph = network(list);
       const channels = findChannels(graph, { heads, inputShapes: { x: [1, 7, 5] } });
       const selection = tossed(channels, seed);
@@ -188,6 +189,137 @@ test('masked ≡ shrunk at every length and batch, over random networks of token
     { numRuns: 10, seed: 11, includeErrorInReport: true },
   );
   assert.ok(removed > 40, `${removed} units are removed`);
+});
+
+/** Images [N, channels, H, W], height and width those of the input over `scale`. */
+interface Image {
+  name: string;
+  channels: number;
+  scale: number;
+}
+
+/** The sizes of a value from axis 2 on. */
+const imageSize = (s: Sketch, x: string): string =>
+  s.op('Slice', [s.op('Shape', [x]), s.ints(2), s.ints(4), s.ints(0)]);
+
+const imageLayers: Record<
+  string,
+  (s: Sketch, chance: { x: Image; other: Image; a: number; w: string }) => Image
+> = {
+  conv: (s, { x, a, w }) => ({
+    ...x,
+    name: s.conv(x.name, w, 2 + (a % 7), x.channels),
+    channels: 2 + (a % 7),
+  }),
+  relu: (s, { x }) => ({ ...x, name: s.relu(x.name) }),
+  depthwise: (s, { x, w }) => ({ ...x, name: s.conv(x.name, w, x.channels, 1, { group: x.channels }) }),
+  halved(s, { x, a }) {
+    if (x.scale > 1) return x;
+    const op = a % 2 ? 'MaxPool' : 'AveragePool';
+    return { ...x, name: s.op(op, [x.name], { kernel_shape: [2, 2], strides: [2, 2] }), scale: 2 };
+  },
+  resized(s, { x, other, a }) {
+    const lead =
+      a % 2
+        ? joined(s, sizeOfAxis(s, x.name, 0), s.ints(x.channels))
+        : s.op('Slice', [s.op('Shape', [x.name]), s.ints(0), s.ints(2)]);
+    const sizes = joined(s, lead, imageSize(s, other.name));
+    const mode = a % 3 ? 'nearest' : 'linear';
+    return { ...x, name: s.op('Resize', [x.name, '', '', sizes], { mode }), scale: other.scale };
+  },
+  residual(s, { x, other, w }) {
+    if (x.scale !== other.scale) return x;
+    return { ...other, name: s.op('Add', [other.name, s.conv(x.name, w, other.channels, x.channels)]) };
+  },
+  concat(s, { x, other }) {
+    if (x.scale !== other.scale || x.channels > 16) return x;
+    return {
+      ...x,
+      name: s.op('Concat', [x.name, other.name], { axis: 1 }),
+      channels: x.channels + other.channels,
+    };
+  },
+  gate(s, { x, a, w }) {
+    const mean = a % 2 ? s.op('GlobalAveragePool', [x.name]) : s.op('ReduceMean', [x.name], { axes: [2, 3] });
+    const up = s.op('Sigmoid', [
+      s.conv(s.relu(s.conv(mean, `${w}.a`, 3, x.channels, { kernel: 1 })), `${w}.b`, x.channels, 3, {
+        kernel: 1,
+      }),
+    ]);
+    return { ...x, name: s.op('Mul', [x.name, up]) };
+  },
+  shuffle(s, { x }) {
+    const groups = x.channels % 3 === 0 ? 3 : x.channels % 2 === 0 ? 2 : 1;
+    const n = sizeOfAxis(s, x.name, 0);
+    const split = joined(s, n, s.ints(groups, x.channels / groups), imageSize(s, x.name));
+    const turned = s.op('Transpose', [s.op('Reshape', [x.name, split])], { perm: [0, 2, 1, 3, 4] });
+    const back = joined(s, n, s.ints(x.channels), imageSize(s, x.name));
+    return { ...x, name: s.op('Reshape', [turned, back]) };
+  },
+  normed(s, { x, w }) {
+    const rows = s.op('Reshape', [x.name, s.ints(0, 1, -1)]);
+    const normal = s.op('InstanceNormalization', [rows, s.weight(w, 1), s.weight(`${w}.b`, 1)]);
+    return { ...x, name: s.op('Reshape', [normal, s.op('Shape', [x.name])]) };
+  },
+  tokens(s, { x, a, w }) {
+    const out = 2 + (a % 5);
+    const area = s.op('Mul', [sizeOfAxis(s, x.name, 2), sizeOfAxis(s, x.name, 3)]);
+    const flat = joined(s, sizeOfAxis(s, x.name, 0), s.ints(x.channels), a % 2 ? area : s.ints(-1));
+    const rows = s.op('Transpose', [s.op('Reshape', [x.name, flat])], { perm: [0, 2, 1] });
+    const y = s.op('Transpose', [s.linear(rows, w, x.channels, out)], { perm: [0, 2, 1] });
+    const back = joined(s, sizeOfAxis(s, x.name, 0), s.ints(out), imageSize(s, x.name));
+    return { ...x, name: s.op('Reshape', [y, back]), channels: out };
+  },
+  cropped(s, { x }) {
+    const ends = s.op('Sub', [imageSize(s, x.name), s.ints(1, 1)]);
+    const inner = s.op('Slice', [x.name, s.ints(1, 1), ends, s.ints(2, 3)]);
+    return { ...x, name: s.op('Pad', [inner, s.ints(0, 0, 1, 1, 0, 0, 1, 1)]) };
+  },
+  flatBatch(s, { x, w }) {
+    const n = s.op('Mul', [sizeOfAxis(s, x.name, 0), s.ints(x.channels)]);
+    const alone = s.op('Reshape', [x.name, joined(s, n, s.ints(1), imageSize(s, x.name))]);
+    const y = s.relu(s.conv(alone, w, 1, 1));
+    const back = joined(s, s.ints(-1, x.channels), imageSize(s, x.name));
+    return { ...x, name: s.op('Reshape', [y, back]) };
+  },
+};
+
+function imageNetwork(list: readonly Choice[]): Graph {
+  const s = sketch();
+  const x = s.input('x', [3, 'H', 'W']);
+  const values: Image[] = [{ name: s.relu(s.conv(x, 'stem', 6, 3)), channels: 6, scale: 1 }];
+  list.forEach(({ layer, x: back, other, a }, i) => {
+    const at = values[Math.max(0, values.length - 1 - (back % 2))];
+    values.push(imageLayers[layer](s, { x: at, other: values[other % values.length], a, w: `w${i}` }));
+  });
+  const { name, channels } = values[values.length - 1];
+  return s.finish(s.conv(s.op('Tanh', [name]), 'last', 2, channels));
+}
+
+test('masked ≡ shrunk at every height, width and batch, over random networks of images', async () => {
+  let removed = 0;
+  const sizes = [
+    [1, 8, 8],
+    [2, 8, 8],
+    [1, 6, 12],
+    [3, 10, 4],
+  ].map(([n, h, w]) => ({ x: [n, 3, h, w] }));
+  await fc.assert(
+    fc.asyncProperty(choicesOf(imageLayers), fc.nat(1000), async (list, seed) => {
+      const graph = imageNetwork(list);
+      const channels = findChannels(graph, { inputShapes: sizes[0] });
+      const selection = tossed(channels, seed);
+      const smaller = await sameAtSizes(graph, channels, selection, sizes);
+      assert.deepEqual(smaller.inputs, graph.inputs);
+      removed += [...selection.values()].flat().filter((kept) => !kept).length;
+    }),
+    {
+      numRuns: 6,
+      seed: 3,
+      includeErrorInReport: true,
+    },
+  );
+  assert.ok(removed > 10, `${removed} units are removed`);
 });
 
 /** Prunes a half at the first of the sizes, and compares at all. */
