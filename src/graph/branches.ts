@@ -8,12 +8,16 @@ import type { Graph } from '../onnx/model.js';
 import { type Inferred, inferTypes } from './facts/infer.js';
 import { batchIn, type InputShapes, otherSizes } from './facts/sizes.js';
 
+/** Ifs that follow from one another: a longer chain of them is left undecided. */
+const ROUNDS = 32;
+
 /** The graph without the Ifs whose conditions follow from shapes and constants, whatever the sizes that it leaves open. */
 export async function decideBranches(graph: Graph, inputShapes: InputShapes = {}): Promise<Graph> {
   let decided = graph;
-  for (let truths = conditionsOf(decided, inputShapes); truths.size > 0; ) {
+  for (let round = 0; round < ROUNDS; round++) {
+    const truths = conditionsOf(decided, inputShapes);
+    if (truths.size === 0) break;
     decided = await withConditions(decided, truths);
-    truths = conditionsOf(decided, inputShapes);
   }
   return decided;
 }

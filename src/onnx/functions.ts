@@ -17,6 +17,7 @@ import { allDefined, everyNode, freshNames, renameValues, subgraphs } from './sc
 
 /** Bodies may call functions that call functions: a file of a few lines could ask for any number of nodes. */
 const mostNodes = 500_000;
+const deepest = 100;
 
 const keyOf = (domain: string, name: string, overload: string): string =>
   [plainDomain(domain), name, overload].join('\n');
@@ -60,6 +61,8 @@ function measure(
   };
   const bodySize = (body: FunctionProto): number => {
     if (open.has(body)) fail(`${where}: function ${body.name} calls itself; the model is not valid ONNX.`);
+    if (open.size === deepest)
+      fail(`${where}: its functions call each other ${deepest} deep, as no exporter writes them.`);
     open.add(body);
     const size = sizes.get(body) ?? sizeOf(body.node);
     sizes.set(body, size);

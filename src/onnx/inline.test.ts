@@ -169,6 +169,13 @@ test('functions that call themselves, or each other without measure, are refused
       node: [call(`F${i + 1}`, 'a', 'b'), call(`F${i + 1}`, 'b', 'c')],
     }),
   );
+  const chain = Array.from(
+    { length: 5000 },
+    (_, i): FunctionFields => ({
+      ...{ name: `F${i}`, input: ['a'], output: ['b'], node: [call(`F${i + 1}`, 'a', 'b')] },
+    }),
+  );
+  await refused(model({ node: [call('F0', 'x', 'y')] }, chain), /functions call each other 100 deep/);
   await refused(
     model({ node: [call('F0', 'x', 'y')] }, tower),
     /it has 1073741824 nodes, more than any network/,
@@ -282,6 +289,11 @@ test('sparse tensors are dense ones', async () => {
   await damaged(sparse('w', [5, 6], { dims: [1n], list: [0] }, [2n, 2n]), /2 values but 1 indices/);
   await damaged(
     sparse('w', [5], { dims: [1n], list: [0] }, [2n ** 20n, 2n ** 20n]),
-    /does not fit into memory/,
+    /with its sparse tensors would unpack to 4398.0 GB/,
   );
+  const half = sparse('', [5], { dims: [1n], list: [0] }, [2n ** 13n, 2n ** 14n]);
+  const large = [1, 2, 3].map((i) =>
+    node('Constant', [], [`c${i}`], { attribute: [{ name: 'sparse_value', type: 11, sparseTensor: half }] }),
+  );
+  await refused(model({ node: large }), /sparse tensors would unpack to 1.6 GB/);
 });

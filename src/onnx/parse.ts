@@ -20,7 +20,7 @@ import type { Graph, Node, Source, Tensor, Value } from './model.js';
 import { constantOf, nodeOf, plainDomain } from './nodes.js';
 import { named, sorted } from './order.js';
 import { type FetchExternal, settle } from './settle.js';
-import { sparseWeights } from './sparse.js';
+import { refuseLargeSparse, sparseWeights } from './sparse.js';
 import { decodeTensor } from './storage.js';
 import { decodeValue } from './values.js';
 
@@ -44,6 +44,7 @@ async function parse(bytes: Uint8Array, where: string, external: FetchExternal |
   await settle(model, where, external);
   inlineFunctions(model, where);
   decideBranches(model.graph!, where);
+  refuseLargeSparse(model.graph!, where);
   const source = sourceOf(model, where);
   return graphOf(model, source, where);
 }

@@ -1,29 +1,40 @@
 /** Tensors stored sparse: the values that are not zero, and where they lie. */
+import { refuseBomb } from '../base/budget.js';
 import { fail } from '../base/errors.js';
 import type { GraphProto, SparseTensorProto } from './generated/onnx_pb.js';
 import type { Tensor } from './model.js';
 import { decodeTensor } from './storage.js';
 import { emptyData, ints, sizeOf } from './tensor.js';
 
-/** More elements than one .onnx file can hold as float32: whoever stores that sparse cannot have it dense. */
-const mostElements = 2 ** 29;
+/**
+ * To be asked before any of them is made dense.
+ * @throws UserError when the weights and constants of a graph that are stored sparse are more than may be unpacked.
+ */
+export function refuseLargeSparse({ sparseInitializer, node }: GraphProto, where: string): void {
+  const constants = node.flatMap(({ attribute }) =>
+    attribute.flatMap(({ sparseTensor }) => sparseTensor ?? []),
+  );
+  const bytes = [...sparseInitializer, ...constants].map(({ dims }) => 4 * sizeOf(dims.map(Number)));
+  refuseBomb(
+    `${where} with its sparse tensors`,
+    bytes.reduce((sum, size) => sum + Math.abs(size), 0),
+    'save what is not mostly zero as ordinary tensors',
+  );
+}
 
-/** The weights of a graph that are stored sparse, dense. @throws UserError where they are damaged or too large for that. */
+/** The weights of a graph that are stored sparse, dense. @throws UserError where they are damaged. */
 export const sparseWeights = (graph: GraphProto, where: string): [name: string, tensor: Tensor][] =>
   graph.sparseInitializer.map((sparse) => {
     const name = sparse.values?.name ?? '';
     return [name, dense(sparse, `${where}: sparse tensor ${name}`)];
   });
 
-/** @throws UserError for indices that lie outside or are not as many as values, and for shapes beyond all measure. */
+/** @throws UserError for indices that lie outside or are not as many as values. */
 export function dense({ values, indices, dims }: SparseTensorProto, where: string): Tensor {
   if (!values || !indices) fail(`${where} lacks its values or indices; the file is damaged.`);
   const shape = dims.map(Number);
   const size = sizeOf(shape);
-  if (shape.some((dim) => dim < 0) || size > mostElements)
-    fail(
-      `${where} has the shape [${shape.join(', ')}], which does not fit into memory; the file is damaged.`,
-    );
+  if (shape.some((dim) => dim < 0)) fail(`${where} has a negative dimension; the file is damaged.`);
   const { dtype, data } = decodeTensor(values, where);
   const places = positionsIn(shape, decodeTensor(indices, `${where}, indices`), data.length, where);
   const result = emptyData(dtype, size);
