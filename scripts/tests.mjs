@@ -20,15 +20,21 @@ export function testFiles({ rooms = [], long = false } = {}) {
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
-/** Whether a test, or a fixture that it imports, opens a machine: what it checks comes out of kernels. */
-export function usesKernels(file) {
+/** Whether a test, or a fixture that it imports, says something. */
+function says(file, pattern) {
   const text = readFileSync(file, 'utf8');
-  if (/\bopenMachine\b/.test(text)) return true;
+  if (pattern.test(text)) return true;
   const fixtures = [...text.matchAll(/from '(\.[^']*\.test\.fixture\.js)'/g)];
-  return fixtures.some(
-    ([, path]) => existsSync(join(dirname(file), path)) && usesKernels(join(dirname(file), path)),
-  );
+  return fixtures
+    .map(([, path]) => join(dirname(file), path))
+    .some((path) => existsSync(path) && says(path, pattern));
 }
+
+/** Whether a test opens a machine: what it checks comes out of kernels. */
+export const usesKernels = (file) => says(file, /\bopenMachine\b/);
+
+/** Whether a test loads onnxruntime's binaries by itself. */
+export const usesOnnxruntime = (file) => says(file, /\bfrom 'onnxruntime-node'/);
 
 export const noCounts = () => ({ passed: 0, failed: 0, skipped: 0 });
 

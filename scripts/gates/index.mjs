@@ -110,16 +110,23 @@ export const gates = [
     run: (bench) => openBench(bench).tests(testFiles({ long: true })),
   },
   script({
+    name: 'checked',
+    what: 'tests of kernels that check themselves, with AddressSanitizer and UBSan',
+    path: 'scripts/test-checked.mjs',
+    needs: withoutCompiler,
+  }),
+  script({
+    name: 'fuzz',
+    what: 'two minutes of random models, archives, pictures and recipes, many of them damaged',
+    path: 'scripts/fuzz.mjs',
+    args: ['--seconds', '120', '--jobs', '2'],
+  }),
+  script({
     name: 'wasm-files',
     what: 'the WebAssembly files are what the sources give',
     path: 'scripts/build-wasm.mjs',
     args: ['--check'],
     needs: withoutCommand('clang-19'),
-  }),
-  script({
-    name: 'models',
-    what: 'real models go through every step of the command line, or are refused in a sentence',
-    path: 'scripts/models-steps.mjs',
   }),
   {
     name: 'install',
@@ -127,4 +134,9 @@ export const gates = [
     needs: withoutCommand('npm'),
     run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
   },
+  script({
+    name: 'models',
+    what: 'real models go through every step of the command line, or are refused in a sentence',
+    path: 'scripts/models-steps.mjs',
+  }),
 ];

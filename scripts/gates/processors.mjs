@@ -1,7 +1,7 @@
 /** The kernels on other processors: what tests of kernels and a short training run give there. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { addCounts, noCounts, testFiles, usesKernels } from '../tests.mjs';
+import { addCounts, noCounts, testFiles, usesKernels, usesOnnxruntime } from '../tests.mjs';
 import { failed, openBench, passed } from './run.mjs';
 
 /** The tests that need nothing but the engine itself: no browser, no onnxruntime's models, no command line. */
@@ -11,8 +11,9 @@ const elsewhere = /browser|models/;
 export const kernelTests = () =>
   testFiles({ rooms }).filter((file) => usesKernels(file) && !elsewhere.test(file));
 
-/** Those that are about kernels and nothing above them, for processors that are emulated. */
-export const innermostTests = () => kernelTests().filter((file) => /dist.(engine|runtime)/.test(file));
+/** Those that are about kernels and nothing above them, for processors that are emulated, where onnxruntime does not start. */
+export const innermostTests = () =>
+  kernelTests().filter((file) => /dist.(engine|runtime)/.test(file) && !usesOnnxruntime(file));
 
 /** Whether this processor has an instruction set, by its name in /proc/cpuinfo. */
 export const processorHas = (feature) =>
