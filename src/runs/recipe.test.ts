@@ -52,6 +52,10 @@ test('settings that make no sense are refused by name', () => {
     [{ ...prune, schedule: 'step' }, /schedule step needs every/],
     [{ ...prune, optimizer: 'adam', momentum: 0.5 }, /optimiser adam has no setting momentum/],
     [{ ...prune, warmup: 20 }, /warm-up of 20 epochs is longer than the run of 10/],
+    [
+      { ...train, method: 'soft-fpgm', macs: 0.5, importance: 'group-taylor' },
+      /set to 0 again and again by what their weights say, but group-taylor looks at gradients: choose another/,
+    ],
     [{ ...prune, command: 'train' }, /command is of another command than prune/],
   ];
   for (const [given, message] of cases)

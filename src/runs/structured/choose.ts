@@ -8,6 +8,7 @@ import {
   type Selection,
   selectMarked,
 } from '../../channels/index.js';
+import type { Graph } from '../../onnx/index.js';
 import { recalibrate } from '../../train/index.js';
 import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
 import { goalOf } from './goal.js';
@@ -29,7 +30,7 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
     (await goalOf(costing, { graph: progress.base, channels: progress.whole }, round / settings.rounds));
   return chooseUnits({
     ...{ graph, channels, settings, limits, goal, cost: costing?.cost, candidates, seed, signal },
-    saliency: () => measureSaliency(graph, { machine, inputShapes, data, batch, seed, signal }),
+    saliency: () => saliencyOf(graph, work),
     async evaluate(network, adapt) {
       const how = { machine, inputShapes, batch, seed, signal, samples: split.length };
       const ready = adapt ? (await recalibrate(network, data, how)).graph : network;
@@ -41,17 +42,25 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
   });
 }
 
+function saliencyOf(graph: Graph, { recipe, task, machine, options: { signal } }: Running) {
+  const { batch, seed } = recipe;
+  const { inputShapes } = task;
+  return measureSaliency(graph, { machine, inputShapes, data: dataOf(recipe, task), batch, seed, signal });
+}
+
 /**
  * What goes of a mask. Where a threshold made it, and a training was to bring it down, only what has come below: the others
  * are still needed.
  */
-export function fallen(progress: Progress, work: Running): Selection {
+export async function fallen(progress: Progress, work: Running): Promise<Selection> {
   const { graph, mask } = progress;
   const { recipe, settings, limits, costing, options } = work;
   const { rule, threshold = 0.01 } = settings;
   if (costing || recipe.mask || rule !== 'threshold' || !recipe.markedEpochs) return mask!;
   const channels = channelsNow(work, progress);
-  const importance = importanceOf(graph, channels, importances[settings.importance]);
+  const how = importances[settings.importance];
+  const saliency = how.criterion === 'taylor' ? await saliencyOf(graph, work) : undefined;
+  const importance = importanceOf(graph, channels, { ...how, saliency });
   const marks = new Map(
     [...mask!].map(([name, kept]) => [
       name,

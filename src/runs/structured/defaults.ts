@@ -1,6 +1,7 @@
 /** What a recipe of a structured method says when it is complete: every axis, and the epochs of every stage. */
 import { fail } from '../../base/errors.js';
 import {
+  importances,
   type MethodSettings,
   onnxruntimeRounding,
   type StructuredMethod,
@@ -86,7 +87,7 @@ export function refuseForeign(method: string, given: Given, structured: boolean)
 
 function checkTarget(
   method: string,
-  { rule, allocate, vote, sparse, rounds }: MethodSettings,
+  { rule, allocate, vote, sparse, rounds, importance }: MethodSettings,
   given: Given,
 ): void {
   const target = targetOf(given);
@@ -105,6 +106,10 @@ function checkTarget(
     fail(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
   if (rounds < 1) fail('Channels go in one round at least: give --rounds 1, or leave it out.');
   if (rounds > 1 && !target) fail('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
+  if (sparse === 'soft' && importances[importance].criterion === 'taylor')
+    fail(
+      `Filters are set to 0 again and again by what their weights say, but ${importance} looks at gradients: choose another --importance, such as fpgm, or another --sparse.`,
+    );
   if (sparse === 'soft' && target?.of === 'latency')
     fail('Filters are set to 0 by a target that can be counted: give --macs instead of --latency.');
 }

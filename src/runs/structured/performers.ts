@@ -80,7 +80,7 @@ export const performers: Record<Stage['kind'], Performer> = {
     const { recipe, task, machine, folder, options } = work;
     const { signal } = options;
     const channels = channelsNow(work, progress);
-    const selection = fallen(progress, work);
+    const selection = await fallen(progress, work);
     if (![...selection.values()].flat().includes(false))
       options.onNote?.(
         'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
