@@ -102,7 +102,9 @@ const families = {
   },
   groupNorm(m, x) {
     const c = m.shapeOf(x)[1] ?? 1;
-    return m.node('GroupNormalization', [x, m.weight([c]), m.weight([c])], { num_groups: int(m.pick(1, c)) });
+    const groups = m.pick(1, c);
+    const scales = [m.opset < 21 ? groups : c];
+    return m.node('GroupNormalization', [x, m.weight(scales), m.weight(scales)], { num_groups: int(groups) });
   },
   matMul: (m, x) => m.node('MatMul', [x, m.weight([m.shapeOf(x).at(-1) ?? 1, m.among(6)])]),
   gemm(m, x) {
@@ -258,6 +260,7 @@ export function modelFrom(draw, inferred) {
   const shapeOf = (name) => inferred(graph(), name) ?? [1];
   const m = {
     ...draw,
+    opset,
     shapeOf,
     rank: (name) => shapeOf(name).length,
     spatial: (name) => shapeOf(name).slice(2),
@@ -311,7 +314,8 @@ const mutations = {
     );
     const at = node.attributes[name];
     const odd = d.pick(...oddNumbers);
-    const changed = at?.value?.length ? at.value.with(d.upTo(at.value.length), odd) : [odd];
+    const changed =
+      Array.isArray(at?.value) && at.value.length > 0 ? at.value.with(d.upTo(at.value.length), odd) : [odd];
     node.attributes[name] = d.pick(
       int(odd),
       intList(Array.isArray(at?.value) ? changed : [odd, 1]),

@@ -46,7 +46,7 @@ export function claimed(proto: TensorProto, where: string): { shape: number[]; s
   const shape = proto.dims.map(Number);
   if (shape.some((dim) => dim < 0)) fail(`${where} has a negative dimension; the file is damaged.`);
   const size = shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, 1);
-  if (!Number.isSafeInteger(size))
+  if (![...shape, size].every(Number.isSafeInteger))
     fail(`${where} claims more elements than any file can hold; the file is damaged.`);
   return { shape, size };
 }

@@ -36,6 +36,7 @@ function checkConv(site: Site, bias: (w: readonly number[], groups: number) => n
   const groups = groupsOf(site);
   const { shape: w } = required(site, 1);
   if (w[0] % groups !== 0) unfit(site, `parts weights of shape [${w}] into ${groups} groups`);
+  if (site.node.attributes.pads && autoPad(site) !== 'NOTSET') damaged(site, `has both auto_pad and pads`);
   if (w.includes(0)) damaged(site, `has weights of shape [${w}]`);
   vectors(site, [2], bias(w, groups), 'channels');
   const kernel = attr.ints(site.node, 'kernel_shape', w.slice(2) as number[]);

@@ -143,6 +143,9 @@ const split: Expand = (site, [x], b) => {
   const axis = axisOf(site, attr.int(site.node, 'axis', 0), shape.length);
   const count = site.node.outputs.length;
   const part = Math.ceil(shape[axis] / count);
+  const even = site.node.attributes.num_outputs === undefined && shape[axis] % count !== 0;
+  if (even && !listOf(site, 'split', 1))
+    unfit(site, `splits an axis of ${shape[axis]} into ${count} equal parts`);
   const sizes = listOf(site, 'split', 1) ?? range(count).map((i) => Math.min(part, shape[axis] - i * part));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const parts = attr.int(site.node, 'num_outputs', count);
@@ -267,6 +270,12 @@ const pad: Expand = (site, [x], b) => {
     unfit(site, `cuts pads [${pads}] off a value of shape [${shape}]`);
   if (shape.some((n, i) => Math.max(before[i], after[i], 0) > Math.max(0, room(n))))
     unfit(site, `pads a value of shape [${shape}] by [${pads}] of what it has`);
+  const cuts = shape.some((_, i) => Math.min(before[i], after[i]) < 0 && Math.max(before[i], after[i]) > 0);
+  if (mode !== 'constant' && cuts)
+    fail(
+      `${describe(site.node)} pads an axis by '${mode}' that it cuts at the other end, which espalier does not do.`,
+      Unsupported,
+    );
   if (mode !== 'constant') {
     const at =
       own(outside, mode) ??
