@@ -35,7 +35,7 @@ function chain(
     })),
     initializers: new Map(Object.entries(constants)),
     declared: new Map(),
-    source: newSource(13),
+    source: newSource(14),
   };
 }
 
@@ -109,4 +109,17 @@ test('more axes than the map kernel has', async () => {
       { op: 'ReduceMax', attributes: { axes } },
     ]),
   );
+});
+
+test('images with numbers for their rows, columns or pixels that all channels share', async () => {
+  const pool = { op: 'MaxPool', attributes: { kernel_shape: { type: 'ints' as const, value: [2, 2] } } };
+  await everywhere(chain([1, 3, 6, 5], [pool, { op: 'Trilu' }]));
+  for (const shape of [[4], [5, 1], [5, 4], [1, 5, 1], [3, 1, 1], [1, 3, 5, 4]]) {
+    const w = floatTensor(
+      shape,
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => i + 1),
+    );
+    for (const op of ['Mul', 'Add'])
+      await everywhere(chain([1, 3, 6, 5], [pool, { op, inputs: ['w'] }], { w }));
+  }
 });

@@ -16,7 +16,7 @@ import { channelStride, isImage, type Plane } from './planes.js';
 export function lowerPass(c: Context, pass: Pass): boolean {
   if (!isImage(pass.shape)) return false;
   const operands = pass.operands.map((name) => c.v.place(name));
-  const full = operands.filter((p) => sizeOf(p.shape.slice(2)) > 1);
+  const full = operands.filter((p) => sizeOf(p.shape.slice(-2)) > 1);
   const [first] = full;
   const plane = first && planeAt(c, first);
   const alike =
