@@ -6,7 +6,7 @@
  * that nodes compute are made what they must be (`supply.ts`). At the end every value must have the shape that was planned for
  * it, or the surgery is at fault and says where.
  */
-import { fail } from '../base/errors.js';
+import { fail, UserError } from '../base/errors.js';
 import { type OpenDimension, type OtherSizes, otherSizes } from '../graph/facts/sizes.js';
 import { describe } from '../graph/operator.js';
 import { usedValues } from '../onnx/attributes.js';
@@ -73,15 +73,27 @@ function followed(given: Graph, options: ChannelOptions): Known {
       ({ opaque, folded }, i) => opaque === steps[i].opaque && folded === steps[i].folded,
     );
   const tried = otherSizes(analysis.graph, options.inputShapes);
-  const others = tried
-    .map((sizes): Other => {
-      const there = { ...options, inputShapes: sizes.shapes };
-      return { ...sizes, analysis: analyse(analysis.graph, there, analysis) };
-    })
-    .filter((other) => alike(other.analysis));
+  const others = tried.flatMap((sizes): Other[] => {
+    const there = analysisAt(sizes.shapes, analysis, options);
+    return there && alike(there) ? [{ ...sizes, analysis: there }] : [];
+  });
   const seen = changedIn(others);
   const { ties } = separated(given);
   return { analysis, others, ties, lost: [...changedIn(tried)].filter((dimension) => !seen.has(dimension)) };
+}
+
+/** The same units at another size; undefined where the graph cannot be followed there, as it would take too much. */
+function analysisAt(
+  inputShapes: OtherSizes['shapes'],
+  known: Analysis,
+  options: ChannelOptions,
+): Analysis | undefined {
+  try {
+    return analyse(known.graph, { ...options, inputShapes }, known);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 const changedIn = (sizes: readonly OtherSizes[]): Set<OpenDimension> =>
