@@ -83,3 +83,13 @@ test('scales and statistics that are stored once, as in a network that was not t
   assert.equal(channels.groups.length, 2);
   await sameComputed(graph, channels, halved(channels, 1));
 });
+
+test('a vector that is taken apart is one', () => {
+  const s = sketch();
+  const gates = s.weight('gates', 12);
+  const parts = [4, 0, 8].map((from) => s.op('Slice', [gates, s.ints(from), s.ints(from + 4)]));
+  const x = s.linear(s.input('x', [6]), 'a', 6, 12);
+  const y = s.op('Add', [x, s.op('Concat', parts, { axis: 0 })]);
+  const channels = findChannels(s.finish(s.linear(s.relu(y), 'b', 12, 3)));
+  assert.deepEqual(groupsInWords(channels), ['12: gates.0 along, a.1 out, a.b.0 along, b.0 in']);
+});

@@ -96,8 +96,14 @@ function sharedVectors(graph: Graph): Map<string, { uses: Use[]; identities: Nod
 const isVector = ({ dtype, shape }: Tensor): boolean =>
   dtype !== 'string' && sizeOf(shape) > 1 && shape.filter((dim) => dim > 1).length === 1;
 
-/** Whole numbers are mostly shapes and axes, which nodes may share as they like. */
-const mayCopy = ({ dtype }: Tensor, { op }: Node): boolean => isFloat(dtype) || op === 'DequantizeLinear';
+/**
+ * Whole numbers are mostly shapes and axes, which nodes may share as they like; and where nodes take parts of a vector, as of the biases of
+ * all gates of an LSTM, the parts are not layers that happen to share it.
+ */
+const mayCopy = ({ dtype }: Tensor, { op }: Node): boolean =>
+  (isFloat(dtype) || op === 'DequantizeLinear') && !partial.has(op);
+
+const partial = new Set(['Slice', 'Split', 'Gather', 'GatherND', 'GatherElements']);
 
 /** The graph with equal copies stored once: as they were where all are equal, else one for those that are. */
 export function retied(graph: Graph, ties: readonly Tie[]): Graph {

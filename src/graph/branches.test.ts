@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { intList } from '../onnx/attributes.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';
 import { intTensor } from '../onnx/tensor.js';
@@ -51,6 +52,23 @@ function squeezed(dims: (number | string)[], axis = 1): Promise<Graph> {
   });
 }
 
+/** An axis that is 1 after many strides, but not for 129 and more. */
+function strided(): Promise<Graph> {
+  const graph = graphOf({
+    inputs: { x: ['N', 6, 'length'] },
+    nodes: [
+      ['MaxPool', ['x'], 'h', { kernel_shape: intList([1]), strides: intList([128]) }],
+      ['Shape', ['h'], 'shape'],
+      ['Gather', ['shape', 'axis'], 'size'],
+      ['Equal', ['size', 'one'], 'is one'],
+      ['If', ['is one'], 'y'],
+    ],
+    outputs: { y: undefined },
+    constants: { axis: intTensor([], [2]), one: intTensor([], [1]), axes: wholes(2) },
+  });
+  return withBranches(graph, { y: { yes: ['Squeeze', 'h', 'axes'], no: ['Identity', 'h'] } });
+}
+
 test('what all shapes agree on is decided, one after another, and the rest is gone', async () => {
   const graph = await squeezed(['N', 1, 6]);
   const decided = await decideBranches(graph);
@@ -62,7 +80,10 @@ test('what all shapes agree on is decided, one after another, and the rest is go
 
 test('what holds at one size only stays a question', async () => {
   const wide = await squeezed(['N', 'rows', 6]);
-  assert.equal(await decideBranches(wide, { x: [1, 1, 6] }), wide);
+  for (const rows of [1, 7, 8]) assert.equal(await decideBranches(wide, { x: [1, rows, 6] }), wide);
+  const long = await strided();
+  for (const length of [3, 16, 100, 300])
+    assert.equal(await decideBranches(long, { x: [1, 6, length] }), long);
   const batch = await squeezed(['N', 1, 6], 0);
   assert.equal(await decideBranches(batch), batch);
   assert.equal(await decideBranches(wide), wide, 'shapes that are not given are for others to ask for');

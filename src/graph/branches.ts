@@ -1,12 +1,19 @@
 /**
  * Branches that shapes decide: exporters write an If wherever they do not know a size (is this axis 1, so that it can be squeezed?),
- * and in the whole model it is known. Where the file leaves dimensions open, the answer must be the same at other sizes too.
+ * and in the whole model it is known. Where the file leaves dimensions open, the answer must be the same at small and large sizes.
  */
 import { UserError } from '../base/errors.js';
 import { withConditions } from '../onnx/decide.js';
 import type { Graph } from '../onnx/model.js';
+import { sampleShape } from './expand.js';
 import { type Inferred, inferTypes } from './facts/infer.js';
-import { batchIn, type InputShapes, otherSizes } from './facts/sizes.js';
+import {
+  batchIn,
+  type InputShapes,
+  type OpenDimension,
+  type OtherSizes,
+  openDimensions,
+} from './facts/sizes.js';
 
 /** Ifs that follow from one another: a longer chain of them is left undecided. */
 const ROUNDS = 32;
@@ -27,17 +34,48 @@ function conditionsOf(graph: Graph, inputShapes: InputShapes): Map<string, boole
   const names = graph.nodes.flatMap(({ op, domain, inputs }) =>
     op === 'If' && domain === '' ? [inputs[0]] : [],
   );
-  if (names.length === 0) return new Map();
-  try {
-    const whole = truthsIn(names, inferTypes(graph, { inputShapes }).types);
-    if (whole.size === 0) return whole;
-    const others = otherSizes(graph, inputShapes).map((sizes) =>
-      truthsIn(names, inferTypes(graph, { inputShapes: sizes.shapes, batch: batchIn(sizes) }).types),
+  const known = names.length > 0 ? truthsAt(graph, names, { shapes: inputShapes, changed: [] }) : undefined;
+  if (!known?.size) return new Map();
+  for (const dimension of openDimensions(graph, inputShapes)) {
+    const found = sizesOf(dimension).flatMap(
+      (size) => truthsAt(graph, names, resized(graph, inputShapes, { dimension, size })) ?? [],
     );
-    return new Map([...whole].filter(([name, truth]) => others.every((other) => other.get(name) === truth)));
+    for (const [name, truth] of known)
+      if (found.length === 0 || found.some((other) => other.get(name) !== truth)) known.delete(name);
+  }
+  return known;
+}
+
+/** Small and large ones: an axis that is 1 after many strides is so for a range of sizes, but not for all. */
+const sizesOf = ({ size }: OpenDimension): number[] =>
+  [size + 1, 2 * size, 4 * size, 16 * size, 64 * size, size - 1, Math.floor(size / 2), 1].filter(
+    (other) => other > 0 && other !== size,
+  );
+
+function resized(
+  graph: Graph,
+  inputShapes: InputShapes,
+  { dimension, size }: { dimension: OpenDimension; size: number },
+): OtherSizes {
+  const shapes = graph.inputs.map((value) => {
+    const shape = sampleShape(value, inputShapes);
+    for (const { input, axis } of dimension.places) if (input === value.name) shape[axis] = size;
+    return [value.name, shape] as const;
+  });
+  return { shapes: Object.fromEntries(shapes), changed: [dimension] };
+}
+
+/** Which conditions are known at some sizes; undefined where the model does not fit them. */
+function truthsAt(
+  graph: Graph,
+  names: readonly string[],
+  sizes: OtherSizes,
+): Map<string, boolean> | undefined {
+  try {
+    const { types } = inferTypes(graph, { inputShapes: sizes.shapes, batch: batchIn(sizes) });
+    return truthsIn(names, types);
   } catch (error) {
-    // Whoever needs the shapes says what is wrong with them.
-    if (error instanceof UserError) return new Map();
+    if (error instanceof UserError) return undefined;
     throw error;
   }
 }
