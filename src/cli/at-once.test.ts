@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { before, test } from 'node:test';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { sketch } from '../channels/sketch.test.fixture.js';
 import { graphOf } from '../graph/graph.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';
@@ -15,6 +14,7 @@ import {
   type Tensor,
   writeModel,
 } from '../onnx/index.js';
+import { onnxruntime } from '../runs/onnxruntime.js';
 import { shell } from './shell.test.fixture.js';
 
 const { at, espalier } = shell('at-once');
@@ -157,8 +157,9 @@ test('a model of 16-bit floats stays one, in half the bytes', async () => {
   const { inputs, outputs, initializers } = await readModel(at('narrower', 'model.onnx'));
   const dtypes = [...inputs, ...outputs, ...initializers.values()].map(({ dtype }) => dtype);
   assert.deepEqual(new Set(dtypes.filter(isFloat)), new Set(['float16']));
+  const { InferenceSession, Tensor } = (await onnxruntime())!;
   const session = await InferenceSession.create(at('narrower', 'model.onnx'), { logSeverityLevel: 3 });
-  const x = new OrtTensor('float16', new Uint16Array(3 * 16 * 16).fill(0x3c00), [1, 3, 16, 16]);
+  const x = new Tensor('float16', new Uint16Array(3 * 16 * 16).fill(0x3c00), [1, 3, 16, 16]);
   const [answer] = Object.values(await session.run({ [session.inputNames[0]]: x }));
   assert.deepEqual([answer.type, answer.dims], ['float16', [1, 10]]);
   await session.release();

@@ -50,3 +50,18 @@ export function fromBfloat16(half: number): number {
   bits[0] = half << 16;
   return asFloat[0];
 }
+
+/**
+ * Does something as if the host had no Float16Array. onnxruntime looks for one when its first tensor is made and from then on hands
+ * it to its binary, which does not know it (Node has it since version 24); otherwise it takes and gives the bits, as Uint16Array.
+ */
+export function withoutFloat16Array<T>(work: () => T): T {
+  const host = globalThis as { Float16Array?: unknown };
+  const own = Object.getOwnPropertyDescriptor(host, 'Float16Array');
+  if (own) delete host.Float16Array;
+  try {
+    return work();
+  } finally {
+    if (own) Object.defineProperty(host, 'Float16Array', own);
+  }
+}

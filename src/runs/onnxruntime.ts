@@ -1,6 +1,6 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
 import { fail } from '../base/errors.js';
-import { fromFloat16, toFloat16 } from '../onnx/half.js';
+import { fromFloat16, toFloat16, withoutFloat16Array } from '../onnx/half.js';
 import type { DType } from '../onnx/index.js';
 import type { Answer, Answers, Trial, TrialInput } from './samples.js';
 
@@ -11,7 +11,11 @@ export interface Session {
 }
 
 /** The module, or undefined where it is not installed or has no binary for this machine. */
-export const onnxruntime = async () => import('onnxruntime-node').catch(() => undefined);
+export async function onnxruntime(): Promise<Api | undefined> {
+  const module = await import('onnxruntime-node').catch(() => undefined);
+  if (module) withoutFloat16Array(() => new module.Tensor('bool', [true], []));
+  return module;
+}
 
 /** 'onnxruntime 1.30.0' */
 export async function onnxruntimeName(): Promise<string | undefined> {
