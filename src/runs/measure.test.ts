@@ -79,3 +79,21 @@ test('median and interval of times', () => {
   assert.deepEqual(spread(times), { median: 50.5, interval: [41, 60] });
   assert.deepEqual(spread([3]), { median: 3, interval: [3, 3] });
 });
+
+test('a bias that an Identity hands on is one all the same', () => {
+  const graph = buildNetwork('resnet8', { shape: [3, 32, 32], classes: 10, seed: 0 });
+  const reasonOf = (model: typeof graph) =>
+    measure(model).unpruned.find(({ name }) => name === 'linear.bias')?.reason;
+  const handed = graph.nodes.flatMap((node) => {
+    if (!node.inputs.includes('linear.bias')) return [node];
+    const inputs = node.inputs.map((name) => (name === 'linear.bias' ? 'handed' : name));
+    const identity = { name: 'hand', op: 'Identity', domain: '', outputs: ['handed'], attributes: {} };
+    return [
+      { ...identity, inputs: ['linear.bias'] },
+      { ...node, inputs },
+    ];
+  });
+  assert.equal(handed.length, graph.nodes.length + 1);
+  assert.match(reasonOf(graph)!, /^bias: /);
+  assert.equal(reasonOf({ ...graph, nodes: handed }), reasonOf(graph));
+});

@@ -137,8 +137,16 @@ function zeros(graph: Graph, name: string): number {
 
 function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: ReadonlySet<string>, types: Types) {
   const users = new Map<string, { node: Node; index: number }>();
-  for (const node of graph.nodes)
-    for (const [index, name] of node.inputs.entries()) if (!users.has(name)) users.set(name, { node, index });
+  const handed = new Map<string, string>();
+  for (const node of graph.nodes) {
+    const [first] = node.inputs;
+    if (node.op === 'Identity') handed.set(node.outputs[0], handed.get(first) ?? first);
+    else
+      for (const [index, value] of node.inputs.entries()) {
+        const name = handed.get(value) ?? value;
+        if (!users.has(name)) users.set(name, { node, index });
+      }
+  }
   const stored = [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
     const user = users.get(name);
     if (prunable.has(name) || !isFloat(dtype) || !user) return [];
