@@ -234,7 +234,7 @@ async function tryModel(bytes, draw) {
   const expected = await inOnnxruntime(serializeModel(graph), feeds).catch((error) => `${error.message}`);
   if (typeof expected === 'string') {
     const young =
-      /NOT_IMPLEMENTED|opset|is not a registered|No Op registered|has input size|not in allowed output sizes|does not match expected type|NumDimensions\(\) == 4|should be scalars|Unsupported pooling|must ha|At least one output|only supports|zero effective|got 0|Invalid position of 0|Unrecognized attribute|marked single but|not implemented|under development|Unsupported model IR/i.test(
+      /NOT_IMPLEMENTED|opset|is not a registered|No Op registered|has input size|not in allowed output sizes|does not match expected type|NumDimensions\(\) == 4|should be scalars|Unsupported pooling|must ha|At least one output|only supports|zero effective|Invalid input shape. Only|got 0|Invalid position of 0|Unrecognized attribute|marked single but|not implemented|under development|Unsupported model IR/i.test(
         expected,
       );
     return young

@@ -342,7 +342,8 @@ const mutations = {
         [1, ...tensor.shape],
         [...tensor.shape].reverse(),
       );
-    else if (tensor.shape.length > 0) tensor.shape[d.upTo(tensor.shape.length)] = d.pick(...oddNumbers);
+    else if (tensor.shape.length > 0)
+      tensor.shape[d.upTo(tensor.shape.length)] = d.pick(...oddNumbers.filter(Number.isSafeInteger));
     if (d.often(0.6)) {
       const size = sizeOf(tensor.shape);
       if (!(size >= 0 && size < 1e5)) tensor.shape = [d.upTo(5)];

@@ -110,7 +110,7 @@ function quantized(site: Site): DType {
  * numbers to the other neighbour.
  */
 const quantize: Operator = define({
-  takes: 'N N2 Z? -> 1',
+  takes: 'S S2 Z? -> 1',
   check: checkSteps,
   ...ofBlocks,
   dtypes: (site) => [quantized(site)],

@@ -265,6 +265,7 @@ const elements: Row[] = [
   ['Attention', [f(1, 3, 8), f(1, 3, 8)], { q_num_heads: int(2), kv_num_heads: int(2) }, { opset: 23 }],
   ['ArgMax', [f(2, 3)], { axis: int(2) }, { dtype: 'int64' }],
   ['ArgMin', [w(3, 0)], { axis: int(-1) }, { dtype: 'int64', ...takesIt }],
+  ['QuantizeLinear', [typed('float64', 1, 4), one(1, 'float32')], {}, { dtype: 'uint8' }],
   ['QuantizeLinear', [image, reals(1, 1)], { axis: int(1) }, { dtype: 'uint8' }],
   ['QuantizeLinear', [image, w(4), { ...typed('uint8', 3), fixed: true }], {}, { dtype: 'uint8' }],
   ['QuantizeLinear', [image, w(4)], { axis: int(4) }, { dtype: 'uint8' }],

@@ -166,6 +166,9 @@ function ratio(site: Site, ratios: readonly number[]): number | undefined {
   return policy === 'not_smaller' ? Math.max(...ratios) : undefined;
 }
 
+/** Positions of an axis that a table of weights is made for, at most. */
+const mostPlaces = 2 ** 20;
+
 /** Of every axis that changes, the weights of each output place. */
 function rowsOf(site: Site): (Row[] | undefined)[] {
   const { node, opset } = site;
@@ -187,6 +190,8 @@ function rowsOf(site: Site): (Row[] | undefined)[] {
       Unsupported,
     );
   }
+  const long = axes.find(({ to }) => to > mostPlaces);
+  if (long) unfit(site, `makes ${long.to} positions of ${long.from}, more than ${mostPlaces}`);
   return axes.map((a) => {
     if (a.from === a.to && a.scale === 1 && !crops) return undefined;
     return range(a.to).map((q): Row => {

@@ -13,6 +13,7 @@ import { describe, type Site, Unsupported } from '../operator.js';
 const classes: Record<string, { name: string; holds: (dtype: DType) => boolean }> = {
   F: { name: 'real numbers', holds: isFloat },
   N: { name: 'numbers', holds: (dtype) => isFloat(dtype) || isInteger(dtype) },
+  S: { name: 'float32 or int32', holds: (dtype) => dtype === 'float32' || dtype === 'int32' },
   I: { name: 'int32 or int64', holds: (dtype) => dtype === 'int32' || dtype === 'int64' },
   L: { name: 'int64', holds: (dtype) => dtype === 'int64' },
   Z: { name: 'integers', holds: isInteger },
