@@ -35,7 +35,8 @@ test('an operator that is not known is refused by name, with what to do', () => 
       message,
     });
   refused('Attention', 'com.microsoft', /com\.microsoft\.Attention 'y'; .*as it was exported/);
-  refused('Frobnicate', '', /Frobnicate 'y'/);
+  refused('Frobnicate', '', /Frobnicate 'y'; cut the model off/);
+  refused('Frobnicate', 'own', /own\.Frobnicate 'y'; inline it where it is a function/);
 });
 
 test('shape arithmetic leaves nothing to compute', () => {

@@ -64,7 +64,10 @@ const advice = new Map(
   ).flatMap(([names, sentence]) => names.map((name) => [name as string, sentence])),
 );
 
-const fallback = 'cut the model off before this node';
+const fallback = ({ domain }: Node): string =>
+  domain
+    ? 'inline it where it is a function of the model (onnx.inliner), or cut the model off before this node'
+    : 'cut the model off before this node';
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
@@ -74,7 +77,7 @@ export function findOperator(node: Node): Operator | undefined {
 
 /** The facts about a node's operator. @throws UserError naming an operator that is not known. */
 export function operatorFor(node: Node): Operator {
-  const hint = advice.get(node.domain || node.op) ?? fallback;
+  const hint = advice.get(node.domain || node.op) ?? fallback(node);
   return (
     findOperator(node) ??
     fail(
