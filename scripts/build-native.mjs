@@ -3,8 +3,11 @@
  * ESPALIER_CPU names as the compiler does (x86-64-v3, cortex-a76); ESPALIER_NATIVE_PATH says where to. ESPALIER_ARCH=arm64 tells
  * that $CC compiles for another architecture than this one.
  *
+ *     node scripts/build-native.mjs --checked     builds it to build/checked/espalier.node with AddressSanitizer and UBSan, which
+ *                                                 needs gcc or clang with them; test-checked.mjs runs tests on it
+ *
  * Does nothing when what is built is what would be built. Never fails: without a compiler, or if it chokes, espalier
- * runs on WebAssembly and one line says so. Needs dist/ (tsc).
+ * runs on WebAssembly and one line says so; only a checked build that cannot be made is a failure. Needs dist/ (tsc).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +19,18 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const compiler = process.env.CC || 'cc';
 const source = join(root, 'src/engine/native/addon.c');
 
-const common = ['-std=gnu11', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
+const checked = process.argv.includes('--checked');
+/** No loop becomes a memset, for those are not looked at. */
+const sanitizers = [
+  '-DESPALIER_CHECKED',
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-fsanitize=address,undefined,float-cast-overflow',
+  '-fno-sanitize-recover=all',
+  '-fno-tree-loop-distribute-patterns',
+];
+const optimized = checked ? ['-O1', ...sanitizers] : ['-O3'];
+const common = ['-std=gnu11', ...optimized, '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
 const shape = [
   '-shared',
   '-fPIC',
@@ -34,6 +48,11 @@ const own = isArm ? ['-mcpu=native', '-march=native', ''] : ['-march=native', ''
 const tunings = cpu ? [`${isArm ? '-mcpu' : '-march'}=${cpu}`] : own;
 
 function say(words) {
+  if (checked) {
+    process.stderr.write(`espalier: the checked build is not made (${words}).\n`);
+    process.exitCode = 1;
+    return;
+  }
   process.stderr.write(`espalier: the native engine is not built (${words}); WebAssembly will be used.\n`);
 }
 
@@ -56,7 +75,7 @@ function compile(output) {
 
 async function build() {
   const { addonPath, processor, sources } = await import('../dist/engine/native/addon.js');
-  const target = addonPath();
+  const target = checked ? join(root, 'build/checked/espalier.node') : addonPath();
   const wanted = JSON.stringify({ processor: processor(), compiler, cpu, sources: sources() });
   if (existsSync(target) && existsSync(`${target}.json`) && readFileSync(`${target}.json`, 'utf8') === wanted)
     return;

@@ -5,7 +5,7 @@ import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
 import { chooseWays } from './choice.js';
 import { LINE } from './driver.js';
-import { assemble, stepsAt } from './lowering/assemble.js';
+import { assemble } from './lowering/assemble.js';
 import { callsTo } from './lowering/calls.js';
 import { NO_BARRIER, STEP } from './lowering/contract.js';
 import { fuse } from './lowering/fuse.js';
@@ -145,13 +145,12 @@ export function compile(o: CompileOptions): Program | undefined {
     return undefined;
   }
   const base = take(Math.max(1, plan.lines) * LINE);
-  const words = assemble(machine, steps, plan, base);
+  const { words, at } = assemble(machine, steps, plan, base);
   const program = take(words.byteLength);
   machine.ints(program, words.length).set(words);
   const profile = take(profileStride(steps.length) * LINE * machine.threads);
-  const at = stepsAt(steps);
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const guide = guideOf(machine, steps, program, words.length, profile);
+  const guide = guideOf(machine, steps, machine.ints(program, words.length), at, profile);
   const address = (b: Buffer) => b.fixed ?? base + (plan.offsets.get(b) ?? 0);
   return {
     batch: o.batch,
@@ -265,7 +264,13 @@ function densityOf(machine: Machine, { buffer, offset, shape }: Place): () => nu
 }
 
 /** Sets a program to the ways that its choices take, and learns from the clock. */
-function guideOf(machine: Machine, steps: readonly Step[], program: number, length: number, profile: number) {
+function guideOf(
+  machine: Machine,
+  steps: readonly Step[],
+  words: Int32Array,
+  at: readonly number[],
+  profile: number,
+) {
   const stride = profileStride(steps.length);
   const times = Array.from({ length: machine.threads }, (_, t) =>
     machine.doubles(profile + t * stride, steps.length),
@@ -275,7 +280,6 @@ function guideOf(machine: Machine, steps: readonly Step[], program: number, leng
     for (const view of times) for (const i of own) total += view[i];
     return total;
   };
-  const words = machine.ints(program, length);
   const owned = new Map<Choice, { way: number; step: number }[]>();
   steps.forEach(({ way }, step) => {
     if (!way) return;
@@ -302,7 +306,6 @@ function guideOf(machine: Machine, steps: readonly Step[], program: number, leng
       free: true,
     };
   });
-  const at = stepsAt(steps);
   return {
     set(every: boolean) {
       for (const guide of guides) {

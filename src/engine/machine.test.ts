@@ -10,6 +10,7 @@ import { UserError } from '../base/errors.js';
 import { assemble } from './lowering/assemble.js';
 import { callsTo } from './lowering/calls.js';
 import { FILL_RUN, LANES } from './lowering/contract.js';
+import { NOTHING_PLANNED } from './lowering/plan.js';
 import type { Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
 import { blockAt } from './memory.js';
@@ -25,7 +26,7 @@ function fillProgram(machine: Machine, target: number, length: number, values: n
     scratch: (lines) => blockAt(machine.allocate(lines * 64), lines * LANES),
   });
   for (const value of values) fill({ target: { buffer: blockAt(target, length) }, floats: length, value });
-  const words = assemble(machine, steps, { offsets: new Map(), lines: 0 }, 0);
+  const { words } = assemble(machine, steps, NOTHING_PLANNED, 0);
   const program = machine.allocate(words.length * 4);
   machine.ints(program, words.length).set(words);
   return program;

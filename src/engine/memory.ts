@@ -3,6 +3,7 @@ import { assemble } from './lowering/assemble.js';
 import { type Calls, callsTo } from './lowering/calls.js';
 import { NO_BARRIER } from './lowering/contract.js';
 import { type Buffer, LANES } from './lowering/place.js';
+import { NOTHING_PLANNED } from './lowering/plan.js';
 import type { Step } from './lowering/steps.js';
 import type { Machine } from './machine.js';
 
@@ -41,7 +42,7 @@ export function independent(machine: Machine, { take }: Arena, emit: (call: Call
     scratch: (lines) => take(lines * LANES * machine.threads),
   });
   emit(call);
-  const words = assemble(machine, steps, { offsets: new Map(), lines: 0 }, 0);
+  const { words } = assemble(machine, steps, NOTHING_PLANNED, 0);
   const { fixed } = take(words.length);
   machine.ints(fixed, words.length).set(words);
   return fixed;

@@ -103,7 +103,7 @@ export function compile({ machine, tape, inputs, outputs, parts }: CompileOption
     for (const buffer of results) buffer.kept = true;
     const plan = planMemory(steps, 1, results);
     const base = take(Math.max(1, plan.lines) * LINE);
-    const words = assemble(machine, steps, plan, base);
+    const { words } = assemble(machine, steps, plan, base);
     const start = take(words.byteLength);
     machine.ints(start, words.length).set(words);
     const view = ({ buffer }: Place) =>

@@ -23,6 +23,8 @@ export interface Plane {
   run: number;
   /** Zeros behind each channel and before the first, whole lines. */
   margin: number;
+  /** Floats behind the last channel, whole lines: what vectors that begin inside may read, for pixels that are none. */
+  tail: number;
   /** Whether padding between rows, or rounding, leaves floats in the run that are no pixels. */
   gaps: boolean;
 }
@@ -41,7 +43,7 @@ export function planeOf(
   let margin = Math.max(lines(rows * pitch + columns), overhang);
   // Channels a multiple of 4096 bytes apart would meet in the same sets of the L1 cache.
   if ((run + margin) % 1024 === 0) margin += LANES;
-  return { height, width, pitch, run, margin, gaps: run !== height * width };
+  return { height, width, pitch, run, margin, tail: 0, gaps: run !== height * width };
 }
 
 /** Floats from channel to channel. */
@@ -50,8 +52,8 @@ export const channelStride = (plane: Plane): number => plane.run + plane.margin;
 /** A new buffer of planes, and the place of the pixels in it. `phases`: planes that a channel has. */
 export function freshPlanes(channels: number, plane: Plane, phases = 1): Place {
   const stride = channelStride(plane);
-  const buffer: Buffer = { laned: false, size: plane.margin + channels * phases * stride };
-  const { height, width, pitch, margin } = plane;
+  const { height, width, pitch, margin, tail } = plane;
+  const buffer: Buffer = { laned: false, size: margin + channels * phases * stride + tail };
   return {
     buffer,
     offset: margin,
@@ -92,6 +94,8 @@ function reachAlong(w: Window, axis: number, size: number, outputs: number): num
 /** Images with two spatial axes, one sample. */
 export const isImage = (shape: readonly number[]): boolean => shape.length === 4 && shape[0] === 1;
 
+const isWindowed = ({ op }: CoreNode): boolean => op === 'conv' || op === 'maxPool';
+
 const isStrided = (w: Window): boolean => w.strides.some((s) => s > 1);
 
 /** The planes of all images of a model, and of their phases, by size. */
@@ -114,7 +118,7 @@ export function planesOf(nodes: readonly CoreNode[], shape: (name: string) => re
   const keyOf = (height: number, width: number, strides?: readonly number[]) =>
     `${height}x${width}${strides ? `/${strides}` : ''}`;
   for (const node of nodes) {
-    if (node.op !== 'conv' && node.op !== 'maxPool') continue;
+    if (!isWindowed(node)) continue;
     const [x, y] = [shape(node.inputs[0]), shape(node.outputs[0])];
     if (!isImage(x)) continue;
     const { window } = node.options as CoreOptions['conv'];
@@ -129,14 +133,25 @@ export function planesOf(nodes: readonly CoreNode[], shape: (name: string) => re
     const reach = reaches.get(keyOf(height, width)) ?? { columns: 0, rows: 0, pitch: 0 };
     return planeOf(height, width, reach, Math.max(width + reach.columns, reach.pitch));
   };
+  const phases = (height: number, width: number, { strides }: Window): Plane => {
+    const reach = reaches.get(keyOf(height, width, strides))!;
+    const [h, w] = [phaseSize(height, strides[0]), phaseSize(width, strides[1])];
+    return planeOf(h, w, reach, Math.max(w + reach.columns, plain(h, w).pitch));
+  };
+  // A vector of a row of results begins at a pixel of x at the latest, or at most a row of either behind it.
+  const widest = Math.max(
+    0,
+    ...nodes.filter(isWindowed).flatMap(({ inputs, outputs, options }) => {
+      const [x, y] = [shape(inputs[0]), shape(outputs[0])];
+      if (!isImage(x)) return [];
+      const { window } = options as CoreOptions['conv'];
+      const from = isStrided(window) ? phases(x[2], x[3], window) : plain(x[2], x[3]);
+      return [from.pitch, plain(y[2], y[3]).pitch];
+    }),
+  );
+  const tail = lines(widest) + LANES;
   return {
-    of: plain,
-    phases(height, width, window) {
-      const { strides } = window;
-      const reach = reaches.get(keyOf(height, width, strides))!;
-      const [h, w] = [phaseSize(height, strides[0]), phaseSize(width, strides[1])];
-      const same = plain(h, w);
-      return planeOf(h, w, reach, Math.max(w + reach.columns, same.pitch));
-    },
+    of: (height, width) => ({ ...plain(height, width), tail }),
+    phases: (height, width, window) => ({ ...phases(height, width, window), tail }),
   };
 }

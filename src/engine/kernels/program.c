@@ -74,6 +74,17 @@ static void barrier(team *t, int threads) {
   }
 }
 
+/* A word of a program, which lies in memory that a checked build has poisoned. */
+__attribute__((no_sanitize("address"))) static int32_t word_at(const int32_t *word) { return *word; }
+
+/* Each thread's profile starts on a line of its own: eight doubles to a line. */
+INLINE double *profile_of(double *profile, const int32_t *program, int thread) {
+  return profile ? profile + thread * (((int64_t)word_at(program) + 8) / 8 * 8) : 0;
+}
+
+#if CHECKED
+#include "checks.c"
+#else
 INLINE step_head *first_step(int32_t *program) { return (step_head *)(program + PROGRAM_HEAD); }
 INLINE step_head *next_step(step_head *step) { return (step_head *)((int32_t *)step + step->words); }
 
@@ -101,3 +112,4 @@ static void run_program(char *base, int32_t *program, team *t, int thread, int t
     for (int32_t i = 0; i < steps; i++, step = next_step(step)) step->taken = 0;
   }
 }
+#endif

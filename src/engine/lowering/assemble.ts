@@ -2,7 +2,7 @@
 import type { Machine } from '../machine.js';
 import { PROGRAM_HEAD, STEP, STEP_HEAD } from './contract.js';
 import type { Buffer, Word } from './place.js';
-import type { Plan } from './plan.js';
+import { linesOf, type Plan } from './plan.js';
 import type { Step } from './steps.js';
 
 const float = new Float32Array(1);
@@ -12,9 +12,16 @@ const floatBits = (x: number): number => {
   return bits[0];
 };
 
-/** The program as words. @param base line where the planned memory begins. */
-export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, base: number): Int32Array {
-  const words: number[] = [steps.length, 0, 0, 0];
+/** A program as words, and where in them each step begins. */
+export interface Assembled {
+  words: Int32Array;
+  at: number[];
+}
+
+/** @param base line where the planned memory begins. */
+export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, base: number): Assembled {
+  const words: number[] = [steps.length];
+  while (words.length < PROGRAM_HEAD) words.push(0);
   const line = (buffer: Buffer): number => buffer.fixed ?? base + plan.offsets.get(buffer)!;
   const resolve = (word: Word): number =>
     typeof word === 'number'
@@ -22,14 +29,22 @@ export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, b
       : 'float' in word
         ? floatBits(word.float)
         : line(word.buffer) + (word.plus ?? 0);
-  for (const step of steps) {
+  // A checked build wants to know where the buffers of a step's lines are (kernels/checks.c).
+  const range = (word: Word): number[] =>
+    typeof word === 'object' && 'buffer' in word
+      ? [line(word.buffer), Math.max(1, linesOf(word.buffer, plan.blocks))]
+      : [];
+  const at = steps.map((step) => {
+    const start = words.length;
     const kernel = machine.kernels.get(step.kernel);
     if (kernel === undefined)
       throw new Error(`The kernels have no '${step.kernel}': they were built from other sources`);
-    words.push(STEP_HEAD + step.words.length, kernel, step.items, step.flags ?? 0, 0);
-    words.push(...step.words.map(resolve));
-  }
-  return Int32Array.from(words);
+    const ranges = machine.told.CHECKED ? step.words.flatMap(range) : [];
+    const length = STEP_HEAD + step.words.length + ranges.length;
+    words.push(length, kernel, step.items, step.flags ?? 0, 0, ...step.words.map(resolve), ...ranges);
+    return start;
+  });
+  return { words: Int32Array.from(words), at };
 }
 
 /** The kernels of the program at a line, by their numbers, in the order of its steps. */
@@ -42,14 +57,4 @@ export function kernelsOf(machine: Machine, program: number): number[] {
     at += words[at + STEP.words];
   }
   return kernels;
-}
-
-/** Where each step begins in the program's words. */
-export function stepsAt(steps: readonly Step[]): number[] {
-  let next = PROGRAM_HEAD;
-  return steps.map((step) => {
-    const at = next;
-    next += STEP_HEAD + step.words.length;
-    return at;
-  });
 }

@@ -8,11 +8,16 @@ export interface Plan {
   offsets: Map<Buffer, number>;
   /** Lines of all buffers together. */
   lines: number;
+  /** Blocks of samples that laned buffers have room for. */
+  blocks: number;
 }
 
 /** Lines that a buffer takes. */
 export const linesOf = (buffer: Buffer, blocks: number): number =>
   buffer.laned ? buffer.size * blocks : Math.ceil((buffer.size * 4) / LINE);
+
+/** That of programs whose buffers all lie somewhere already. */
+export const NOTHING_PLANNED: Plan = { offsets: new Map(), lines: 0, blocks: 1 };
 
 /**
  * Places every buffer that has no fixed address: the largest first, each at the lowest place that is free during its
@@ -39,7 +44,7 @@ export function planMemory(steps: readonly Step[], blocks: number, kept: readonl
     offsets.set(buffer, at);
     lines = Math.max(lines, at + size);
   }
-  return { offsets, lines };
+  return { offsets, lines, blocks };
 }
 
 interface Placed {

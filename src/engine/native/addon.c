@@ -22,7 +22,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define STACK_BYTES (2 << 20)
+/* Sanitizers take much of it. */
+#define STACK_BYTES (CHECKED ? 64 << 20 : 2 << 20)
+
+/* In a checked build all memory is poisoned but while a step uses it, and nothing above looks at that from outside of kernels. */
+#if CHECKED
+#define POISON(memory, bytes) __asan_poison_memory_region(memory, bytes)
+#define UNPOISON(memory, bytes) __asan_unpoison_memory_region(memory, bytes)
+#else
+#define POISON(memory, bytes) ((void)0)
+#define UNPOISON(memory, bytes) ((void)0)
+#endif
 
 typedef struct machine machine;
 typedef struct {
@@ -68,8 +78,7 @@ static void *serve(void *data) {
     int leave = m->runs == seen;
     pthread_mutex_unlock(&m->lock);
     if (leave) return NULL;
-    /* Each thread's profile starts on a line of its own: eight doubles to a line. */
-    double *profile = m->profile ? m->profile + self->index * (((size_t)m->program[0] + 8) / 8 * 8) : NULL;
+    double *profile = profile_of(m->profile, m->program, self->index);
     run_program(m->memory, m->program, &m->barrier, self->index, m->threads, profile);
     if (__atomic_sub_fetch(&m->busy, 1, __ATOMIC_ACQ_REL) == 0) napi_call_threadsafe_function(m->done, NULL, napi_tsfn_blocking);
   }
@@ -77,7 +86,10 @@ static void *serve(void *data) {
 
 static void let_go(machine *m) {
   if (--m->holders > 0) return;
-  if (m->memory) munmap(m->memory, m->bytes);
+  if (m->memory) {
+    UNPOISON(m->memory, m->bytes);
+    munmap(m->memory, m->bytes);
+  }
   pthread_cond_destroy(&m->wake);
   pthread_mutex_destroy(&m->lock);
   free(m->members);
@@ -206,6 +218,7 @@ static napi_value open_machine(napi_env env, napi_callback_info info) {
     let_go(m);
     return refuse(env, "the system gives no address space");
   }
+  POISON(m->memory, m->bytes);
   napi_create_string_utf8(env, "espalier", NAPI_AUTO_LENGTH, &name);
   m->holders++;
   napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, m, on_done_closed, m, on_done, &m->done);
@@ -242,7 +255,7 @@ static napi_value zero(napi_env env, napi_callback_info info) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), from = number(env, values[1]), to = from + number(env, values[2]);
   size_t first = (from + page - 1) / page * page, last = to / page * page;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-  if (last < first + (1 << 20) || mmap(m->memory + first, last - first, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+  if (CHECKED || last < first + (1 << 20) || mmap(m->memory + first, last - first, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
     first = last = to;
   enlarge_pages(m->memory + first, last - first);
   memset(m->memory + from, 0, first - from);
@@ -300,6 +313,7 @@ static napi_value close_machine(napi_env env, napi_callback_info info) {
     napi_get_element(env, values[1], i, &one);
     napi_detach_arraybuffer(env, one);
   }
+  UNPOISON(m->memory, m->bytes);
   munmap(m->memory, m->bytes);
   m->memory = NULL;
   return NULL;

@@ -13,11 +13,14 @@ const STRIDE = 2 ** 31;
 /** A line's address is an int32. */
 const ADDRESSABLE = 2 ** 31 * LINE;
 
+/** A checked build keeps an account of every byte. */
+const CHECKED_BYTES = 2 ** 30;
+
 /** Opens a team of `threads`; throws Unavailable where there is no addon, or none that fits. */
 export function openNative(threads: number): Driver {
   const addon = loadAddon();
   const physical = Math.min(
-    totalmem(),
+    addon.names.includes('CHECKED=1') ? CHECKED_BYTES : totalmem(),
     process.constrainedMemory?.() || Number.POSITIVE_INFINITY,
     ADDRESSABLE,
   );

@@ -35,8 +35,7 @@ EXPORT("run_here") void run_here(char *base, int32_t program) { run_program(base
 EXPORT("serve") void serve(int32_t thread, int32_t threads) {
   for (int32_t seen = 0;; seen++) {
     while (__atomic_load_n(&runs, __ATOMIC_SEQ_CST) == seen) __builtin_wasm_memory_atomic_wait32(&runs, seen, -1);
-    /* Each thread's profile starts on a line of its own: eight doubles to a line. */
-    double *profile = order_profile ? order_profile + thread * ((order_program[0] + 8) / 8 * 8) : 0;
+    double *profile = profile_of(order_profile, order_program, thread);
     run_program(memory, order_program, &run_barrier, thread, threads, profile);
     if (__atomic_sub_fetch(&busy, 1, __ATOMIC_SEQ_CST) == 0) espalier_done();
   }
