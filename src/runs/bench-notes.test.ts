@@ -93,3 +93,7 @@ test('channels that are no multiples of 8', () => {
   assert.equal(oddMacs(network(12)), other / (one + other));
   assert.equal(oddMacs(buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 0 })), 0);
 });
+
+test('models without MACs, of which nothing is promised', () => {
+  assertNotes([result({ macs: 0, effectiveMacs: 0 }), result({ macs: 0, effectiveMacs: 0, median: 2 })]);
+});

@@ -83,7 +83,7 @@ function gainsThatStayedAway(results: readonly BenchResult[]): string[] {
     const first = results.find(({ runtime }) => runtime === own.runtime)!;
     const promised = first.macs / own.macs;
     const gained = first.median / own.median;
-    if (own.macs > FEWER * first.macs || gained - 1 >= HALF * (promised - 1)) return [];
+    if (!(own.macs > 0 && own.macs <= FEWER * first.macs) || gained - 1 >= HALF * (promised - 1)) return [];
     const why =
       own.oddMacs > MANY
         ? `${percent(own.oddMacs)} of its MACs are in layers whose numbers of channels are no multiples of ${BLOCK}, and processors compute in blocks of 8 or 16: --round-to 16 keeps such numbers`
