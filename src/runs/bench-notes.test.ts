@@ -95,5 +95,9 @@ test('channels that are no multiples of 8', () => {
 });
 
 test('models without MACs, of which nothing is promised', () => {
-  assertNotes([result({ macs: 0, effectiveMacs: 0 }), result({ macs: 0, effectiveMacs: 0, median: 2 })]);
+  const none = { macs: 0, effectiveMacs: 0 };
+  assertNotes([
+    result({ ...none, median: 1, interval: [1, 1] }),
+    result({ ...none, median: 2, interval: [2, 2] }),
+  ]);
 });
