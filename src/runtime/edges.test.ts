@@ -123,3 +123,11 @@ test('images with numbers for their rows, columns or pixels that all channels sh
       await everywhere(chain([1, 3, 6, 5], [pool, { op, inputs: ['w'] }], { w }));
   }
 });
+
+test('norms of the images that a convolution without padding makes', () => {
+  const w = floatTensor(
+    [2, 3, 2, 2],
+    Float32Array.from({ length: 24 }, (_, i) => Math.cos(3 * i)),
+  );
+  return everywhere(chain([1, 3, 5, 5], [{ op: 'Conv', inputs: ['w'] }, { op: 'GlobalLpPool' }], { w }));
+});

@@ -67,7 +67,10 @@ export function lowerPass(c: Context, pass: Pass): boolean {
       place: stores ? flattened(place, plane) : { ...place, shape: [channels, 1], strides: [1, 1] },
     };
   });
-  lowerMap(c.l, [channels, channelStride(plane)], flat, results, false);
+  // Sums end where the pixels do: behind them lies what the last row's last vector left.
+  const size = stores ? channelStride(plane) : plane.run;
+  const cut = flat.map((p) => (p.shape[1] === 1 ? p : { ...p, shape: [p.shape[0], size] }));
+  lowerMap(c.l, [channels, size], cut, results, false);
   return true;
 }
 
