@@ -80,7 +80,7 @@ const amplifying = changed(cancelling, 'other', (_, i) => one[i] * (1 + 3e-4 * M
 test('what rounding does to a model that amplifies it is measured and allowed', async () => {
   const { error, allowed, note, refused } = await check(amplifying);
   assert.equal(refused, undefined);
-  assert.ok(error! > 1e-4 && error! < allowed! && allowed! <= 0.05, `${error} of ${allowed}`);
+  assert.ok(error! > 1e-4 && error! < allowed! && allowed! <= 0.1, `${error} of ${allowed}`);
   assert.match(note!, /amplifies rounding/);
   const wrong = await check(
     amplifying,
