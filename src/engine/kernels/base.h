@@ -74,6 +74,8 @@ INLINE float as_float(int32_t word) {
 INLINE vec splat(float x) { return x - (vec){0}; } /* x − 0 is x, −0 too; 0 + x is not, and costs an addition */
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec x) { *(vec *)p = x; }
+/* The whole number that an index is; one out of every range where it is none. */
+INLINE int index_of(float x) { return x > -2147483648.0f && x < 2147483648.0f ? (int)x : -0x7fffffff - 1; }
 INLINE int min_int(int a, int b) { return a < b ? a : b; }
 INLINE int max_int(int a, int b) { return a > b ? a : b; }
 

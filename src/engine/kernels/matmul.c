@@ -55,7 +55,7 @@ KERNEL(gather) {
   const float *table = at(base, a->table), *index = at(base, a->index) + (block * a->index_block + i * a->index_step) * LANES;
   float *y = at(base, a->y) + (block * a->y_block + i * a->y_step) * LANES;
   for (int l = 0; l < LANES; l++) {
-    int row = (int)index[l];
+    int row = index_of(index[l]);
     if (row < 0) row += a->rows;
     const float *from = table + (int64_t)max_int(0, min_int(a->rows - 1, row)) * a->table_row;
     for (int d = 0; d < a->width; d++) y[(int64_t)d * a->y_column * LANES + l] = from[(int64_t)d * a->table_column];
@@ -74,7 +74,7 @@ KERNEL(scatter_sum) {
       const float *index = at(base, a->index) + (b * a->index_block + i * a->index_step) * LANES;
       const float *dy = at(base, a->dy) + (b * a->dy_block + i * a->dy_step + (int64_t)item * a->dy_column) * LANES;
       for (int l = 0; l < LANES && b * LANES + l < valid; l++) {
-        int row = (int)index[l];
+        int row = index_of(index[l]);
         if (row < 0) row += a->rows;
         if (row >= 0 && row < a->rows) table[(int64_t)row * a->width + item] += dy[l];
       }

@@ -73,7 +73,7 @@ KERNEL(map_rows) {
 KERNEL(lookup) {
   const float *index = at(base, a->index) + a->index_offset;
   for (int i = item * LOOKUPS; i < min_int(a->count, (item + 1) * LOOKUPS); i++) {
-    int row = (int)index[(int64_t)i * a->index_step];
+    int row = index_of(index[(int64_t)i * a->index_step]);
     if (row < 0) row += a->rows;
     const float *from = at(base, a->table) + (int64_t)max_int(0, min_int(a->rows - 1, row)) * a->width;
     copy_run(from, at(base, a->y) + (int64_t)i * a->width, a->width);
