@@ -61,9 +61,15 @@ function removable(block: Block, k: number, l: number, atoms: Atoms): number {
   if (!live(a) || !live(b)) return 0;
   const parent = new Map<number, number>();
   const find = (x: number): number => {
-    const up = parent.get(x);
-    if (up === undefined) parent.set(x, x);
-    return up === undefined || up === x ? x : find(up);
+    if (!parent.has(x)) parent.set(x, x);
+    let root = x;
+    for (let up = parent.get(root)!; up !== root; up = parent.get(root)!) root = up;
+    for (let at = x; at !== root; ) {
+      const up = parent.get(at)!;
+      parent.set(at, root);
+      at = up;
+    }
+    return root;
   };
   related(block, k, l, (i, j) => {
     const [x, y] = [find(atoms.find(a[i])), find(atoms.find(b[j]))];
