@@ -183,3 +183,20 @@ test('rows that are told apart by their place are no samples', () => {
   assert.equal(kindOf(scattered).kind, 'none');
   assert.equal(kindOf(fixed(['Relu', ['x'], 'y'])).kind, 'fixed');
 });
+
+test('numbers that are repeated for every sample do not tell them apart', () => {
+  const expanded = (from: number[]): Sketch => ({
+    inputs: { x: ['N', 3, 5] },
+    weights: { w: from },
+    nodes: [
+      ['Shape', ['x'], 'shape'],
+      ['Expand', ['w', 'shape'], 'all'],
+      ['Relu', ['all'], 'positive'],
+      ['Add', ['x', 'positive'], 'y'],
+    ],
+    outputs: { y: ['N', 3, 5] },
+  });
+  assert.equal(kindOf(expanded([3, 5])).kind, 'open');
+  assert.equal(kindOf(expanded([1, 3, 1])).kind, 'open');
+  assert.notEqual(kindOf(expanded([3, 3, 5])).kind, 'open', 'a row for each sample of a batch of 3');
+});

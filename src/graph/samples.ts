@@ -7,6 +7,7 @@
  */
 import { sizeOf } from '../onnx/tensor.js';
 import type { CoreName, CoreNode, CoreOptions, Type } from './core.js';
+import { repeats } from './repeats.js';
 
 /** The stride; 'meet' where an element depends on several samples, 'unknown' where no rule says. */
 export type Apart = number | 'meet' | 'unknown';
@@ -14,6 +15,7 @@ export type Apart = number | 'meet' | 'unknown';
 type Shape = readonly number[];
 
 interface Operand {
+  name: string;
   shape: Shape;
   /** Undefined for what is the same for all samples. */
   apart: Apart | undefined;
@@ -24,6 +26,8 @@ interface Call<Name extends CoreName> {
   result: Shape;
   options: CoreOptions[Name];
   count: number;
+  /** Whether an operand that is the same for all samples repeats itself for each, this many elements apart. */
+  repeated: (operand: Operand, stride: number) => boolean;
 }
 
 /** An axis that holds the samples: index = (outer · count + sample) · inner + rest. */
@@ -45,15 +49,17 @@ export function samplesIn(
   const places = new Map<string, Apart>(
     inputs.map((name) => [name, sizeOf(type(name).shape) / count] as const),
   );
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const repeated = ({ name }: Operand, stride: number) => repeats(name, stride, { producers, type, count });
   for (const { op, inputs: names, outputs, options } of nodes) {
-    const operands = names.map((name) => ({ shape: type(name).shape, apart: places.get(name) }));
+    const operands = names.map((name) => ({ name, shape: type(name).shape, apart: places.get(name) }));
     const given = operands.flatMap(({ apart }) => (apart === undefined ? [] : [apart]));
     if (given.length === 0 && op !== 'uniform') continue;
     for (const name of outputs)
       places.set(
         name,
         resultOf(given, () => {
-          const call = { operands, result: type(name).shape, options, count };
+          const call = { operands, result: type(name).shape, options, count, repeated };
           return (rules[op] as ((c: Call<CoreName>) => Apart) | undefined)?.(call) ?? 'unknown';
         }),
       );
@@ -124,15 +130,17 @@ function agreed<Name extends CoreName>(
 
 /** As NumPy lines shapes up: at their last axes. Numbers that are not the same for every sample tell them apart by their place. */
 function broadcast<Name extends CoreName>(call: Call<Name>): Apart {
-  const { operands, result, count } = call;
+  const { operands, result, count, repeated } = call;
   const stride = agreed(call, ({ axis, inner }, operand) => ({
     axis: axis + result.length - operands[operand].shape.length,
     inner,
   }));
   const found = typeof stride === 'number' ? axisOf(result, stride, count) : undefined;
-  const placed = operands.some(({ shape, apart }) => {
+  const placed = operands.some((operand) => {
+    const { shape, apart } = operand;
     const axis = found && apart === undefined ? found.axis - result.length + shape.length : -1;
-    return axis >= 0 && shape[axis] > 1;
+    if (axis < 0 || shape[axis] === 1) return false;
+    return !repeated(operand, found!.inner * sizeOf(shape.slice(axis + 1)));
   });
   return placed ? 'meet' : stride;
 }
