@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 /** Tests of other engines, and of how long, how much or by which threads something runs: nothing is learnt from them here. */
-const elsewhere = ['browser.test.js', 'machine.test.js', 'choice.test.js', 'load.test.js'];
+const elsewhere = ['browser.test.js', 'machine.test.js', 'choice.test.js', 'load.test.js', '.long.test.js'];
 const inRooms = ['engine', 'runtime'].flatMap((room) =>
   readdirSync(join('dist', room), { recursive: true })
     .filter((name) => name.endsWith('.test.js') && !elsewhere.some((other) => name.endsWith(other)))
