@@ -24,7 +24,7 @@ for (const [turn, [name, value]] of settingValues.entries())
   });
 
 /** Most of them are refused for a setting that the method does not have; that takes no time. */
-const PAIRS = 1500;
+const PAIRS = 500;
 
 test('two settings together, drawn by lot', async () => {
   const lots = random(1, 'pairs');
