@@ -174,7 +174,7 @@ const results = {
   structured: ({ macs, export: { check } }) =>
     `${large(macs.before)} → ${large(macs.after)} MACs, ${checkOf(check)}`,
   unstructured: ({ sparsity, prunable, export: { check } }) =>
-    `${percent(sparsity.after)} zeros${prunable.held ? `, ${prunable.held.length} layers keep one weight` : ''}, ${checkOf(check)}`,
+    `${percent(sparsity.after)} zeros${prunable.held ? `, ${prunable.held.length === 1 ? '1 layer keeps' : `${prunable.held.length} layers keep`} one weight` : ''}, ${checkOf(check)}`,
   pack: ({ bytes }) => `${percent(bytes.packed / bytes.raw)} of the file`,
   run: ({ results: found }) => found.map(({ runtime }) => runtime).join(', '),
 };
