@@ -4,6 +4,7 @@
  * a finding; every finding is printed with the seed that makes it again.
  *
  *     node scripts/fuzz.mjs --seconds 120 --seed 1     tries the corpus, then new inputs for so long
+ *     node scripts/fuzz.mjs --inputs 4000              so many new ones at most: the same on every machine
  *     node scripts/fuzz.mjs --only 4711                tries one input, and says what came of it
  *     node scripts/fuzz.mjs --jobs 2                   in so many processes; default 1
  *
@@ -18,6 +19,7 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '120' },
+    inputs: { type: 'string', default: 'Infinity' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
     jobs: { type: 'string', default: '1' },
@@ -51,7 +53,7 @@ let next = 0;
 function take() {
   if (values.only !== undefined) return next++ === 0 ? { seed: Number(values.only) } : undefined;
   if (next < corpus.length) return { seed: next, corpus: corpus[next++] };
-  if (Date.now() > deadline) return undefined;
+  if (Date.now() > deadline || next >= corpus.length + Number(values.inputs)) return undefined;
   return { seed: (Number(values.seed) * 1_000_003 + next++) >>> 0 };
 }
 
