@@ -117,9 +117,9 @@ export const gates = [
   }),
   script({
     name: 'fuzz',
-    what: 'the first 4,000 random models, archives, pictures and recipes, many of them damaged',
+    what: 'the first 3,000 random models, archives, pictures and recipes, many of them damaged',
     path: 'scripts/fuzz.mjs',
-    args: ['--inputs', '4000', '--seconds', '240', '--jobs', '2'],
+    args: ['--inputs', '3000', '--seconds', '240', '--jobs', '2'],
   }),
   script({
     name: 'wasm-files',
