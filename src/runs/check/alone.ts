@@ -5,7 +5,6 @@
 import { causeOf, UserError } from '../../base/errors.js';
 import { type Batch, batchOf } from '../../graph/batch.js';
 import { expandModel } from '../../graph/expand.js';
-import { summarize } from '../../graph/facts/summary.js';
 import { Unsupported } from '../../graph/operator.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { onnxruntimeName } from '../onnxruntime.js';
@@ -13,7 +12,7 @@ import type { Answers, Trial } from '../samples.js';
 import { nudged } from '../samples.js';
 import { type Answerer, onnxruntimeAnswerer } from './answers.js';
 import { type Noise, noiseOf } from './compare.js';
-import { trialsFor } from './trials.js';
+import { countedTrials } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
 
 /** Why the engine cannot compute a model, as a clause; undefined where it can. @throws UserError for a damaged model. */
@@ -58,8 +57,7 @@ async function tryOut(
     answerer = await onnxruntimeAnswerer(source, { graph, machine, optimized: true });
     if (!answerer) return undefined;
     const batch = batchOf(graph, inputShapes);
-    const { macs } = summarize(graph, { inputShapes: batch.shapes });
-    const trials = await trialsFor(graph, batch, { samples, macs });
+    const { trials } = await countedTrials(graph, batch, samples);
     for (const trial of trials) await answerer.answer(trial);
     return { count: trials.reduce((sum, { count }) => sum + count, 0) };
   } catch (error) {

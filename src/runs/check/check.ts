@@ -7,7 +7,6 @@
  */
 import { UserError } from '../../base/errors.js';
 import { batchOf } from '../../graph/batch.js';
-import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
 import { onnxruntimeName } from '../onnxruntime.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
@@ -26,7 +25,7 @@ import {
 } from './compare.js';
 import { decisionOf, explains } from './decisions.js';
 import { isNarrowModel, usesBfloat16 } from './narrow.js';
-import { trialsFor } from './trials.js';
+import { countedTrials, trialsFor } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
 
 /** How two ways to the answers compare, over all runs. */
@@ -94,8 +93,7 @@ async function checkWide(path: string, graph: Graph, options: CheckOptions): Pro
   try {
     const theirs = await open(true);
     if (!theirs) return { samples: 0 };
-    const { macs } = summarize(graph, { inputShapes: batch.shapes });
-    const trials = await trialsFor(graph, batch, { samples, macs });
+    const { macs, trials } = await countedTrials(graph, batch, samples);
     const ours = engineAnswerer(graph, { machine });
     const count = trials.reduce((sum, trial) => sum + trial.count, 0);
     const checked = { by: await onnxruntimeName(), samples: count };

@@ -4,12 +4,11 @@
  */
 import { UserError } from '../../base/errors.js';
 import { batchOf } from '../../graph/batch.js';
-import { summarize } from '../../graph/facts/summary.js';
 import { type Graph, isFloat, serializeModel } from '../../onnx/index.js';
 import type { Answer, Answers, Trial } from '../samples.js';
 import { hindranceOf } from './alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from './answers.js';
-import { trialsFor } from './trials.js';
+import { countedTrials } from './trials.js';
 import type { CheckOptions } from './types.js';
 
 /** How far an output is from that of the model that was given. */
@@ -32,8 +31,7 @@ export async function driftOf(
   const opened: Answerer[] = [];
   try {
     const batch = batchOf(before, inputShapes);
-    const { macs } = summarize(before, { inputShapes: batch.shapes });
-    const trials = await trialsFor(before, batch, { samples, macs });
+    const { trials } = await countedTrials(before, batch, samples);
     const foreign = hindranceOf(before, batch) !== undefined;
     for (const graph of [before, after]) {
       const answerer = foreign

@@ -1,5 +1,6 @@
 /** The runs on which an export is checked. */
 import type { Batch } from '../../graph/batch.js';
+import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Samples, samplesPerRun, type Trial, trialOf } from '../samples.js';
 
@@ -25,4 +26,14 @@ export async function trialsFor(
   return Array.from({ length: feeds.count }, (_, from) =>
     trialOf(graph, batch, { ...feeds, from, count: 1 }),
   );
+}
+
+/** The runs of {@link trialsFor}, and the multiply-accumulates of a sample, or a whole. */
+export async function countedTrials(
+  graph: Graph,
+  batch: Batch,
+  samples: Samples,
+): Promise<{ macs: number; trials: Trial[] }> {
+  const { macs } = summarize(graph, { inputShapes: batch.shapes });
+  return { macs, trials: await trialsFor(graph, batch, { samples, macs }) };
 }

@@ -2,13 +2,12 @@
 import { UserError } from '../../base/errors.js';
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
 import { type Batch, batchOf } from '../../graph/batch.js';
-import { summarize } from '../../graph/facts/summary.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { hindranceOf, noiseOfRuntime } from '../check/alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from '../check/answers.js';
 import { measureRounding, refusedBy, type Verdict, verdictOf } from '../check/check.js';
 import { differenceAtOtherSizes, fixedSizes } from '../check/sizes.js';
-import { trialsFor } from '../check/trials.js';
+import { countedTrials } from '../check/trials.js';
 import type { CheckOptions } from '../check/types.js';
 import { keepUnchecked } from '../export.js';
 import type { Trial } from '../samples.js';
@@ -58,8 +57,7 @@ async function inEngine(
   batch: Batch,
   { machine, samples }: AgreementOptions,
 ): Promise<Verdict> {
-  const { macs } = summarize(masked, { inputShapes: batch.shapes });
-  const trials = await trialsFor(masked, batch, { samples, macs });
+  const { macs, trials } = await countedTrials(masked, batch, samples);
   const [ours, other] = [smaller, masked].map((model) => engineAnswerer(model, { machine }));
   const valuesAt = (outputs: readonly string[]) => engineAnswerer(smaller, { machine, outputs });
   const compare = (noise?: Awaited<ReturnType<typeof measureRounding>>) =>
@@ -74,8 +72,7 @@ async function inRuntime(
   batch: Batch,
   { machine, samples }: AgreementOptions,
 ): Promise<Verdict | undefined> {
-  const { macs } = summarize(masked, { inputShapes: batch.shapes });
-  const trials = await trialsFor(masked, batch, { samples, macs });
+  const { trials } = await countedTrials(masked, batch, samples);
   const opened: Answerer[] = [];
   const open = async (model: Graph, optimized = true) => {
     const how = { graph: model, machine, optimized };
