@@ -10,6 +10,7 @@ import {
   type Settings,
   settingsOf,
 } from '../runs/index.js';
+import { summaryOf } from './commands/index.js';
 import { type Face, openFace } from './face.js';
 import { addHelp, type Topic } from './help.js';
 
@@ -21,8 +22,6 @@ export interface Definition<N extends Name> {
   argument: string;
   /** What the help says of the argument. */
   about: string;
-  /** One line. */
-  summary: string;
   /** Settings under headings, for the help; those left out come under 'Options'. */
   groups?: Readonly<Record<string, Settings>>;
   /** What the flag --out, where it is understood, is about; and what it names, default a folder. */
@@ -43,8 +42,9 @@ export function define<N extends Name>(
   signal: AbortSignal,
   definition: Definition<N>,
 ): void {
-  const { name, argument, about, summary, groups = {}, recipes = true, examples, run } = definition;
+  const { name, argument, about, groups = {}, recipes = true, examples, run } = definition;
   const { out, outArgument = 'DIR', common } = definition;
+  const summary = summaryOf(name);
   const command = program
     .command(name)
     .summary(summary)

@@ -66,6 +66,8 @@ test('help and version', async () => {
   assert.match(all.out, /--\[no-\]spare-first/);
   const one = await espalier('prune --help lr');
   assert.match(one.out, /^--lr <X>\n {2}peak learning rate/);
+  const longer = await espalier('help prune all');
+  assert.equal(longer.out, all.out);
   const version = await alone('--version');
   assert.equal(version.status, 0);
   assert.match(version.out, /^\d+\.\d+\.\d+\n$/);

@@ -1,17 +1,7 @@
 /** The command line: its commands, its help and its complaints. */
 import { Command } from 'commander';
 import { visibleLines } from '../base/text.js';
-import { addBench } from './commands/bench.js';
-import { addData } from './commands/data.js';
-import { addEval } from './commands/eval.js';
-import { addInspect } from './commands/inspect.js';
-import { addMasks } from './commands/masks.js';
-import { addMethods } from './commands/methods.js';
-import { addPack } from './commands/pack.js';
-import { addProfile } from './commands/profile.js';
-import { addPrune, addResume, addTrain } from './commands/run.js';
-import { addSensitivity } from './commands/sensitivity.js';
-import { addStudy } from './commands/study.js';
+import { commands } from './commands/index.js';
 import { version } from './version.js';
 
 const ABOUT = [
@@ -20,30 +10,31 @@ const ABOUT = [
   'DATA is digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR (a folder per class) or npz:FILE (NumPy arrays: x and y, or one with the name of each input, and y).',
 ].join('\n\n');
 
-/** The command line. `signal` stops what can be resumed. */
-export function program(signal: AbortSignal): Command {
+/** Carries out a command line, given without the program's name. `signal` stops what can be resumed. */
+export async function runProgram(words: readonly string[], signal: AbortSignal): Promise<void> {
+  const called = inFull(words);
+  const root = await programFor(called, signal);
+  await root.parseAsync(called, { from: 'user' });
+}
+
+/** `help bench` is `bench --help`. */
+const inFull = ([first, name, ...rest]: readonly string[]): string[] => {
+  if (first === 'help' && name !== undefined) return [name, '--help', ...rest];
+  return [first, name, ...rest].filter((word) => word !== undefined);
+};
+
+/** The program with the command that is called, if any; of the others there are only the lines that the help says. */
+async function programFor(words: readonly string[], signal: AbortSignal): Promise<Command> {
   const root = new Command('espalier')
     .description(ABOUT)
     .version(version)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text))) })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
-  for (const add of [
-    addInspect,
-    addTrain,
-    addPrune,
-    addMethods,
-    addSensitivity,
-    addMasks,
-    addEval,
-    addBench,
-    addProfile,
-    addPack,
-    addData,
-    addResume,
-    addStudy,
-  ])
-    add(root, signal);
+  const called = words.find((word) => !word.startsWith('-'));
+  for (const { name, summary, load } of commands)
+    if (name === called) (await load())(root, signal);
+    else root.command(name).summary(summary);
   return root;
 }
 

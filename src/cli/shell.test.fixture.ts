@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { command } from './frame.js';
-import { program } from './program.js';
+import { runProgram } from './program.js';
 
 export interface Outcome {
   status: number | null;
@@ -121,7 +121,7 @@ async function runHere({ line, stopAt }: Order): Promise<Outcome> {
       return true;
     };
   const status = await command(async (signal) => {
-    await program(signal).parseAsync(line.split(' '), { from: 'user' });
+    await runProgram(line.split(' '), signal);
   });
   for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name);
   return { status, out: written.stdout, err: written.stderr };

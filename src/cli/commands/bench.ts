@@ -14,7 +14,6 @@ export function addBench(program: Command, signal: AbortSignal): void {
     name: 'bench',
     argument: '[MODEL...]',
     about: '.onnx or packed files, runs, or names of networks of the zoo',
-    summary: 'compare the latency of models side by side, in every runtime that is installed',
     groups: { 'Measuring:': benchSettings, 'Model:': modelSettings },
     examples: [
       'bench runs/a/model.onnx runs/e/model.onnx',

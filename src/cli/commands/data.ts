@@ -11,8 +11,6 @@ export function addData(program: Command, signal: AbortSignal): void {
     name: 'data',
     argument: '[NAME]',
     about: 'cifar10, cifar100, mnist or fashion-mnist; without --from, any DATA to look at',
-    summary:
-      'verify a downloaded data set and unpack it into the cache, or list the data sets that are there',
     examples: ['data cifar10 --from ~/Downloads/cifar-10-binary.tar.gz', 'data digits'],
     async run({ given: { from }, argument: [name] }, face) {
       if (!name) return fail('The data set is missing: name one, as in espalier data cifar10 --from DIR.');

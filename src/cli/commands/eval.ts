@@ -14,7 +14,6 @@ export function addEval(program: Command, signal: AbortSignal): void {
     name: 'eval',
     argument: '[MODEL]',
     about: 'an .onnx file or a run',
-    summary: 'measure accuracy and loss on the test samples',
     groups: { 'Data:': dataSettings, 'Model:': modelSettings },
     examples: [
       'eval runs/a/model.onnx --data digits',

@@ -11,7 +11,6 @@ export function addInspect(program: Command, signal: AbortSignal): void {
     name: 'inspect',
     argument: '[MODEL]',
     about: 'an .onnx file, a run or the name of a network of the zoo',
-    summary: 'show the layers, size and sparsity of a model, what can be pruned, and why the rest cannot',
     groups: { 'Model:': modelSettings, 'Channels:': groupSettings },
     examples: [
       'inspect runs/a/model.onnx',

@@ -10,7 +10,6 @@ export function addMasks(program: Command, signal: AbortSignal): void {
     name: 'masks',
     argument: '[MASK...]',
     about: 'two runs that removed channels, or mask files',
-    summary: 'compare which channels two runs kept',
     groups: { 'Model:': modelSettings, 'Channels:': groupSettings },
     recipes: false,
     examples: ['masks runs/h runs/i', 'masks one.json other.json --model mine.onnx'],

@@ -9,7 +9,6 @@ export function addMethods(program: Command, signal: AbortSignal): void {
     name: 'methods',
     argument: '[NAME]',
     about: 'a method, to see its settings',
-    summary: 'list the pruning methods, or show one with its settings',
     recipes: false,
     examples: ['methods', 'methods fggp'],
     async run({ argument: [name] }, face) {

@@ -11,7 +11,6 @@ export function addPack(program: Command, signal: AbortSignal): void {
     name: 'pack',
     argument: '[MODEL]',
     about: 'an .onnx file or a run',
-    summary: 'write a pruned model as a small file for espalier/runtime',
     groups: { 'Model:': modelSettings },
     out: 'the packed file (default: beside the model, ending in .espk)',
     outArgument: 'FILE',

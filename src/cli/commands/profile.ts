@@ -18,7 +18,6 @@ export function addProfile(program: Command, signal: AbortSignal): void {
     name: 'profile',
     argument: '[MODEL]',
     about: 'an .onnx or packed file, a run, or the name of a network of the zoo',
-    summary: 'show where the time of a model goes, by kernel and by layer',
     groups: { 'Measuring:': profileSettings, 'Model:': modelSettings },
     examples: [
       'profile runs/e/model.onnx',

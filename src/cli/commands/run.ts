@@ -30,7 +30,6 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     name: 'train',
     argument: '[MODEL]',
     about: 'an .onnx file, a run or the name of a network of the zoo',
-    summary: 'train a network',
     common: ['data', 'epochs', 'batch', 'lr', 'optimizer', 'augment', 'teacher', 'seed', 'threads'],
     groups,
     out: 'folder for the run, which must be new or empty',
@@ -50,7 +49,6 @@ export function addPrune(program: Command, signal: AbortSignal): void {
     name: 'prune',
     argument: '[MODEL]',
     about: 'an .onnx file, a run or the name of a network of the zoo',
-    summary: 'remove weights or whole channels from a network, while training it or one-shot',
     common: ['data', 'method', 'sparsity', 'macs', 'epochs', 'batch', 'lr', 'teacher', 'seed', 'threads'],
     groups: { 'Pruning:': pruningSettings, 'Pruning channels:': channelSettings, ...groups },
     out: 'folder for the run, which must be new or empty',
@@ -73,7 +71,6 @@ export function addResume(program: Command, signal: AbortSignal): void {
     name: 'resume',
     argument: '[RUN]',
     about: 'the folder that you gave with --out',
-    summary: 'continue a run that was stopped or killed',
     recipes: false,
     examples: ['resume runs/b'],
     async run({ given, argument: [path] }, face) {

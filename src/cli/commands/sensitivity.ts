@@ -20,7 +20,6 @@ export function addSensitivity(program: Command, signal: AbortSignal): void {
     name: 'sensitivity',
     argument: '[MODEL]',
     about: 'an .onnx file, a run or the name of a network of the zoo',
-    summary: 'measure the accuracy when each group of channels is thinned, one at a time',
     groups: { 'Data:': dataSettings, 'Channels:': sensitivitySettings, 'Model:': modelSettings },
     out: 'folder for sensitivity.json and sensitivity.html',
     examples: [

@@ -31,7 +31,6 @@ export function addStudy(program: Command, signal: AbortSignal): void {
     name: 'study',
     argument: '[STUDY]',
     about: 'a YAML file with what the runs share and what varies',
-    summary: 'compare settings over several seeds; the same command continues a study that was stopped',
     out: 'folder of the study; each run gets a folder in it',
     recipes: false,
     examples: [
