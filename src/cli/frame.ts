@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { UserError } from '../base/errors.js';
 import { Stopped } from './face.js';
 import { write } from './out.js';
+import { styled } from './style.js';
 
 const DONE = 0;
 const FAILED = 1;
@@ -35,7 +36,7 @@ export async function command(work: (signal: AbortSignal) => Promise<void>): Pro
 function tell(error: unknown, signal: AbortSignal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : FAILED;
   const say = (sentence: string, status: number) => {
-    write(process.stderr, `espalier: ${sentence}`);
+    write(process.stderr, `${styled(status === STOPPED ? 'warning' : 'error', 'espalier:')} ${sentence}`);
     return status;
   };
   if (error instanceof Stopped) return say(error.message, STOPPED);

@@ -4,6 +4,7 @@
 import { type Command, Help, Option } from 'commander';
 import { fail } from '../base/errors.js';
 import { write } from './out.js';
+import { painted } from './style.js';
 
 /** What a flag's help is about: everything, a flag's name, or (true) the usual. */
 export type Topic = string | true;
@@ -25,6 +26,8 @@ export function addHelp(command: Command, common: readonly string[] | undefined)
   command.addOption(new Option('-h, --help [TOPIC]', `show this help${more}`));
   command.configureHelp({
     optionTerm: termOf,
+    styleTitle: (text) => painted('bold', text),
+    styleOptionTerm: (text) => painted('cyan', text),
     visibleOptions(of) {
       const options = Help.prototype.visibleOptions.call(this, of);
       return everything ? options : options.filter((option) => usual.has(option.attributeName()));

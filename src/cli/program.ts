@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { visibleLines } from '../base/text.js';
 import { commands } from './commands/index.js';
+import { painted } from './style.js';
 import { version } from './version.js';
 
 const ABOUT = [
@@ -29,6 +30,10 @@ async function programFor(words: readonly string[], signal: AbortSignal): Promis
     .description(ABOUT)
     .version(version)
     .exitOverride()
+    .configureHelp({
+      styleTitle: (text) => painted('bold', text),
+      styleSubcommandTerm: (text) => painted('cyan', text),
+    })
     .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text))) })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
   const called = words.find((word) => !word.startsWith('-'));

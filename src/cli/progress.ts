@@ -1,27 +1,29 @@
 /** Progress of long work: a bar on a terminal, plain lines elsewhere. */
 import { type Options, SingleBar } from 'cli-progress';
-import { visible } from '../base/text.js';
+import { brief, visible } from '../base/text.js';
 import { duration, percent } from '../report/index.js';
 import type { RunOptions } from '../runs/index.js';
 import type { TrainProgress } from '../train/index.js';
 import type { Face } from './face.js';
 import { write } from './out.js';
+import { isColoured, painted } from './style.js';
 
 const QUIET_SECONDS = 10;
 
 const BAR: Options = {
-  format: '{bar} {text}',
   stream: process.stderr,
   hideCursor: true,
   clearOnComplete: true,
-  barsize: 24,
   barCompleteChar: '█',
   barIncompleteChar: '░',
   fps: 8,
 };
+/** Characters of a bar, and of one on a terminal of less than {@link NARROW}. */
+const [WIDE, SHORT, NARROW] = [24, 10, 72];
 
 export interface Progress {
-  update(done: number, total: number, text: string): void;
+  /** Without `left`, the seconds that are left follow from how fast it has gone so far. */
+  update(done: number, total: number, text: string, left?: number): void;
   /** A line that stays. */
   line(text: string): void;
   stop(): void;
@@ -35,18 +37,23 @@ export function openProgress(face: Face): Progress {
 
 function barProgress(): Progress {
   let bar: SingleBar | undefined;
+  const timeLeft = openClock();
   const stop = () => {
     bar?.stop();
     bar = undefined;
   };
   return {
-    update(done, total, text) {
+    update(done, total, text, left = timeLeft(done, total)) {
+      const width = process.stderr.columns || 80;
+      const barsize = width < NARROW ? SHORT : WIDE;
+      const shown = { text: fitting(`${timed(left)}${visible(text)}`, width - barsize - 2) };
       if (!bar) {
-        bar = new SingleBar(BAR);
-        bar.start(total, done, { text: visible(text) });
+        const format = `${isColoured(process.stderr) ? painted('cyan', '{bar}') : '{bar}'} {text}`;
+        bar = new SingleBar({ ...BAR, format, barsize });
+        bar.start(total, done, shown);
       }
       bar.setTotal(total);
-      bar.update(done, { text: visible(text) });
+      bar.update(done, shown);
     },
     line(text) {
       stop();
@@ -59,17 +66,42 @@ function barProgress(): Progress {
 /** A line when there is something to say, and one every ten seconds in between. */
 function lineProgress(): Progress {
   let last = performance.now();
+  const timeLeft = openClock();
   const line = (text: string) => {
     last = performance.now();
     write(process.stderr, text);
   };
   return {
-    update(_done, _total, text) {
-      if (performance.now() - last > 1000 * QUIET_SECONDS) line(text);
+    update(done, total, text, left = timeLeft(done, total)) {
+      if (performance.now() - last > 1000 * QUIET_SECONDS) line(`${timed(left)}${text}`);
     },
     line,
     stop: () => {},
   };
+}
+
+const timed = (left: number | undefined): string => (left === undefined ? '' : `${duration(left)} left · `);
+
+/** Tells the seconds that are left by how long what was done has taken, once that can be told. */
+function openClock(): (done: number, total: number) => number | undefined {
+  let first: { done: number; at: number } | undefined;
+  return (done, total) => {
+    const now = performance.now() / 1000;
+    if (!first || done < first.done) first = { done, at: now };
+    const [gone, spent] = [done - first.done, now - first.at];
+    return gone > 0 && spent > 1 ? (spent / gone) * (total - done) : undefined;
+  };
+}
+
+/** As many of the parts of a text, which dots separate, as find room; of the first as much as does. */
+export function fitting(text: string, room: number): string {
+  const [first, ...parts] = text.split(' · ');
+  let taken = brief(first, Math.max(4, room));
+  for (const part of parts) {
+    if (taken.length + part.length + 3 > room) break;
+    taken += ` · ${part}`;
+  }
+  return taken;
 }
 
 /** What a run tells, as progress. */
@@ -87,7 +119,7 @@ export function watchRun(face: Face): RunOptions & { stop(): void } {
     },
     onStep(step) {
       const { epoch, epochs, steps } = step;
-      progress.update((epoch - 1) * steps + step.step, epochs * steps, stepText(step));
+      progress.update((epoch - 1) * steps + step.step, epochs * steps, stepText(step), step.eta);
     },
     onEpoch({ epoch, loss, accuracy, validation, test, sparsity, seconds }) {
       const measured = test ?? validation;
@@ -107,7 +139,7 @@ export function watchRun(face: Face): RunOptions & { stop(): void } {
   };
 }
 
-function stepText({ epoch, epochs, loss, accuracy, sparsity, eta }: TrainProgress): string {
+function stepText({ epoch, epochs, loss, accuracy, sparsity }: TrainProgress): string {
   const pruned = sparsity === undefined ? '' : ` · sparsity ${percent(sparsity, 1)}`;
-  return `epoch ${epoch}/${epochs} · loss ${loss.toFixed(3)} · accuracy ${percent(accuracy, 1)}${pruned} · ${duration(eta)} left`;
+  return `epoch ${epoch}/${epochs} · loss ${loss.toFixed(3)} · accuracy ${percent(accuracy, 1)}${pruned}`;
 }

@@ -3,7 +3,7 @@ import type { MeasuredSensitivity, RunFolder } from '../runs/index.js';
 
 export { heldAtOne, roundedTo, rows } from './figures.js';
 export { studyNotes, studyTable, writeStudy } from './study/index.js';
-export { verdictOf } from './verdict.js';
+export { isSpoilt, verdictOf } from './verdict.js';
 export * from './words.js';
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Summary } from '../runs/index.js';
-import { verdictOf } from './verdict.js';
+import { isSpoilt, verdictOf } from './verdict.js';
 
 const told = (summary: Partial<Summary>) => verdictOf({ command: 'prune', ...summary } as Summary);
 
@@ -21,6 +21,9 @@ test('without labels the distance to the original is told, and a warning where i
     /^On random inputs, output y differs by 5\.0 % \(cosine 1\.00\) and has the same decision for 100 % /,
   );
   assert.doesNotMatch(near, /train/);
+  const spoilt = (answers: Summary['answers']) => isSpoilt({ command: 'prune', answers } as Summary);
+  assert.ok(!spoilt([{ output: 'y', error: 0.05, cosine: 0.999, agreement: 1 }]));
+  assert.ok(spoilt([{ output: 'y', error: 1.4, cosine: -0.06 }]));
   const far = [
     { output: 'boxes', error: 0.1, cosine: 0.99 },
     { output: 'scores', error: 1.4, cosine: -0.06 },

@@ -13,6 +13,15 @@ export function verdictOf(summary: Summary): string | undefined {
   return summary.accuracy ? ofAccuracy(summary) : ofAnswers(summary);
 }
 
+/** Whether the sentence is a warning. */
+export function isSpoilt(summary: Summary): boolean {
+  if (summary.command !== 'prune') return false;
+  return summary.accuracy ? ofAccuracy(summary) !== undefined : farOf(summary.answers ?? []).length > 0;
+}
+
+const farOf = (answers: NonNullable<Summary['answers']>) =>
+  answers.filter(({ cosine = 1, agreement = 1 }) => !(cosine >= LEAST_COSINE) || agreement < 1 - LOSS);
+
 function ofAccuracy({ accuracy, channels }: Summary): string | undefined {
   const { before, after } = accuracy!;
   if (before === undefined || after >= before * (1 - LOSS)) return undefined;
@@ -22,9 +31,7 @@ function ofAccuracy({ accuracy, channels }: Summary): string | undefined {
 
 function ofAnswers({ answers, channels }: Summary): string | undefined {
   if (!answers?.length) return undefined;
-  const far = answers.filter(
-    ({ cosine = 1, agreement = 1 }) => !(cosine >= LEAST_COSINE) || agreement < 1 - LOSS,
-  );
+  const far = farOf(answers);
   const worst = (far.length ? far : answers).toSorted((a, b) => (a.cosine ?? 1) - (b.cosine ?? 1))[0];
   const { output, cosine, error, agreement } = worst;
   const facts = [

@@ -7,7 +7,7 @@ import { type Bench, bench, benchSettings, modelSettings } from '../../runs/inde
 import { define } from '../define.js';
 import { modelOf } from '../model.js';
 import { openProgress } from '../progress.js';
-import { left, right, table } from '../table.js';
+import { left, right, spare, table } from '../table.js';
 
 export function addBench(program: Command, signal: AbortSignal): void {
   define(program, signal, {
@@ -55,10 +55,10 @@ function describe({ threads, runs, results, notes }: Bench): string {
     left('runtime'),
     right('batch'),
     right('median'),
-    right('95 % interval'),
+    spare('95 % interval'),
     right('speed'),
-    right('sparsity'),
-    right('MACs'),
+    spare('sparsity'),
+    spare('MACs'),
   ];
   const versions = new Map(results.map(({ runtime, version }) => [runtime, version]));
   const list = [...versions].map(([runtime, version]) => `${runtime} (${version})`).join(', ');

@@ -4,7 +4,7 @@ import { bytes, count, large, percent } from '../../report/index.js';
 import { byReason, groupSettings, type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';
-import { left, right, table } from '../table.js';
+import { flowing, left, right, table } from '../table.js';
 
 export function addInspect(program: Command, signal: AbortSignal): void {
   define(program, signal, {
@@ -57,7 +57,7 @@ function totals(model: Inspection): string {
       .map(([name, shape]) => `${name} [${shape.join(', ')}]`)
       .join(', ');
   return table(
-    [left(''), left('')],
+    [left(''), flowing('')],
     [
       ['inputs', shapes(model.inputs)],
       ['outputs', shapes(model.outputs)],
@@ -102,7 +102,7 @@ function whole({ channels: { frozen } }: Inspection): string {
       (reasons.get(reason) ?? new Set()).add(`${tensor}, ${role === 'in' ? 'inputs' : 'outputs'}`),
     );
   const rows = [...reasons].map(([reason, axes]) => [few([...axes]), reason]);
-  return table([left('stays whole'), left('because')], rows);
+  return table([left('stays whole'), flowing('because')], rows);
 }
 
 /** The first name, and how many more there are. */
@@ -112,7 +112,7 @@ const few = ([first = '', ...more]: readonly string[]): string =>
 function unpruned({ unpruned: values }: Inspection): string {
   if (values.length === 0) return '';
   const rows = byReason(values).map(({ reason, names, size }) => [few(names), count(size), reason]);
-  return table([left('not prunable'), right('numbers'), left('because')], rows);
+  return table([left('not prunable'), right('numbers'), flowing('because')], rows);
 }
 
 function unknown({ unknown: operators }: Inspection): string {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { count, percent } from '../../report/index.js';
 import { type ComparedMasks, compareMasks, groupSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
-import { left, right, table } from '../table.js';
+import { left, right, spare, table } from '../table.js';
 
 export function addMasks(program: Command, signal: AbortSignal): void {
   define(program, signal, {
@@ -23,7 +23,9 @@ export function addMasks(program: Command, signal: AbortSignal): void {
 function describe({ masks, groups, all }: ComparedMasks): string {
   const titles = [
     left('channels of'),
-    ...['number', 'first keeps', 'second keeps', 'both keep', 'by chance', 'decided alike'].map(right),
+    ...['number', 'first keeps', 'second keeps', 'both keep'].map(right),
+    spare('by chance'),
+    right('decided alike'),
   ];
   const cells = ({ units, kept, both, byChance, agreement }: ComparedMasks['all']) => [
     ...[units, ...kept, both].map(count),

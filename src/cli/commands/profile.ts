@@ -11,7 +11,7 @@ import {
 import { define } from '../define.js';
 import { modelOf } from '../model.js';
 import { openProgress } from '../progress.js';
-import { left, right, table } from '../table.js';
+import { left, right, spare, table } from '../table.js';
 
 export function addProfile(program: Command, signal: AbortSignal): void {
   define(program, signal, {
@@ -61,7 +61,8 @@ function rowsOf(title: string, rows: readonly ProfileRow[], what: Profile['what'
     ...(title === 'layer' ? [left('operator')] : []),
     right('time'),
     ...(training ? [right('backward')] : []),
-    ...['share', 'MACs', 'GMAC/s', 'bytes', 'GB/s', 'of the best'].map(right),
+    ...['share', 'of the best'].map(right),
+    ...['GMAC/s', 'GB/s', 'MACs', 'bytes'].map(spare),
   ];
   const cells = rows.map((row) => [
     row.name,
@@ -69,11 +70,11 @@ function rowsOf(title: string, rows: readonly ProfileRow[], what: Profile['what'
     `${row.ms.toFixed(3)} ms`,
     ...(training ? [row.backward ? `${row.backward.toFixed(3)} ms` : ''] : []),
     percent(row.share, 1),
-    row.macs ? large(row.macs) : '',
-    row.gigamacs?.toFixed(1) ?? '',
-    row.bytes ? large(row.bytes) : '',
-    row.gigabytes?.toFixed(1) ?? '',
     row.best === undefined ? '' : percent(row.best, 0),
+    row.gigamacs?.toFixed(1) ?? '',
+    row.gigabytes?.toFixed(1) ?? '',
+    row.macs ? large(row.macs) : '',
+    row.bytes ? large(row.bytes) : '',
   ]);
   return table(titles, cells);
 }

@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { heldAtOne, percent, roundedTo, rows, verdictOf, writeReport } from '../../report/index.js';
+import { heldAtOne, isSpoilt, percent, roundedTo, rows, verdictOf, writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
@@ -20,6 +20,7 @@ import { define } from '../define.js';
 import { type Face, Stopped } from '../face.js';
 import { modelOf } from '../model.js';
 import { watchRun } from '../progress.js';
+import { styled } from '../style.js';
 import { left, right, table } from '../table.js';
 import { version } from '../version.js';
 
@@ -114,13 +115,13 @@ export function figures(summary: Summary): string {
   const titles = [left(''), right('before'), right('after'), right('target')];
   const { check, narrow } = summary.export;
   const checked = check.by
-    ? `Checked in ${check.by}.`
-    : `Not checked: ${check.unchecked ?? 'onnxruntime-node is not installed here'}.`;
+    ? styled('good', `Checked in ${check.by}.`)
+    : styled('warning', `Not checked: ${check.unchecked ?? 'onnxruntime-node is not installed here'}.`);
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
   const { held } = summary.prunable;
   const kept = held ? `\n\n${heldAtOne(held)}` : '';
   const verdict = verdictOf(summary);
-  return `${table(titles, lines)}${stages}${kept}\n\n${verdict ? `${verdict}\n\n` : ''}${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
+  return `${table(titles, lines)}${stages}${kept}\n\n${verdict ? `${isSpoilt(summary) ? styled('warning', verdict) : verdict}\n\n` : ''}${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
 }
 
 /** How good the network was after each stage. */

@@ -71,8 +71,7 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
   const begun = new Map<StudyRun, number>();
   const last = new Map<StudyRun, string>();
   let [done, kept, spent, timed] = [0, 0, 0, 0];
-  const left = () =>
-    timed && done < total ? ` · about ${duration(((total - done) * spent) / timed / jobs)} left` : '';
+  const left = () => (timed && done < total ? ((total - done) * spent) / timed / jobs : undefined);
   return (event) => {
     const { run } = event;
     const name = `${nameOfCell(run.cell)} seed ${run.seed}`;
@@ -86,7 +85,7 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
     } else if (event.kind === 'epoch') {
       const { epoch, test, validation, accuracy } = event.metrics;
       last.set(run, percent((test ?? validation ?? { accuracy }).accuracy));
-      progress.update(done, total, `${name} · epoch ${epoch} · ${last.get(run)}${left()}`);
+      progress.update(done, total, `${name} · epoch ${epoch} · ${last.get(run)}`, left());
     } else {
       done++;
       if (event.kind === 'finished') {
@@ -94,7 +93,9 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
         spent += (performance.now() - begun.get(run)!) / 1000;
       }
       const outcome = event.kind === 'failed' ? `failed: ${event.sentence}` : (last.get(run) ?? 'finished');
-      progress.line(`${done}/${total} ${name} · ${outcome}${left()}`);
+      const seconds = left();
+      const rest = seconds === undefined ? '' : ` · about ${duration(seconds)} left`;
+      progress.line(`${done}/${total} ${name} · ${outcome}${rest}`);
     }
   };
 }
