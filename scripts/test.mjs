@@ -3,10 +3,10 @@
  * those whose results come out of kernels. `npm test -- train engine` tests only those rooms. What takes long is left to
  * test-all.mjs.
  */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAddon } from '../dist/engine/native/addon.js';
+import { checkStyle } from './style.mjs';
 import { addCounts, inWords, noCounts, runTests, testFiles, usesKernels } from './tests.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -28,14 +28,6 @@ function hasNative() {
 
 const total = noCounts();
 
-function checkStyle() {
-  process.stdout.write('\n— style\n');
-  const { status } = spawnSync(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check'], {
-    stdio: 'inherit',
-  });
-  addCounts(total, { passed: Number(status === 0), failed: Number(status !== 0), skipped: 0 });
-}
-
 async function test(what, files, engine) {
   process.stdout.write(`\n— ${what}, ${engine}\n`);
   addCounts(total, await runTests(files, { ESPALIER_ENGINE: engine }));
@@ -44,7 +36,9 @@ async function test(what, files, engine) {
 const native = hasNative();
 const start = performance.now();
 const every = testFiles({ rooms });
-checkStyle();
+process.stdout.write('\n— style\n');
+const inStyle = checkStyle();
+addCounts(total, { passed: Number(inStyle), failed: Number(!inStyle), skipped: 0 });
 await test('tests', every, native ? 'native' : 'wasm');
 if (native) {
   const again = every.filter(

@@ -16,6 +16,8 @@
  * await espalier.writeModel('pruned.onnx', network.snapshot());
  * await machine.close();
  * ```
+ *
+ * @module espalier
  */
 export { UserError } from './base/errors.js';
 export {

@@ -135,6 +135,13 @@ export const gates = [
     run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
   },
   script({
+    name: 'site',
+    what: 'the documentation site builds: no page links to one that does not exist',
+    path: 'site/build.mjs',
+    args: ['--install'],
+    needs: withoutCommand('npm'),
+  }),
+  script({
     name: 'models',
     what: 'real models go through every step of the command line, or are refused in a sentence',
     path: 'scripts/models-steps.mjs',

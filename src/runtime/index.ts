@@ -1,4 +1,8 @@
-/** Inference of pruned models, one sample at a time: import { load } from 'espalier/runtime'. In Node; see also browser.ts. */
+/**
+ * Inference of pruned models, one sample at a time: import { load } from 'espalier/runtime'. In Node; see also browser.ts.
+ *
+ * @module espalier/runtime
+ */
 import { openMachine } from '../engine/open.js';
 import { fetchModel, type Load, loader } from './load.js';
 import { readLocal } from './local.js';

@@ -52,11 +52,16 @@ INLINE float *at(char *base, int32_t line) { return (float *)(base + (int64_t)li
 INLINE int32_t *ints_at(char *base, int32_t line) { return (int32_t *)(base + (int64_t)line * 64); }
 
 /* What thread `thread` has of scratch memory, of which each has `lines` lines. */
-INLINE float *scratch_at(char *base, int32_t line, int64_t lines, int thread) { return at(base, line) + thread * lines * LANES; }
+INLINE float *scratch_at(char *base, int32_t line, int64_t lines, int thread) {
+  return at(base, line) + thread * lines * LANES;
+}
 
 /* A float that travels in a program's int32 words. */
 INLINE float as_float(int32_t word) {
-  union { int32_t i; float f; } u = {.i = word};
+  union {
+    int32_t i;
+    float f;
+  } u = {.i = word};
   return u.f;
 }
 
@@ -97,11 +102,11 @@ INLINE float lane_sum(vec x) {
  */
 typedef void kernel(const void *arguments, char *base, int item, int thread);
 
-#define KERNEL(name)                                                                                    \
-  INLINE void name##_item(const name##_arguments *a, char *base, int item, int thread);                 \
-  static void name(const void *arguments, char *base, int item, int thread) {                           \
-    name##_item(arguments, base, item, thread);                                                         \
-  }                                                                                                     \
+#define KERNEL(name)                                                                    \
+  INLINE void name##_item(const name##_arguments *a, char *base, int item, int thread); \
+  static void name(const void *arguments, char *base, int item, int thread) {           \
+    name##_item(arguments, base, item, thread);                                         \
+  }                                                                                     \
   INLINE void name##_item(const name##_arguments *a, char *base, int item, int thread)
 
 #endif

@@ -21,7 +21,10 @@ typedef struct {
 static const description descriptions[] = {KERNELS(DESCRIBED)};
 
 #define MOST_LINES 64
-typedef struct { const char *name; int32_t line, from, lines; } checked_line;
+typedef struct {
+  const char *name;
+  int32_t line, from, lines;
+} checked_line;
 
 /* The step that runs, for reports of AddressSanitizer. */
 static struct {
@@ -62,7 +65,8 @@ __attribute__((no_sanitize("address"))) static int32_t *copied(const int32_t *wo
 __attribute__((no_sanitize("address"))) static void add_time(double *time, double more) { *time += more; }
 
 /* Takes the line at a place of the arguments into account. */
-static void check_line(const int32_t *arguments, const char *name, int at, int optional, const int32_t **ranges, const int32_t *end) {
+static void check_line(const int32_t *arguments, const char *name, int at, int optional, const int32_t **ranges,
+                       const int32_t *end) {
   int32_t line = arguments[at];
   if (line == -1 && optional) return;
   if (*ranges + 2 > end) violated("'%s' is no line of a buffer", name);
@@ -85,7 +89,8 @@ static void check_step(char *base, const step_head *step, const int32_t *words) 
   int64_t items = kernel->items(arguments);
   if (step->items != items) violated("has %d items of work, not %lld", step->items, (long long)items);
   const int32_t *ranges = words + count, *end = words + given, *tail_words = arguments + kernel->words;
-  for (const line_argument *l = kernel->lines; l->name; l++) check_line(arguments, l->name, l->at, l->optional, &ranges, end);
+  for (const line_argument *l = kernel->lines; l->name; l++)
+    check_line(arguments, l->name, l->at, l->optional, &ranges, end);
   for (const tail_argument *tail = kernel->tails; tail->name; tail++)
     for (int i = 0; i < arguments[tail->count_at]; i++, tail_words += tail->words)
       if (tail->line_at >= 0) check_line(tail_words, tail->name, tail->line_at, 0, &ranges, end);
@@ -96,7 +101,8 @@ static void check_step(char *base, const step_head *step, const int32_t *words) 
     int64_t lines = l->lines;
     if (kernel->scratch && __builtin_strcmp(l->name, "scratch") == 0) {
       lines = kernel->scratch(arguments);
-      if (l->line + lines > l->from + l->lines) violated("needs %lld lines of scratch and has %d", (long long)lines, l->lines);
+      if (l->line + lines > l->from + l->lines)
+        violated("needs %lld lines of scratch and has %d", (long long)lines, l->lines);
     }
     __asan_unpoison_memory_region(at(base, l->from), lines * 64);
   }

@@ -21,9 +21,9 @@ INLINE wide clipped(wide x) {
   return wide_choose(low >= 1, wide_splat(1), low);
 }
 
-#define EACH_WIDE                                                                                             \
-  char *z = (char *)at(base, a->z);                                                                           \
-  wide v = wide_splat(*(double *)at(base, a->v));                                                             \
+#define EACH_WIDE                                                                                              \
+  char *z = (char *)at(base, a->z);                                                                            \
+  wide v = wide_splat(*(double *)at(base, a->v));                                                              \
   int64_t from = (int64_t)item * CLIP_RUN, to = from + CLIP_RUN < a->elements ? from + CLIP_RUN : a->elements; \
   for (int64_t i = from; i < to; i += WIDE)
 

@@ -43,8 +43,9 @@ INLINE void conv_micro(const conv_tile *t, const float *x, float *y, const float
   for (int m = 0; m < MR; m++)
 #pragma GCC unroll 8
     for (int v = 0; v < NP * NV; v++)
-      acc[m][v] = t->first ? splat(t->bias && m < t->outputs ? t->bias[m] : 0)
-                  : m < t->outputs ? load(py[v / NV] + m * t->yc + v % NV * VL) : splat(0);
+      acc[m][v] = t->first         ? splat(t->bias && m < t->outputs ? t->bias[m] : 0)
+                  : m < t->outputs ? load(py[v / NV] + m * t->yc + v % NV * VL)
+                                   : splat(0);
   for (int c = t->from; c < t->to; c++) {
     int64_t channel = c * t->xc;
     const float *wc = w + (int64_t)c * t->window * MR;
@@ -82,23 +83,22 @@ INLINE void conv_micro(const conv_tile *t, const float *x, float *y, const float
 #define CONV_NV 2
 #endif
 
-typedef void conv_run_fn(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels, int count);
+typedef void conv_run_fn(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels,
+                         int count);
 
-#define CONV_RUN(MR, NP1)                                                                                      \
-  static void conv_run_##MR(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels, \
-                            int count) {                                                                       \
-    int p = 0;                                                                                                 \
-    for (; p + NP1 <= count; p += NP1)                                                                         \
-      for (int part = 0; part < PARTS; part += CONV_NV)                                                        \
-        conv_micro(t, x, y, w, pixels + 2 * p, MR, NP1, CONV_NV, part);                                        \
-    if (NP1 > 2 && p + 2 <= count) {                                                                           \
-      for (int part = 0; part < PARTS; part += CONV_NV)                                                        \
-        conv_micro(t, x, y, w, pixels + 2 * p, MR, 2, CONV_NV, part);                                          \
-      p += 2;                                                                                                  \
-    }                                                                                                          \
-    for (; p < count; p++)                                                                                     \
-      for (int part = 0; part < PARTS; part += CONV_NV)                                                        \
-        conv_micro(t, x, y, w, pixels + 2 * p, MR, 1, CONV_NV, part);                                          \
+#define CONV_RUN(MR, NP1)                                                                                             \
+  static void conv_run_##MR(const conv_tile *t, const float *x, float *y, const float *w, const int32_t *pixels,      \
+                            int count) {                                                                              \
+    int p = 0;                                                                                                        \
+    for (; p + NP1 <= count; p += NP1)                                                                                \
+      for (int part = 0; part < PARTS; part += CONV_NV)                                                               \
+        conv_micro(t, x, y, w, pixels + 2 * p, MR, NP1, CONV_NV, part);                                               \
+    if (NP1 > 2 && p + 2 <= count) {                                                                                  \
+      for (int part = 0; part < PARTS; part += CONV_NV) conv_micro(t, x, y, w, pixels + 2 * p, MR, 2, CONV_NV, part); \
+      p += 2;                                                                                                         \
+    }                                                                                                                 \
+    for (; p < count; p++)                                                                                            \
+      for (int part = 0; part < PARTS; part += CONV_NV) conv_micro(t, x, y, w, pixels + 2 * p, MR, 1, CONV_NV, part); \
   }
 #if VL == 16
 #define CONV_MR 8
@@ -249,20 +249,23 @@ INLINE void cw_micro(const float *const *xs, const float *dy, int64_t yc, const 
 
 typedef void cw_fn(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels, int count, float *sum,
                    int64_t so, const int64_t *st);
-#define CW(MO, MT)                                                                                          \
-  static void cw_##MO##_##MT(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels,    \
-                             int count, float *sum, int64_t so, const int64_t *st) {                        \
-    cw_micro(xs, dy, yc, pixels, count, sum, so, st, MO, MT);                                               \
+#define CW(MO, MT)                                                                                                  \
+  static void cw_##MO##_##MT(const float *const *xs, const float *dy, int64_t yc, const int32_t *pixels, int count, \
+                             float *sum, int64_t so, const int64_t *st) {                                           \
+    cw_micro(xs, dy, yc, pixels, count, sum, so, st, MO, MT);                                                       \
   }
-CW(1, 1) CW(1, 2) CW(1, 3) CW(2, 1) CW(2, 2) CW(2, 3) CW(4, 1) CW(4, 2) CW(4, 3)
+CW(1, 1)
+CW(1, 2) CW(1, 3) CW(2, 1) CW(2, 2) CW(2, 3) CW(4, 1) CW(4, 2) CW(4, 3)
 #if CW_MO == 8
-CW(8, 1) CW(8, 2) CW(8, 3)
+    CW(8, 1) CW(8, 2) CW(8, 3)
 #endif
 
-static cw_fn *const cw_table[4][3] = {
-    {cw_1_1, cw_1_2, cw_1_3}, {cw_2_1, cw_2_2, cw_2_3}, {cw_4_1, cw_4_2, cw_4_3},
+        static cw_fn *const cw_table[4][3] = {
+            {cw_1_1, cw_1_2, cw_1_3},
+            {cw_2_1, cw_2_2, cw_2_3},
+            {cw_4_1, cw_4_2, cw_4_3},
 #if CW_MO == 8
-    {cw_8_1, cw_8_2, cw_8_3},
+            {cw_8_1, cw_8_2, cw_8_3},
 #endif
 };
 

@@ -23,30 +23,30 @@ INLINE vec vrelu(vec x) { return choose((x > splat(0)) | (x != x), x, splat(0));
 INLINE vec vgate(vec x, vec y) { return choose(y > splat(0), x, splat(0)); }
 INLINE vec vleast(vec x, vec y) { return choose((x < y) | (x != x), x, y); }
 
-#define FORWARD(STORED) \
-  STORED(FMA(a, b, c)) \
-  STORED(RELU(FMA(a, b, c))) \
+#define FORWARD(STORED)                      \
+  STORED(FMA(a, b, c))                       \
+  STORED(RELU(FMA(a, b, c)))                 \
   STORED(MIN(RELU(FMA(a, b, c)), NUMBER(6))) \
-  STORED(ADD(FMA(a, b, c), d)) \
-  STORED(RELU(ADD(FMA(a, b, c), d))) \
-  STORED(ADD(a, b)) \
+  STORED(ADD(FMA(a, b, c), d))               \
+  STORED(RELU(ADD(FMA(a, b, c), d)))         \
+  STORED(ADD(a, b))                          \
   STORED(RELU(ADD(a, b)))
 
-#define BACKWARD(STORED) \
-  STORED(GATE(a, b)) \
-  STORED(GATE(ADD(a, b), c)) \
-  STORED(FMA(a, b, FMA(c, d, e))) \
-  STORED(FMA(ADD(a, b), c, FMA(d, e, f))) \
-  STORED(FMA(GATE(a, FMA(b, c, d)), c, FMA(b, e, f))) \
+#define BACKWARD(STORED)                                      \
+  STORED(GATE(a, b))                                          \
+  STORED(GATE(ADD(a, b), c))                                  \
+  STORED(FMA(a, b, FMA(c, d, e)))                             \
+  STORED(FMA(ADD(a, b), c, FMA(d, e, f)))                     \
+  STORED(FMA(GATE(a, FMA(b, c, d)), c, FMA(b, e, f)))         \
   STORED(FMA(GATE(ADD(a, b), FMA(c, d, e)), d, FMA(c, f, g))) \
   STORED(FMA(MUL(GATE(GREATER(NUMBER(6), FMA(a, b, c)), FMA(a, b, c)), d), b, FMA(a, e, f)))
 
-#define SUMS(SUMMED) \
-  SUMMED(a, MUL(SUB(b, c), a)) \
-  SUMMED(ADD(a, b), MUL(ADD(a, b), SUB(c, d))) \
-  SUMMED(GATE(a, FMA(b, c, d)), MUL(GATE(a, FMA(b, c, d)), SUB(b, e))) \
+#define SUMS(SUMMED)                                                                   \
+  SUMMED(a, MUL(SUB(b, c), a))                                                         \
+  SUMMED(ADD(a, b), MUL(ADD(a, b), SUB(c, d)))                                         \
+  SUMMED(GATE(a, FMA(b, c, d)), MUL(GATE(a, FMA(b, c, d)), SUB(b, e)))                 \
   SUMMED(GATE(ADD(a, b), FMA(c, d, e)), MUL(GATE(ADD(a, b), FMA(c, d, e)), SUB(c, f))) \
-  SUMMED(MUL(GATE(GREATER(NUMBER(6), FMA(a, b, c)), FMA(a, b, c)), d), \
+  SUMMED(MUL(GATE(GREATER(NUMBER(6), FMA(a, b, c)), FMA(a, b, c)), d),                 \
          MUL(MUL(GATE(GREATER(NUMBER(6), FMA(a, b, c)), FMA(a, b, c)), d), SUB(a, e)))
 
 #ifdef ESPALIER_INFERENCE
@@ -63,21 +63,29 @@ INLINE vec vleast(vec x, vec y) { return choose((x < y) | (x != x), x, y); }
 #define FORMULA_RUN 64
 
 /* Where an operand's lines are, and the floats from one to the next: LANES, or 0 where one line serves all. */
-struct operand { const float *at; int64_t step; };
+struct operand {
+  const float *at;
+  int64_t step;
+};
 
 #define EACH_OPERAND(X) X(a, 0) X(b, 1) X(c, 2) X(d, 3) X(e, 4) X(f, 5) X(g, 6) X(h, 7)
-#define POINTER(x, k) const float *x##_at = x_[k].at; const int64_t x##_step = x_[k].step; (void)x##_at, (void)x##_step;
-#define LOAD(x, k) const vec x = loadu(x##_at + i * x##_step + p); (void)x;
+#define POINTER(x, k)                  \
+  const float *x##_at = x_[k].at;      \
+  const int64_t x##_step = x_[k].step; \
+  (void)x##_at, (void)x##_step;
+#define LOAD(x, k)                                \
+  const vec x = loadu(x##_at + i * x##_step + p); \
+  (void)x;
 
 /* Stores formula number `formula` of `lines` lines. */
 static void formula_store(int formula, const struct operand *x_, float *to, int lines) {
   EACH_OPERAND(POINTER)
-#define STORED(expression)                          \
-  if (formula-- == 0)                               \
-    for (int64_t i = 0; i < lines; i++)             \
-      for (int p = 0; p < LANES; p += VL) {         \
-        EACH_OPERAND(LOAD)                          \
-        storeu(to + i * LANES + p, expression);     \
+#define STORED(expression)                      \
+  if (formula-- == 0)                           \
+    for (int64_t i = 0; i < lines; i++)         \
+      for (int p = 0; p < LANES; p += VL) {     \
+        EACH_OPERAND(LOAD)                      \
+        storeu(to + i * LANES + p, expression); \
       }
 #define SUMMED(one, two) formula--;
   FORMULAS(STORED, SUMMED)
@@ -92,18 +100,21 @@ static void formula_sum(int formula, const struct operand *x_, double sums[][LAN
     int64_t to = from + FORMULA_RUN < lines ? from + FORMULA_RUN : lines;
     vec s[2][2][PARTS] = {{{{0}}}}; /* of even and of odd lines: two chains of additions keep the adders busy */
     int which = formula;
-#define LINE(one, two, odd)                   \
-  for (int p = 0; p < LANES; p += VL) {       \
-    EACH_OPERAND(LOAD)                        \
-    s[0][odd][p / VL] += one;                 \
-    s[1][odd][p / VL] += two;                 \
+#define LINE(one, two, odd)             \
+  for (int p = 0; p < LANES; p += VL) { \
+    EACH_OPERAND(LOAD)                  \
+    s[0][odd][p / VL] += one;           \
+    s[1][odd][p / VL] += two;           \
   }
 #define STORED(expression) which--;
-#define SUMMED(one, two)                                        \
-  if (which-- == 0) {                                           \
-    int64_t i = from;                                           \
-    for (; i + 1 < to; i++) { LINE(one, two, 0) i++; LINE(one, two, 1) } \
-    if (i < to) LINE(one, two, 0)                               \
+#define SUMMED(one, two)          \
+  if (which-- == 0) {             \
+    int64_t i = from;             \
+    for (; i + 1 < to; i++) {     \
+      LINE(one, two, 0) i++;      \
+      LINE(one, two, 1)           \
+    }                             \
+    if (i < to) LINE(one, two, 0) \
   }
     FORMULAS(STORED, SUMMED)
     (void)to, (void)which;

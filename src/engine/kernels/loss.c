@@ -23,7 +23,8 @@ INLINE vec partition(const float *z, int64_t stride, int classes, float cool, ve
 }
 
 /* Makes the slopes d those of L', for live lanes; returns T²·Σ_k q_k·(log q_k − log s_k). */
-INLINE vec distil(const cross_entropy_arguments *a, char *base, int from, const float *z, float *d, ivec live, float n) {
+INLINE vec distil(const cross_entropy_arguments *a, char *base, int from, const float *z, float *d, ivec live,
+                  float n) {
   int classes = a->classes, block = from / LANES;
   const float *t = at(base, a->teacher) + (int64_t)block * a->teacher_by.block * LANES + from % LANES;
   int64_t zs = (int64_t)a->logits_by.class * LANES, ds = (int64_t)a->dlogits_by.class * LANES;
@@ -47,11 +48,13 @@ KERNEL(cross_entropy) {
   float n = *at(base, a->whole), smooth = a->smoothing;
   double loss = 0, correct = 0;
   for (int b = 0; b < a->blocks; b++) {
-    const float *z = at(base, a->logits) + (int64_t)b * a->logits_by.block * LANES, *label = at(base, a->labels) + (int64_t)b * LANES;
+    const float *z = at(base, a->logits) + (int64_t)b * a->logits_by.block * LANES,
+                *label = at(base, a->labels) + (int64_t)b * LANES;
     float *d = at(base, a->dlogits) + (int64_t)b * a->dlogits_by.block * LANES;
     int64_t zs = (int64_t)a->logits_by.class * LANES, ds = (int64_t)a->dlogits_by.class * LANES;
     for (int l = 0; l < LANES; l += VL) {
-      vec top = load(z + l), best = splat(0), sum = splat(0), all = splat(0), mine = splat(0), answer = loadu(label + l);
+      vec top = load(z + l), best = splat(0), sum = splat(0), all = splat(0), mine = splat(0),
+          answer = loadu(label + l);
       for (int k = 1; k < classes; k++) {
         vec v = load(z + k * zs + l);
         ivec better = v > top;

@@ -22,23 +22,23 @@
 #define MAP_AXES (MAP_ROW_AXES + MAP_INNER_AXES)
 #define MAP_LAST (MAP_AXES - 1)
 
-#define EACH(expression)                      \
-  for (int i = 0; i < n; i += VL) {           \
-    vec x = loadu(a + i);                     \
-    storeu(to + i, expression);               \
-  }                                           \
+#define EACH(expression)            \
+  for (int i = 0; i < n; i += VL) { \
+    vec x = loadu(a + i);           \
+    storeu(to + i, expression);     \
+  }                                 \
   break
-#define EACH2(expression)                     \
-  for (int i = 0; i < n; i += VL) {           \
-    vec x = loadu(a + i), y = loadu(b + i);   \
-    storeu(to + i, expression);               \
-  }                                           \
+#define EACH2(expression)                   \
+  for (int i = 0; i < n; i += VL) {         \
+    vec x = loadu(a + i), y = loadu(b + i); \
+    storeu(to + i, expression);             \
+  }                                         \
   break
-#define EACH3(expression)                                         \
-  for (int i = 0; i < n; i += VL) {                               \
-    vec x = loadu(a + i), y = loadu(b + i), z = loadu(c + i);     \
-    storeu(to + i, expression);                                   \
-  }                                                               \
+#define EACH3(expression)                                     \
+  for (int i = 0; i < n; i += VL) {                           \
+    vec x = loadu(a + i), y = loadu(b + i), z = loadu(c + i); \
+    storeu(to + i, expression);                               \
+  }                                                           \
   break
 
 static void map_compute(int f, float *to, const float *a, const float *b, const float *c, int n) {
@@ -121,12 +121,14 @@ static void map_formula(int formula, char *base, int operands, const map_operand
     if (d->plain) map_splat(same[k], *x[k].at, LANES), x[k].at = same[k];
   }
   if (out->how == MAP_STORE)
-    formula_store(formula, x, at(base, out->line) + map_offset(out->offset, out->strides, index, MAP_LAST) * LANES, lines);
+    formula_store(formula, x, at(base, out->line) + map_offset(out->offset, out->strides, index, MAP_LAST) * LANES,
+                  lines);
   else formula_sum(formula, x, sums, lines);
 }
 
 KERNEL(map) {
-  int operands = a->operands, outputs = a->outputs, instructions = a->instructions, per = a->rows_per_item, plain = a->plain;
+  int operands = a->operands, outputs = a->outputs, instructions = a->instructions, per = a->rows_per_item,
+      plain = a->plain;
   int block_axis = a->block_axis, elements = a->elements, formula = a->formula;
   int valid = a->valid < 0 ? 0 : (int)*at(base, a->valid);
   const int32_t *size = a->sizes;
@@ -232,8 +234,7 @@ KERNEL(map) {
                 for (int i = 0; i < tail; i++) sums[q][i & (LANES - 1)] += r[i];
               } else map_gather_sums(sums[q], r, lines);
             } else
-              for (int i = 0; i < tail; i++)
-                sums[q][i & (LANES - 1)] = map_larger(sums[q][i & (LANES - 1)], r[i]);
+              for (int i = 0; i < tail; i++) sums[q][i & (LANES - 1)] = map_larger(sums[q][i & (LANES - 1)], r[i]);
           }
         }
       }
@@ -247,8 +248,7 @@ KERNEL(map) {
         for (int l = 0; l < LANES; l++) t[l] = sums[q][l];
       } else {
         double total = sums[q][0];
-        for (int l = 1; l < LANES; l++)
-          total = o->how == MAP_SUM ? total + sums[q][l] : map_larger(total, sums[q][l]);
+        for (int l = 1; l < LANES; l++) total = o->how == MAP_SUM ? total + sums[q][l] : map_larger(total, sums[q][l]);
         at(base, o->line)[offset] = total;
       }
     }

@@ -26,9 +26,11 @@ KERNEL(matmul) {
           for (int k = 0; k < K; k++) {
             vec x[4], y[4];
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) x[i] = matmul_load(left, (int64_t)(m + i) * as.row + (int64_t)k * as.column, la, part);
+            for (int i = 0; i < 4; i++)
+              x[i] = matmul_load(left, (int64_t)(m + i) * as.row + (int64_t)k * as.column, la, part);
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) y[j] = matmul_load(right, (int64_t)k * bs.row + (int64_t)(n + j) * bs.column, lb, part);
+            for (int j = 0; j < 4; j++)
+              y[j] = matmul_load(right, (int64_t)k * bs.row + (int64_t)(n + j) * bs.column, lb, part);
 #pragma GCC unroll 4
             for (int i = 0; i < 4; i++)
 #pragma GCC unroll 4
@@ -52,7 +54,8 @@ KERNEL(matmul) {
  */
 KERNEL(gather) {
   int64_t i = item % a->count, block = item / a->count;
-  const float *table = at(base, a->table), *index = at(base, a->index) + (block * a->index_block + i * a->index_step) * LANES;
+  const float *table = at(base, a->table),
+              *index = at(base, a->index) + (block * a->index_block + i * a->index_step) * LANES;
   float *y = at(base, a->y) + (block * a->y_block + i * a->y_step) * LANES;
   for (int l = 0; l < LANES; l++) {
     int row = index_of(index[l]);

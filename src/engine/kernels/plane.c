@@ -17,7 +17,10 @@
  */
 #include "base.h"
 
-typedef struct { int32_t distance; float value; } plane_term;
+typedef struct {
+  int32_t distance;
+  float value;
+} plane_term;
 
 /* Outputs and vectors of a dense tile; pixels of one of points, at most. */
 #if VL == 16
@@ -41,7 +44,7 @@ INLINE void plane_store(float *y, vec sum, int adds, const float *residual, int 
   if (adds) sum += load_loose(residual);
   sum = choose(sum < splat(low), splat(low), sum);
   sum = choose(sum > splat(high), splat(high), sum);
-  if (masks) sum = (vec)((ivec)sum & (ivec)*(const ivecu *)mask);
+  if (masks) sum = (vec)((ivec)sum & (ivec) * (const ivecu *)mask);
   *(vecu *)y = sum;
 }
 
@@ -54,7 +57,8 @@ static void plane_margins(float *y, int channel, int run, int margin, int from, 
 }
 #define PLANE_MARGINS(from, end) plane_margins(at(base, a->y), a->y_channel, a->run, a->margin, from, end)
 
-INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const int32_t *tile, int first, int end, const int NV) {
+INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const int32_t *tile, int first, int end,
+                              const int NV) {
   const float *x = at(base, a->x) + tile[0];
   float *y = at(base, a->y) + tile[1];
   const float *bias = at(base, a->bias);
@@ -103,8 +107,20 @@ KERNEL(plane_sparse) {
   for (int t = cut[0]; t < cut[1]; t++) {
     const int32_t *tile = tiles + 3 * t;
     switch (tile[2]) {
-#define TILE(n) case n: plane_sparse_tile(a, base, tile, cut[2], cut[3], n); break
-      TILE(1); TILE(2); TILE(3); TILE(4); TILE(5); TILE(6); TILE(7); TILE(8); TILE(9); TILE(10); TILE(11); TILE(12);
+#define TILE(n) \
+  case n: plane_sparse_tile(a, base, tile, cut[2], cut[3], n); break
+      TILE(1);
+      TILE(2);
+      TILE(3);
+      TILE(4);
+      TILE(5);
+      TILE(6);
+      TILE(7);
+      TILE(8);
+      TILE(9);
+      TILE(10);
+      TILE(11);
+      TILE(12);
 #undef TILE
     }
   }
@@ -112,8 +128,8 @@ KERNEL(plane_sparse) {
 }
 
 /* MR outputs of one group; weights [tap][MR]. The last block of a group may have fewer outputs to store. */
-INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
-                             const int32_t *distances, const int NV) {
+INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const int32_t *tile, int first, int outputs,
+                             const float *weights, const int32_t *distances, const int NV) {
   const float *x = at(base, a->x) + tile[0];
   vec acc[PLANE_MR * PLANE_NV];
   int taps = a->taps;
@@ -160,8 +176,11 @@ KERNEL(plane_dense) {
     for (int t = cut[0]; t < cut[1]; t++) {
       const int32_t *tile = tiles + 3 * t;
       switch (tile[2]) {
-#define TILE(n) case n: plane_dense_tile(a, base, tile, first, outputs, weights, distances, n); break
-        TILE(1); TILE(2); TILE(3);
+#define TILE(n) \
+  case n: plane_dense_tile(a, base, tile, first, outputs, weights, distances, n); break
+        TILE(1);
+        TILE(2);
+        TILE(3);
 #undef TILE
       }
     }
@@ -174,8 +193,8 @@ KERNEL(plane_dense) {
  * columns of them, each with a sum of its own: weights [block][tap][VL], pixels one at a time. Of one group only.
  * A tile is [from, to, rows · 16 + columns]; all that is no pixel is set to 0 before, so a mask is not needed.
  */
-INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const int32_t *tile, int first, int outputs, const float *weights,
-                              const int R, const int C) {
+INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const int32_t *tile, int first, int outputs,
+                              const float *weights, const int R, const int C) {
   const float *x = at(base, a->x) + tile[0];
   const int32_t *distances = ints_at(base, a->distances);
   int xr = a->x_row, yr = a->y_row, taps = a->taps;
@@ -224,10 +243,22 @@ KERNEL(plane_points) {
     for (int t = cut[0]; t < cut[1]; t++) {
       const int32_t *tile = tiles + 3 * t;
       switch (tile[2]) {
-#define TILE(r, c) case r * 16 + c: plane_points_tile(a, base, tile, first, outputs, weights, r, c); break
-        TILE(1, 1); TILE(2, 1); TILE(4, 1); TILE(1, 2); TILE(2, 2); TILE(4, 2); TILE(1, 4); TILE(2, 4); TILE(1, 8);
+#define TILE(r, c) \
+  case r * 16 + c: plane_points_tile(a, base, tile, first, outputs, weights, r, c); break
+        TILE(1, 1);
+        TILE(2, 1);
+        TILE(4, 1);
+        TILE(1, 2);
+        TILE(2, 2);
+        TILE(4, 2);
+        TILE(1, 4);
+        TILE(2, 4);
+        TILE(1, 8);
 #if VL == 16
-        TILE(4, 4); TILE(2, 8); TILE(1, 7); TILE(2, 7);
+        TILE(4, 4);
+        TILE(2, 8);
+        TILE(1, 7);
+        TILE(2, 7);
 #endif
 #undef TILE
       }
@@ -315,7 +346,8 @@ KERNEL(plane_max) {
           best = choose((other > best) | (other != other), other, best);
         }
         int to = tile[1] + v * VL;
-        plane_store(at(base, a->y) + (int64_t)o * a->y_channel + to, best, 0, 0, masks, ints_at(base, a->mask) + to, low, high);
+        plane_store(at(base, a->y) + (int64_t)o * a->y_channel + to, best, 0, 0, masks, ints_at(base, a->mask) + to,
+                    low, high);
       }
     }
   if (cut[1] == a->tile_count) PLANE_MARGINS(cut[2], cut[3]);

@@ -7,9 +7,9 @@
  *
  * Tables hold line offsets within a row. Item: a run of rows over all blocks, block-major.
  */
-#define EACH_ROW(first)                                                                            \
-  int rows = a->rows * a->blocks, first = item * a->rows_per_item;                                 \
-  int last_row = min_int(rows, first + a->rows_per_item);                                          \
+#define EACH_ROW(first)                                            \
+  int rows = a->rows * a->blocks, first = item * a->rows_per_item; \
+  int last_row = min_int(rows, first + a->rows_per_item);          \
   for (int i = first; i < last_row; i++)
 
 /* Where a row's image begins in the buffer at `line`. */

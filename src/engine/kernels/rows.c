@@ -14,7 +14,8 @@ INLINE void rows_bring(float *RESTRICT to, const float *RESTRICT from, int rows,
 }
 
 KERNEL(map_rows) {
-  int operands = a->operands, outputs = a->outputs, instructions = a->instructions, per = a->rows_per_item, n = a->elements;
+  int operands = a->operands, outputs = a->outputs, instructions = a->instructions, per = a->rows_per_item,
+      n = a->elements;
   const int32_t *size = a->sizes;
   const map_operand *operand = map_operands(a);
   const map_output *out = map_outputs(a);

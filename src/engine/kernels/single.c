@@ -51,11 +51,11 @@ KERNEL(copy) {
     float *RESTRICT y = y0 + to;
     if (xs[5] == 1 && ys[5] == 1)
       for (int i = 0; i < rows; i++) copy_run(x + (int64_t)i * xs[4], y + (int64_t)i * ys[4], n);
-    else if (xs[4] == 1 && ys[5] == 1 && rows > 1)
-      copy_turned(x, y, rows, n, xs[5], ys[4]);
+    else if (xs[4] == 1 && ys[5] == 1 && rows > 1) copy_turned(x, y, rows, n, xs[5], ys[4]);
     else
       for (int i = 0; i < rows; i++)
-        for (int j = 0; j < n; j++) y[(int64_t)i * ys[4] + (int64_t)j * ys[5]] = x[(int64_t)i * xs[4] + (int64_t)j * xs[5]];
+        for (int j = 0; j < n; j++)
+          y[(int64_t)i * ys[4] + (int64_t)j * ys[5]] = x[(int64_t)i * xs[4] + (int64_t)j * xs[5]];
   }
 }
 
@@ -109,10 +109,16 @@ KERNEL(product) {
     const float *x = at(base, a->a) + a->a_offset + lead * a->a_leading + (int64_t)m * a->a_row;
     float *y = at(base, a->c) + (lead * a->rows + m) * a->columns + first;
     switch (rows * 2 + (columns > VL)) {
-#define TILE(r) case 2 * r: product_tile(a, x, w, y, columns, r, 1); break; case 2 * r + 1: product_tile(a, x, w, y, columns, r, 2); break
-      TILE(1); TILE(2); TILE(3); TILE(4);
+#define TILE(r)                                               \
+  case 2 * r: product_tile(a, x, w, y, columns, r, 1); break; \
+  case 2 * r + 1: product_tile(a, x, w, y, columns, r, 2); break
+      TILE(1);
+      TILE(2);
+      TILE(3);
+      TILE(4);
 #if VL == 16
-      TILE(5); TILE(6);
+      TILE(5);
+      TILE(6);
 #endif
 #undef TILE
     }

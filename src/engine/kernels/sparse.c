@@ -12,9 +12,15 @@
  */
 
 /* A weight as it stands in w: lines from channel 0 of x to its channel, its tap, its value. */
-typedef struct { int32_t channel, tap; float value; } sparse_weight;
+typedef struct {
+  int32_t channel, tap;
+  float value;
+} sparse_weight;
 /* The same for one class of pixels: lines from a pixel's source. */
-typedef struct { int32_t distance; float value; } sparse_term;
+typedef struct {
+  int32_t distance;
+  float value;
+} sparse_term;
 _Static_assert(sizeof(sparse_weight) == 4 * SPARSE_WEIGHT_WORDS, "scratch is reckoned so");
 _Static_assert(sizeof(sparse_term) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned so");
 
@@ -43,7 +49,8 @@ INLINE uint32_t nonzeros(const float *p, int n) {
 #endif
 
 /* Lists the weights of `outputs` outputs, each from `list + o · room` on, in the order of channels and then of taps. */
-static void sparse_list(const conv_sparse_arguments *a, const float *w, int outputs, int64_t room, sparse_weight *list, int32_t *found) {
+static void sparse_list(const conv_sparse_arguments *a, const float *w, int outputs, int64_t room, sparse_weight *list,
+                        int32_t *found) {
   int channels = a->channels, window = a->window, backwards = a->backwards, xc = a->x_by.channel;
   int64_t wo = a->by.output, wc = a->by.channel;
   for (int o = 0; o < outputs; o++) found[o] = 0;
@@ -193,13 +200,17 @@ KERNEL(conv_sparse) {
 #endif
 
 /* A kept weight: lines from the first channel of x to its own, and its tap; later lines from a pixel's source, and its place. */
-typedef struct { int32_t channel, tap; } sparse_kept;
-typedef struct { int32_t distance, place; } sparse_sum;
+typedef struct {
+  int32_t channel, tap;
+} sparse_kept;
+typedef struct {
+  int32_t distance, place;
+} sparse_sum;
 _Static_assert(sizeof(sparse_kept) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned so");
 _Static_assert(sizeof(sparse_sum) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned so");
 
-INLINE void sparse_dots(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums, float *to,
-                        const int MT) {
+INLINE void sparse_dots(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums,
+                        float *to, const int MT) {
   for (int part = 0; part < LANES; part += VL) {
     const float *xs[SW_TILE];
     vec acc[SW_TILE];
@@ -220,25 +231,35 @@ INLINE void sparse_dots(const float *x, const float *dy, const int32_t *pixels, 
   }
 }
 
-typedef void sparse_dots_fn(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums, float *to);
-#define DOTS(MT)                                                                                                       \
-  static void sparse_dots_##MT(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums, \
-                               float *to) {                                                                            \
-    sparse_dots(x, dy, pixels, count, sums, to, MT);                                                                   \
+typedef void sparse_dots_fn(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums,
+                            float *to);
+#define DOTS(MT)                                                                                  \
+  static void sparse_dots_##MT(const float *x, const float *dy, const int32_t *pixels, int count, \
+                               const sparse_sum *sums, float *to) {                               \
+    sparse_dots(x, dy, pixels, count, sums, to, MT);                                              \
   }
-DOTS(1) DOTS(2) DOTS(3) DOTS(4) DOTS(5) DOTS(6)
+DOTS(1)
+DOTS(2) DOTS(3) DOTS(4) DOTS(5) DOTS(6)
 #if SW_TILE == 8
-DOTS(7) DOTS(8)
+    DOTS(7) DOTS(8)
 #endif
-static sparse_dots_fn *const sparse_dots_of[] = {
-    0, sparse_dots_1, sparse_dots_2, sparse_dots_3, sparse_dots_4, sparse_dots_5, sparse_dots_6,
+        static sparse_dots_fn *const sparse_dots_of[] = {
+            0,
+            sparse_dots_1,
+            sparse_dots_2,
+            sparse_dots_3,
+            sparse_dots_4,
+            sparse_dots_5,
+            sparse_dots_6,
 #if SW_TILE == 8
-    sparse_dots_7, sparse_dots_8,
+            sparse_dots_7,
+            sparse_dots_8,
 #endif
 };
 
 KERNEL(conv_weight_sparse) {
-  int channels = a->channels, outputs = a->outputs, window = a->window, room = a->room, runs = ceil_div(channels, a->run);
+  int channels = a->channels, outputs = a->outputs, window = a->window, room = a->room,
+      runs = ceil_div(channels, a->run);
   int run = item % runs, group = item / runs % a->groups, number = item / runs / a->groups;
   int from = run * a->run, width = (min_int(channels, from + a->run) - from) * window;
   int block = number * a->blocks_per_part, blocks = min_int(a->blocks_per_part, a->blocks - block);
@@ -308,7 +329,8 @@ KERNEL(sum_parts) {
   float *to = at(base, a->dw);
   const float *part = at(base, a->parts);
   int count = a->count;
-  int64_t elements = a->elements, from = (int64_t)item * FILL_RUN, to_end = from + FILL_RUN < elements ? from + FILL_RUN : elements;
+  int64_t elements = a->elements, from = (int64_t)item * FILL_RUN,
+          to_end = from + FILL_RUN < elements ? from + FILL_RUN : elements;
   for (int64_t i = from; i < to_end; i++) {
     float sum = part[i];
     for (int p = 1; p < count; p++) sum += part[p * elements + i];

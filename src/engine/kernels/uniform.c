@@ -12,7 +12,8 @@ INLINE uint32_t mixed(uint32_t h) {
 KERNEL(uniform) {
   float *target = at(base, a->target);
   const int32_t *seed = ints_at(base, a->seed);
-  uint32_t key = mixed((uint32_t)seed[0] ^ mixed((uint32_t)a->stream * 0x9e3779b1u ^ mixed((uint32_t)seed[1] + 0x85a308d3u)));
+  uint32_t key =
+      mixed((uint32_t)seed[0] ^ mixed((uint32_t)a->stream * 0x9e3779b1u ^ mixed((uint32_t)seed[1] + 0x85a308d3u)));
   uint32_t key2 = mixed(key ^ 0x3c6ef372u);
   int64_t from = (int64_t)item * UNIFORM_RUN, to = from + UNIFORM_RUN < a->elements ? from + UNIFORM_RUN : a->elements;
   for (int64_t i = from; i < to; i++)

@@ -7,9 +7,9 @@
 
 INLINE vec flushed(vec x) { return choose(vabs(x) < splat(TINY), splat(0), x); }
 
-#define EACH_ELEMENT                                                                                          \
-  float *w = at(base, a->weight), *v = at(base, a->first);                                                    \
-  const float *g = at(base, a->gradient), *mask = at(base, a->mask), *hyper = at(base, a->hyper);             \
+#define EACH_ELEMENT                                                                                                 \
+  float *w = at(base, a->weight), *v = at(base, a->first);                                                           \
+  const float *g = at(base, a->gradient), *mask = at(base, a->mask), *hyper = at(base, a->hyper);                    \
   int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a->elements ? from + UPDATE_RUN : a->elements; \
   for (int64_t i = from; i < to; i += VL)
 

@@ -44,7 +44,8 @@ INLINE void wino_input(const vec *d, vec *v, const int step) {
 
 /* One axis of Aᵀ m: six to four. */
 INLINE void wino_output(const vec *m, vec *y, const int step, const int to) {
-  vec s = m[step] + m[2 * step], d = m[step] - m[2 * step], S = m[3 * step] + m[4 * step], D = m[3 * step] - m[4 * step];
+  vec s = m[step] + m[2 * step], d = m[step] - m[2 * step], S = m[3 * step] + m[4 * step],
+      D = m[3 * step] - m[4 * step];
   y[0] = m[0] + s + S;
   y[to] = WINO_A * d + WINO_B * D;
   y[2 * to] = WINO_A2 * s + WINO_B2 * S;
@@ -83,7 +84,8 @@ INLINE void wino_filter(const vec *g, vec *u, const int step, const int to) {
 
 /* Its transpose Gᵀ u: six to three. */
 INLINE void wino_weight(const vec *u, vec *g, const int step, const int to) {
-  vec s = u[step] + u[2 * step], d = u[step] - u[2 * step], S = u[3 * step] + u[4 * step], D = u[3 * step] - u[4 * step];
+  vec s = u[step] + u[2 * step], d = u[step] - u[2 * step], S = u[3 * step] + u[4 * step],
+      D = u[3 * step] - u[4 * step];
   g[0] = WINO_N0 * u[0] + WINO_NA * s + WINO_NB * S;
   g[to] = WINO_NA * WINO_A * d + WINO_NB * WINO_B * D;
   g[2 * to] = WINO_NA * WINO_A2 * s + WINO_NB * WINO_B2 * S + u[5 * step];
@@ -96,8 +98,12 @@ typedef struct {
 } wino_image;
 
 INLINE wino_image wino_image_of(image i) {
-  return (wino_image){(int64_t)i.channel * LANES, (int64_t)i.block * LANES, (int64_t)i.row * LANES, (int64_t)i.column * LANES,
-                      i.height, i.width};
+  return (wino_image){(int64_t)i.channel * LANES,
+                      (int64_t)i.block * LANES,
+                      (int64_t)i.row * LANES,
+                      (int64_t)i.column * LANES,
+                      i.height,
+                      i.width};
 }
 
 /*
@@ -114,7 +120,8 @@ INLINE void wino_bring(const wino_image *g, const float *x, int top, int left, i
       for (int j = 0; j < SIZE; j++) {
 #pragma GCC unroll 6
         for (int i = 0; i < SIZE; i++) {
-          int inside = whole || ((unsigned)(top + i) < (unsigned)g->height && (unsigned)(left + j) < (unsigned)g->width);
+          int inside =
+              whole || ((unsigned)(top + i) < (unsigned)g->height && (unsigned)(left + j) < (unsigned)g->width);
           d[i * 6 + j] = inside ? load(from + (top + i) * g->row + (left + j) * g->column) : splat(0);
         }
         if (SIZE == 6) wino_input(d + j, half + j, 6);
@@ -131,12 +138,12 @@ INLINE void wino_bring(const wino_image *g, const float *x, int top, int left, i
     }
 }
 
-#define WINO_BRING(name, SIZE)                                                                                       \
-  static void name(const wino_image *g, const float *x, int top, int left, int channels, float *to, int64_t points,  \
-                   int64_t next) {                                                                                   \
-    if (top >= 0 && left >= 0 && top + SIZE <= g->height && left + SIZE <= g->width)                                 \
-      wino_bring(g, x, top, left, channels, to, points, next, SIZE, 1);                                              \
-    else wino_bring(g, x, top, left, channels, to, points, next, SIZE, 0);                                           \
+#define WINO_BRING(name, SIZE)                                                                                      \
+  static void name(const wino_image *g, const float *x, int top, int left, int channels, float *to, int64_t points, \
+                   int64_t next) {                                                                                  \
+    if (top >= 0 && left >= 0 && top + SIZE <= g->height && left + SIZE <= g->width)                                \
+      wino_bring(g, x, top, left, channels, to, points, next, SIZE, 1);                                             \
+    else wino_bring(g, x, top, left, channels, to, points, next, SIZE, 0);                                          \
   }
 WINO_BRING(wino_bring_input, 6)
 WINO_BRING(wino_bring_gradient, 4)
@@ -259,13 +266,17 @@ static void wino_turn(const float *from, float *to) {
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) r[i] = load(from + i * LANES);
 #pragma GCC unroll 16
-  WINO_STAGE(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+  WINO_STAGE(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+             (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
 #pragma GCC unroll 16
-  WINO_STAGE(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27), (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+  WINO_STAGE(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+             (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
 #pragma GCC unroll 16
-  WINO_STAGE(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29), (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+  WINO_STAGE(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+             (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
 #pragma GCC unroll 16
-  WINO_STAGE(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30), (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+  WINO_STAGE(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+             (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) store(to + i * LANES, r[i]);
 }
@@ -299,25 +310,27 @@ INLINE void wino_dots(const float *const *x, const float *dy, int64_t os, int co
     for (int t = 0; t < MT; t++) store(sum[t] + o * so, acc[o][t]);
 }
 
-typedef void wino_dots_fn(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, int64_t so, int first);
-#define WINO_DOTS(MO, MT)                                                                                                  \
-  static void wino_dots_##MO##_##MT(const float *const *x, const float *dy, int64_t os, int count, float *const *sum,      \
-                                    int64_t so, int first) {                                                               \
-    wino_dots(x, dy, os, count, sum, so, first, MO, MT);                                                                   \
+typedef void wino_dots_fn(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, int64_t so,
+                          int first);
+#define WINO_DOTS(MO, MT)                                                                                             \
+  static void wino_dots_##MO##_##MT(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, \
+                                    int64_t so, int first) {                                                          \
+    wino_dots(x, dy, os, count, sum, so, first, MO, MT);                                                              \
   }
-WINO_DOTS(1, 1) WINO_DOTS(1, 2) WINO_DOTS(1, 3)
+WINO_DOTS(1, 1)
+WINO_DOTS(1, 2) WINO_DOTS(1, 3)
 #if CW_MO == 8
-WINO_DOTS(8, 1) WINO_DOTS(8, 2) WINO_DOTS(8, 3)
+    WINO_DOTS(8, 1) WINO_DOTS(8, 2) WINO_DOTS(8, 3)
 #else
-WINO_DOTS(4, 1) WINO_DOTS(4, 2) WINO_DOTS(4, 3)
+    WINO_DOTS(4, 1) WINO_DOTS(4, 2) WINO_DOTS(4, 3)
 #endif
 /* One output at a time, or CW_MO. */
-static wino_dots_fn *const wino_dots_of[2][3] = {
-    {wino_dots_1_1, wino_dots_1_2, wino_dots_1_3},
+    static wino_dots_fn *const wino_dots_of[2][3] = {
+        {wino_dots_1_1, wino_dots_1_2, wino_dots_1_3},
 #if CW_MO == 8
-    {wino_dots_8_1, wino_dots_8_2, wino_dots_8_3},
+        {wino_dots_8_1, wino_dots_8_2, wino_dots_8_3},
 #else
-    {wino_dots_4_1, wino_dots_4_2, wino_dots_4_3},
+        {wino_dots_4_1, wino_dots_4_2, wino_dots_4_3},
 #endif
 };
 

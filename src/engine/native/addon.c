@@ -80,7 +80,8 @@ static void *serve(void *data) {
     if (leave) return NULL;
     double *profile = profile_of(m->profile, m->program, self->index);
     run_program(m->memory, m->program, &m->barrier, self->index, m->threads, profile);
-    if (__atomic_sub_fetch(&m->busy, 1, __ATOMIC_ACQ_REL) == 0) napi_call_threadsafe_function(m->done, NULL, napi_tsfn_blocking);
+    if (__atomic_sub_fetch(&m->busy, 1, __ATOMIC_ACQ_REL) == 0)
+      napi_call_threadsafe_function(m->done, NULL, napi_tsfn_blocking);
   }
 }
 
@@ -255,7 +256,8 @@ static napi_value zero(napi_env env, napi_callback_info info) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), from = number(env, values[1]), to = from + number(env, values[2]);
   size_t first = (from + page - 1) / page * page, last = to / page * page;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-  if (CHECKED || last < first + (1 << 20) || mmap(m->memory + first, last - first, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+  if (CHECKED || last < first + (1 << 20) ||
+      mmap(m->memory + first, last - first, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
     first = last = to;
   enlarge_pages(m->memory + first, last - first);
   memset(m->memory + from, 0, first - from);
