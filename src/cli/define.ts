@@ -10,9 +10,9 @@ import {
   type Settings,
   settingsOf,
 } from '../runs/index.js';
-import { summaryOf } from './commands/index.js';
 import { type Face, openFace } from './face.js';
 import { addHelp, type Topic } from './help.js';
+import { summaries } from './summaries.js';
 
 type Name = keyof typeof settingsOf;
 
@@ -36,6 +36,9 @@ export interface Definition<N extends Name> {
   run(input: { given: Given<N>; argument: string[]; out?: string }, face: Face): Promise<void>;
 }
 
+/** The settings that stand behind a command's flags. */
+export const settingsBehind = (name: Name): Settings => settingsOf[name];
+
 /** Adds a command to the program. */
 export function define<N extends Name>(
   program: Command,
@@ -44,14 +47,14 @@ export function define<N extends Name>(
 ): void {
   const { name, argument, about, groups = {}, recipes = true, examples, run } = definition;
   const { out, outArgument = 'DIR', common } = definition;
-  const summary = summaryOf(name);
+  const summary = summaries[name];
   const command = program
     .command(name)
     .summary(summary)
     .description(`${summary[0].toUpperCase()}${summary.slice(1)}.`);
   command.argument(argument, about);
   if (out) command.addOption(new Option(`--out <${outArgument}>`, out));
-  const settings: Settings = settingsOf[name];
+  const settings = settingsBehind(name);
   const heading = (key: string) => Object.keys(groups).find((title) => key in groups[title]);
   for (const [key, setting] of Object.entries(settings)) {
     const { argument: text, parse, about: line, synonyms = [] } = setting;

@@ -1,8 +1,9 @@
 /** The command line: its commands, its help and its complaints. */
 import { Command } from 'commander';
 import { visibleLines } from '../base/text.js';
-import { commands } from './commands/index.js';
+import { loaders } from './commands/index.js';
 import { painted } from './style.js';
+import { commandNames, summaries } from './summaries.js';
 import { version } from './version.js';
 
 const ABOUT = [
@@ -37,9 +38,9 @@ async function programFor(words: readonly string[], signal: AbortSignal): Promis
     .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text))) })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
   const called = words.find((word) => !word.startsWith('-'));
-  for (const { name, summary, load } of commands)
-    if (name === called) (await load())(root, signal);
-    else root.command(name).summary(summary);
+  for (const name of commandNames)
+    if (name === called) (await loaders[name]())(root, signal, loaders);
+    else root.command(name).summary(summaries[name]);
   return root;
 }
 

@@ -58,6 +58,7 @@ export const settingsOf = {
   data: importSettings,
   resume: { threads },
   methods: {},
+  completion: {},
   study: studySettings,
 } satisfies Record<string, Settings>;
 

@@ -10,7 +10,11 @@ import {
   markedStages,
   rules,
   sparseStages,
+  structuredMethods,
 } from '../channels/index.js';
+import { NAMED } from '../data/index.js';
+import { methods as masking, scores } from '../sparsity/index.js';
+import { learntMethods } from '../sparsity/learnt/index.js';
 
 export interface Setting<T = unknown> {
   schema: z.ZodType<T>;
@@ -22,6 +26,8 @@ export interface Setting<T = unknown> {
   about: string;
   /** Other flags that mean the same, which people try first. */
   synonyms?: readonly string[];
+  /** Words that a shell may offer. */
+  words?: readonly string[];
 }
 
 const numeric = (text: string): unknown =>
@@ -64,11 +70,12 @@ const belowOne = [
   'FRACTION',
 ] as const;
 
-const text = (about: string, argument: string): Setting<string> => ({
+const text = (about: string, argument: string, words?: readonly string[]): Setting<string> => ({
   schema: z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' }),
   parse: (given) => given,
   argument,
   about,
+  words,
 });
 
 /** Names that fit stand in the flag's place for its text, others behind what the flag is about. */
@@ -79,6 +86,7 @@ const choice = <const Name extends string>(about: string, names: readonly Name[]
     schema: z.enum(names, { error: `must be one of ${names.join(', ')}` }),
     parse: (given) => given,
     argument: fits ? short : 'NAME',
+    words: names,
     about: fits ? about : `${about}: ${names.join(', ')}`,
   };
 };
@@ -141,6 +149,7 @@ export const dataSettings = {
     text(
       'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, or npz:FILE with an array for each input and the labels y; none prunes one-shot, without data',
       'DATA',
+      ['digits', ...Object.keys(NAMED), 'images:', 'npz:', 'none'],
     ),
     '--dataset',
   ),
@@ -234,6 +243,7 @@ export const trainingSettings = {
   teacher: text(
     'model to distil from: an .onnx file, or self for the model as it was before the run',
     'self|FILE',
+    ['self'],
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),
   teacherWeight: number(
@@ -249,11 +259,14 @@ export const pruningEpochs = whole('passes over the training samples, all stages
 
 /** What goes; the rules are the method's own and are checked by it. */
 export const pruningSettings = {
-  method: text('pruning method, such as gmp or l1-filters; espalier methods lists them all', 'NAME'),
+  method: text('pruning method, such as gmp or l1-filters; espalier methods lists them all', 'NAME', [
+    ...[...masking, ...learntMethods, ...structuredMethods].map(({ name }) => name),
+  ]),
   sparsity: fraction('target: fraction of the prunable weights to remove, such as 0.9 or 90%'),
   score: text(
     'score by which weights are ranked: magnitude, gradient, magnitude-times-gradient, weight-times-gradient or random',
     'SCORE',
+    Object.keys(scores),
   ),
   objective: choice('the loss whose gradient scores the weights when pruning before training', [
     'loss',
@@ -265,7 +278,7 @@ export const pruningSettings = {
     'number of pruning rounds; single weights are pruned before training (0: prune during training)',
     0,
   ),
-  first: text('score that first narrows down the candidates, as in --score', 'SCORE'),
+  first: text('score that first narrows down the candidates, as in --score', 'SCORE', Object.keys(scores)),
   selectRatio: number(
     'fraction of the remaining weights that become candidates',
     (x) => x > 0 && x <= 1,

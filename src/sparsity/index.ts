@@ -10,7 +10,7 @@ export type { ObjectiveName } from './objectives/index.js';
 export type { GradualOptions } from './options.js';
 export type { GradualPlan } from './plan.js';
 export { densityAt, pruningEnd, type ScheduleName, updateIterations } from './schedule.js';
-export type { ScoreName } from './score.js';
+export { type ScoreName, scores } from './score.js';
 export { largest, type Scored, smallest } from './select.js';
 export { layersOf } from './still.js';
 export type * from './types.js';

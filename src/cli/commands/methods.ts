@@ -7,7 +7,7 @@ import { flowing, left, table } from '../table.js';
 export function addMethods(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'methods',
-    argument: '[NAME]',
+    argument: '[METHOD]',
     about: 'a method, to see its settings',
     recipes: false,
     examples: ['methods', 'methods fggp'],
@@ -28,7 +28,7 @@ const removes = { weights: 'single weights', 'learnt masks': 'single weights, le
 function tableOf(methods: readonly MethodEntry[]): string {
   const rows = methods.map(({ name, kind, summary }) => [name, removes[kind], summary]);
   const titles = [left('method'), left('removes'), flowing('what it is')];
-  return `${table(titles, rows)}\n\nespalier methods NAME shows the settings of one.`;
+  return `${table(titles, rows)}\n\nespalier methods METHOD shows the settings of one.`;
 }
 
 function detailsOf({ name, kind, summary, settings }: MethodDetails): string {
