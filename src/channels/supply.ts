@@ -8,9 +8,9 @@
  * size only.
  */
 import { describe, type Resized } from '../graph/operator.js';
-import { attr } from '../onnx/attributes.js';
+import { attr, int } from '../onnx/attributes.js';
 import type { Node, Tensor } from '../onnx/model.js';
-import { emptyData, isFloat, isInteger, sizeOf } from '../onnx/tensor.js';
+import { emptyData, intTensor, isFloat, isInteger, sizeOf } from '../onnx/tensor.js';
 import { HoldsAtOneSize, type Plan, shapeIn, unique } from './plan.js';
 import { equal, sliced } from './taken.js';
 import type { Step } from './walk.js';
@@ -102,7 +102,8 @@ function granted(wish: Wish, plan: Plan): Make | undefined {
   if (wanted.every((tensor) => equal(tensor, wanted[0]))) return remembered(wish, written(wish, plan), plan);
   const index = plan.makers.get(name);
   if (index === undefined) return undefined;
-  const make = joined(wish, index, plan) ?? passed(wish, index, plan) ?? remade(wish, index, plan);
+  const make =
+    joined(wish, index, plan) ?? passed(wish, index, plan) ?? remade(wish, index, plan) ?? chosen(wish, plan);
   return make && remembered(wish, make, plan);
 }
 
@@ -187,6 +188,8 @@ function remade({ wanted, own }: Wish, index: number, plan: Plan): Make | undefi
     );
   });
   if (resized.some(({ attributes, picks = [] }) => attributes || picks.length > 0)) return undefined;
+  // What says no size itself makes what it made.
+  if (resized.every(({ settings = {} }) => Object.keys(settings).length === 0)) return undefined;
   const makes = node.inputs.map((name, input): Make | undefined => {
     const part = resized.map(({ settings }, v) => {
       const set = settings?.[input];
@@ -198,6 +201,40 @@ function remade({ wanted, own }: Wish, index: number, plan: Plan): Make | undefi
   });
   return copied(node, makes, plan);
 }
+
+/** What is larger than it is to be along axes whose positions are all alike: so many of them. */
+function chosen({ name, wanted }: Wish, plan: Plan): Make | undefined {
+  const found = foundIn(name, plan);
+  if (!found || found.some(({ shape }, v) => shape.length !== wanted[v].shape.length)) return undefined;
+  const sizes = wanted[0].shape.map((size, axis) => (size < found[0].shape[axis] ? size : undefined));
+  const fits = wanted.every((tensor, v) => {
+    const kept = found[v].shape.map((size, axis) => firstOf(sizes[axis] ?? size));
+    return equal(sliced(found[v], kept), tensor);
+  });
+  if (!fits) return undefined;
+  return (extra) => {
+    let value = name;
+    for (const [axis, size] of sizes.entries()) {
+      if (size === undefined) continue;
+      const output = unique(`${name}.kept`, plan);
+      const list = unique(`${output}.indices`, plan);
+      plan.initializers.set(list, intTensor([size], firstOf(size)));
+      const inputs = [value, list];
+      extra.push({
+        name: output,
+        op: 'Gather',
+        domain: '',
+        inputs,
+        outputs: [output],
+        attributes: { axis: int(axis) },
+      });
+      value = output;
+    }
+    return value;
+  };
+}
+
+const firstOf = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
 
 /** A node that makes a value, reading other inputs; the node itself where they are what it reads. */
 function copied(node: Node, makes: readonly (Make | undefined)[], plan: Plan): Make | undefined {

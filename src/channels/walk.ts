@@ -8,6 +8,7 @@
  * positions cannot be followed.
  */
 import { fail, UserError } from '../base/errors.js';
+import type { Type } from '../graph/core.js';
 import { sampleShape } from '../graph/expand.js';
 import { budget, foldedTypes } from '../graph/fold.js';
 import { type Budget, DependsOnData, describe, type Operator, type Site } from '../graph/operator.js';
@@ -139,6 +140,10 @@ function expanded(begun: Begun, w: Walk, dtypes: Map<string, DType>): Step {
   };
   try {
     const types = foldedTypes(site, operator, w.left);
+    if (emptiesData(site, types)) {
+      const opaque = `it is used by ${describe(node)}, which computes with values of no elements`;
+      return { ...begun, outputs: opaqueOutputs(node, w, dtypes, site, operator), to: from, opaque };
+    }
     const folded = types.every(({ constant }) => constant);
     if (!folded && !operator.expand) fail(`${describe(node)} has no form for the engine.`);
     const outputs = folded
@@ -159,6 +164,12 @@ function expanded(begun: Begun, w: Walk, dtypes: Map<string, DType>): Step {
         : `it is used by ${describe(node)}, whose positions cannot be followed`;
     return { ...begun, outputs: opaqueOutputs(node, w, dtypes, site, operator), to: from, opaque };
   }
+}
+
+/** Whether data comes or goes without elements: core operators keep nothing of that, so nothing says which positions belong together. */
+function emptiesData({ inputs }: Site, outputs: readonly Pick<Type, 'shape'>[]): boolean {
+  const data = inputs.flatMap((type) => (type && !type.constant ? [type] : []));
+  return data.length > 0 && [...data, ...outputs].some(({ shape }) => shape.includes(0));
 }
 
 /** An input as one node uses it: settings are constant, and constants are a value of their own for every use. */

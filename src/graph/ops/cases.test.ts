@@ -78,6 +78,7 @@ const unary: Case[] = [
   one('Cast', 13, [image], { to: int(7) }),
   one('Cast', 13, [image], { to: int(9) }),
   one('Cast', 13, [bools(2, 5)], { to: int(1) }),
+  one('CastLike', 15, [image, { shape: [5], values: [1, 2, 3, 4, 5], dtype: 'int64', fixed: true }]),
   one('Not', 13, [bools(2, 5)]),
 ];
 

@@ -118,8 +118,13 @@ function cast(from: DType, to: DType): Expression {
   return isFloat(from) && !isFloat(to) ? truncated(x) : x;
 }
 
+/** Of the first input alone: CastLike's second may have any shape. */
 const castTo = (takes: string, to: (site: Site) => DType): Operator =>
-  formula(takes, (site) => cast(required(site, 0).dtype, to(site)), { dtypes: (site) => [to(site)] });
+  define({
+    takes,
+    dtypes: (site) => [to(site)],
+    expand: (site, [value], b) => [pointwise(b, cast(required(site, 0).dtype, to(site)), [value])],
+  });
 
 /** Integer Mod has the sign of the divisor, fmod that of the dividend. */
 const remainder = (node: Node): Expression => {

@@ -1,6 +1,6 @@
 /** Writing core operators: what is the identity emits nothing, and shapes are brought to where they are wanted. */
 import { floatTensor, sizeOf } from '../../onnx/tensor.js';
-import type { Build, CoreNode } from '../core.js';
+import type { Build, CoreNode, Type } from '../core.js';
 import { call, type Expression, input, operandsOf, substitute } from '../expression.js';
 import { broadcast } from '../shapes.js';
 
@@ -86,8 +86,9 @@ export function commonShape(shapes: readonly (readonly number[])[]): readonly nu
 }
 
 /**
- * An element-wise formula over `names` ('' where absent). Constant scalars become numbers in it, operands that it then no longer reads
- * are left out, and a formula that is one of its operands emits nothing.
+ * An element-wise formula over `names` ('' where absent). Constant scalars become numbers in it, and single numbers that it then no
+ * longer reads are left out; a formula that is its only operand emits nothing. An operand of several numbers stays although the formula
+ * does not read it any more (a product that is multiplied by an alpha of 0): the node still asks for it in the shape of the result.
  */
 export function pointwise(
   b: Build,
@@ -105,8 +106,11 @@ export function pointwise(
   if (typeof formula === 'number') {
     return filled(b, shape, formula);
   }
-  if ('input' in formula) return expand(b, names[formula.input], shape);
-  const used = gradient ? range(names.length) : [...operandsOf(formula)].sort((x, y) => x - y);
+  const read = operandsOf(formula);
+  const stays = (type: Type | undefined, k: number): boolean =>
+    gradient !== undefined || read.has(k) || (type !== undefined && sizeOf(type.shape) > 1);
+  const used = range(names.length).filter((k) => stays(types[k], k));
+  if ('input' in formula && used.length === 1) return expand(b, names[formula.input], shape);
   const packed = substitute(formula, (k) => input(used.indexOf(k)));
   const operands = used.map((k) => names[k]);
   return expand(b, b.emit('elementwise', operands, { expression: packed }, gradient)[0], shape);
