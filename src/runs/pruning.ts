@@ -8,7 +8,7 @@ import { batchCount } from '../data/index.js';
 import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
 import { findMethod, layersOf, methods, type Plan, pruningHook } from '../sparsity/index.js';
-import { bakeMasks, learntMethods } from '../sparsity/learnt/index.js';
+import { bakeMasks, type LearntContext, learntMethods } from '../sparsity/learnt/index.js';
 import { checkBatches, type Hook, type TrainOptions } from '../train/index.js';
 import type { PruneRecipe, Recipe } from './recipe.js';
 import { pruningSettings } from './settings.js';
@@ -33,7 +33,7 @@ export interface Pruning {
 export function pruningOf(
   recipe: Recipe,
   { graph, inputShapes }: Task,
-  { optimizer, schedule }: Pick<TrainOptions, 'optimizer' | 'schedule'>,
+  { optimizer, schedule, steps }: Pick<LearntContext, 'optimizer' | 'schedule' | 'steps'>,
   onPlan: (plan: Plan) => void,
 ): Pruning {
   const plain = { graph, training: {}, finish: (trained: Graph) => trained };
@@ -44,7 +44,7 @@ export function pruningOf(
     return { ...plain, hooks: [hook] };
   }
   const { epochs, seed } = recipe;
-  const context = { epochs, seed, optimizer, schedule, inputShapes };
+  const context = { epochs, steps, seed, optimizer, schedule, inputShapes };
   const { hook, ...run } = learnt.prepare(graph, methodOptions(recipe), context);
   return { ...run, hooks: [hook], finish: bakeMasks };
 }
@@ -55,9 +55,11 @@ export function checkRun(recipe: Recipe, task: Task, network: Network): void {
   if (recipe.epochs > 0) checkBatches(network, data.train.length, training);
   if (recipe.command === 'train') return;
   const { method: name, epochs, seed } = recipe;
-  if (learntMethods.some((learnt) => learnt.name === name)) pruningOf(recipe, task, training, () => {});
+  const steps = batchCount(data.train, training);
+  if (learntMethods.some((learnt) => learnt.name === name))
+    pruningOf(recipe, task, { ...training, steps }, () => {});
   const method = methods.find((known) => known.name === name);
-  const iterations = epochs * batchCount(data.train, training);
+  const iterations = epochs * steps;
   if (!method || iterations === 0) return;
   method.plan({ layers: layersToPrune(task.graph), iterations, seed }, methodOptions(recipe));
 }

@@ -52,7 +52,7 @@ import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
-import { evaluateGraph, teacherOf, trainInFolder } from './training.js';
+import { evaluateGraph, stepsOf, teacherOf, trainInFolder } from './training.js';
 import type { RunOptions, Work } from './work.js';
 
 export interface RunResult {
@@ -231,7 +231,8 @@ async function evaluateBefore({ task, machine, options }: Work): Promise<Evaluat
 async function trainOnce(work: Work): Promise<Made | undefined> {
   const { recipe, folder, task, machine } = work;
   let plan: Plan | undefined;
-  const pruning = pruningOf(recipe, task, trainerSettings(recipe), (made) => {
+  const training = { ...trainerSettings(recipe), steps: stepsOf(recipe, task) };
+  const pruning = pruningOf(recipe, task, training, (made) => {
     plan = made;
   });
   const teacher = await teacherOf(recipe, task);

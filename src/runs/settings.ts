@@ -354,7 +354,11 @@ export const pruningSettings = {
   scaleFan: flag('scale the frozen weights for the number of inputs that are kept'),
   samples: whole('probmask: passes with fresh masks per step', 1),
   clip: number('probmask: largest norm of all gradients together', ...aboveZero),
-  scoreRate: number('probmask: peak learning rate of the probabilities', ...aboveZero),
+  scoreRate: number(
+    'probmask: peak learning rate of the probabilities (default: 0.006, higher in short runs)',
+    ...aboveZero,
+  ),
+  perEpoch: flag('probmask: change keep rate, temperature and learning rates between epochs only'),
   probability: number('probmask: initial probability of every weight', ...aboveZero),
   anneal: flag('probmask: anneal the temperature of the masks'),
   projection: choice('probmask: projection onto the sparsity budget', ['exact', 'halving']),
@@ -370,6 +374,10 @@ export const pruningSettings = {
     'EPOCHS',
   ),
   fineTuneRate: number('learning rate of the fine-tuning', ...aboveZero),
+  fineTuneSchedule: choice('probmask: learning rate of the fine-tuning stays, or falls to 0 by a cosine', [
+    'constant',
+    'cosine',
+  ]),
   threshold: number(
     'str: initial s of the thresholds σ(s); structured: importance below which channels go',
     () => true,

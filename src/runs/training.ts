@@ -114,6 +114,12 @@ export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'ne
   };
 }
 
+/** Optimiser steps of an epoch. */
+export function stepsOf(recipe: Recipe, task: Task): number {
+  const training = trainOptions(recipe, task);
+  return batchCount(training.data.train, training);
+}
+
 /** The model that a run learns from; `self` is the one that it started with. */
 export async function teacherOf(
   { teacher, temperature, teacherWeight }: Recipe,

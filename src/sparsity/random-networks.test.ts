@@ -116,7 +116,11 @@ test('every method on networks of the zoo by chance: exact in the export, what i
           graph,
           training: more,
           hook,
-        } = method.prepare(model, { sparsity }, { ...common, inputShapes: {} }));
+        } = method.prepare(
+          model,
+          { sparsity },
+          { ...common, steps: Math.ceil(few.length / 32), inputShapes: {} },
+        ));
         finish = bakeMasks;
       } else {
         spare = [

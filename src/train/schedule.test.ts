@@ -111,6 +111,21 @@ test('settings that make no sense are refused by name', () => {
   refused({ kind: 'constant', learningRate: 0.1, warmup: 11 }, /warm-up of 11 epochs/);
 });
 
+test('fine-tuning by a cosine of its own begins at its rate and falls to 0', () => {
+  const settings = {
+    kind: 'cosine',
+    learningRate: 1,
+    fineTune: 2,
+    fineTuneRate: 0.3,
+    fineTuneSchedule: 'cosine',
+  };
+  const rate = rates(settings as ScheduleSettings);
+  near(rate(79), (1 + Math.cos((79 / 80) * Math.PI)) / 2);
+  near(rate(80), 0.3);
+  near(rate(90), 0.15);
+  near(rate(99), 0.15 * (1 + Math.cos(0.95 * Math.PI)));
+});
+
 test('fine-tuning goes at a rate of its own, and the schedule is about the epochs before', () => {
   const fine = resolveSchedule({ kind: 'cosine', learningRate: 1, fineTune: 2, fineTuneRate: 0.3 }, 10);
   const plain = resolveSchedule({ kind: 'cosine', learningRate: 1 }, 8);

@@ -8,10 +8,10 @@
  *
  * A linear warm-up over the first W iterations takes η (t + 1) / W; after it the cosine runs over the T − W that remain,
  * while steps and milestones keep counting from the beginning. `perEpoch` holds the cosine still within an epoch. The last
- * `fineTune` epochs go at a constant rate of their own; all of the above is then about those before.
+ * `fineTune` epochs have a rate of their own, constant or by a cosine to 0; all of the above is then about those before.
  */
 import { fail } from '../base/errors.js';
-import { aboveZero, atLeastZero, flag, type Rule, resolve, rulesOf } from './settings.js';
+import { aboveZero, atLeastZero, flag, oneOf, type Rule, resolve, rulesOf } from './settings.js';
 
 export interface ScheduleSettings {
   kind: 'constant' | 'step' | 'multi-step' | 'cosine';
@@ -29,12 +29,15 @@ export interface ScheduleSettings {
   perEpoch?: boolean;
   /** Epochs at the end; default 0. */
   fineTune?: number;
-  /** The learning rate there; default 0.001. */
+  /** The highest learning rate there; default 0.001. */
   fineTuneRate?: number;
+  /** Default constant. */
+  fineTuneSchedule?: 'constant' | 'cosine';
 }
 
 /** Settings with the defaults filled in. */
-export type Schedule = ScheduleSettings & { warmup: number; fineTune: number; fineTuneRate: number };
+export type Schedule = ScheduleSettings &
+  Required<Pick<ScheduleSettings, 'warmup' | 'fineTune' | 'fineTuneRate' | 'fineTuneSchedule'>>;
 
 /** Where in the run. */
 export interface Moment {
@@ -49,6 +52,7 @@ const common = {
   warmup: atLeastZero(0),
   fineTune: atLeastZero(0),
   fineTuneRate: atLeastZero(0.001),
+  fineTuneSchedule: oneOf(['constant', 'cosine'], 'constant'),
 };
 const factor = aboveZero(0.1);
 const milestones: Rule = {
@@ -78,10 +82,13 @@ export function resolveSchedule({ kind, ...settings }: ScheduleSettings, epochs:
 
 /** The learning rate of an iteration. */
 export function learningRateAt(schedule: Schedule, moment: Moment): number {
-  const { learningRate, warmup, fineTune, fineTuneRate } = schedule;
+  const { learningRate, warmup, fineTune } = schedule;
   const { iteration, iterationsPerEpoch } = moment;
   const iterations = moment.iterations - Math.round(fineTune * iterationsPerEpoch);
-  if (iteration >= iterations && fineTune > 0) return fineTuneRate;
+  if (iteration >= iterations && fineTune > 0) {
+    const progress = (iteration - iterations) / (moment.iterations - iterations);
+    return fineTuningRate(schedule, progress);
+  }
   const warm = Math.round(warmup * iterationsPerEpoch);
   if (iteration < warm) return learningRate * ((iteration + 1) / warm);
   const epoch = iteration / iterationsPerEpoch;
@@ -95,9 +102,15 @@ export function learningRateAt(schedule: Schedule, moment: Moment): number {
     case 'cosine': {
       const t = schedule.perEpoch ? Math.floor(epoch) * iterationsPerEpoch : iteration;
       const progress = Math.max(0, t - warm) / (iterations - warm);
-      return (learningRate / 2) * (1 + Math.cos(Math.PI * progress));
+      return halfCosine(learningRate, progress);
     }
     default:
       return schedule.kind satisfies never;
   }
 }
+
+const fineTuningRate = ({ fineTuneRate, fineTuneSchedule }: Schedule, progress: number): number =>
+  fineTuneSchedule === 'cosine' ? halfCosine(fineTuneRate, progress) : fineTuneRate;
+
+const halfCosine = (highest: number, progress: number): number =>
+  (highest / 2) * (1 + Math.cos(Math.PI * progress));

@@ -33,6 +33,12 @@ export const flag = (fallback: boolean): Rule => ({
   must: 'be true or false',
 });
 
+export const oneOf = <Name extends string>(names: readonly Name[], fallback?: Name): Rule => ({
+  fallback,
+  ok: (value) => names.includes(value as Name),
+  must: `be one of ${names.join(', ')}`,
+});
+
 /** The settings with every default filled in. @throws UserError on a value or a name that makes no sense. */
 export function resolve(what: string, rules: Readonly<Record<string, Rule>>, settings: object): object {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);

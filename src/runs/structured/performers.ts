@@ -11,7 +11,6 @@ import {
   strengthFor,
   unfoldBatchNorm,
 } from '../../channels/index.js';
-import { batchCount } from '../../data/index.js';
 import { loadNetwork } from '../../engine/index.js';
 import type { Graph } from '../../onnx/index.js';
 import {
@@ -27,7 +26,7 @@ import type { PruneRecipe } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
 import { samplesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
-import { dataOf, evaluateGraph, metricsLines, teacherOf, trainInFolder, trainOptions } from '../training.js';
+import { dataOf, evaluateGraph, metricsLines, stepsOf, teacherOf, trainInFolder } from '../training.js';
 import { agreement, sayFixed } from './agree.js';
 import { choose, fallen } from './choose.js';
 import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
@@ -71,7 +70,7 @@ export const performers: Record<Stage['kind'], Performer> = {
   marked(stage, progress, work) {
     const { base: graph, whole: channels } = progress;
     const { settings, recipe } = work;
-    const strength = strengthFor(stage.epochs * stepsIn(work), stage.lr, recipe.momentum);
+    const strength = strengthFor(stage.epochs * stepsOf(recipe, work.task), stage.lr, recipe.momentum);
     const hooks = markedHooks({ graph, channels, settings }, progress.mask!, strength);
     return trainStage(stage, graph, hooks, progress, work);
   },
@@ -150,14 +149,8 @@ async function trainStage(
 
 /** All that the stages that are done have to say in metrics.jsonl. */
 export function linesOf(work: Running, { done }: Progress): MetricsLine[] {
-  const steps = stepsIn(work);
+  const steps = stepsOf(work.recipe, work.task);
   return done.flatMap(({ stage, facts: { epochs = [], masks = [] } }) =>
     metricsLines({ epochs, masks }, steps, stage.name),
   );
-}
-
-/** Optimiser steps of an epoch. */
-function stepsIn({ recipe, task }: Running): number {
-  const training = trainOptions(recipe, task);
-  return batchCount(training.data.train, training);
 }

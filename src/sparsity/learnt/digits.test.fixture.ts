@@ -1,4 +1,5 @@
 /** A small network trained on the digits with learnt masks, as a run does it: what the tests of this room look at. */
+import { batchCount } from '../../data/batches.js';
 import { splitValidation } from '../../data/dataset.js';
 import { openDataset } from '../../data/open.js';
 import { loadNetwork, type Network, openMachine } from '../../engine/index.js';
@@ -36,13 +37,15 @@ export async function learnDigits(
   const model = buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 1, width: 0.5 });
   const optimizer = { kind: 'sgd' } as const;
   const schedule = { kind: 'cosine', learningRate: 0.05 } as const;
-  const context = { epochs, seed: 1, optimizer, schedule, inputShapes: {} };
+  const data = { ...digits, ...splitValidation(digits.train, 0.1, 1) };
+  const steps = batchCount(data.train, { batch: 128 });
+  const context = { epochs, steps, seed: 1, optimizer, schedule, inputShapes: {} };
   const { graph, training, hook } = method.prepare(model, options, context);
   const network = loadNetwork(graph, { machine });
   try {
     const result = await trainNetwork({
       ...{ network, epochs, batch: 128, seed: 1, optimizer },
-      data: { ...digits, ...splitValidation(digits.train, 0.1, 1) },
+      data,
       ...training,
       hooks: [hook, ...(watch ? [watch(network)] : [])],
       ...more,

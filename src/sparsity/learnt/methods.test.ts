@@ -14,7 +14,7 @@ import { learnDigits } from './digits.test.fixture.js';
 import { learntMethods } from './index.js';
 import type { LearntReport } from './layers.js';
 import { maskable, scoresOf } from './rewrite.js';
-import { keepRate } from './schedules.js';
+import { keepRate, placeOf } from './schedules.js';
 
 const values = (graph: Graph, name: string) => floats(graph.initializers.get(name)!);
 const weights = (graph: Graph) => maskable(graph).map((name) => values(graph, name));
@@ -26,6 +26,9 @@ const sumOfScores = ({ parameters }: Network) =>
     .filter(({ name }) => name.startsWith(scoresOf('')))
     .reduce((sum, { weight }) => sum + weight.reduce((a, b) => a + b, 0), 0);
 
+/** What the authors of ProbMask set for a run of 320 epochs, scaled to sixteen. */
+const authors = { scoreRate: 0.006, fineTune: 1, fineTuneRate: 0.001, fineTuneSchedule: 'constant' };
+
 test('every method, one epoch', async () => {
   for (const method of learntMethods) {
     const { finished, masks, baked, model } = await learnDigits(method, { sparsity: 0.9 });
@@ -35,72 +38,77 @@ test('every method, one epoch', async () => {
   }
 });
 
-test('ProbMask: dense at first, within the budget after every step, exact in the end and through fine-tuning', async () => {
-  const epochs = 16;
-  let dense = 0;
-  const watch = (network: Network): Hook => ({
-    afterGradients({ training, steps }: Parameters<NonNullable<Hook['endEpoch']>>[0], iteration) {
-      for (const [name, { gradient }] of training.slots) {
-        const sum = gradient.reduce((a, b) => a + b * 0, 0);
-        assert.equal(sum, 0, `the gradient of ${name} is not finite at ${iteration}`);
-        if (iteration <= 2 * steps && name.startsWith(scoresOf('')))
-          dense += gradient.reduce((n, x) => n + (x === 0 ? 0 : 1), 0);
-      }
-      return undefined;
-    },
-    afterUpdate({ steps, training }, iteration) {
-      const n = [...network.state].reduce((sum, [name, m]) => sum + (/mask/.test(name) ? m.length : 0), 0);
-      const epoch = Math.floor((iteration - 1) / steps);
-      if (epoch < epochs - 1)
-        return assert.ok(sumOfScores(network) <= keepRate(epoch, epochs - 1, 1 - 0.95) * n);
-      for (const name of maskable(network.graph)) {
-        const { mask, state } = training.slots.get(name)!;
-        const { weight } = network.parameters.get(name)!;
-        for (let i = 0; i < mask.length; i++)
-          if (mask[i] === 0) assert.ok(weight[i] === 0 && state[0][i] === 0);
-      }
-    },
+for (const perEpoch of [true, false])
+  test(`ProbMask, ${perEpoch ? 'by the epoch' : 'by the step'}: dense at first, within the budget after every step, exact in the end and through fine-tuning`, async () => {
+    const epochs = 16;
+    let dense = 0;
+    const watch = (network: Network): Hook => ({
+      afterGradients({ training, steps }: Parameters<NonNullable<Hook['endEpoch']>>[0], iteration) {
+        for (const [name, { gradient }] of training.slots) {
+          const sum = gradient.reduce((a, b) => a + b * 0, 0);
+          assert.equal(sum, 0, `the gradient of ${name} is not finite at ${iteration}`);
+          if (iteration <= 2 * steps && name.startsWith(scoresOf('')))
+            dense += gradient.reduce((n, x) => n + (x === 0 ? 0 : 1), 0);
+        }
+        return undefined;
+      },
+      afterUpdate({ steps, training }, iteration) {
+        const n = [...network.state].reduce((sum, [name, m]) => sum + (/mask/.test(name) ? m.length : 0), 0);
+        if (iteration <= (epochs - 1) * steps) {
+          const place = placeOf(iteration - 1, { steps, perEpoch });
+          const rate = keepRate(place, { epochs: epochs - 1, density: 1 - 0.95, perEpoch });
+          return assert.ok(sumOfScores(network) <= rate * n);
+        }
+        for (const name of maskable(network.graph)) {
+          const { mask, state } = training.slots.get(name)!;
+          const { weight } = network.parameters.get(name)!;
+          for (let i = 0; i < mask.length; i++)
+            if (mask[i] === 0) assert.ok(weight[i] === 0 && state[0][i] === 0);
+        }
+      },
+    });
+    const {
+      masks,
+      baked,
+      model,
+      epochs: metrics,
+    } = await learnDigits(probmask, { ...authors, sparsity: 0.95, perEpoch }, { epochs, watch });
+    assert.equal(dense, 0, 'probabilities of 1 have no gradient');
+    assert.equal(zeros(baked), Math.floor(0.95 * size(model) + 1e-6));
+    const last = masks.at(-1) as LearntReport;
+    assert.deepEqual([last.iteration, last.final, last.kept], [15 * 11, true, size(model) - zeros(baked)]);
+    assert.ok(last.expected! <= 0.05 * size(model) + 1e-3);
+    const densities = last.layers.map(({ density }) => density);
+    assert.ok(Math.max(...densities) > 1.5 * Math.min(...densities), 'densities are learnt');
+    assert.ok(metrics[epochs - 1].loss < metrics[epochs - 2].loss, 'fine-tuning helps');
   });
-  const {
-    masks,
-    baked,
-    model,
-    epochs: metrics,
-  } = await learnDigits(probmask, { sparsity: 0.95 }, { epochs, watch });
-  assert.equal(dense, 0, 'probabilities of 1 have no gradient');
-  assert.equal(zeros(baked), Math.floor(0.95 * size(model) + 1e-6));
-  const last = masks.at(-1) as LearntReport;
-  assert.deepEqual([last.iteration, last.final, last.kept], [15 * 11, true, size(model) - zeros(baked)]);
-  assert.ok(last.expected! <= 0.05 * size(model) + 1e-3);
-  const densities = last.layers.map(({ density }) => density);
-  assert.ok(Math.max(...densities) > 1.5 * Math.min(...densities), 'densities are learnt');
-  assert.ok(metrics[epochs - 1].loss < metrics[epochs - 2].loss, 'fine-tuning helps');
-});
 
 test('ProbMask goes on bit-identical after a stop', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
   const path = join(folder, 'state.bin');
-  const options = { sparsity: 0.9, fineTune: 1 };
-  const whole = await learnDigits(probmask, options, { epochs: 5 });
-  let resume = false;
-  for (const stop of [14, 31, 49]) {
-    const controller = new AbortController();
-    const onStep = ({ epoch, step }: { epoch: number; step: number }) => {
-      if ((epoch - 1) * 11 + step === stop) controller.abort();
-    };
-    const { signal } = controller;
-    const part = await learnDigits(probmask, options, {
-      epochs: 5,
-      checkpoint: { path, resume },
-      signal,
-      onStep,
-    });
-    assert.equal(part.finished, false);
-    resume = true;
+  for (const own of [{ perEpoch: true }, {}]) {
+    const options = { sparsity: 0.9, fineTune: 1, ...own };
+    const whole = await learnDigits(probmask, options, { epochs: 5 });
+    let resume = false;
+    for (const stop of [14, 31, 49]) {
+      const controller = new AbortController();
+      const onStep = ({ epoch, step }: { epoch: number; step: number }) => {
+        if ((epoch - 1) * 11 + step === stop) controller.abort();
+      };
+      const { signal } = controller;
+      const part = await learnDigits(probmask, options, {
+        epochs: 5,
+        checkpoint: { path, resume },
+        signal,
+        onStep,
+      });
+      assert.equal(part.finished, false);
+      resume = true;
+    }
+    const resumed = await learnDigits(probmask, options, { epochs: 5, checkpoint: { path, resume } });
+    assert.deepEqual(resumed.trained.initializers, whole.trained.initializers);
+    assert.deepEqual(resumed.masks, whole.masks);
   }
-  const resumed = await learnDigits(probmask, options, { epochs: 5, checkpoint: { path, resume } });
-  assert.deepEqual(resumed.trained.initializers, whole.trained.initializers);
-  assert.deepEqual(resumed.masks, whole.masks);
   await rm(folder, { recursive: true });
 });
 

@@ -1,12 +1,6 @@
 /** Rules for the options of learnt masks. */
-import { number, type Rule, resolve } from '../../train/settings.js';
+import { number, oneOf, type Rule, resolve } from '../../train/settings.js';
 import { frozenWeights } from './frozen.js';
-
-export const oneOf = <Name extends string>(names: readonly Name[], fallback: Name): Rule => ({
-  fallback,
-  ok: (value) => names.includes(value as Name),
-  must: `be one of ${names.join(', ')}`,
-});
 
 /** In (0, 1). */
 export const sparsity = number(

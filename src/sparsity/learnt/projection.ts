@@ -135,6 +135,9 @@ function clip(parts: readonly Float32Array[], v: number, carried: number): void 
 /**
  * The released code's search for v: 21 halvings of [0, max z], or fewer where the sum is within 1e-3 of the budget. Its
  * resolution is max z / 2²¹ times the number of coordinates inside, so in a large network it may exceed the budget.
+ *
+ * One thing differs: that code halves at least once where the sum equals the budget, so while all weights may be kept it
+ * takes max z / 2²¹ from each probability, which makes gradients of what had none. Here v is 0 then, and the first phase is dense.
  */
 export function projectByHalving(parts: readonly Float32Array[], budget: number): number {
   let { sum } = measure(parts, 0);

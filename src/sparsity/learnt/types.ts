@@ -6,6 +6,8 @@ import type { Hook, TrainOptions } from '../../train/index.js';
 export interface LearntContext {
   /** Of the whole run, as the other settings are. */
   epochs: number;
+  /** Optimiser steps of an epoch. */
+  steps: number;
   seed: number;
   /** Of the weights. */
   optimizer: TrainOptions['optimizer'];

@@ -7,7 +7,11 @@
  * Every weight has a probability to be kept, 1 at first. A step draws soft masks by the binary concrete relaxation, `samples`
  * times; Adam moves the probabilities and SGD the weights, by gradients clipped together; then the probabilities are
  * projected onto the budget K, which falls from all weights to those to keep. The colder, the harder the masks. In the end
- * the mask is fixed and the weights are fine-tuned: the last `fineTune` epochs of the run, a sixteenth (20 of 320).
+ * the mask is fixed and the weights are fine-tuned: the last `fineTune` epochs of the run.
+ *
+ * Keep rate, temperature and learning rates change with every step; with `perEpoch` they stay the same for an epoch, as in the
+ * released code. How fast probabilities move and how long the fine-tuning is depends on the length of the run, and at the
+ * authors' length is theirs ({@link scoreRateFor}, {@link fineTuningFor}).
  *
  * All weights are masked, first and last layer too, and count in the denominator. Ours, where the released code differs:
  * the projection is exact (`projection: 'halving'` is the code's); the final mask is that of the K highest probabilities, so
@@ -23,18 +27,19 @@ import { fail } from '../../base/errors.js';
 import type { Clipping, Parameter } from '../../engine/types.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
-import { aboveZero, flag, number, whole } from '../../train/settings.js';
+import { aboveZero, flag, number, oneOf, whole } from '../../train/settings.js';
 import { drawMasks, keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
 import { distribution, type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
-import { defaultsOf, frozenKind, oneOf, resolveOptions, sparsity } from '../learnt/options.js';
+import { defaultsOf, frozenKind, resolveOptions, sparsity } from '../learnt/options.js';
 import { project, projectBy, projectByHalving } from '../learnt/projection.js';
 import { insertMasks, maskable, scoresOf, TEMPERATURE } from '../learnt/rewrite.js';
-import { keepRate, temperature } from '../learnt/schedules.js';
+import { keepRate, placeOf, temperature } from '../learnt/schedules.js';
+import { type FineTuning, fineTuningFor, scoreRateFor } from '../learnt/short-runs.js';
 import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
 import { prunedAt } from '../schedule.js';
 
-interface Options {
+interface Options extends FineTuning {
   sparsity: number;
   start: 'dense' | 'frozen';
   frozenWeights: FrozenOptions['frozenWeights'];
@@ -43,6 +48,8 @@ interface Options {
   clip: number;
   /** The highest learning rate of the probabilities. */
   scoreRate: number;
+  /** Change keep rate, temperature and a cosine's learning rate between epochs only. */
+  perEpoch: boolean;
   /** Of every weight before the first step. */
   probability: number;
   anneal: boolean;
@@ -50,9 +57,6 @@ interface Options {
   finalMask: 'top' | 'draw';
   draws: number;
   chooseOn: 'validation' | 'train';
-  /** Epochs, and their learning rate. */
-  fineTune: number;
-  fineTuneRate: number;
   allowEmpty: boolean;
 }
 
@@ -63,7 +67,8 @@ const rules = {
   scaleFan: flag(true),
   samples: whole(1, 2),
   clip: aboveZero(3),
-  scoreRate: aboveZero(6e-3),
+  scoreRate: aboveZero(),
+  perEpoch: flag(false),
   probability: number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1'),
   anneal: flag(true),
   projection: oneOf(['exact', 'halving'], 'exact'),
@@ -71,7 +76,8 @@ const rules = {
   draws: whole(1, 10),
   chooseOn: oneOf(['validation', 'train'], 'validation'),
   fineTune: whole(0),
-  fineTuneRate: aboveZero(0.001),
+  fineTuneRate: aboveZero(),
+  fineTuneSchedule: oneOf(['constant', 'cosine']),
   allowEmpty: flag(false),
 };
 
@@ -92,13 +98,12 @@ export const probmask: LearntMethod = {
 
 function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context: LearntContext): LearntRun {
   const { epochs, seed, schedule } = context;
-  const frozen = given.start === 'frozen';
   const options = resolveOptions<Options>('probmask', rules, {
-    ...given,
-    probability: given.probability ?? (frozen ? 1 - Number(given.sparsity) : 1),
-    fineTune: given.fineTune ?? Math.round(epochs / 16),
+    ...usualFor(given, context),
+    ...defined(given),
   });
-  const { samples, clip, fineTune, fineTuneRate } = options;
+  const { samples, clip, fineTune, fineTuneRate, fineTuneSchedule, perEpoch } = options;
+  const frozen = options.start === 'frozen';
   if (fineTune >= epochs)
     fail(`A run of ${epochs} epochs has none left before a fine-tuning of ${fineTune}; train for longer.`);
   const names = maskable(graph, context.inputShapes);
@@ -108,17 +113,17 @@ function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context
   const masked = insertMasks(start, names, 'ConcreteMask', (_, { shape }) =>
     new Float32Array(sizeOf(shape)).fill(options.probability),
   );
-  const perEpoch = schedule.kind === 'cosine' ? { perEpoch: true } : {};
+  const still = schedule.kind === 'cosine' ? { perEpoch } : {};
   return {
     graph: masked,
     training: {
-      schedule: { ...schedule, ...perEpoch, fineTune, fineTuneRate },
+      schedule: { ...schedule, ...still, fineTune, fineTuneRate, fineTuneSchedule },
       trained: frozen ? isScore : undefined,
       apart: {
         holds: isScore,
         optimizer: { kind: 'adam' },
         schedule: {
-          ...{ kind: 'cosine', learningRate: options.scoreRate, perEpoch: true },
+          ...{ kind: 'cosine', learningRate: options.scoreRate, perEpoch },
           ...{ fineTune, fineTuneRate: 0 },
         },
       },
@@ -129,13 +134,41 @@ function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context
   };
 }
 
+/**
+ * What depends on the run and on what is given. With frozen weights there is nothing to fine-tune: the last epochs are a sixteenth,
+ * whatever the length.
+ */
+function usualFor(
+  given: Readonly<Record<string, unknown>>,
+  { epochs, steps, schedule }: LearntContext,
+): object {
+  const frozen = given.start === 'frozen';
+  const usual = fineTuningFor(epochs, schedule.learningRate);
+  const fineTune = Number(given.fineTune ?? (frozen ? Math.round(epochs / 16) : usual.fineTune));
+  return {
+    ...usual,
+    fineTune,
+    scoreRate: scoreRateFor(Math.max(1, epochs - fineTune) * steps),
+    probability: frozen ? 1 - Number(given.sparsity) : 1,
+  };
+}
+
+const defined = (given: Readonly<Record<string, unknown>>): object =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+
 /** `epochs`: those before the fine-tuning. */
 function hookOf(options: Options, epochs: number, seed: number): Hook {
   const density = 1 - options.sparsity;
-  const temperatureAt = (epoch: number) => (options.anneal ? temperature(epoch, epochs) : 1);
+  let steps: number;
+  /** Of an iteration, counted from 1. */
+  const placeAt = (iteration: number) => placeOf(iteration - 1, { steps, perEpoch: options.perEpoch });
+  const rateAt = (iteration: number) =>
+    iteration >= epochs * steps
+      ? density
+      : keepRate(placeAt(iteration), { epochs, density, perEpoch: options.perEpoch });
+  const temperatureAt = (iteration: number) => (options.anneal ? temperature(placeAt(iteration), epochs) : 1);
   let layers: MaskedLayer[];
   let size: number;
-  let steps: number;
   let clipping: Clipping | undefined;
   const enter = (state: Pick<EpochState, 'network' | 'steps'>) => {
     steps = state.steps;
@@ -147,7 +180,7 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
   const kept = (rate: number) => size - prunedAt(size, rate);
 
   async function choose(state: EpochState, epoch: number): Promise<string[]> {
-    const rate = keepRate(epoch, epochs, density);
+    const rate = rateAt((epoch + 1) * steps);
     const { finalMask, allowEmpty } = options;
     if (finalMask === 'top') return keepTop(layers, kept(rate), allowEmpty);
     const draw = (number: number) => drawMasks(layers, { seed, numbers: [epoch, number], allowEmpty });
@@ -161,18 +194,18 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
         fail(
           'Drawn masks are chosen on a validation split, but there is none: set one aside, such as --validation 0.1, or choose on the training images with chooseOn train.',
         );
-      temperatureOf(state)[0] = temperatureAt(0);
+      temperatureOf(state)[0] = temperatureAt(1);
       return undefined;
     },
     restore: (_, state) => enter(state as EpochState),
     samples: (iteration) => (iteration > epochs * steps ? 1 : undefined),
-    async afterUpdate(_, iteration) {
-      const epoch = Math.floor((iteration - 1) / steps);
-      if (epoch >= epochs) return;
-      const budget = keepRate(epoch, epochs, density) * size;
+    async afterUpdate(state, iteration) {
+      if (iteration > epochs * steps) return;
+      const budget = rateAt(iteration) * size;
       const scores = layers.map((layer) => layer.scores);
       if (clipping) await projectBy(clipping, scores, budget);
       else (options.projection === 'exact' ? project : projectByHalving)(scores, budget);
+      temperatureOf(state)[0] = temperatureAt(iteration + 1);
     },
     async endEpoch(state, epoch) {
       const T = temperatureOf(state);
@@ -180,10 +213,12 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
       const final = epoch === epochs - 1;
       const held = await choose(state, epoch);
       const probabilities = distribution(layers);
-      T[0] = final ? FIXED : temperatureAt(epoch + 1);
-      if (final) fix(state, layers);
-      const scheduled = keepRate(epoch, epochs, density);
-      const iteration = (epoch + 1) * state.steps;
+      if (final) {
+        T[0] = FIXED;
+        fix(state, layers);
+      }
+      const iteration = (epoch + 1) * steps;
+      const scheduled = rateAt(iteration);
       return report(layers, { iteration, scheduled, held, final, ...probabilities });
     },
   };
