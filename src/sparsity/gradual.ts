@@ -13,7 +13,7 @@ import { averaged, keepTraining, rewindTraining } from './memory.js';
 import { trainingClock } from './moments.js';
 import { objectives } from './objectives/index.js';
 import { type GradualDefaults, gradualDefaults, resolveOptions } from './options.js';
-import { type GradualPlan, planGradual, poolSize, type Step } from './plan.js';
+import { type GradualPlan, passedAt, planGradual, poolSize, type Step } from './plan.js';
 import { choose, readsGradient } from './score.js';
 import { smallest } from './select.js';
 import type { Method, Prunable, Surroundings, UpdateReport } from './types.js';
@@ -127,7 +127,7 @@ function prune(plan: GradualPlan, layers: readonly Prunable[], step: Step, draw:
     const group = members.map((l) => layers[l]);
     const active = group.reduce((total, layer) => total + countNonZero(layer.mask), 0);
     const drop = active - step.kept[g];
-    const pool = poolSize(options, { progress: step.progress, drop }, active, fixed);
+    const pool = poolSize(options, { passed: passedAt(plan, step), drop }, active, fixed);
     const how = { drop, pool, seed, iteration: draw, floor: !options.allowEmpty };
     const { marks, held } = choose(group, options, how);
     for (const [l, layer] of group.entries()) pruned.dropped += clear(layer, marks[l]);

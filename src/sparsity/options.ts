@@ -13,7 +13,7 @@ export interface GradualOptions {
   /** The score that first narrows the candidates down to `selectRatio` of the remaining weights. */
   first?: ScoreName;
   selectRatio?: number;
-  /** Let the select ratio fall to a hundredth along half a cosine; a pool too small for a cut is the cut. */
+  /** Let the share of candidates beyond those that must go fall from the select ratio to a hundredth of it, over the whole run. */
   selectAnneal?: boolean;
   /** Score with moving averages of |w| and |g| over the iterations: the share that the past keeps; 0: without. */
   averageWeight?: number;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { layer, network } from './fixture.js';
 import { fggp, findMethod, gmp } from './index.js';
 import { magnitude } from './methods/magnitude.js';
-import type { GradualPlan } from './plan.js';
+import { type GradualPlan, passedAt, poolSize } from './plan.js';
 import type { Method, Prunable } from './types.js';
 
 const plan = (method: Method, options: object, layers: Prunable[] = network(), iterations = 100) =>
@@ -45,6 +45,50 @@ test('a select ratio that cannot hold a cut is refused, with the smallest that c
   plan(fggp, { ...tight, selectRatio: 0.5572 });
   refuses(/0\.5572, or/, fggp, { ...tight, selectRatio: 0.5571 });
   refuses(/must prune \d+ weights of conv2 at iteration 20 /, fggp, { ...tight, scope: 'layer' });
+});
+
+test('an annealed pool is what must go and p of the rest, p from γ to γ/100 over the whole run', () => {
+  const pool = (passed: number, options: object = {}) =>
+    poolSize({ selectRatio: 0.5, selectAnneal: true, ...options }, { passed, drop: 100 }, 900, 100);
+  assert.deepEqual(
+    [0, 0.4, 0.8, 1].map((passed) => pool(passed)),
+    [550, 396, 147, 104],
+  );
+  assert.equal(pool(0.8, { selectAnneal: false }), 500);
+  assert.equal(pool(0, { selectRatio: 1 }), 900, 'never more than can go');
+});
+
+test('an annealed run to 98 % leaves the second criterion a choice at every update', () => {
+  const layers = [layer('w', [1000, 1000])];
+  const options = { sparsity: 0.98, selectAnneal: true };
+  const made = plan(fggp, options, layers, 3752) as GradualPlan;
+  assert.ok(made.steps.length >= 50);
+  let active = 1_000_000;
+  for (const step of made.steps) {
+    const drop = active - step.kept[0];
+    const passed = passedAt(made, step);
+    assert.ok(Math.abs(passed - 0.8 * step.progress) < 1e-3);
+    assert.ok(poolSize(made.options, { passed, drop }, active, 0) > drop + 0.05 * step.kept[0]);
+    active = step.kept[0];
+  }
+});
+
+test('half of VGG-19 by ERK is the same with the first convolution spared or not: it is dense either way', () => {
+  const outs = [64, 64, 128, 128, ...new Array(4).fill(256), ...new Array(8).fill(512)];
+  const convs = outs.map((out, i) => [out, outs[i - 1] ?? 3, 3, 3]);
+  const layers = [...convs, [10, 512]].map((shape, i) => ({
+    ...layer(`layer${i}`, [1]),
+    shape,
+    weight: new Float32Array(shape.reduce((a, b) => a * b)),
+    first: i === 0,
+  }));
+  const start = (spareFirst: boolean) => {
+    const options = { sparsity: 0.9, startDensity: 0.5, spareFirst, keepZeros: false };
+    return (plan(fggp, options, layers, 1000) as GradualPlan).start!;
+  };
+  const [first, ...rest] = start(false);
+  assert.equal(first, 3 * 64 * 9);
+  assert.deepEqual(start(true), rest);
 });
 
 test('the largest share of the remaining weights that an update prunes, in the settings of the paper', () => {

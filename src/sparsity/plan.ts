@@ -23,6 +23,8 @@ import type { Context, Plan, PlannedLayer, Prunable } from './types.js';
 export interface GradualPlan extends Plan {
   options: GradualOptions;
   seed: number;
+  /** Of the whole run. */
+  iterations: number;
   groups: Group[];
   /** Weights to keep of each pruned layer (in the order of `layers`) in the random start mask, where there is one. */
   start?: number[];
@@ -68,6 +70,7 @@ export function planGradual(
     method,
     options,
     seed: context.seed,
+    iterations: context.iterations,
     counted,
     pruned,
     layers,
@@ -83,19 +86,26 @@ export function planGradual(
 }
 
 /**
- * How many of a group's weights a criterion's first step may choose from: int(γ · remaining), at most all; and where γ is
- * annealed, at least as many as must go.
+ * How many of a group's weights a criterion's first step may choose from, of the R that remain, n of which must go: int(γR), at
+ * most all that can go. Annealed it is n + int(p (R − n)), where p falls from γ to γ/100 along half a cosine of the whole
+ * run; `passed` is the fraction of the run that is over.
  */
 export function poolSize(
-  { selectRatio = 1, selectAnneal = false }: GradualOptions,
-  { progress, drop }: { progress: number; drop: number },
+  { selectRatio = 1, selectAnneal = false }: Pick<GradualOptions, 'selectRatio' | 'selectAnneal'>,
+  { passed, drop }: { passed: number; drop: number },
   active: number,
   fixed: number,
 ): number {
-  const ratio = selectAnneal ? halfCosine(selectRatio, selectRatio / 100, progress) : selectRatio;
-  const pool = Math.min(active, Math.floor(ratio * (active + fixed) + 1e-9));
-  return selectAnneal ? Math.max(pool, drop) : pool;
+  const share = (ratio: number, of: number) => Math.floor(ratio * of + 1e-9);
+  const remaining = active + fixed;
+  if (!selectAnneal) return Math.min(active, share(selectRatio, remaining));
+  const ratio = halfCosine(selectRatio, selectRatio / 100, passed);
+  return Math.min(active, drop + share(ratio, remaining - drop));
 }
+
+/** The fraction of the run that is over at a step; of rounds before training, that of the rounds. */
+export const passedAt = ({ iterations }: GradualPlan, { iteration, progress }: Moment): number =>
+  iteration === 0 ? progress : iteration / iterations;
 
 function planLayers(method: string, options: GradualOptions, layers: readonly Prunable[]): PlannedLayer[] {
   const named = namedToSpare(
@@ -224,18 +234,17 @@ function planSteps(
 }
 
 /** Refuses a select ratio whose pool is smaller than the cut of some update. */
-function checkSelectRatio(
-  { method, options, groups, layers, steps }: GradualPlan,
-  present: readonly number[],
-): void {
+function checkSelectRatio(plan: GradualPlan, present: readonly number[]): void {
+  const { method, options, groups, layers, steps } = plan;
   const ratio = options.selectRatio!;
   let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
   let needed = 0;
   let refusal = '';
-  steps.forEach(({ iteration, progress, kept }, s) => {
+  steps.forEach((step, s) => {
+    const { iteration, kept } = step;
     groups.forEach(({ members, fixed }, g) => {
       const drop = active[g] - kept[g];
-      const pool = poolSize(options, { progress, drop }, active[g], fixed);
+      const pool = poolSize(options, { passed: passedAt(plan, step), drop }, active[g], fixed);
       needed = Math.max(needed, drop / (active[g] + fixed));
       if (drop <= pool || refusal) return;
       const place = options.scope === 'layer' ? ` of ${layers[members[0]].name}` : '';

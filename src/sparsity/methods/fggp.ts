@@ -8,16 +8,18 @@
  *
  * As in the paper: all layers ranked together, the first convolution spared, the masks frozen after 80 % of the run,
  * about 50 updates. A 50 % sparse start is `startDensity: 0.5` (ERK; the count is exact where the released code draws
- * each weight by itself). Two choices are ours: the last update is at T_end itself, so that the target is met exactly;
+ * each weight by itself). That code shares the start out over all layers, the first convolution among them; here a spared layer is
+ * dense from the beginning. In the paper's networks ERK leaves it dense too, so nothing differs. Where ERK would thin it,
+ * `spareFirst: false` lets it take part, in the pruning as well. Two choices are ours: the last update is at T_end itself, so that the target is met exactly;
  * and biases do not count in the denominator, so that sparsities compare with other methods' (`countBiases: true` is
  * the released code).
  *
  * What the paper compares is settings:
- *   magnitude first     first: 'magnitude', score: 'gradient'
+ *   magnitude first     first: 'magnitude', score: 'gradient'; annealed in the released code (selectAnneal: true)
  *   gradient only       score: 'gradient', selectRatio: 1 (and first as it is)
  *   magnitude only      selectRatio: 1
- *   annealed ratio      selectAnneal: true (γ falls to a hundredth along half a cosine, as GraNet's rate does from 0.5 to
- *                       0.005; candidates are never fewer than what must go)
+ *   annealed ratio      selectAnneal: true (the candidates are the n that must go and p (R − n) more; p falls from γ to a
+ *                       hundredth of it along half a cosine of the whole run, as GraNet's rate does from 0.5 to 0.005)
  * and the released code's moving averages are `averageWeight: 0.5` and `averageGradient: 0.5`.
  */
 import { gradual } from '../gradual.js';
