@@ -55,7 +55,15 @@ export type { Part } from './parts.js';
 export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf } from './pipeline.js';
 export { composed, followed } from './pipeline-rounds.js';
 export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
-export { hasScales, markedHooks, needsScales, sparseHooks, strengthFor } from './pipeline-stages.js';
+export {
+  hasScales,
+  markedHooks,
+  needsScales,
+  type SettledSettings,
+  scalesAbove,
+  settledFor,
+  sparseHooks,
+} from './pipeline-stages.js';
 export { addSaliency } from './saliency.js';
 export { type Candidate, type Found, type SearchOptions, searchNetworks } from './search.js';
 export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';
@@ -66,6 +74,7 @@ export {
   sensitivityOf,
 } from './sensitivity.js';
 export { shrink, shrinker } from './shrink.js';
+export { isShort, markedStrengthFor, type Pulling, reachOf, sparseStrengthFor } from './strength.js';
 export {
   costs,
   quantity,

@@ -33,19 +33,20 @@ export interface MethodSettings {
    * of a unit: `lasso`, `depgraph`; `soft` sets the filters that would go to 0 after every epoch.
    */
   sparse: (typeof sparseStages)[number];
-  sparseStrength: number;
+  /** Absent: the method's own, more in a short training, see {@link settledFor}. */
+  sparseStrength?: number;
   /** What goes where no target says it: `threshold` compares importance, `energy` sums its squares within each group. */
   rule: (typeof rules)[number];
   /** Of importance: units above stay. */
   threshold?: number;
-  /** Layers that share channels decide each by itself, and vote. */
+  /** Layers that share channels decide each by itself, and vote; with a target, on the least threshold at which a unit goes. */
   vote: boolean;
   /** What pulls at the channels that will go: a penalty on their scales, or a decay of scales and shifts to 0. */
   marked: (typeof markedStages)[number];
-  /** Absent: {@link strengthFor} so many steps. */
+  /** Absent: by the length of the training, see {@link settledFor}. */
   markedStrength?: number;
-  /** The penalty is on their shifts too, which are left over otherwise. */
-  markedShifts: boolean;
+  /** The penalty is on their shifts too, which are left over otherwise. Absent: in short trainings. */
+  markedShifts?: boolean;
   /** How often units are scored, taken out, and the rest trained, on the way to the target. */
   rounds: number;
 }
@@ -76,6 +77,5 @@ export const usual: MethodSettings = {
   rule: 'target',
   vote: false,
   marked: 'none',
-  markedShifts: false,
   rounds: 1,
 };

@@ -1,13 +1,15 @@
 /** What a method's stages do to a training run: the hooks that its settings stand for. */
 import type { Graph } from '../onnx/model.js';
+import { floats } from '../onnx/tensor.js';
 import { type Hook, weightsOf, withWeights } from '../train/index.js';
 import { type ImportanceSetting, importanceOf, importances } from './importance.js';
-import type { MethodSettings } from './method-types.js';
+import { type MethodSettings, usual } from './method-types.js';
 import type { Limits } from './order.js';
 import { penalty, scaleFactors } from './regularize.js';
 import { decay, softFilters } from './regularize-decay.js';
 import { groupPenalty } from './regularize-groups.js';
 import { selectCounts } from './select.js';
+import { isShort, markedStrengthFor, type Pulling, sparseStrengthFor } from './strength.js';
 import type { Channels, Selection } from './types.js';
 
 /** Whether a method can do nothing without BatchNorm's scales. */
@@ -20,6 +22,45 @@ export function needsScales({ importance, sparse, marked }: MethodSettings): boo
 const nothing = ({ groups }: Channels): Selection =>
   new Map(groups.map(({ name, size }) => [name, new Array<boolean>(size).fill(false)]));
 
+/**
+ * The settings with what they leave to the length of a training. A penalty on scales is as strong as it has to be
+ * ({@link sparseStrengthFor}, {@link markedStrengthFor}); in a short training shifts are marked too, which is ours: a
+ * channel with a scale of 0 still hands on its shift, and there is no time to unlearn that after the cut. `published` is the
+ * strength of the method's own first stage.
+ */
+export function settledFor(
+  settings: MethodSettings,
+  training: Pulling,
+  published = usual.sparseStrength!,
+): SettledSettings {
+  const scales = settings.sparse === 'l1' || settings.sparse === 'smooth-l1';
+  return {
+    ...settings,
+    sparseStrength: settings.sparseStrength ?? (scales ? sparseStrengthFor(training, published) : published),
+    markedStrength: settings.markedStrength ?? markedStrengthFor(training),
+    markedShifts: settings.markedShifts ?? isShort(training),
+  };
+}
+
+/** How many marked scales are still larger than `threshold` after their training, of how many, and the largest. */
+export function scalesAbove(
+  { graph, channels }: Pick<StageOptions, 'graph' | 'channels'>,
+  selection: Selection,
+  threshold: number,
+): { marked: number; above: number; largest: number } {
+  const counts = { marked: 0, above: 0, largest: 0 };
+  for (const [name, factors] of scaleFactors(graph, { channels, selection })) {
+    const scales = floats(graph.initializers.get(name)!);
+    factors.forEach((factor, i) => {
+      if (factor === 0) return;
+      counts.marked++;
+      if (Math.abs(scales[i]) > threshold) counts.above++;
+      counts.largest = Math.max(counts.largest, Math.abs(scales[i]));
+    });
+  }
+  return counts;
+}
+
 /** Whether a unit that may go has a scale. */
 export const hasScales = (graph: Graph, channels: Channels): boolean =>
   scaleFactors(graph, { channels, selection: nothing(channels) }).size > 0;
@@ -27,8 +68,12 @@ export const hasScales = (graph: Graph, channels: Channels): boolean =>
 export interface StageOptions {
   graph: Graph;
   channels: Channels;
-  settings: MethodSettings;
+  settings: SettledSettings;
 }
+
+/** Settings that leave nothing to the length of a training. */
+export type SettledSettings = MethodSettings &
+  Required<Pick<MethodSettings, 'sparseStrength' | 'markedStrength' | 'markedShifts'>>;
 
 /**
  * Of the training before there is a mask. Only channels that may go are pulled at. `soft` keeps as many units of each group as
@@ -60,21 +105,9 @@ export function sparseHooks(
   }
 }
 
-/**
- * How strong a penalty on scales should be where nothing else is said: MaskSparsity's 5e-4, made for a hundred epochs, or in
- * shorter trainings as much as takes a scale of 1 to 0 in half of the time. Under SGD with momentum µ a constant gradient s
- * moves a scale by s·Ση/(1 − µ), where Ση is half of the highest learning rate times the steps, as along a cosine.
- */
-export const strengthFor = (steps: number, learningRate: number, momentum = 0.9): number =>
-  Math.max(5e-4, (4 * (1 - momentum)) / (learningRate * steps));
-
-/** Of the training that pulls only at what `selection` removes; `usual` is the strength where the settings have none. */
-export function markedHooks(
-  { graph, channels, settings }: StageOptions,
-  selection: Selection,
-  usual: number,
-): Hook[] {
-  const { marked: kind, markedStrength: strength = usual, markedShifts } = settings;
+/** Of the training that pulls only at what `selection` removes; the settings say how strongly, and whether at shifts too. */
+export function markedHooks({ graph, channels, settings }: StageOptions, selection: Selection): Hook[] {
+  const { marked: kind, markedStrength: strength, markedShifts } = settings;
   if (kind === 'none') return [];
   const shifts = markedShifts || kind === 'decay';
   const tensors = scaleFactors(graph, { channels, selection, shifts });

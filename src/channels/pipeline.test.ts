@@ -5,7 +5,7 @@ import { openDataset } from '../data/index.js';
 import { openMachine } from '../engine/index.js';
 import { summarize } from '../graph/facts/summary.js';
 import { buildNetwork } from '../nn/index.js';
-import { floats } from '../onnx/tensor.js';
+import { floats, floatTensor } from '../onnx/tensor.js';
 import { halved, tossed } from './equivalence.test.fixture.js';
 import {
   chooseUnits,
@@ -13,13 +13,18 @@ import {
   countsOf,
   findChannels,
   followed,
+  isShort,
   type MethodSettings,
+  markedStrengthFor,
   maskChannels,
   measureSaliency,
   needsScales,
+  reachOf,
   type Selection,
+  scalesAbove,
+  settledFor,
   shrink,
-  strengthFor,
+  sparseStrengthFor,
   structuredMethods,
   usual,
 } from './index.js';
@@ -40,7 +45,7 @@ test('methods differ in name and settings, and all of these are axes', () => {
   assert.equal(new Set(structuredMethods.map(({ name }) => name)).size, structuredMethods.length);
   const settings = structuredMethods.map(({ defaults, shares }) => JSON.stringify({ defaults, shares }));
   assert.ok(new Set(settings).size > structuredMethods.length - 2, 'but uniform, which is L1 filters');
-  const axes = new Set([...Object.keys(usual), 'threshold', 'markedStrength']);
+  const axes = new Set([...Object.keys(usual), 'threshold', 'markedStrength', 'markedShifts']);
   for (const { name, defaults } of structuredMethods)
     for (const axis of Object.keys(defaults)) assert.ok(axes.has(axis), `${name}: ${axis}`);
 });
@@ -126,17 +131,80 @@ test('a search adapts BatchNorm and keeps the best, a sensitivity scan does not 
   assert.ok(scanned.sensitivity!.rows.length > 10 && seen.every((adapt) => !adapt));
 });
 
-test('what needs scales, and how strong a penalty takes one to 0 in a short training', () => {
+test('what needs scales', () => {
   const needing = structuredMethods.filter(({ defaults }) => needsScales({ ...usual, ...defaults }));
   assert.deepEqual(
     needing.map(({ name }) => name),
     ['masksparsity', 'network-slimming', 'taylor', 'ratio', 'order', 'ot', 'mask-l1', 'grad-decay'],
   );
-  assert.equal(strengthFor(100 * 5005, 0.1), 5e-4);
-  const steps = 200;
-  const s = strengthFor(steps, 0.05);
-  const moved = Array.from({ length: steps / 2 }, (_, t) => 0.025 * (1 + Math.cos((Math.PI * t) / steps)));
-  assert.ok((s / (1 - 0.9)) * moved.reduce((a, b) => a + b) > 1);
+});
+
+test('penalties: the published strengths in long trainings, and in short ones what brings scales to 0', () => {
+  const imagenet = { steps: 100 * 5005, learningRate: 0.1 };
+  const short = { steps: 3 * 391, learningRate: 0.05 };
+  const near = (actual: number, expected: number) =>
+    assert.ok(Math.abs(actual / expected - 1) < 1e-3, `${actual}, not ${expected}`);
+  assert.deepEqual([markedStrengthFor(imagenet), sparseStrengthFor(imagenet, 1e-4)], [5e-4, 1e-4]);
+  assert.deepEqual([isShort(imagenet), isShort(short)], [false, true]);
+  near(reachOf(short), 293.25);
+  near(markedStrengthFor(short), 0.02728);
+  near(sparseStrengthFor(short, 5e-4), 0.00682);
+  near(markedStrengthFor({ ...short, momentum: 0 }), 0.2728);
+  // SGD with momentum along a cosine, nothing but the penalty: the distance is the reach.
+  let [velocity, moved] = [0, 0];
+  for (let t = 0; t < short.steps; t++) {
+    velocity = 0.9 * velocity + markedStrengthFor(short);
+    moved += 0.025 * (1 + Math.cos((Math.PI * t) / short.steps)) * velocity;
+  }
+  assert.ok(Math.abs(moved - 8) < 0.2, String(moved));
+});
+
+test('what is given stays, what is not depends on the training, and only on scales', () => {
+  const short = { steps: 1173, learningRate: 0.05 };
+  const settled = (settings: Partial<MethodSettings>, training = short) => {
+    const { sparseStrength: _, ...open } = usual;
+    const { sparseStrength, markedStrength, markedShifts } = settledFor(
+      { ...open, marked: 'l1', ...settings },
+      training,
+      5e-4,
+    );
+    return [sparseStrength, markedStrength, markedShifts];
+  };
+  assert.deepEqual(settled({ sparse: 'depgraph', markedShifts: false, markedStrength: 1 }), [5e-4, 1, false]);
+  assert.deepEqual(settled({ sparse: 'l1', sparseStrength: 2 }), [2, markedStrengthFor(short), true]);
+  assert.deepEqual(settled({ sparse: 'l1' }), [
+    sparseStrengthFor(short, 5e-4),
+    markedStrengthFor(short),
+    true,
+  ]);
+  const long = { steps: 500_500, learningRate: 0.1 };
+  assert.deepEqual(settled({ sparse: 'l1' }, long), [5e-4, 5e-4, false]);
+});
+
+test('marked scales that have not come down are counted', () => {
+  const gone = halved(channels, 1);
+  const { marked, above, largest } = scalesAbove({ graph, channels }, gone, 0.5);
+  assert.ok(marked > 0);
+  assert.deepEqual([above, largest], [marked, 1], 'scales begin at 1');
+  assert.equal(scalesAbove({ graph, channels }, gone, 1).above, 0);
+});
+
+test('a vote meets a target, and chooses otherwise than the mean of what layers share', async () => {
+  const goal = { of: 'channels' as const, atMost: 0.6 * units };
+  const scattered = { ...graph, initializers: new Map(graph.initializers) };
+  for (const [name, tensor] of graph.initializers)
+    if (/bn\d?\.weight$|1\.weight$/.test(name) && tensor.shape.length === 1) {
+      const values = floats(tensor).map((_, i) => ((i * 7919 + name.length * 104729) % 1000) / 1000);
+      scattered.initializers.set(name, floatTensor(tensor.shape, values));
+    }
+  const [stream] = [...channels.groups].sort((a, b) => b.members.length - a.members.length);
+  const kept = async (vote: boolean) => {
+    const settings = { importance: 'slimming' as const, vote };
+    const { selection } = await choose(settings, { graph: scattered, goal });
+    assert.equal(left(selection), Math.floor(0.6 * units));
+    return selection.get(stream.name)?.filter((is) => is).length ?? stream.size;
+  };
+  assert.notEqual(await kept(true), await kept(false));
 });
 
 test('saliency is summed over mini-batches of the training images, and the graph stays as it is', async () => {

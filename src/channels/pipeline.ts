@@ -12,7 +12,7 @@ import { type Sensitivity, sensitivityOf } from './sensitivity.js';
 import { costs } from './target.js';
 import { keepEnergy } from './threshold.js';
 import { type Channels, type Cost, type Selection, unitsOf } from './types.js';
-import { selectByVote } from './vote.js';
+import { selectByVote, thresholdsByVote } from './vote.js';
 
 export interface ChooseOptions {
   graph: Graph;
@@ -48,7 +48,8 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
   const how = { ...importances[settings.importance], seed };
   const saliency = how.criterion === 'taylor' ? await options.saliency?.() : undefined;
   const judged = { ...how, saliency };
-  const raw = importanceOf(graph, channels, judged);
+  const raw =
+    settings.vote && goal ? votedImportance(options, judged) : importanceOf(graph, channels, judged);
   const importance = settings.sparse === 'soft' ? zerosFirst(graph, channels, raw) : raw;
   if (!goal) return { importance, selection: byRule(options, importance, judged) };
   if (settings.allocate === 'search')
@@ -62,6 +63,18 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
     : removalOrder(channels, importance, { ...limits, scope: scopeOf(settings) });
   return { importance, selection: await reachGoal(order, { graph, channels, goal, cost }), sensitivity };
 }
+
+/** Of every unit the least threshold at which it would go by a vote. */
+const votedImportance = (
+  { graph, channels }: ChooseOptions,
+  judged: Parameters<typeof judge>[2],
+): Importance =>
+  new Map(
+    [...judge(graph, channels, judged)].map(([name, judgements]) => [
+      name,
+      thresholdsByVote(judgements.map(({ values }) => values)),
+    ]),
+  );
 
 /** What a unit of each group saves of what a goal is about. */
 function pricesFor({ of }: Goal, graph: Graph, channels: Channels): Map<string, number> | undefined {

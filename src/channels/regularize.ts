@@ -4,7 +4,7 @@
  *
  * On the scales of BatchNorm this is network slimming (Liu et al., ICCV 2017), with all of them penalised; and
  * MaskSparsity's second stage (Jiang et al., "Pruning-aware sparse regularization", 2023), with only those penalised that
- * will go: nothing is taken from what stays. Shifts are never touched.
+ * will go: nothing is taken from what stays. Shifts take part only where they are named.
  */
 import { fail } from '../base/errors.js';
 import type { Graph } from '../onnx/model.js';

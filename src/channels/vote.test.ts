@@ -5,7 +5,7 @@ import type { Judgement } from './importance.js';
 import { selectAbove } from './select.js';
 import { digits, groupsOf, scoresOf } from './selection.test.fixture.js';
 import { keepEnergy } from './threshold.js';
-import { selectByVote, vote } from './vote.js';
+import { selectByVote, thresholdsByVote, vote } from './vote.js';
 
 const ballots = (...rows: string[]) => rows.map((row) => [...row].map((digit) => digit === '1'));
 const elected = (...rows: string[]) => vote(ballots(...rows)).flatMap((gone, unit) => (gone ? [unit] : []));
@@ -41,6 +41,43 @@ const judged = (...rows: number[][]): Map<string, Judgement[]> =>
     ['g', rows.map((row, i) => ({ tensor: `bn${i}`, part: 'scales', values: Float64Array.from(row) }))],
   ]);
 const above = (threshold: number) => (values: Float64Array) => Array.from(values, (x) => x > threshold);
+
+test('a unit goes by vote for the first time at its threshold, and never below it', () => {
+  assert.deepEqual(
+    [
+      ...thresholdsByVote([
+        [0, 0, 5, 5],
+        [5, 0, 0, 5],
+      ]),
+    ],
+    [0, 0, 0, 5],
+  );
+  assert.deepEqual([...thresholdsByVote([[3, 1, 2]])], [3, 1, 2]);
+  const careful = [
+    [0.1, 0.2, 0.3, 0.4],
+    [0.2, 0.1, 0.9, 0.4],
+    [0.5, 0.6, 0.7, 0.8],
+  ];
+  assert.deepEqual([...thresholdsByVote(careful)], [0.5, 0.6, 0.7, 0.7]);
+  const value = fc.integer({ min: 0, max: 9 });
+  const rows = fc
+    .integer({ min: 1, max: 9 })
+    .chain((units) =>
+      fc.array(fc.array(value, { minLength: units, maxLength: units }), { minLength: 1, maxLength: 5 }),
+    );
+  fc.assert(
+    fc.property(rows, (rows) => {
+      const thresholds = thresholdsByVote(rows);
+      for (let threshold = 0; threshold <= 9; threshold++) {
+        const gone = vote(rows.map((row) => row.map((x) => x <= threshold)));
+        thresholds.forEach((own, unit) => {
+          if (gone[unit]) assert.ok(own <= threshold);
+          if (own === threshold) assert.ok(gone[unit]);
+        });
+      }
+    }),
+  );
+});
 
 test('a group whose scales vote, and one decided as a whole', () => {
   const channels = groupsOf({ g: 4 });

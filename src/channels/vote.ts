@@ -22,6 +22,38 @@ export function vote(ballots: readonly (readonly boolean[])[]): boolean[] {
 }
 
 /**
+ * At which threshold each unit goes for the first time, where every layer gives up what is not above it, and they vote: an
+ * importance by which a target can be met. `values` has a list for each layer.
+ */
+export function thresholdsByVote(values: readonly ArrayLike<number>[]): Float64Array {
+  const layers = values.length;
+  const thresholds = new Float64Array(values[0].length).fill(Number.POSITIVE_INFINITY);
+  const votes = new Uint32Array(values[0].length);
+  const given = new Uint32Array(layers);
+  /** How many units have so many votes at least. */
+  const withVotes = new Uint32Array(layers + 1);
+  const marks = values.flatMap((row, layer) => Array.from(row, (value, unit) => ({ value, layer, unit })));
+  marks.sort((a, b) => a.value - b.value);
+  let majority = layers;
+  for (let i = 0; i < marks.length; ) {
+    const { value } = marks[i];
+    const touched: number[] = [];
+    for (; i < marks.length && marks[i].value === value; i++) {
+      const { layer, unit } = marks[i];
+      given[layer]++;
+      withVotes[++votes[unit]]++;
+      touched.push(unit);
+    }
+    const before = majority;
+    const need = Math.min(...given);
+    for (majority = layers; majority > 1 && withVotes[majority] < need; ) majority--;
+    for (const unit of majority < before ? votes.keys() : touched)
+      if (votes[unit] >= majority) thresholds[unit] = Math.min(thresholds[unit], value);
+  }
+  return thresholds;
+}
+
+/**
  * Selects by a vote within every group. `keep` says for the values of one layer which it would keep: those above a threshold
  * (`(γ) => Array.from(γ, (x) => x > 0.01)`), or {@link keepEnergy}. Where limits ask for more than the vote leaves, the units
  * of greatest summed value stay.

@@ -285,7 +285,9 @@ export const pruningSettings = {
     'must be a number above 0 and at most 1',
     'FRACTION',
   ),
-  selectAnneal: flag('anneal that fraction to a hundredth of itself'),
+  selectAnneal: flag(
+    'anneal that fraction to a hundredth of itself over the run; the weights that must go are candidates besides',
+  ),
   averageWeight: number(
     'decay of the moving average of the weights that are scored (0: no average)',
     ...belowOne,
@@ -406,17 +408,22 @@ export const channelSettings = {
   vote: flag('let layers that share channels vote on which of them go'),
   mask: text('use the mask in this file', 'FILE'),
   sparse: choice('regularisation of all channels in a first training stage', sparseStages),
-  sparseStrength: number('strength of that regularisation', ...aboveZero),
+  sparseStrength: number(
+    "strength of that regularisation (default: the method's, more on scales in a short training)",
+    ...aboveZero,
+  ),
   sparseEpochs: whole('epochs of the first training stage', 0, 'EPOCHS'),
   marked: choice(
     'regularisation of only the channels that will go, in a second training of the original model',
     markedStages,
   ),
   markedStrength: number(
-    'strength of that regularisation (default: 5e-4, or what takes a scale from 1 to 0)',
+    'strength of that regularisation (default: 5e-4, more in a short training)',
     ...aboveZero,
   ),
-  markedShifts: flag('regularise the BatchNorm shifts of those channels as well'),
+  markedShifts: flag(
+    'regularise the BatchNorm shifts of those channels as well (default: in short trainings)',
+  ),
   markedEpochs: whole('epochs of the second training stage', 0, 'EPOCHS'),
   roundTo: whole(
     'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime)',

@@ -10,11 +10,12 @@
  *
  * They are near 0 when they are taken out, the others have been left alone, and a short fine-tuning at a low rate follows.
  *
- * The released scripts train 100 epochs in each stage, with s = 5e-4 in both; a shorter second stage has a larger s here, which
- * takes nothing from what stays. Where a target is given exactly the mask goes; without one, of the mask
- * what the second training brought below the threshold. Layers that share channels have the mean of their scales; the
- * authors' vote is `vote: true`. A channel whose scale is 0 still gives the constant that its shift makes, which is lost with it;
- * what of that BatchNorm cannot take up the fine-tuning must, or `markedShifts: true` avoids. The mask may come from anywhere: `mask: FILE`.
+ * The released scripts train 100 epochs in each stage, with s = 5e-4 in both; shorter stages have a larger s here. Where a
+ * target is given exactly the mask goes; without one, of the mask what the second training brought below the threshold.
+ * Layers that share channels have the mean of their scales; the authors' vote is `vote: true`, with a target too. A channel whose scale
+ * is 0 still gives the constant that its shift makes, which is lost with it. Over a hundred epochs the next layers unlearn it; in
+ * short stages the penalty is on shifts as well, which is ours (`markedShifts: false` leaves them alone). The mask may
+ * come from anywhere: `mask: FILE`.
  */
 import type { StructuredMethod } from '../method-types.js';
 

@@ -53,7 +53,11 @@ export function structuredDefaults(
 ): object {
   refuseForeign(method.name, given, true);
   const axes = { ...usual, ...method.defaults } as MethodSettings & Given;
-  const chosen = Object.fromEntries(Object.keys(axes).map((name) => [name, given[name] ?? axes[name]]));
+  const chosen = Object.fromEntries(
+    Object.keys(axes)
+      .filter((name) => !byLength(axes, given).includes(name))
+      .map((name) => [name, given[name] ?? axes[name]]),
+  );
   const settings = chosen as unknown as MethodSettings;
   checkTarget(method.name, settings, given);
   const stages = epochsOf(method, settings, given, epochs);
@@ -63,6 +67,13 @@ export function structuredDefaults(
     fineTuneRate: trained ? lr / 5 : lr,
   };
 }
+
+/** What is left to the length of the training where it is not given. */
+const byLength = (axes: MethodSettings & Given, given: Given): string[] => {
+  const sparse = (given.sparse ?? axes.sparse) as MethodSettings['sparse'];
+  const scales = sparse === 'l1' || sparse === 'smooth-l1';
+  return scales && given.sparseStrength === undefined ? ['sparseStrength'] : [];
+};
 
 /** @throws UserError on a setting of the other kind of pruning: of single weights, or of channels. */
 export function refuseForeign(method: string, given: Given, structured: boolean): void {
@@ -87,7 +98,7 @@ export function refuseForeign(method: string, given: Given, structured: boolean)
 
 function checkTarget(
   method: string,
-  { rule, allocate, vote, sparse, rounds, importance }: MethodSettings,
+  { rule, allocate, sparse, rounds, importance }: MethodSettings,
   given: Given,
 ): void {
   const target = targetOf(given);
@@ -99,7 +110,6 @@ function checkTarget(
     fail(
       'The target is missing: give --macs, --params, --bytes, --latency or --channels, such as --macs 0.5.',
     );
-  if (target && vote) fail('A vote follows a rule, not a target: leave out --vote, or the target.');
   if (!target && !mask && allocate === 'search')
     fail(`${method} searches at a target: give --macs, such as --macs 0.5.`);
   if (allocate === 'search' && target?.of === 'latency')

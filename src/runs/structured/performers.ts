@@ -5,10 +5,13 @@ import {
   markedHooks,
   measureStatistics,
   readMasks,
+  type SettledSettings,
+  scalesAbove,
   selectionFrom,
+  settledFor,
   shrink,
   sparseHooks,
-  strengthFor,
+  structuredMethods,
   unfoldBatchNorm,
 } from '../../channels/index.js';
 import { loadNetwork } from '../../engine/index.js';
@@ -45,13 +48,18 @@ export const performers: Record<Stage['kind'], Performer> = {
   },
 
   async sparse(stage, progress, work) {
-    const { settings, limits } = work;
+    const { limits } = work;
+    const settings = settledIn(stage, work);
     const { base: graph, whole: channels } = progress;
     const counts =
       settings.sparse === 'soft'
         ? countsOf(channels, (await choose(stage, progress, work)).selection)
         : undefined;
     const hooks = sparseHooks({ graph, channels, settings }, { counts, limits });
+    if (settings.sparseStrength !== publishedStrength(work.recipe) && !work.recipe.sparseStrength)
+      work.options.onNote?.(
+        `The training is short, so the penalty on all scales is ${rounded(settings.sparseStrength)}; --sparse-strength sets another.`,
+      );
     return trainStage(stage, graph, hooks, progress, work);
   },
 
@@ -67,12 +75,13 @@ export const performers: Record<Stage['kind'], Performer> = {
     return { graph, selection, facts: { measured: [], importance: numbers, sensitivity } };
   },
 
-  marked(stage, progress, work) {
+  async marked(stage, progress, work) {
     const { base: graph, whole: channels } = progress;
-    const { settings, recipe } = work;
-    const strength = strengthFor(stage.epochs * stepsOf(recipe, work.task), stage.lr, recipe.momentum);
-    const hooks = markedHooks({ graph, channels, settings }, progress.mask!, strength);
-    return trainStage(stage, graph, hooks, progress, work);
+    const settings = settledIn(stage, work);
+    const hooks = markedHooks({ graph, channels, settings }, progress.mask!);
+    const outcome = await trainStage(stage, graph, hooks, progress, work);
+    sayStanding(outcome.graph, progress, { ...work, settings });
+    return outcome;
   },
 
   async prune(_, progress, work) {
@@ -105,6 +114,36 @@ export const performers: Record<Stage['kind'], Performer> = {
     return trainStage(stage, progress.graph, [], progress, work, { teacher });
   },
 };
+
+/** The settings with what the length of a stage's training decides. */
+function settledIn(
+  { epochs, lr: learningRate }: Stage,
+  { settings, recipe, task }: Running,
+): SettledSettings {
+  const { momentum } = recipe;
+  const training = { steps: epochs * stepsOf(recipe, task), learningRate, momentum };
+  return settledFor(settings, training, publishedStrength(recipe));
+}
+
+const publishedStrength = ({ method }: PruneRecipe): number | undefined =>
+  structuredMethods.find(({ name }) => name === method)?.defaults.sparseStrength;
+
+const rounded = (x: number): number => Number(x.toPrecision(3));
+
+/** Says how many of the scales that were to come to 0 have not, where their channels go all the same. */
+function sayStanding(
+  graph: Graph,
+  { whole: channels, mask }: Progress,
+  { settings, costing, recipe, options }: Running & { settings: SettledSettings },
+): void {
+  const { threshold = 0.01, marked: kind, markedStrength } = settings;
+  if (kind === 'decay' || !(costing || recipe.mask)) return;
+  const { marked, above, largest } = scalesAbove({ graph, channels }, mask!, threshold);
+  if (above > 0)
+    options.onNote?.(
+      `Of ${marked} scales whose channels will go, ${above} are still above ${threshold}, the largest ${rounded(largest)}, so taking them out costs accuracy: train longer with --marked-epochs, or give a --marked-strength above ${rounded(markedStrength)}.`,
+    );
+}
 
 async function measure(what: Measured['what'], graph: Graph, work: Running): Promise<Measured> {
   const { task, machine, options } = work;
