@@ -6,11 +6,14 @@
  */
 import { fail } from '../base/errors.js';
 import { integer, type Random, uniform } from '../base/random.js';
+import type { ResizeMode } from './card.js';
 import type { Image, ImageShape } from './image.js';
-import { centreBox, crop, resize, resizeBox } from './resize.js';
+import { centreBox, crop, fit, resize, resizeBox } from './resize.js';
 
 /** What to do with an image before it enters a batch; the steps apply in the order of the fields. */
 export interface Augmentation {
+  /** Brings it to its size in the batch before anything else: see {@link fit}. */
+  readonly fit?: ResizeMode;
   /** ImageNet's training crop: a random part of the area and aspect ratio, resized (`true`: 0.08–1 and 3/4–4/3). */
   readonly resizedCrop?:
     | boolean
@@ -34,6 +37,8 @@ export type Transform = (image: Image, stream: Random) => Image;
 export function augmentation(options: Augmentation, shape: ImageShape): Transform {
   const [, height, width] = shape;
   const steps: Transform[] = [];
+  const mode = options.fit;
+  if (mode) steps.push((image) => fit(image, shape, mode));
   if (options.resizedCrop)
     steps.push(resizedCrop(options.resizedCrop === true ? {} : options.resizedCrop, shape));
   if (options.centreCrop) steps.push(centreCrop(options.centreCrop.resize, shape));
@@ -41,9 +46,7 @@ export function augmentation(options: Augmentation, shape: ImageShape): Transfor
   if (options.flip) steps.push((image, stream) => (uniform(stream) < 0.5 ? mirror(image) : image));
   return (image, stream) => {
     for (const step of steps) image = step(image, stream);
-    return image.height === height && image.width === width
-      ? image
-      : resizeBox(image, centreBox(image, shape), shape);
+    return image.height === height && image.width === width ? image : fit(image, shape, 'crop');
   };
 }
 

@@ -10,6 +10,7 @@ import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Augmentation } from './augment.js';
+import type { ResizeMode } from './card.js';
 import type { Image, ImageShape } from './image.js';
 
 export type { Image, ImageShape } from './image.js';
@@ -75,6 +76,10 @@ export interface Dataset extends Normalization {
   readonly train: Split;
   readonly test?: Split;
   readonly scale: number;
+  /** The pixel value of white, where it is known: 255 for bytes. */
+  readonly white?: number;
+  /** How images of other sizes are brought to the shape; absent where all of them have it. */
+  readonly resize?: ResizeMode;
   /** What is customary for this data set, in training and in evaluation. */
   readonly augment: { readonly train: Augmentation; readonly test: Augmentation };
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import sharp from 'sharp';
 import { memorySplit, splitValidation, subset } from './dataset.js';
 import { difference, digestOf, digestOfParts } from './digest.js';
 import { openDataset } from './open.js';
@@ -33,8 +34,13 @@ test('a part of a split is told from another part', async () => {
   assert.equal(difference(await part(1), await part(2)), 'the training samples differ');
 });
 
-test('pictures in folders are told apart by names and sizes, without being decoded', async () => {
-  const picture = (file: string, size: number) => writeFileSync(join(root, file), new Uint8Array(size));
+test('pictures in folders are told apart by names and sizes', async () => {
+  const png = await sharp({ create: { width: 2, height: 2, channels: 3, background: '#123' } })
+    .png()
+    .toBuffer();
+  // What stands behind a picture's end is not read.
+  const picture = (file: string, more: number) =>
+    writeFileSync(join(root, file), Buffer.concat([png, Buffer.alloc(more)]));
   for (const name of ['cat', 'dog']) {
     mkdirSync(join(root, name));
     for (let i = 0; i < 6; i++) picture(`${name}/${i}.png`, 10 + i);

@@ -37,6 +37,7 @@ export async function openDigits(): Promise<Dataset> {
     mean: [0.3055],
     std: [0.3761],
     scale: 16,
+    white: 16,
     augment: { train: {}, test: {} },
   };
 }

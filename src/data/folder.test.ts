@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
-import { decode } from './folder.js';
+import { openStore } from './check-up.js';
 import { pixelsOf } from './images.test.fixture.js';
 import { type Batch, batches, openDataset } from './index.js';
+import { pixelsOfPicture } from './picture.js';
 
 type Format = 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'avif';
 
@@ -105,7 +106,7 @@ test('the augmentation of decoded images is the same again from the middle of an
 });
 
 test('train and test folders keep to themselves', async (t) => {
-  for (const held of ['test', 'val', 'validation']) {
+  for (const held of ['test', 'val', 'valid', 'validation']) {
     const root = await pictures(t, [
       'train/x/1.png',
       'train/y/1.png',
@@ -119,7 +120,7 @@ test('train and test folders keep to themselves', async (t) => {
       [
         [0, 1, 1],
         [0, 1],
-        [3, 224, 224],
+        [3, 20, 30],
       ],
     );
   }
@@ -129,7 +130,7 @@ test('pictures are decoded to upright RGB, and shrunk when large', async (t) => 
   const root = await pictures(t, ['x/1.png']);
   const file = join(root, 'picture');
   const size = async (limit = 1000) => {
-    const { channels, height, width, data } = await decode(file, limit);
+    const { channels, height, width, data } = await pixelsOfPicture(file, limit);
     assert.equal(data.length, channels * height * width);
     return [channels, height, width, data[0], data.at(-1)];
   };
@@ -174,17 +175,92 @@ test('what is missing or damaged is named', async (t) => {
   );
   await rm(join(root, 'split'), { recursive: true });
   const photo = await plain(300, 200).jpeg().toBuffer();
-  for (const bytes of [Buffer.alloc(0), Buffer.from('no picture'), photo.subarray(0, photo.length >> 1)]) {
-    await writeFile(join(root, 'y', '3.jpg'), bytes);
-    const { train, test: held, ...normalize } = await openDataset(`images:${root}`, { size: 8 });
-    await assert.rejects(
-      async () => {
-        for (const split of [train, held!]) for await (const _ of batches(split, { batch: 4, normalize }));
-      },
-      {
-        name: 'UserError',
-        message: /^Cannot decode the image .*y\/3\.jpg \([^\n]*\); replace or remove it\.$/,
-      },
-    );
+  await mkdir(join(root, 'z'));
+  const broken = {
+    'y/3.jpg': photo.subarray(0, photo.length >> 1),
+    'y/5.png': '',
+    'z/1.png': 'text',
+    'z/2.PNG': 'text',
+  };
+  for (const [name, bytes] of Object.entries(broken)) await writeFile(join(root, name), bytes);
+  await assert.rejects(openDataset(`images:${root}`), {
+    name: 'UserError',
+    message: new RegExp(
+      `^4 of the 7 pictures in ${root} cannot be decoded: y/3.jpg \\(damaged or cut short: .*\\), y/5.png \\(empty\\), z/1.png, z/2.PNG \\(no picture inside, or of another kind than is read\\); replace or remove them, or leave them out with --skip-broken`,
+    ),
+  });
+  await assert.rejects(
+    openDataset(`images:${root}`, { skipBroken: true }),
+    /\/z holds no whole PNG, .* image; every class needs at least one/,
+  );
+  await rm(join(root, 'z'), { recursive: true });
+  const { train, test: held, notes } = await openDataset(`images:${root}`, { skipBroken: true });
+  assert.deepEqual([train.length, held!.length], [2, 1]);
+  assert.match(notes![0], /^Left out of .*, as they cannot be decoded, 2 pictures: y\/3\.jpg \(damaged/);
+  await writeFile(join(root, 'x', '1.png'), 'gone bad since');
+  await rm(join(root, 'y', '4.png'));
+  const later = await openDataset(`images:${root}`, { skipBroken: true }).catch((error) => error.message);
+  assert.match(later, /y holds no whole PNG/);
+});
+
+test('a file that goes bad after the check-up is named when its turn comes', async (t) => {
+  const root = await pictures(t, [...many('a', 2), ...many('b', 2)]);
+  const bad = join(root, 'a', '0.png');
+  const store = openStore(8, 0);
+  assert.equal((await store.at(bad)).height, 8);
+  await writeFile(bad, 'no longer a picture');
+  await assert.rejects(store.at(bad));
+  const kept = openStore(8);
+  const good = join(root, 'a', '1.png');
+  const first = await kept.at(good);
+  await rm(good);
+  assert.equal(await kept.at(good), first, 'what fits into memory is decoded once');
+});
+
+test('pictures of one size stay as they are; others are brought to it as is asked for', async (t) => {
+  const root = await pictures(t, [...many('a', 6), ...many('b', 6)]);
+  const same = await openDataset(`images:${root}`);
+  assert.deepEqual([same.shape, same.resize, same.augment.test], [[3, 20, 30], undefined, {}]);
+  assert.deepEqual(same.augment.train, { fit: undefined, crop: { padding: 3 }, flip: true });
+  assert.equal((await openDataset(`images:${root}`, { size: [20, 30] })).resize, undefined);
+  await writeFile(join(root, 'a', 'large.png'), await plain(60, 40).png().toBuffer());
+  const differing = await openDataset(`images:${root}`, { size: 20 });
+  assert.deepEqual([differing.shape, differing.resize], [[3, 20, 20], 'crop']);
+  assert.equal(differing.augment.train.resizedCrop, true);
+  for (const resize of ['squash', 'crop', 'pad'] as const) {
+    const { train, augment } = await openDataset(`images:${root}`, { size: 20, resize });
+    const raw = { mean: [0], std: [1], scale: 1 };
+    for await (const batch of batches(train, { batch: 12, normalize: raw, augment: augment.test })) {
+      const pixels = pixelsOf(batch).subarray(0, 400);
+      const black = pixels.filter((value) => value === 0).length;
+      assert.equal(black, resize === 'pad' ? 20 * 7 : 0, resize);
+      assert.ok(pixels.every((value) => value === 0 || Math.abs(value - 200) < 2));
+    }
   }
+});
+
+test('many pictures are remembered as whole, and looked at again when they change', async (t) => {
+  const root = await pictures(t, ['a/0.png', 'b/0.png']);
+  const cache = process.env.XDG_CACHE_HOME;
+  t.after(() => {
+    if (cache === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = cache;
+  });
+  process.env.XDG_CACHE_HOME = join(root, '.cache');
+  const png = await readFile(join(root, 'a', '0.png'));
+  for (let i = 1; i < 1000; i++) await writeFile(join(root, i % 2 ? 'a' : 'b', `${i}.png`), png);
+  const counted = async () => {
+    let looked = 0;
+    const onProgress = () => looked++;
+    const found = await openDataset(`images:${root}`, { size: 8, onProgress }).catch(
+      (error) => error.message,
+    );
+    return [looked, found.train?.length ?? found] as const;
+  };
+  assert.deepEqual(await counted(), [1001, 901]);
+  assert.deepEqual(await counted(), [0, 901]);
+  await writeFile(join(root, 'a', '7.png'), png.subarray(0, 40));
+  const [looked, sentence] = await counted();
+  assert.ok(looked <= 1);
+  assert.match(String(sentence), /^1 of the 1001 pictures .* a\/7\.png \(damaged or cut short/);
 });

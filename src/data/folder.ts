@@ -1,66 +1,179 @@
 /**
- * Image folders: a folder per class, of PNG, JPEG, WebP, GIF (the first frame), TIFF and AVIF files, read and decoded when they
- * are needed. Files of other kinds are left out, which the data set's notes say.
+ * Image folders: a folder per class, of PNG, JPEG, WebP, GIF (the first frame), TIFF and AVIF files. All of them are looked at when the folder
+ * is opened (see check-up.ts), and decoded again when they are needed where not all fit into memory. Files of other kinds are left
+ * out, which the data set's notes say.
  *
- * With a folder `train` the classes are in there, and the test images in `test`, `val` or `validation` (the first that is
+ * With a folder `train` the classes are in there, and the test images in `test`, `val`, `valid` or `validation` (the first that is
  * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing.
  */
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason } from '../base/files.js';
-import { type Dataset, IMAGENET, type Image, type ImageShape, type Split, splitTest } from './dataset.js';
+import type { Augmentation } from './augment.js';
+import type { ResizeMode } from './card.js';
+import {
+  type Broken,
+  decodeAll,
+  type Head,
+  type OnProgress,
+  openStore,
+  readHeads,
+  type Store,
+} from './check-up.js';
+import { type Dataset, IMAGENET, type ImageShape, type Split, splitTest } from './dataset.js';
 import { decodable, decoder, type LeftOut, notesOn } from './kinds.js';
+import { refuseBroken } from './picture.js';
 import { expandHome, kindOf } from './source.js';
 
 /** Files that are looked at together. */
 const AT_A_TIME = 64;
 
-/** Pictures of more pixels are refused: their size is a mistake or an attack. */
-const LARGEST = 2 ** 27;
+/** What pictures of different sizes become where nobody says otherwise. */
+const USUAL_SIZE = 224;
+
+export interface FolderOptions {
+  /** Of the images in a batch; default that of the pictures, where all have the same, else 224 × 224. */
+  readonly size?: readonly [height: number, width: number];
+  /** How pictures of other sizes are brought to it; default crop. */
+  readonly resize?: ResizeMode;
+  /** Leaves out the pictures that cannot be decoded. */
+  readonly skipBroken?: boolean;
+  readonly onProgress?: OnProgress;
+}
+
+/** The picture files of a part, with the numbers of their classes. */
+interface Part {
+  /** The folder in which those of the classes are. */
+  readonly root: string;
+  readonly files: readonly string[];
+  readonly labels: readonly number[];
+}
+
+/** What is in a folder of pictures. */
+export interface CheckUp {
+  readonly root: string;
+  readonly classes: readonly string[];
+  /** As many pictures of each class as are whole. */
+  readonly train: Part;
+  readonly test?: Part;
+  /** The folder that the part for testing is in; absent where a tenth of all is held back for it. */
+  readonly testFolder?: string;
+  /** Folders of further parts, which are not used. */
+  readonly unused: readonly string[];
+  /** Of the pictures that are whole. */
+  readonly heads: ReadonlyMap<string, Head>;
+  readonly broken: readonly Broken[];
+  /** Files that are not looked at, by the ends of their names. */
+  readonly leftOut: LeftOut;
+  /** In a batch. */
+  readonly shape: ImageShape;
+  readonly store: Store;
+}
 
 /**
- * Opens a folder of images; batches hold them at `size` × `size`.
+ * Opens a folder of images.
  *
- * @throws UserError when there are no class folders, one of them has no image, or a test class is unknown. An image that
- * cannot be decoded is named when its turn comes.
+ * @throws UserError when there are no class folders, one of them has no image, a test class is unknown, or pictures are broken, all of
+ * which are named.
  */
-export async function openFolder(path: string, size = 224): Promise<Dataset> {
-  await decoder();
-  const root = expandHome(path);
-  const below = await folders(root);
-  const trainRoot = below.includes('train') ? join(root, 'train') : root;
-  const testName = trainRoot !== root && ['test', 'val', 'validation'].find((name) => below.includes(name));
-  const classes = trainRoot === root ? below : await folders(trainRoot);
-  if (!classes.length) {
-    fail(`${trainRoot} holds no class folders; give a folder with one folder of images per class.`);
-  }
-  const shape: ImageShape = [3, size, size];
-  const leftOut: LeftOut = new Map();
-  const train = await openSplit(trainRoot, { classes, shape, leftOut });
-  const parts = testName
-    ? { train, test: await openSplit(join(root, testName), { classes, shape, leftOut }) }
-    : splitTest(train);
+export async function openFolder(path: string, options: FolderOptions = {}): Promise<Dataset> {
+  const found = await checkUp(path, options);
+  const { root, classes, shape, broken } = found;
+  if (broken.length > 0 && !options.skipBroken) fail(brokenSentence(found));
+  refuseEmpty(found);
+  const train = splitOf(found.train, found);
+  const asTheyAre = [...found.heads.values()].every(
+    ({ height, width }) => height === shape[1] && width === shape[2],
+  );
+  const mode = asTheyAre ? undefined : (options.resize ?? 'crop');
   return {
-    name: 'images',
-    classes,
-    shape,
-    ...parts,
-    notes: notesOn(leftOut, root),
+    ...{ name: 'images', classes, shape },
+    ...(found.test ? { train, test: splitOf(found.test, found) } : splitTest(train)),
+    notes: [...skipped(broken, root), ...notesOn(found.leftOut, root), ...unusedNote(found)],
     ...IMAGENET,
-    scale: 255,
-    augment: {
-      train: { resizedCrop: true, flip: true },
-      test: { centreCrop: { resize: Math.round((size * 256) / 224) } },
-    },
+    ...{ scale: 255, white: 255, resize: mode },
+    augment: { train: training(mode, shape), test: mode ? { fit: mode } : {} },
   };
 }
 
-async function openSplit(
-  root: string,
-  { classes, shape, leftOut }: { classes: readonly string[]; shape: ImageShape; leftOut: LeftOut },
-): Promise<Split> {
+/**
+ * ImageNet's random crops where pictures are cropped anyway; otherwise they are moved by up to an eighth, so that pictures which have the
+ * size already are never resized.
+ */
+const training = (mode: ResizeMode | undefined, [, height, width]: ImageShape): Augmentation =>
+  mode === 'crop'
+    ? { resizedCrop: true, flip: true }
+    : { fit: mode, crop: { padding: Math.round(Math.min(height, width) / 8) }, flip: true };
+
+/**
+ * Looks at all pictures of a folder.
+ * @throws UserError when the folder cannot be read, holds no class folders, or a test class is unknown.
+ */
+export async function checkUp(path: string, options: FolderOptions = {}): Promise<CheckUp> {
+  await decoder();
+  const root = resolve(expandHome(path));
+  const layout = await layoutOf(root);
+  const leftOut: LeftOut = new Map();
+  const listed = (folder: string) => listPart(folder, layout.classes, leftOut);
+  const train = await listed(layout.train);
+  const test = layout.test === undefined ? undefined : await listed(layout.test);
+  const files = [...train.files, ...(test?.files ?? [])];
+  const { heads, broken: headless } = await readHeads(root, files);
+  const shape: ImageShape = [3, ...(options.size ?? commonSize(heads))];
+  const store = openStore(2 * Math.max(shape[1], shape[2]));
+  const undecodable = await decodeAll(root, heads, { store, onProgress: options.onProgress });
+  for (const { file } of undecodable) heads.delete(join(root, file));
+  const broken = [...headless, ...undecodable].sort((a, b) => (a.file < b.file ? -1 : 1));
+  return {
+    ...{ root, classes: layout.classes, testFolder: layout.test, unused: layout.unused },
+    ...{ train: whole(train, heads), test: test && whole(test, heads) },
+    ...{ heads, broken, leftOut, shape, store },
+  };
+}
+
+/** The part without what is broken. */
+function whole(part: Part, heads: ReadonlyMap<string, Head>): Part {
+  const kept = part.files.map((file) => heads.has(file));
+  return {
+    root: part.root,
+    files: part.files.filter((_, i) => kept[i]),
+    labels: part.labels.filter((_, i) => kept[i]),
+  };
+}
+
+/** The size that all pictures have, where it is none that asks to be made smaller. */
+function commonSize(heads: ReadonlyMap<string, Head>): [number, number] {
+  const [first] = heads.values();
+  const { height, width } = first ?? { height: 0, width: 0 };
+  const same = [...heads.values()].every((head) => head.height === height && head.width === width);
+  return first && same && Math.max(height, width) <= USUAL_SIZE ? [height, width] : [USUAL_SIZE, USUAL_SIZE];
+}
+
+interface Layout {
+  classes: readonly string[];
+  /** Folders. */
+  train: string;
+  test?: string;
+  /** Names of folders. */
+  unused: readonly string[];
+}
+
+const TESTING = ['test', 'val', 'valid', 'validation'];
+
+async function layoutOf(root: string): Promise<Layout> {
+  const below = await folders(root);
+  const inParts = below.includes('train');
+  const train = inParts ? join(root, 'train') : root;
+  const classes = inParts ? await folders(train) : below;
+  if (!classes.length)
+    fail(`${train} holds no class folders; give a folder with one folder of images per class.`);
+  const [test, ...unused] = inParts ? TESTING.filter((name) => below.includes(name)) : [];
+  return { classes, train, test: test && join(root, test), unused };
+}
+
+async function listPart(root: string, classes: readonly string[], leftOut: LeftOut): Promise<Part> {
   const stranger = (await folders(root)).find((name) => !classes.includes(name));
   if (stranger !== undefined) {
     fail(
@@ -71,24 +184,68 @@ async function openSplit(
   const labels: number[] = [];
   for (const [label, name] of classes.entries()) {
     const folder = join(root, name);
+    if ((await kindOf(folder)) !== 'folder') continue;
     const names = (await list(folder)).filter((file) => !file.startsWith('.'));
     const pictures = await decodable(names, leftOut);
-    if (!pictures.length) {
-      fail(
-        `${folder} holds no PNG, JPEG, WebP, GIF, TIFF or AVIF image; every class needs at least one: add some or remove the folder.`,
-      );
-    }
     files.push(...pictures.map((file) => join(folder, file)));
     labels.push(...pictures.map(() => label));
   }
-  const limit = 2 * Math.max(shape[1], shape[2]);
+  return { root, files, labels };
+}
+
+/** @throws UserError when a class has no picture to train on, or there is none to test on. */
+function refuseEmpty({ train, test, classes, broken }: CheckUp): void {
+  const found = new Set(train.labels);
+  const empty = classes.findIndex((_, label) => !found.has(label));
+  const kinds = `${broken.length > 0 ? 'whole ' : ''}PNG, JPEG, WebP, GIF, TIFF or AVIF image`;
+  if (empty >= 0)
+    fail(
+      `${join(train.root, classes[empty])} holds no ${kinds}; every class needs at least one: add some or remove the folder.`,
+    );
+  if (test?.files.length === 0)
+    fail(`${test.root} holds no ${kinds} in folders of the classes; add some or remove the folder.`);
+}
+
+/** Files that a sentence lists. */
+const LISTED = 10;
+
+/** Files by what is wrong with them. */
+function listing(broken: readonly Broken[]): string {
+  const reasons = [...new Set(broken.map(({ why }) => why))];
+  const listed = reasons.flatMap((why) => broken.filter((one) => one.why === why)).slice(0, LISTED);
+  const groups = reasons
+    .map((why) => ({ why, files: listed.filter((one) => one.why === why).map(({ file }) => file) }))
+    .filter(({ files }) => files.length > 0);
+  const more = broken.length > LISTED ? `, and ${broken.length - LISTED} more` : '';
+  return groups
+    .map(({ why, files }) => `${files.join(', ')} (${why})`)
+    .join(', ')
+    .concat(more);
+}
+
+const brokenSentence = ({ root, heads, broken }: CheckUp): string =>
+  `${broken.length} of the ${heads.size + broken.length} pictures in ${root} cannot be decoded: ${listing(broken)}; replace or remove them, or leave them out with --skip-broken ('espalier data images:${root}' lists them all).`;
+
+const skipped = (broken: readonly Broken[], root: string): string[] =>
+  broken.length > 0
+    ? [`Left out of ${root}, as they cannot be decoded, ${broken.length} pictures: ${listing(broken)}.`]
+    : [];
+
+const unusedNote = ({ root, unused, testFolder }: CheckUp): string[] =>
+  unused.length > 0
+    ? [
+        `Not used: ${unused.map((name) => join(root, name)).join(', ')}, since ${testFolder} is the part for testing.`,
+      ]
+    : [];
+
+function splitOf({ root, files, labels }: Part, { shape, store }: CheckUp): Split {
   return {
     length: files.length,
     labels: Int32Array.from(labels),
     arrays: [
       {
         ...{ kind: 'images', shape },
-        at: (index) => decode(files[index], limit),
+        at: (index) => store.at(files[index]).catch((error) => refuseBroken(files[index], error)),
         digest: () => digestOfFiles(root, files),
       },
     ],
@@ -121,34 +278,4 @@ async function list(folder: string): Promise<string[]> {
     ),
   );
   return names.sort();
-}
-
-/**
- * Decodes a picture to RGB bytes, upright as its camera meant it and with transparency dropped. One whose shorter side is
- * longer than `limit` is shrunk to it, so that a camera's full size is never held in memory for a small crop of it.
- *
- * @throws UserError, naming the file, when it cannot be decoded.
- */
-export async function decode(path: string, limit: number): Promise<Image> {
-  const { default: sharp } = await decoder();
-  const { data, info } = await sharp(path, { limitInputPixels: LARGEST })
-    .autoOrient()
-    .resize(limit, limit, { fit: 'outside', withoutEnlargement: true })
-    .removeAlpha()
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-    .catch((error) =>
-      fail(
-        `Cannot decode the image ${path} (${(error as Error).message.split('\n')[0]}); replace or remove it.`,
-      ),
-    );
-  const { width, height, channels } = info;
-  const plane = width * height;
-  const planar = new Uint8Array(3 * plane);
-  for (let c = 0; c < 3; c++) {
-    const from = Math.min(c, channels - 1);
-    for (let i = 0; i < plane; i++) planar[c * plane + i] = data[i * channels + from];
-  }
-  return { data: planar, channels: 3, height, width };
 }

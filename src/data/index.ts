@@ -2,6 +2,8 @@
 
 export { type Augmentation, augmentation, type Transform } from './augment.js';
 export { type Batch, type BatchOptions, batchCount, batches, part } from './batches.js';
+export { type Card, type Colors, cardOf, type ResizeMode, resizeModes, withCard } from './card.js';
+export { matchClasses } from './classes.js';
 export {
   type Dataset,
   type Image,

@@ -23,8 +23,10 @@ import type { Value } from '../onnx/model.js';
 import { isFloat } from '../onnx/tensor.js';
 import {
   type Dataset,
+  type Image,
   type ImageShape,
   images,
+  imagesOf,
   numbers,
   type SampleArray,
   type Split,
@@ -106,8 +108,21 @@ export async function openNpz(
     test,
     ...statistics(whole.split, scale),
     scale,
+    white: whole.bytes ? 255 : whiteOf(train),
     augment: { train: {}, test: {} },
   };
+}
+
+/** Of images in real numbers: 1 or 255 where they lie between 0 and that; others have been prepared in a way that nobody knows. */
+function whiteOf(split: Split): number | undefined {
+  const images = imagesOf(split);
+  let [least, most] = [0, 0];
+  for (let index = 0; images && index < split.length; index++)
+    for (const value of (images.at(index) as Image).data) {
+      if (value < least) least = value;
+      if (value > most) most = value;
+    }
+  return !images || least < 0 || most > 255 ? undefined : most > 1 ? 255 : 1;
 }
 
 function wantedFor(inputs: readonly Value[] | undefined, channelsLast: boolean): Wanted[] {

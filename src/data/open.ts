@@ -2,6 +2,7 @@
 import { fail } from '../base/errors.js';
 import { nearest } from '../nn/nearest.js';
 import type { Value } from '../onnx/model.js';
+import type { ResizeMode } from './card.js';
 import { type Dataset, imagesOf, type Split, withImages } from './dataset.js';
 import { openDigits } from './digits.js';
 import { openFolder } from './folder.js';
@@ -11,8 +12,16 @@ import { openNpz } from './npz.js';
 export interface OpenOptions {
   /** Instead of the data set's own. */
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
-  /** Height and width of the images in a batch, instead of their own (image folders: 224). */
-  readonly size?: number;
+  /**
+   * Of the images in a batch, a number for height and width alike; default their own (image folders whose pictures differ: 224).
+   */
+  readonly size?: number | readonly [height: number, width: number];
+  /** How images of other sizes are brought to it; default crop. */
+  readonly resize?: ResizeMode;
+  /** Leaves out the pictures of a folder that cannot be decoded, which are an error otherwise. */
+  readonly skipBroken?: boolean;
+  /** Is told how many pictures of a folder have been looked at. */
+  readonly onProgress?: (done: number, all: number) => void;
   /** The folder that holds data sets by name; ESPALIER_DATA when left out. */
   readonly directory?: string;
   /** Whether that model takes images with their channels last, as those of Keras do. */
@@ -32,11 +41,11 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
   const colon = spec.indexOf(':');
   const kind = colon < 0 ? spec : spec.slice(0, colon);
   const place = colon < 0 ? undefined : spec.slice(colon + 1);
-  const { size, normalize } = options;
-  if (size !== undefined && !(Number.isInteger(size) && size > 0 && size <= 4096)) {
-    fail(`Images cannot be ${size} pixels wide; give a whole number from 1 to 4096.`);
-  }
-  const dataset = await openKind(kind, place, spec, options);
+  const { normalize, resize } = options;
+  const size = typeof options.size === 'number' ? ([options.size, options.size] as const) : options.size;
+  const wrong = size?.find((side) => !(Number.isInteger(side) && side > 0 && side <= 4096));
+  if (wrong !== undefined) fail(`Images cannot be ${wrong} pixels wide; give a whole number from 1 to 4096.`);
+  const dataset = await openKind(kind, place, spec, { ...options, size });
   const plain = size === undefined ? (normalize ? 'normalised' : undefined) : 'resized';
   if (plain && !imagesOf(dataset.train))
     fail(
@@ -48,17 +57,17 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
       `The normalisation has ${normalize.mean.length} channels but the images of ${spec} have ${channels}; give ${channels} means and ${channels} deviations.`,
     );
   }
-  return { ...(size === undefined ? dataset : resized(dataset, size)), ...normalize };
+  return { ...(size === undefined ? dataset : resized(dataset, size, resize)), ...normalize };
 }
 
 async function openKind(
   kind: string,
   place: string | undefined,
   spec: string,
-  options: OpenOptions,
+  options: OpenOptions & { size?: readonly [number, number] },
 ): Promise<Dataset> {
   if (spec === 'digits') return openDigits();
-  if (kind === 'images' && place) return openFolder(place, options.size);
+  if (kind === 'images' && place) return openFolder(place, options);
   if (kind === 'npz' && place) return openNpz(place, options.inputs, options.channelsLast);
   if (isNamed(kind)) return openNamed(kind, place, options.directory);
   return fail(
@@ -88,13 +97,24 @@ async function openNamed(name: SetName, place?: string, directory?: string): Pro
     mean,
     std,
     scale: 255,
+    white: 255,
     augment: { train: augment, test: {} },
   };
 }
 
-/** The data set with batches of `size` × `size`. */
-function resized(dataset: Dataset, size: number): Dataset {
-  const shape = [dataset.shape[0], size, size] as const;
+/** The data set with batches of images at `size`; a folder's have it already. */
+function resized(
+  dataset: Dataset,
+  [height, width]: readonly [number, number],
+  resize: ResizeMode = 'crop',
+): Dataset {
+  const [channels, ...own] = dataset.shape;
+  if (own[0] === height && own[1] === width) return dataset;
+  const shape = [channels, height, width] as const;
   const at = (split: Split): Split => withImages(split, (images) => ({ ...images, shape }));
-  return { ...dataset, shape, train: at(dataset.train), test: dataset.test && at(dataset.test) };
+  const { train, test } = dataset.augment;
+  return {
+    ...{ ...dataset, shape, resize, train: at(dataset.train), test: dataset.test && at(dataset.test) },
+    augment: { train: { ...train, fit: resize }, test: { ...test, fit: resize } },
+  };
 }

@@ -5,6 +5,7 @@
  * half width is max(ratio, 1): plain bilinear interpolation when enlarging, a weighted mean of all that is covered when
  * shrinking. The two axes are independent, so each is filtered on its own.
  */
+import type { ResizeMode } from './card.js';
 import type { Image, ImageShape } from './image.js';
 
 /** A rectangle in pixels; it may begin and end between them. */
@@ -18,6 +19,33 @@ export interface Box {
 /** The whole image at the height and width of `shape`; float32 in the image's scale. */
 export function resize(image: Image, shape: ImageShape): Image {
   return resizeBox(image, { top: 0, left: 0, height: image.height, width: image.width }, shape);
+}
+
+/**
+ * The image brought to the height and width of `shape`: `squash` stretches all of it, `crop` keeps its proportions and the middle that
+ * fills the shape, `pad` keeps its proportions and all of it, in the middle of black. One that has the size stays as it is.
+ */
+export function fit(image: Image, shape: ImageShape, mode: ResizeMode): Image {
+  const [, height, width] = shape;
+  if (image.height === height && image.width === width) return image;
+  if (mode === 'squash') return resize(image, shape);
+  if (mode === 'crop') return resizeBox(image, centreBox(image, shape), shape);
+  return pad(image, shape);
+}
+
+function pad(image: Image, [channels, height, width]: ImageShape): Image {
+  const zoom = Math.min(height / image.height, width / image.width);
+  const side = (length: number, most: number) => Math.min(most, Math.max(1, Math.round(length * zoom)));
+  const inner = resize(image, [channels, side(image.height, height), side(image.width, width)]);
+  const [top, left] = [(height - inner.height) >> 1, (width - inner.width) >> 1];
+  const data = new Float32Array(channels * height * width);
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < inner.height; y++) {
+      const from = (c * inner.height + y) * inner.width;
+      data.set(inner.data.subarray(from, from + inner.width), (c * height + top + y) * width + left);
+    }
+  }
+  return { data, channels, height, width };
 }
 
 /** The part of the image in `box` at the height and width of `shape`; the filter sees the pixels around the box. */

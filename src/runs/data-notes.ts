@@ -4,13 +4,20 @@ import { inferTypes } from '../graph/facts/infer.js';
 import { sizeOf } from '../onnx/index.js';
 import type { Task } from './task.js';
 
-/** Sentences: what was left out, and which classes the split has no sample of. */
-export function dataNotes({ graph, dataset, inputShapes }: Task, split: 'training' | 'test'): string[] {
+/** Sentences: what data and model say differently, what was left out, and which classes the split has no sample of. */
+export function dataNotes(
+  { graph, dataset, inputShapes, notes = [] }: Task,
+  split: 'training' | 'test',
+): string[] {
   const { types } = inferTypes(graph, { inputShapes });
   const outputs = sizeOf(types.get(graph.outputs[0].name)!.shape);
   const samples = split === 'test' ? (dataset.test ?? dataset.train) : dataset.train;
   const missing = missingClasses(samples, outputs);
-  return [...(dataset.notes ?? []), ...(missing.length > 0 ? [withoutSample(missing, dataset, split)] : [])];
+  return [
+    ...notes,
+    ...(dataset.notes ?? []),
+    ...(missing.length > 0 ? [withoutSample(missing, dataset, split)] : []),
+  ];
 }
 
 /** The classes, of so many, that no sample is of. */

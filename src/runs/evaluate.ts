@@ -3,6 +3,7 @@ import { openMachine } from '../engine/index.js';
 import { type Evaluation, evaluate } from '../train/index.js';
 import { dataNotes } from './data-notes.js';
 import { answersNotFinite, refuseNotFinite } from './finite.js';
+import { type Pictures, tellingOf } from './pictures.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 export interface EvaluateModelOptions extends TaskOptions {
@@ -11,15 +12,18 @@ export interface EvaluateModelOptions extends TaskOptions {
   threads?: number;
   signal?: AbortSignal;
   onProgress?: (done: number, count: number) => void;
+  /** Is told, before anything is computed, how pictures are prepared. */
+  onNote?: (sentence: string) => void;
 }
 
 /** Evaluates on the test images. @throws UserError when model and data do not fit, or either cannot be read. */
 export async function evaluateModel(
   options: EvaluateModelOptions,
-): Promise<Evaluation & { seconds: number; notes: string[] }> {
-  const { batch, threads, signal, onProgress } = options;
-  const task = await openTask(options);
-  const { dataset } = task;
+): Promise<Evaluation & { seconds: number; pictures?: Pictures; notes: string[] }> {
+  const { batch, threads, signal, onProgress, onNote } = options;
+  const task = await openTask({ ...options, onPictures: tellingOf(onNote) });
+  const { dataset, pictures } = task;
+  if (pictures) onNote?.(pictures.told);
   refuseNotFinite(task.graph, { trained: false });
   const machine = await openMachine({ threads });
   try {
@@ -35,6 +39,7 @@ export async function evaluateModel(
     return {
       ...result,
       seconds: (performance.now() - begun) / 1000,
+      pictures,
       notes: [...dataNotes(task, 'test'), ...answersNotFinite(result)],
     };
   } finally {

@@ -37,6 +37,7 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
+import { tellingOf, withCardFor, withPictures } from './pictures.js';
 import { checkRun, pruningOf } from './pruning.js';
 import {
   isPath,
@@ -68,7 +69,7 @@ export interface RunResult {
 export async function startRun(recipe: Recipe, out: string, options: RunOptions = {}): Promise<RunResult> {
   await refuseOccupied(out);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) return startAtOnce(recipe, out, options);
-  const task = await openTask(recipe);
+  const task = await openRunTask(recipe, options);
   const machine = await openMachine({ threads: recipe.threads });
   let claimed: Claimed | undefined;
   let begun = false;
@@ -81,7 +82,7 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
     const network = loadTask(task, task.graph, machine);
     network.close();
     checkRun(recipe, task, network);
-    claimed = await createRun(out, recipe);
+    claimed = await createRun(out, withPictures(recipe, task));
     const { folder } = claimed;
     await writeModel(folder.start, task.graph);
     await writeJson(folder.data, await digestOfParts(task.dataset));
@@ -123,7 +124,7 @@ async function goOn(path: string, options: RunOptions, threads?: number): Promis
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
-  const task = await openTask(recipe, await readStart(folder));
+  const task = await openRunTask(recipe, options, await readStart(folder));
   await refuseOtherData(folder, recipe, task);
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
@@ -132,6 +133,12 @@ async function goOn(path: string, options: RunOptions, threads?: number): Promis
   } finally {
     await machine.close();
   }
+}
+
+/** Model and data of a run; the model says from here on which pictures and classes it is for. */
+async function openRunTask(recipe: Recipe, { onNote }: RunOptions, start?: Graph): Promise<Task> {
+  const task = await openTask({ ...recipe, onPictures: tellingOf(onNote) }, start);
+  return { ...task, graph: withCardFor(task, recipe.command === 'train') };
 }
 
 /** Runs of earlier versions have not kept what would tell other data: from now on they do. */
@@ -206,14 +213,15 @@ async function perform(work: Work): Promise<RunResult> {
   const { recipe, folder, task, options } = work;
   if (recipe.command === 'train' && measure(task.graph, task.inputShapes).sparsity > 0.01)
     options.onNote?.('The model has zero weights, which train will fill: prune keeps them.');
-  const notes = dataNotes(task, 'training');
+  const { pictures } = task;
+  const notes = [...(pictures ? [pictures.told] : []), ...dataNotes(task, 'training')];
   for (const note of notes) options.onNote?.(note);
   try {
     const before = isPath(recipe.model) ? await evaluateBefore(work) : undefined;
     const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
     if (!made) return { folder };
     const samples = samplesOf(task.dataset);
-    return { folder, summary: await conclude({ ...work, ...made, before, samples, notes }) };
+    return { folder, summary: await conclude({ ...work, ...made, before, samples, notes, pictures }) };
   } catch (error) {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;

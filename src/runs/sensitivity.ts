@@ -10,6 +10,7 @@ import {
 } from '../channels/index.js';
 import { openMachine } from '../engine/index.js';
 import { refuseNotFinite } from './finite.js';
+import { tellingOf } from './pictures.js';
 import type { sensitivitySettings, Values } from './settings.js';
 import { openTask, type TaskOptions } from './task.js';
 import { choosingSplit, evaluateGraph } from './training.js';
@@ -18,6 +19,8 @@ export interface MeasureSensitivityOptions extends TaskOptions, Values<typeof se
   threads?: number;
   signal?: AbortSignal;
   onProgress?: (done: number, all: number) => void;
+  /** Is told, before anything is computed, how pictures are prepared. */
+  onNote?: (sentence: string) => void;
 }
 
 export interface MeasuredSensitivity extends Sensitivity {
@@ -37,9 +40,10 @@ const tenths = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
 export async function measureSensitivity(options: MeasureSensitivityOptions): Promise<MeasuredSensitivity> {
   const { importance: name = 'group-norm', densities = tenths, keepAtLeast, maxRatio } = options;
   const { samples = 2048, signal } = options;
-  const { heads, ignore, freeze, seed = 0, onProgress } = options;
-  const task = await openTask(options);
-  const { graph, dataset, inputShapes } = task;
+  const { heads, ignore, freeze, seed = 0, onProgress, onNote } = options;
+  const task = await openTask({ ...options, onPictures: tellingOf(onNote) });
+  const { graph, dataset, inputShapes, pictures } = task;
+  for (const note of [...(pictures ? [pictures.told] : []), ...(task.notes ?? [])]) onNote?.(note);
   refuseNotFinite(graph, { trained: false });
   const test = samples === 0 && dataset.test !== undefined;
   const split = test ? dataset.test! : choosingSplit(dataset, samples || dataset.train.length);

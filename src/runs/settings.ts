@@ -12,7 +12,7 @@ import {
   sparseStages,
   structuredMethods,
 } from '../channels/index.js';
-import { NAMED } from '../data/index.js';
+import { NAMED, resizeModes } from '../data/index.js';
 import { methods as masking, scores } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
 
@@ -167,6 +167,15 @@ export const dataSettings = {
     '--img-size',
     '--imgsz',
   ),
+  resize: choice(
+    'how pictures of another size are brought to it, squash, crop or pad (default: as the model says, else crop)',
+    resizeModes,
+  ),
+  colors: choice('order of the colours that the model takes (default: as the model says, else rgb)', [
+    'rgb',
+    'bgr',
+  ]),
+  skipBroken: flag('leave out the pictures of a folder that cannot be decoded (default: stop and list them)'),
 } satisfies Settings;
 
 /** What a model leaves open. */

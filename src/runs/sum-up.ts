@@ -5,6 +5,7 @@ import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
 import { histograms } from './histogram.js';
 import { measure } from './measure.js';
+import type { Pictures } from './pictures.js';
 import type { PruneRecipe } from './recipe.js';
 import { changeWith } from './structured/change.js';
 import type { Change, ChannelSummary, Summary } from './summary.js';
@@ -24,6 +25,8 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   masks?: readonly (MaskReport & { held?: string[] })[];
   channels?: ChannelSummary;
   latency?: Change;
+  /** How they were prepared. */
+  pictures?: Pictures;
   /** On the data. */
   notes?: readonly string[];
   answers?: Summary['answers'];
@@ -44,6 +47,7 @@ export async function sumUp({
   channels,
   latency,
   notes = [],
+  pictures,
   answers,
   exported,
 }: Finished): Promise<Summary> {
@@ -64,6 +68,7 @@ export async function sumUp({
     command: recipe.command,
     model: recipe.model,
     data: recipe.data,
+    pictures,
     ...(notes.length > 0 && { notes: [...notes] }),
     method,
     seed: recipe.seed,

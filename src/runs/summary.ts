@@ -1,6 +1,7 @@
 /** What a finished run says of itself: summary.json. */
 import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
+import type { Pictures } from './pictures.js';
 
 /** A figure before and after a run, and what was asked for. */
 export interface Change {
@@ -72,6 +73,8 @@ export interface Summary {
   command: 'train' | 'prune';
   model: string;
   data: string;
+  /** How pictures were prepared; absent where the data are none. */
+  pictures?: Pictures;
   /** Sentences on what to know of the data; where there are any. */
   notes?: string[];
   method?: string;

@@ -186,7 +186,7 @@ test('a size, channels or classes that do not fit give a sentence', async () => 
     ],
     [
       { model: await model([1, 8, 6], 10), data: 'digits' },
-      /wants images of 8 × 6 .* have 8 × 8; prepare them at that size/,
+      /wants images of 8 × 6 .* have 8 × 8; resize them with --resize crop/,
     ],
     [
       { model: await model([2, 8, 8], 10), data: 'digits' },

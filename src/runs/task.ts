@@ -2,6 +2,8 @@
 import { fail } from '../base/errors.js';
 import { own } from '../base/records.js';
 import {
+  type Card,
+  cardOf,
   channelsLast,
   type Dataset,
   imagesOf,
@@ -9,7 +11,6 @@ import {
   modelShape,
   type OpenOptions,
   openDataset,
-  parseNormalize,
 } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
@@ -19,11 +20,18 @@ import { attr, type Graph, isFloat, type Node, type Value } from '../onnx/index.
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
+import { type Pictures, type Prepared, preparePictures, withClassesOf } from './pictures.js';
 import { isPath } from './recipe.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
 
 export type TaskOptions = Values<typeof dataSettings> &
-  Values<typeof modelSettings> & { model: string; data: string; seed?: number };
+  Values<typeof modelSettings> & {
+    model: string;
+    data: string;
+    seed?: number;
+    /** Is told how many pictures of a folder have been looked at. */
+    onPictures?: (done: number, all: number) => void;
+  };
 
 /** A model by itself. */
 export interface ModelTask {
@@ -34,6 +42,10 @@ export interface ModelTask {
 
 export interface Task extends ModelTask {
   dataset: Dataset;
+  /** How pictures are prepared; absent where the data are none. */
+  pictures?: Pictures;
+  /** Sentences on what data, model and settings say differently. */
+  notes?: readonly string[];
 }
 
 /**
@@ -42,12 +54,13 @@ export interface Task extends ModelTask {
  */
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
   if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
-  const dataset = await openData(options, { size: options.size });
-  if (!imagesOf(dataset.train))
+  const raw = await openData(options, {});
+  if (!imagesOf(raw.train))
     fail(
-      `The networks of the zoo are for images, but the samples of ${options.data} are [N, ${dataset.shape.join(', ')}]; give an .onnx file.`,
+      `The networks of the zoo are for images, but the samples of ${options.data} are [N, ${raw.shape.join(', ')}]; give an .onnx file.`,
     );
-  return { graph: buildZoo(options, dataset.shape, dataset.classes.length), dataset, inputShapes: {} };
+  const prepared = preparePictures(raw, {}, options);
+  return { graph: buildZoo(options, raw.shape, raw.classes.length), ...prepared, inputShapes: {} };
 }
 
 /** The options of a model without data. */
@@ -93,26 +106,27 @@ function buildZoo(options: ModelOptions, shape: readonly number[], classes: numb
   });
 }
 
-async function openData(
-  { data, normalize }: Pick<TaskOptions, 'data' | 'normalize'>,
+/** Normalisation comes later: the model has a say in it. */
+const openData = (
+  { data, size, resize, skipBroken, onPictures }: TaskOptions,
   how: OpenOptions,
-): Promise<Dataset> {
-  return openDataset(data, {
-    ...how,
-    normalize: normalize === undefined ? undefined : parseNormalize(normalize),
-  });
-}
+): Promise<Dataset> => openDataset(data, { ...{ size, resize, skipBroken, onProgress: onPictures }, ...how });
 
 /** Opens the data as a model's inputs take them. */
 async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const inputs = inputsOf(graph, options.inputShape);
   const [{ dtype, shape }, ...others] = inputs;
   const images = others.length === 0 && isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
-  const dataset = await (images ? fitImages(graph, inputs[0], options) : fitArrays(graph, inputs, options));
-  const { arrays } = dataset.train;
+  const prepared = await (images ? fitImages(graph, inputs[0], options) : fitArrays(graph, inputs, options));
+  const { arrays } = prepared.dataset.train;
   const shapes = inputs.map(({ name }, i) => [name, [1, ...modelShape(arrays[i])]]);
   const inputShapes = Object.fromEntries(shapes);
-  return { graph: await decideBranches(graph, inputShapes), dataset, inputShapes };
+  const decided = await decideBranches(graph, inputShapes);
+  const { dataset, notes } = withClassesOf(decided, inputShapes, prepared.dataset);
+  return {
+    ...{ graph: decided, inputShapes, dataset, pictures: prepared.pictures },
+    notes: [...prepared.notes, ...notes],
+  };
 }
 
 /** A model's inputs, with the shapes that `given` says. @throws UserError when there are none. */
@@ -123,48 +137,46 @@ function inputsOf(graph: Graph, given: string | undefined): Value[] {
 }
 
 /** Opens images at the size, with the channels and in the order that a model's input has. */
-async function fitImages(graph: Graph, input: Value, options: TaskOptions): Promise<Dataset> {
+async function fitImages(graph: Graph, input: Value, options: TaskOptions): Promise<Prepared> {
   const [, ...dims] = (input.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : undefined));
-  const last = takesChannelsLast(graph, input);
+  const card = cardOf(graph);
+  const last = takesChannelsLast(graph, input, card);
   const [channels, height, width] = last ? [dims[2], dims[0], dims[1]] : dims;
-  const folder = options.data.startsWith('images:');
-  if (folder && height !== width)
-    fail(
-      `The model wants images of ${height} × ${width}, but folders give square ones; prepare the data as npz:FILE.`,
-    );
-  const { normalize, ...rest } = options;
-  const raw = await openData(rest, {
-    size: options.size ?? (folder ? height : undefined),
+  const resizes = options.data.startsWith('images:') || options.resize !== undefined;
+  const wanted = height && width ? ([height, width] as const) : card.size;
+  const raw = await openData(options, {
+    size: options.size ?? (resizes ? wanted : undefined),
+    resize: options.resize ?? card.resize,
     inputs: [input],
     channelsLast: last,
   });
   const [, dataHeight, dataWidth] = raw.shape;
   if ((height ?? dataHeight) !== dataHeight || (width ?? dataWidth) !== dataWidth) {
-    const resize = height === width ? `resize them with --size ${height}` : 'prepare them at that size';
-    const advice = options.size ? 'leave --size out' : resize;
+    const flag = height === width ? `--size ${height}` : '--resize crop';
+    const advice = options.size ? 'leave --size out' : `resize them with ${flag}`;
     fail(
       `The model wants images of ${height} × ${width} but those of ${options.data} have ${dataHeight} × ${dataWidth}; ${advice}, or take another model.`,
     );
   }
   const fitting = withChannels(raw, channels ?? raw.shape[0], options.data);
-  const dataset = last ? channelsLast(fitting) : fitting;
-  return normalize === undefined ? dataset : normalized(dataset, normalize);
+  return preparePictures(last ? channelsLast(fitting) : fitting, card, options);
 }
 
 /**
  * Whether a model takes images with their channels last: by what it does to them first, which is to turn them round, as operators of
  * ONNX want channels first; where that does not tell, by its shape.
  */
-function takesChannelsLast({ nodes }: Graph, { name, shape }: Value): boolean {
+function takesChannelsLast({ nodes }: Graph, { name, shape }: Value, { layout }: Card): boolean {
   const readers = nodes.filter(({ inputs }) => inputs.includes(name));
   if (readers.some(({ op, inputs }) => op === 'Conv' && inputs[0] === name)) return false;
   const turned = (node: Node) => node.op === 'Transpose' && `${attr.ints(node, 'perm', [])}` === '0,3,1,2';
-  return (readers.length > 0 && readers.every(turned)) || looksChannelsLast(shape ?? []);
+  if (readers.length > 0 && readers.every(turned)) return true;
+  return layout === undefined ? looksChannelsLast(shape ?? []) : layout === 'NHWC';
 }
 
 /** Opens an array for each of a model's inputs, of its shape where the file says one. */
-async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOptions): Promise<Dataset> {
-  const { data, normalize, size } = options;
+async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOptions): Promise<Prepared> {
+  const { data } = options;
   const names = inputs.map(({ name }) => name).join(', ');
   if (!data.startsWith('npz:')) {
     const [{ name, dtype, shape }] = inputs;
@@ -174,12 +186,14 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
         : `The model's input ${name} is ${dtype} ${described(shape)}, but images are float32 [N, channels, height, width]`;
     fail(`${what}; give its data as npz:FILE, with an array for each input.`);
   }
-  const flag = normalize === undefined ? (size === undefined ? undefined : '--size') : '--normalize';
+  const flag = (['normalize', 'size', 'resize', 'colors'] as const).find(
+    (name) => options[name] !== undefined,
+  );
   if (flag)
     fail(
-      `${flag} is for images, but ${names} of the model takes other data; leave it out and prepare the numbers in the file.`,
+      `--${flag} is for images, but ${names} of the model takes other data; leave it out and prepare the numbers in the file.`,
     );
-  const dataset = await openData({ data }, { inputs });
+  const dataset = await openData(options, { inputs });
   for (const [i, { name, shape }] of inputs.entries()) {
     const { shape: own } = dataset.train.arrays[i];
     const fits = (dim: number, axis: number) =>
@@ -190,20 +204,11 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
       );
   }
   checkIndices(graph, dataset);
-  return dataset;
+  return { dataset, notes: [] };
 }
 
 const described = (shape: Value['shape']): string =>
   shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank';
-
-function normalized(dataset: Dataset, text: string): Dataset {
-  const { mean, std } = parseNormalize(text);
-  if (![1, dataset.shape[0]].includes(mean.length))
-    fail(
-      `The normalisation has ${mean.length} channels but the images have ${dataset.shape[0]}; give ${dataset.shape[0]} means and as many deviations.`,
-    );
-  return { ...dataset, mean, std };
-}
 
 /**
  * Shapes of inputs, batch first, from 'C,H,W' for the only input or 'NAME=N,C,H,W' for each, with spaces between.

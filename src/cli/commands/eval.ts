@@ -28,6 +28,7 @@ export function addEval(program: Command, signal: AbortSignal): void {
         model,
         data,
         signal: face.signal,
+        onNote: progress.line,
         onProgress: (done, total) =>
           progress.update(done, total, `${count(done)} of ${count(total)} samples`),
       }).finally(progress.stop);

@@ -33,6 +33,7 @@ export function addSensitivity(program: Command, signal: AbortSignal): void {
       const result = await measureSensitivity({
         ...{ ...given, model, data, signal: face.signal },
         onProgress: (done, all) => progress.update(done, all, `${done} of ${all} networks measured`),
+        onNote: progress.line,
       }).finally(progress.stop);
       if (out) await writeSensitivity(out, result);
       face.result(result, describe(result));

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, UserError } from '../../base/errors.js';
 import { openRun, readJson, runFolder } from '../folder.js';
+import { foundOut } from '../pictures.js';
 import { type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
 
 /** Something that varies: its values by name, each with the settings that it stands for. */
@@ -187,5 +188,6 @@ function differing(recipe: Recipe, kept: Recipe): string | undefined {
   const [a, b] = [recipe, resolved] as unknown as Record<string, unknown>[];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])]
     .filter((name) => !['version', 'threads'].includes(name))
+    .filter((name) => a[name] !== undefined || !foundOut.includes(name))
     .find((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
 }

@@ -1,0 +1,163 @@
+/**
+ * The check-up of picture files before anything is done with them: every one is decoded once, as it will be later, so that no run ends
+ * hours in at a file that was cut short. Heads are read first: they say the sizes.
+ *
+ * Pictures that were found whole are remembered, by their path, size and time, where there are many; a change of the file is noticed by them.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { writeAtomically } from '../base/files.js';
+import type { Image } from './image.js';
+import { pixelsOfPicture, sizeOfPicture, whyBroken } from './picture.js';
+import { cacheDirectory } from './source.js';
+
+/** Pictures that are looked at together. */
+const AT_A_TIME = 8;
+
+/** Fewer pictures are decoded again sooner than they are remembered. */
+const WORTH_REMEMBERING = 1000;
+
+/** Bytes of decoded pictures that are kept, so that small ones are decoded once and not in every epoch. */
+const MOST_KEPT = 2 ** 28;
+
+export interface Broken {
+  /** Relative to the folder that is looked at. */
+  readonly file: string;
+  readonly why: string;
+}
+
+/** A picture whose head could be read. */
+export interface Head {
+  readonly file: string;
+  readonly height: number;
+  readonly width: number;
+  readonly bytes: number;
+  readonly time: number;
+  /** It was found whole before. */
+  readonly known: boolean;
+}
+
+export type OnProgress = (done: number, all: number) => void;
+
+/** The sizes of all pictures, and which files have no head of a picture. */
+export async function readHeads(
+  root: string,
+  files: readonly string[],
+): Promise<{ heads: Map<string, Head>; broken: Broken[] }> {
+  const known = files.length >= WORTH_REMEMBERING ? await remembered(root) : new Map<string, Whole>();
+  const heads = new Map<string, Head>();
+  const broken = await eachOf(root, files, async (file) => {
+    const { size: bytes, mtimeMs: time } = await stat(file).catch(() => ({ size: 1, mtimeMs: 0 }));
+    const [height, width, ...was] = known.get(relative(root, file)) ?? [];
+    if (was[0] === bytes && was[1] === time && height && width) {
+      heads.set(file, { file, height, width, bytes, time, known: true });
+      return undefined;
+    }
+    return sizeOfPicture(file).then(
+      ([h, w]) => {
+        heads.set(file, { ...{ file, bytes, time }, height: h, width: w, known: false });
+        return undefined;
+      },
+      (error) => whyBroken(error, bytes),
+    );
+  });
+  return { heads, broken };
+}
+
+/** Pictures by their files; those that have been decoded are kept while there is room. */
+export interface Store {
+  at(file: string): Promise<Image>;
+}
+
+/** Decodes pictures to a shorter side of at most `limit`. */
+export function openStore(limit: number, most = MOST_KEPT): Store {
+  const kept = new Map<string, Image>();
+  let bytes = 0;
+  return {
+    async at(file) {
+      const found = kept.get(file);
+      if (found) return found;
+      const image = await pixelsOfPicture(file, limit);
+      if (bytes + image.data.length <= most && !kept.has(file)) {
+        bytes += image.data.length;
+        kept.set(file, image);
+      }
+      return image;
+    },
+  };
+}
+
+/** Decodes all pictures that are not known to be whole; which are not. */
+export async function decodeAll(
+  root: string,
+  heads: ReadonlyMap<string, Head>,
+  { store, onProgress }: { store: Store; onProgress?: OnProgress },
+): Promise<Broken[]> {
+  const open = [...heads.values()].filter(({ known }) => !known).map(({ file }) => file);
+  let done = 0;
+  const broken = await eachOf(root, open, async (file) => {
+    const why = await store.at(file).then(
+      () => undefined,
+      (error) => whyBroken(error, heads.get(file)!.bytes),
+    );
+    onProgress?.(++done, open.length);
+    return why;
+  });
+  if (open.length > 0 && heads.size >= WORTH_REMEMBERING) await remember(root, heads, broken);
+  return broken;
+}
+
+/** Looks at several files at a time; the broken ones come in the order of the files. */
+async function eachOf(
+  root: string,
+  files: readonly string[],
+  look: (file: string) => Promise<string | undefined>,
+): Promise<Broken[]> {
+  const found = new Array<string | undefined>(files.length);
+  let taken = 0;
+  const lane = async () => {
+    while (taken < files.length) {
+      const i = taken++;
+      found[i] = await look(files[i]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, lane));
+  return files.flatMap((file, i) => {
+    const why = found[i];
+    return why === undefined ? [] : [{ file: relative(root, file), why }];
+  });
+}
+
+/** Height, width, bytes and time of a picture that was whole. */
+type Whole = readonly [height: number, width: number, bytes: number, time: number];
+
+const memoryOf = (root: string): string =>
+  join(cacheDirectory('pictures'), `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
+
+/** Nothing where nothing sound is there: then all pictures are looked at. */
+async function remembered(root: string): Promise<Map<string, Whole>> {
+  try {
+    const { version, whole } = JSON.parse(await readFile(memoryOf(root), 'utf8'));
+    return version === 1 ? new Map(whole) : new Map();
+  } catch {
+    return new Map();
+  }
+}
+
+/** A folder that cannot be written to costs a later run time, and this one nothing. */
+async function remember(
+  root: string,
+  heads: ReadonlyMap<string, Head>,
+  broken: readonly Broken[],
+): Promise<void> {
+  const bad = new Set(broken.map(({ file }) => file));
+  const whole = [...heads.values()]
+    .map(
+      ({ file, height, width, bytes, time }) => [relative(root, file), [height, width, bytes, time]] as const,
+    )
+    .filter(([file]) => !bad.has(file));
+  await mkdir(cacheDirectory('pictures'), { recursive: true })
+    .then(() => writeAtomically(memoryOf(root), JSON.stringify({ version: 1, whole })))
+    .catch(() => {});
+}
