@@ -86,10 +86,16 @@ export function define<N extends Name>(
     } = flags as Record<string, unknown> & { recipe?: string; help?: Topic };
     if (help) return showHelp(help);
     const beneath = recipe === undefined ? {} : rescaleRecipe(await readRecipe(recipe), own.epochs);
-    const given = checkSettings(name, { ...beneath, ...own }) as Given<N>;
+    const given = checkSettings(name, { ...beneath, ...own, ...reasonsOf(beneath, own) }) as Given<N>;
     const face = openFace({ json: json as boolean, quiet: quiet as boolean }, signal);
     await run({ given, argument: [words ?? []].flat(), out: folder as string | undefined }, face);
   });
+}
+
+/** Why a recipe has its values, but for those that flags override. */
+function reasonsOf({ because }: { because?: object }, flags: object): object {
+  if (!because) return {};
+  return { because: Object.fromEntries(Object.entries(because).filter(([name]) => !(name in flags))) };
 }
 
 /** The same option under another name, which the help does not show. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 
 export const summaries = {
+  slim: 'make a trained model smaller and faster, all settings chosen for it',
   inspect: 'show the layers, size and sparsity of a model, what can be pruned, and why the rest cannot',
   train: 'train a network',
   prune: 'remove weights or whole channels from a network, while training it or one-shot',

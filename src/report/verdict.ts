@@ -1,11 +1,6 @@
 /** What a run did to the model's answers, in words that need no table. */
-import type { Summary } from '../runs/index.js';
+import { isUsable, keepsAccuracy, keepsAnswer, type Summary } from '../runs/index.js';
 import { percent } from './words.js';
-
-/** Share of the accuracy that may be lost before a person is warned, */
-const LOSS = 0.05;
-/** and below which the answers have little to do with those of the model that was given. */
-const LEAST_COSINE = 0.9;
 
 /** How accurate, or how far from the given model's answers, the pruned model is; with a warning where it is not usable as it is. */
 export function verdictOf(summary: Summary): string | undefined {
@@ -15,23 +10,19 @@ export function verdictOf(summary: Summary): string | undefined {
 
 /** Whether the sentence is a warning. */
 export function isSpoilt(summary: Summary): boolean {
-  if (summary.command !== 'prune') return false;
-  return summary.accuracy ? ofAccuracy(summary) !== undefined : farOf(summary.answers ?? []).length > 0;
+  return summary.command === 'prune' && !isUsable(summary);
 }
-
-const farOf = (answers: NonNullable<Summary['answers']>) =>
-  answers.filter(({ cosine = 1, agreement = 1 }) => !(cosine >= LEAST_COSINE) || agreement < 1 - LOSS);
 
 function ofAccuracy({ accuracy, channels }: Summary): string | undefined {
   const { before, after } = accuracy!;
-  if (before === undefined || after >= before * (1 - LOSS)) return undefined;
+  if (before === undefined || keepsAccuracy({ before, after })) return undefined;
   const target = channels ? 'a larger --macs' : 'a lower --sparsity';
   return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable as it is. Try more --epochs, a lower learning rate (--lr 0.005), --teacher self, or ${target}.`;
 }
 
 function ofAnswers({ answers, channels }: Summary): string | undefined {
   if (!answers?.length) return undefined;
-  const far = farOf(answers);
+  const far = answers.filter((answer) => !keepsAnswer(answer));
   const worst = (far.length ? far : answers).toSorted((a, b) => (a.cosine ?? 1) - (b.cosine ?? 1))[0];
   const { output, cosine, error, agreement } = worst;
   const facts = [

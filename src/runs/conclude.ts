@@ -1,10 +1,12 @@
 /** The end of a run: its model is exported and checked, and its summary written. */
+import { UserError } from '../base/errors.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { driftOf } from './check/drift.js';
 import { exportModel, UncheckedError } from './export.js';
 import { writeJson } from './folder.js';
 import { attachmentOf } from './netron.js';
 import type { Samples } from './samples.js';
+import { latencyIn } from './structured/latency.js';
 import { type Finished, sumUp } from './sum-up.js';
 import type { Summary } from './summary.js';
 import type { RunOptions } from './work.js';
@@ -31,7 +33,8 @@ export async function conclude(made: Conclusion): Promise<Summary> {
     return error.exported;
   });
   const answers = made.measured ? undefined : await driftOf(task.graph, graph, how);
-  const summary = await sumUp({ ...made, answers, exported });
+  const latency = made.latency ?? (await latencyOf(made));
+  const summary = await sumUp({ ...made, answers, latency, exported });
   if (refused) {
     await writeJson(folder.uncheckedSummary, summary);
     throw refused;
@@ -43,4 +46,20 @@ export async function conclude(made: Conclusion): Promise<Summary> {
     await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
   await writeJson(folder.summary, summary);
   return summary;
+}
+
+/** Milliseconds before and after, where the recipe asks for them and onnxruntime can say. */
+async function latencyOf({ recipe, task, machine, graph, options }: Conclusion): Promise<Summary['latency']> {
+  if (recipe.command !== 'prune' || !recipe.measureLatency) return undefined;
+  const milliseconds = latencyIn(machine, task.inputShapes, options.signal);
+  try {
+    const before = await milliseconds(task.graph);
+    return { before, after: await milliseconds(graph) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    options.onNote?.(
+      'The latency is not measured: onnxruntime-node is not installed, or does not run this model.',
+    );
+    return undefined;
+  }
 }

@@ -30,11 +30,13 @@ import {
   machineSettings,
   maskSettings,
   modelSettings,
+  outcomeSettings,
   profileSettings,
   pruningEpochs,
   pruningSettings,
   type Settings,
   sensitivitySettings,
+  slimSettings,
   studySettings,
   trainingSettings,
   type Values,
@@ -44,10 +46,16 @@ import { refuseForeign, structuredDefaults } from './structured/defaults.js';
 const { seed, threads } = machineSettings;
 const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
 
+const pruneSettings = {
+  ...{ ...runSettings, epochs: pruningEpochs, ...pruningSettings },
+  ...{ ...channelSettings, ...outcomeSettings },
+};
+
 /** The settings that each command understands. */
 export const settingsOf = {
   train: runSettings,
-  prune: { ...runSettings, epochs: pruningEpochs, ...pruningSettings, ...channelSettings },
+  prune: pruneSettings,
+  slim: { ...slimSettings, ...pruneSettings },
   eval: { ...dataSettings, ...modelSettings, batch: trainingSettings.batch, ...machineSettings },
   inspect: { ...modelSettings, ...groupSettings, seed },
   masks: { ...maskSettings, ...modelSettings, ...groupSettings, seed },
@@ -66,6 +74,9 @@ export type RunCommand = 'train' | 'prune';
 
 export type Given<Command extends keyof typeof settingsOf> = Values<(typeof settingsOf)[Command]> & {
   model?: string;
+  version?: string;
+  /** Why settings have the values that they have, where a rule chose them; by name. */
+  because?: Record<string, string>;
 };
 
 type Complete<T, Names extends keyof T> = T & Required<Pick<T, Names>>;
@@ -84,7 +95,7 @@ export const isStructured = (recipe: Recipe): recipe is PruneRecipe =>
 /** Everything that makes a run what it is. */
 export type Recipe = TrainRecipe | PruneRecipe;
 
-const defaults = {
+export const defaults = {
   epochs: 10,
   batch: 128,
   schedule: 'cosine',
@@ -106,7 +117,7 @@ const learningRates = {
  */
 export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
   const checked = checkSettings(command, given) as Given<'prune'>;
-  if (checked.method) checked.method = own(otherNames, checked.method) ?? checked.method;
+  if (checked.method) checked.method = methodNamed(checked.method);
   const { model, data } = checked;
   if (!model) return fail(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return fail(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
@@ -127,6 +138,9 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
   };
   return inOrder(command, { ...recipe, ...trainerDefaults(recipe) }) as Recipe;
 }
+
+/** What a method is called here. */
+export const methodNamed = (name: string): string => own(otherNames, name) ?? name;
 
 /** Names by which methods are known elsewhere. */
 const otherNames: Readonly<Record<string, string>> = {
@@ -162,13 +176,13 @@ function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
 
 /** The same settings in the order of their tables, so that equal recipes are equal files. */
 function inOrder(command: RunCommand, recipe: Readonly<Record<string, unknown>>): object {
-  const names = ['version', 'command', 'model', ...Object.keys(settingsOf[command])];
+  const names = ['version', 'command', 'model', ...Object.keys(settingsOf[command]), 'because'];
   return defined(Object.fromEntries(names.map((name) => [name, recipe[name]])));
 }
 
 /** What there is to know of a teacher. */
 function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>): object {
-  if (teacher !== undefined)
+  if (teacher !== undefined && teacher !== NO_TEACHER)
     return {
       teacher: teacher === 'self' ? teacher : resolve(teacher),
       temperature: temperature ?? 4,
@@ -176,8 +190,11 @@ function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>
     };
   if (temperature !== undefined || teacherWeight !== undefined)
     fail('A temperature and a weight are those of a teacher: give --teacher, such as --teacher self.');
-  return {};
+  return { teacher };
 }
+
+/** What --teacher says where there shall be none. */
+export const NO_TEACHER = 'none';
 
 /** What a method does unless told otherwise, under the names of the settings. */
 export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
@@ -271,6 +288,7 @@ export function checkSettings(command: keyof typeof settingsOf, given: object): 
     model: z.string({ error: 'must be a text' }).optional(),
     command: z.literal(command, { error: `is of another command than ${command}` }).optional(),
     version: z.string().optional(),
+    because: z.record(z.string(), z.string()).optional(),
     ...kinds,
   });
   const result = schema.safeParse(given);

@@ -4,10 +4,12 @@
  * Fresh and resumed runs take the same way; only what the checkpoint holds is not done again. The network that training
  * starts from is kept in the folder, so that a run can be resumed whatever became of the file it was made from.
  */
-import { access } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fail } from '../base/errors.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
-import { openMachine } from '../engine/index.js';
+import { type Machine, openMachine } from '../engine/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
 import {
@@ -33,6 +35,7 @@ import {
   type RunFolder,
   readJson,
   refuseOccupied,
+  runFolder,
   sweepRun,
   writeJson,
 } from './folder.js';
@@ -225,6 +228,25 @@ async function perform(work: Work): Promise<RunResult> {
   } catch (error) {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;
+  }
+}
+
+/** Does what a recipe says of a task for nothing but what it comes to: its folder is a temporary one, and nothing is exported. */
+export async function rehearse(
+  recipe: Recipe,
+  task: Task,
+  { machine, signal }: { machine: Machine; signal?: AbortSignal },
+): Promise<{ accuracy: number; loss: number; seconds: number }> {
+  const folder = runFolder(await mkdtemp(join(tmpdir(), 'espalier-')));
+  const work: Work = { recipe, folder, task, machine, resume: false, options: { signal } };
+  try {
+    await mkdir(folder.stages);
+    const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
+    signal?.throwIfAborted();
+    const { accuracy, loss } = made!.measured;
+    return { accuracy, loss, seconds: made!.epochs.reduce((sum, { seconds }) => sum + seconds, 0) };
+  } finally {
+    await rm(folder.path, { recursive: true, force: true });
   }
 }
 

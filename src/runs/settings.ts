@@ -197,10 +197,13 @@ export const modelSettings = {
 /** How it is trained. */
 export const trainingSettings = {
   epochs: whole('passes over the training samples (default: 10)', 1),
-  batch: also(whole('samples per training step (default: 128)', 1), '--batch-size'),
+  batch: also(
+    whole('samples per training step (default: 128, fewer where samples are few)', 1),
+    '--batch-size',
+  ),
   lr: also(
     number(
-      'peak learning rate (default: 0.1 to train, 0.05 to prune; a hundredth of that with adam and adamw)',
+      'peak learning rate (default: 0.005 for a trained model; else 0.1 to train and 0.05 to prune; a hundredth of that with adam and adamw)',
       (x) => x > 0,
       'must be a number above 0',
     ),
@@ -220,7 +223,7 @@ export const trainingSettings = {
     'must be a number above 0',
   ),
   warmup: number(
-    'epochs of linear warm-up (default: 0)',
+    'epochs of linear warm-up (default: 0; a tenth of the run, at most 1, for a trained model)',
     (x) => x >= 0,
     'must be a number of at least 0',
     'EPOCHS',
@@ -246,13 +249,13 @@ export const trainingSettings = {
     'must be a number of at least 0 and below 1',
   ),
   augment: flag(
-    'augment the training images with random crops and flips, as is usual for the data set (default: on)',
+    'augment the training images with random crops and flips, as is usual for the data set (default: on where that suits images and model)',
   ),
   validation: fraction('fraction of the training samples held out for validation (default: none)'),
   teacher: text(
-    'model to distil from: an .onnx file, or self for the model as it was before the run',
-    'self|FILE',
-    ['self'],
+    'model to distil from: an .onnx file, self for the model as it was before the run, or none (default: self where a trained model is pruned)',
+    'self|none|FILE',
+    ['self', 'none'],
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),
   teacherWeight: number(
@@ -435,7 +438,7 @@ export const channelSettings = {
   ),
   markedEpochs: whole('epochs of the second training stage', 0, 'EPOCHS'),
   roundTo: whole(
-    'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime)',
+    'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime; less where layers are narrow)',
     1,
   ),
   keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
@@ -454,6 +457,11 @@ export const channelSettings = {
   ),
 } satisfies Settings;
 
+/** What a run measures at its end. */
+export const outcomeSettings = {
+  measureLatency: flag('measure the latency in onnxruntime before and after, where it is installed'),
+} satisfies Settings;
+
 const { ignore, freeze, heads, importance, keepAtLeast, maxRatio } = channelSettings;
 
 /** Which channels there are. */
@@ -468,6 +476,15 @@ export const sensitivitySettings = {
 
 /** Settings of pruning that methods of weights and of channels understand alike. */
 export const sharedSettings = ['method', 'rounds', 'threshold', 'fineTune', 'fineTuneRate'] as const;
+
+/** What slim is told instead of a method and its settings. */
+export const slimSettings = {
+  target: text(
+    'what to reach, such as 50%, "40M MACs", 2MB, 5ms or "90% sparsity" (default: 50% of the MACs; 80% without data)',
+    'TARGET',
+  ),
+  time: text('time that all may take, such as 90s, 10m or 1h (default: 10m)', 'TIME'),
+} satisfies Settings;
 
 /** How latency is measured. */
 export const benchSettings = {

@@ -109,7 +109,7 @@ export interface Summary {
   /** How the prunable weights that are not zero are distributed. */
   weights: { before: Histogram; after: Histogram };
   bytes: { raw: Change; gzip: Change };
-  /** Milliseconds of one image in onnxruntime; where that was the target. */
+  /** Milliseconds of one image in onnxruntime; where that was the target, or the recipe asks for it. */
   latency?: Change;
   channels?: ChannelSummary;
   /** On the test split, of the last epoch: fractions and nats. Absent of a run without data. */

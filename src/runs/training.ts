@@ -16,7 +16,7 @@ import {
 } from '../train/index.js';
 import { refuseNotFinite } from './finite.js';
 import { appendLine, type RunFolder } from './folder.js';
-import { type Recipe, trainerSettings } from './recipe.js';
+import { NO_TEACHER, type Recipe, trainerSettings } from './recipe.js';
 import type { MetricsLine } from './summary.js';
 import { loadTask, type Task } from './task.js';
 import type { RunOptions, Work } from './work.js';
@@ -125,7 +125,7 @@ export async function teacherOf(
   { teacher, temperature, teacherWeight }: Recipe,
   { graph }: Task,
 ): Promise<TrainOptions['teacher']> {
-  if (teacher === undefined) return undefined;
+  if (teacher === undefined || teacher === NO_TEACHER) return undefined;
   const model: Graph = teacher === 'self' ? graph : await readModel(teacher);
   refuseNotFinite(model, { trained: false });
   return { graph: model, temperature: temperature!, weight: teacherWeight! };

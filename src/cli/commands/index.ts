@@ -2,6 +2,7 @@
 import type { Loaders } from '../summaries.js';
 
 export const loaders: Loaders = {
+  slim: async () => (await import('./slim.js')).addSlim,
   inspect: async () => (await import('./inspect.js')).addInspect,
   train: async () => (await import('./run.js')).addTrain,
   prune: async () => (await import('./run.js')).addPrune,

@@ -10,10 +10,11 @@ import {
   modelSettings,
   pruningSettings,
   type RunResult,
-  resolveRecipe,
+  refuseOccupied,
   resumeRun,
   type Summary,
   startRun,
+  suitRecipe,
   trainingSettings,
 } from '../../runs/index.js';
 import { define } from '../define.js';
@@ -82,13 +83,15 @@ export function addResume(program: Command, signal: AbortSignal): void {
 }
 
 async function start(command: 'train' | 'prune', given: object, out: string | undefined, face: Face) {
-  const recipe = resolveRecipe(command, given, version);
   if (!out) return fail('The folder of the run is missing: give --out, such as --out runs/a.');
+  await refuseOccupied(out);
+  const { signal, note: onNote } = face;
+  const recipe = await suitRecipe(command, given, version, { signal, onNote });
   await watched(face, out, (watch) => startRun(recipe, out, watch));
 }
 
 /** Runs with progress; at the end the report and the figures. */
-async function watched(
+export async function watched(
   face: Face,
   path: string,
   run: (watch: ReturnType<typeof watchRun>) => Promise<RunResult>,

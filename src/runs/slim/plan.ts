@@ -1,0 +1,156 @@
+/** How slim goes about a model that has data: what to reach, at which rate, for how many epochs. */
+
+import { UserError } from '../../base/errors.js';
+import {
+  checkGoal,
+  costs,
+  findChannels,
+  type MethodSettings,
+  structuredMethods,
+  untied,
+  usual,
+} from '../../channels/index.js';
+import type { Machine } from '../../engine/index.js';
+import { type Recipe, resolveRecipe } from '../recipe.js';
+import { type Choice, choose, type Known } from '../suit/rules.js';
+import type { Situation } from '../suit/situation.js';
+import { chosenLines, valuesOf } from '../suit/suit.js';
+import type { Task } from '../task.js';
+import type { RunOptions } from '../work.js';
+import { type RateTest, testRates } from './rates.js';
+import { targetNames } from './target.js';
+
+/** Of the MACs, what is left unless told otherwise; the first that the model can come down to. */
+const FRACTIONS = [0.5, 0.65, 0.8, 0.9];
+/** Of the weights, what goes where no channels can. */
+const SPARSITY = 0.8;
+/** Part of the time that goes into finding a rate, and that all is planned to take. */
+const TESTING = 0.25;
+const PLANNED = 0.9;
+/** More epochs are seldom worth their time. */
+const MOST_EPOCHS = 60;
+/** What a training sample takes in passes forwards, where it was not measured. */
+const PASSES = 6;
+
+export interface Planning {
+  known: Known;
+  task: Task;
+  situation: Situation;
+  machine: Machine;
+  version: string;
+  options: RunOptions;
+  /** When all should be done, of `performance.now()`. */
+  end: number;
+}
+
+/** The recipe: the target, the rate tested, and as many epochs as there is time for; what was chosen is said. */
+export async function plan(planning: Planning): Promise<Recipe> {
+  const { situation, version, options } = planning;
+  const target = await targetFor(planning);
+  const known = { ...planning.known, ...valuesOf(target) };
+  const test = await rateFor({ ...planning, known });
+  const epochs = epochsFor({ ...planning, known }, test);
+  const given = { ...known, ...valuesOf(epochs) };
+  const rate = test && { value: test.best.rate, because: reasonOf(test) };
+  const rules = choose(given, situation);
+  const chosen = new Map([...target, ...epochs, ...rules, ...(rate ? [['lr', rate] as const] : [])]);
+  options.onNote?.(chosenLines(chosen));
+  const because = Object.fromEntries([...chosen].map(([name, choice]) => [name, choice.because]));
+  return resolveRecipe('prune', { ...given, ...valuesOf(chosen), because }, version);
+}
+
+type Chosen = Map<string, Choice>;
+
+/** What to reach, where that is not given. */
+async function targetFor({ known, task, situation }: Planning): Promise<Chosen> {
+  if (targetNames.some((name) => known[name] !== undefined)) return new Map();
+  const graph = untied(task.graph).graph;
+  const channels = findChannels(graph, { inputShapes: task.inputShapes });
+  for (const fraction of FRACTIONS) {
+    const chosen = choose({ epochs: 1, ...known, macs: fraction }, situation);
+    const method = structuredMethods.find(
+      ({ name }) => name === (known.method ?? chosen.get('method')?.value),
+    );
+    if (!method) break;
+    const settings: MethodSettings = { ...usual, ...method.defaults };
+    const limits = { roundTo: (known.roundTo ?? chosen.get('roundTo')?.value) as number | undefined };
+    const goal = { of: 'macs', fraction } as const;
+    const cost = costs.macs({ inputShapes: task.inputShapes });
+    const refused = await checkGoal({ graph, channels, settings, limits, goal, cost }).then(
+      () => undefined,
+      (error) => error,
+    );
+    if (!refused) return new Map([['macs', { value: fraction, because: reachable(fraction) }]]);
+    if (!(refused instanceof UserError)) throw refused;
+  }
+  return new Map([['sparsity', { value: SPARSITY, because: 'no channels can go' }]]);
+}
+
+const reachable = (fraction: number): string =>
+  fraction === FRACTIONS[0]
+    ? 'half of the work, unless --target says otherwise'
+    : 'less is out of reach, since too many channels must stay';
+
+/** A test of rates; undefined where the rate is given, or there is no time. */
+async function rateFor({
+  known,
+  task,
+  situation,
+  machine,
+  version,
+  options: { signal, onNote },
+  end,
+}: Planning): Promise<RateTest | undefined> {
+  const forward = situation.seconds!;
+  const left = secondsLeft(end);
+  const guessed = epochsIn((PLANNED - TESTING) * left, { task, forward, perSample: PASSES * forward });
+  const epochs = known.epochs ?? Math.min(MOST_EPOCHS, guessed.fitting);
+  if (known.lr !== undefined || epochs === 0) return undefined;
+  onNote?.('Trying learning rates on training samples …');
+  const rough = { ...known, epochs };
+  const settings = { batch: 128, ...valuesOf(choose(rough, situation)), ...rough };
+  return testRates(settings, task, { machine, signal, version, seconds: TESTING * left, forward });
+}
+
+const secondsLeft = (end: number): number => Math.max(0, end - performance.now()) / 1000;
+
+const reasonOf = ({ trials, samples, epochs, held }: RateTest): string => {
+  const list = trials
+    .toSorted((a, b) => a.rate - b.rate)
+    .map(({ rate, accuracy }) => `${(100 * accuracy).toFixed(1)} % at ${rate}`)
+    .join(', ');
+  return `tried on ${samples} training samples, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} each, and measured on ${held} others: ${list}`;
+};
+
+/** As many epochs as there is time for, where they are not given. */
+function epochsFor({ known, task, situation, end }: Planning, test: RateTest | undefined): Chosen {
+  if (known.epochs !== undefined) return new Map();
+  const forward = situation.seconds!;
+  const perSample = test?.perSample ?? PASSES * forward;
+  const { fitting, epoch, around } = epochsIn(PLANNED * secondsLeft(end), { task, forward, perSample });
+  // Single weights go while a network is trained.
+  const least = known.sparsity === undefined ? 0 : 1;
+  const value = Math.max(least, Math.min(MOST_EPOCHS, fitting));
+  return new Map([['epochs', { value, because: whySoMany(fitting, epoch, around) }]]);
+}
+
+function whySoMany(fitting: number, epoch: number, around: number): string {
+  const long = `an epoch takes about ${spoken(epoch)}`;
+  if (fitting > MOST_EPOCHS) return `${long}, and more are seldom worth their time`;
+  if (fitting > 0) return `${long}, and that is what there is time for`;
+  return `${long}, for which there is no time: --time ${spoken((epoch + around) / PLANNED / (1 - TESTING))} would be enough for one`;
+}
+
+/** How many epochs fit, and what one takes, and what all that is around them. */
+function epochsIn(
+  seconds: number,
+  { task, forward, perSample }: { task: Task; forward: number; perSample: number },
+): { fitting: number; epoch: number; around: number } {
+  const { train, test = train } = task.dataset;
+  const epoch = perSample * train.length + forward * test.length;
+  const around = 4 * forward * test.length;
+  return { epoch, around, fitting: Math.max(0, Math.floor((seconds - around) / epoch)) };
+}
+
+const spoken = (seconds: number): string =>
+  seconds < 100 ? `${Math.ceil(seconds)}s` : `${Math.ceil(seconds / 60)}m`;

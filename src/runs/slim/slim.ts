@@ -1,0 +1,162 @@
+/**
+ * One command for a trained model: chooses method, rate, rounding, teacher and epochs from the model, the data and the time given, says
+ * why, and carries it out as an ordinary run, whose recipe holds all that was chosen.
+ */
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fail, UserError } from '../../base/errors.js';
+import { refuseNotFinite } from '../finite.js';
+import { refuseOccupied } from '../folder.js';
+import { type Given, isPath, type PruneRecipe, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
+import { type RunResult, startRun } from '../run.js';
+import { flagOf } from '../settings.js';
+import { type Choice, choose, type Known } from '../suit/rules.js';
+import { type Situation, situationOf } from '../suit/situation.js';
+import { chosenLines, knownOf, onMachine, refuseEarly, valuesOf } from '../suit/suit.js';
+import type { Summary } from '../summary.js';
+import { openTask, type TaskOptions } from '../task.js';
+import { isUsable } from '../usable.js';
+import type { RunOptions } from '../work.js';
+import { plan } from './plan.js';
+import { secondsFrom, type TargetName, targetFrom, targetNames } from './target.js';
+
+export interface SlimResult extends RunResult {
+  /** A run to a milder target, where the end of the first was not usable and there was time. */
+  milder?: RunResult;
+}
+
+/** Time that is taken unless told otherwise. */
+const TIME = '10m';
+/** Of the MACs, what is left unless told otherwise where there are no data: the first at which answers stay, else the last. */
+const AT_ONCE = [0.8, 0.9];
+/** Where no channel can go. */
+const AT_ONCE_SPARSITY = 0.5;
+
+/**
+ * Makes a model smaller.
+ * @throws UserError when the model is not trained, a target cannot be met, or anything given makes no sense.
+ */
+export async function slim(
+  { target, time = TIME, ...rest }: Given<'slim'>,
+  out: string,
+  { version, ...options }: RunOptions & { version: string },
+): Promise<SlimResult> {
+  const end = performance.now() + 1000 * secondsFrom(time);
+  const own = targetNames.filter((name) => rest[name as keyof typeof rest] !== undefined);
+  if (target !== undefined && own.length > 0)
+    fail(`There are two targets, --target and ${flagOf(own[0])}: give one of them.`);
+  const wanted = target === undefined ? {} : targetFrom(target);
+  const given = { measureLatency: true, ...rest, ...wanted, data: rest.data ?? WITHOUT_DATA };
+  const known = knownOf(given as Given<'prune'>);
+  const free = own.length === 0 && target === undefined;
+  if (!isPath(String(given.model)))
+    fail(
+      `slim is for models that are trained, and networks of the zoo have random weights: train it first, with espalier train ${given.model}.`,
+    );
+  await refuseOccupied(out);
+  const job: Job = { known, out, version, options, end };
+  if (given.data === WITHOUT_DATA) return free ? slimFreely(job) : runAtOnce(job, atOnce(known, version));
+  return slimWithData(job);
+}
+
+interface Job {
+  known: Known;
+  out: string;
+  version: string;
+  options: RunOptions;
+  /** Of `performance.now()`. */
+  end: number;
+}
+
+const runOf = ({ out, options }: Pick<Job, 'out' | 'options'>, recipe: Recipe): Promise<RunResult> =>
+  startRun(recipe, out, options);
+
+const runAtOnce = (job: Job, { recipe, chosen }: AtOnce): Promise<RunResult> => {
+  if (chosen.size > 0) job.options.onNote?.(chosenLines(chosen));
+  return runOf(job, recipe);
+};
+
+interface AtOnce {
+  recipe: Recipe;
+  chosen: Map<string, Choice>;
+}
+
+/** A recipe without data, which has next to nothing to choose; a target that was chosen, too, with its reason. */
+function atOnce(known: Known, version: string, target?: [TargetName, Choice]): AtOnce {
+  const asked = target ? { ...known, [target[0]]: target[1].value } : known;
+  const chosen = choose(asked, { command: 'prune', trained: true, evidence: '' });
+  if (target) chosen.set(...target);
+  const because = Object.fromEntries([...chosen].map(([name, choice]) => [name, choice.because]));
+  return { chosen, recipe: resolveRecipe('prune', { ...asked, ...valuesOf(chosen), because }, version) };
+}
+
+const targetOf = (known: Known): TargetName | undefined =>
+  targetNames.find((name) => known[name] !== undefined);
+
+/** Without data and target: as much as leaves the answers as they were, tried out. */
+async function slimFreely(job: Job): Promise<RunResult> {
+  const { known, version, options } = job;
+  const because = 'without data to train on, more would leave too little of the answers';
+  let mildest: AtOnce | undefined;
+  for (const value of AT_ONCE) {
+    const attempt = atOnce(known, version, ['macs', { value, because }]);
+    const summary = await tryOut(attempt.recipe, { signal: options.signal }).catch((error) => {
+      if (!(error instanceof UserError)) throw error;
+      options.onNote?.(`Channels cannot go: ${error.message}`);
+    });
+    if (!summary) break;
+    mildest = attempt;
+    if (isUsable(summary)) break;
+  }
+  const weights = { value: AT_ONCE_SPARSITY, because: 'no channels can go' };
+  return runAtOnce(job, mildest ?? atOnce(known, version, ['sparsity', weights]));
+}
+
+/** What a run without data comes to. */
+async function tryOut(recipe: Recipe, options: RunOptions): Promise<Summary | undefined> {
+  const path = join(tmpdir(), `espalier-slim-${process.pid}-${Date.now()}`);
+  try {
+    return (await startRun({ ...recipe, measureLatency: false } as Recipe, path, options)).summary;
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function slimWithData(job: Job): Promise<SlimResult> {
+  const { known, version, options, end } = job;
+  refuseEarly('prune', targetOf(known) ? known : { ...known, macs: 0.5 }, version);
+  const task = await openTask(known as unknown as TaskOptions);
+  refuseNotFinite(task.graph, { trained: true });
+  const recipe = await onMachine(known.threads as number | undefined, async (machine) => {
+    const situation = await situationOf('prune', task, { machine, signal: options.signal });
+    if (!situation.trained) untrained(situation);
+    options.onNote?.(`The model is trained: ${situation.evidence}.`);
+    return plan({ known, task, situation, machine, version, options, end });
+  });
+  const begun = performance.now();
+  const first = await runOf(job, recipe);
+  const { summary } = first;
+  if (!summary || isUsable(summary)) return first;
+  const milder = milderThan(recipe);
+  if (!milder || performance.now() + (performance.now() - begun) > end) return first;
+  options.onNote?.('The end is not usable, and there is time left: trying a milder cut …');
+  return { ...first, milder: await runOf({ ...job, out: `${job.out}-milder` }, milder) };
+}
+
+const untrained = ({ evidence }: Situation): never =>
+  fail(
+    `slim is for models that are trained, but this one does not look it: ${evidence}. Train it first with espalier train, say how its images are normalised with --normalize, or use espalier prune.`,
+  );
+
+/** The recipe to a target half as far; undefined where that is an amount, or far enough already. */
+function milderThan(recipe: Recipe): Recipe | undefined {
+  const known = recipe as unknown as Record<string, unknown>;
+  const name = targetOf(known)!;
+  const value = known[name];
+  if (typeof value !== 'number' || value >= 1) return undefined;
+  const milder = name === 'sparsity' ? 1 - 2 * (1 - value) : (1 + value) / 2;
+  if (!(milder > 0) || (name !== 'sparsity' && milder > 0.95)) return undefined;
+  const because = { ...(recipe as PruneRecipe).because, [name]: `at ${value} the end was not usable` };
+  return { ...recipe, [name]: Number(milder.toPrecision(6)), because } as Recipe;
+}

@@ -1,0 +1,148 @@
+/**
+ * The rules by which defaults follow the situation. Each is about one setting, looks at what is known and at the settings before it, and
+ * says what it chooses and why; what is given explicitly is never asked. docs/defaults.md lists them for people, with the runs that they
+ * were chosen by.
+ */
+import { onnxruntimeRounding, structuredMethods } from '../../channels/index.js';
+import { learntMethods } from '../../sparsity/learnt/index.js';
+import type { Situation } from './situation.js';
+
+/** Settings of a recipe by name, as given and as chosen so far. */
+export type Known = Readonly<Record<string, unknown>>;
+
+/** A value that a rule chose. */
+export interface Choice {
+  value: unknown;
+  /** A clause: goes on from "--lr 0.005, because …". */
+  because: string;
+}
+
+/** Epochs of the run, which are chosen before any rule is asked. */
+export const knownEpochs = (known: Known): number => known.epochs as number;
+
+export type Rule = (known: Known, situation: Situation) => Choice | undefined;
+
+/** Targets of channels. */
+const channelTargets = ['macs', 'params', 'bytes', 'latency', 'channels'] as const;
+
+export const wantsChannels = (known: Known): boolean =>
+  channelTargets.some((name) => known[name] !== undefined);
+
+/** Epochs below which nothing but what cuts at once or nearly so is worth it. */
+const FEW_EPOCHS = 4;
+/** Steps of an epoch at least, where samples are few. */
+const STEPS = 16;
+const LEAST_BATCH = 16;
+const MOST_BATCH = 128;
+/** Epochs below which samples are not seen often enough for augmentation to matter. */
+const SEEN_OFTEN = 3;
+/** Accuracy that the model may lose on augmented samples: with more it was not trained for such. */
+const BEARABLE = 0.05;
+/** Height of images below which crops and flips take away what they show. */
+const TINY = 16;
+/** Rates for weights that are good already: a tenth of what prune takes otherwise. */
+const gentle = { sgd: 0.005, adam: 0.00005, adamw: 0.00005 } as const;
+/** Part of the epochs that warm-up takes, at most one epoch. */
+const WARM = 0.1;
+/** Blocks that the narrowest layers should have at least, so that rounding does not decide what goes. */
+const BLOCKS = 4;
+
+/** Methods that learn anew what they keep, or go back to early weights: they need the rates of a training. */
+const anew = (known: Known): boolean =>
+  known.method === 'lottery' || learntMethods.some(({ name }) => name === known.method);
+
+const removesChannels = (known: Known): boolean =>
+  structuredMethods.some(({ name }) => name === known.method);
+
+const withoutData = (known: Known): boolean => known.data === 'none';
+
+export const rules: Readonly<Record<string, Rule>> = {
+  method(known, { command, trained }) {
+    if (command !== 'prune') return undefined;
+    if (wantsChannels(known))
+      return {
+        value: 'l1-filters',
+        because: withoutData(known)
+          ? 'it looks at nothing but weights'
+          : 'it cuts at once and leaves all epochs to what is left; methods that train before they cut are made for hundreds',
+      };
+    if (known.sparsity === undefined) return undefined;
+    if (withoutData(known)) return { value: 'magnitude', because: 'it looks at nothing but weights' };
+    const few = knownEpochs(known) < FEW_EPOCHS;
+    return few && trained
+      ? { value: 'magnitude', because: 'with so few epochs all of them go to what is left' }
+      : { value: 'gmp', because: 'weights go a few at a time, with training in between' };
+  },
+
+  batch(known, { samples = 0 }) {
+    const fitting = 2 ** Math.floor(Math.log2(samples / STEPS));
+    const batch = Math.min(MOST_BATCH, Math.max(LEAST_BATCH, fitting));
+    return withoutData(known) || batch === MOST_BATCH
+      ? undefined
+      : { value: batch, because: `${samples} samples would be too few steps in an epoch otherwise` };
+  },
+
+  augment(known, { trained, accuracy, augmented, pixels }) {
+    if (withoutData(known) || pixels === undefined) return undefined;
+    if (pixels < TINY)
+      return { value: false, because: `crops and flips take away what images of ${pixels} pixels show` };
+    if (!trained) return undefined;
+    if (knownEpochs(known) < SEEN_OFTEN)
+      return { value: false, because: 'with so few epochs no sample is seen often' };
+    if (accuracy !== undefined && augmented !== undefined && augmented < accuracy - BEARABLE)
+      return {
+        value: false,
+        because: `crops and flips as usual for these data take the model from ${percent(accuracy)} to ${percent(augmented)} on training samples`,
+      };
+    return undefined;
+  },
+
+  lr(known, { trained }) {
+    if (!trained || withoutData(known) || anew(known)) return undefined;
+    const optimizer = (known.optimizer ?? 'sgd') as keyof typeof gentle;
+    return { value: gentle[optimizer], because: 'the model is trained, and higher rates undo that' };
+  },
+
+  warmup(known, { trained }) {
+    const epochs = knownEpochs(known);
+    if (!trained || withoutData(known) || anew(known) || !(epochs > 0)) return undefined;
+    return {
+      value: Math.min(1, WARM * epochs),
+      because: 'the model is trained, and the first steps should not undo that',
+    };
+  },
+
+  teacher(known, { command, trained }) {
+    if (command !== 'prune' || !trained || withoutData(known) || anew(known)) return undefined;
+    if (knownEpochs(known) === 0) return undefined;
+    return { value: 'self', because: 'the model as it was is trained, and knows more than labels say' };
+  },
+
+  roundTo(known, { command, narrowest }) {
+    if (command !== 'prune' || !removesChannels(known) || narrowest === undefined) return undefined;
+    if (known.latency !== undefined) return undefined;
+    const fitting = 2 ** Math.floor(Math.log2(Math.max(1, narrowest / BLOCKS)));
+    return fitting >= onnxruntimeRounding
+      ? undefined
+      : {
+          value: fitting,
+          because: `blocks of ${onnxruntimeRounding} would take or spare half a layer and more where layers have ${narrowest} channels`,
+        };
+  },
+};
+
+const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
+
+/** What the rules choose of what is not given, each seeing what those before it chose. */
+export function choose(given: Known, situation: Situation): Map<string, Choice> {
+  const chosen = new Map<string, Choice>();
+  let known = given;
+  for (const [name, rule] of Object.entries(rules)) {
+    if (given[name] !== undefined) continue;
+    const choice = rule(known, situation);
+    if (!choice) continue;
+    chosen.set(name, choice);
+    known = { ...known, [name]: choice.value };
+  }
+  return chosen;
+}

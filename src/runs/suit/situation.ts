@@ -1,0 +1,127 @@
+/** What a run is about, as far as its defaults follow it: is the model trained, how many samples are there, how wide is it. */
+import { findChannels } from '../../channels/index.js';
+import { type Dataset, imagesOf, type Split, subset } from '../../data/index.js';
+import type { Machine } from '../../engine/index.js';
+import { summarize } from '../../graph/facts/summary.js';
+import type { Graph } from '../../onnx/index.js';
+import { evaluate } from '../../train/index.js';
+import { isPath } from '../recipe.js';
+import { loadTask, type ModelTask, type Task } from '../task.js';
+
+/** What is known of a model and its data before a run. */
+export interface Situation {
+  command: 'train' | 'prune';
+  /** Whether the weights mean something already, and the clause that says how that is known. */
+  trained: boolean;
+  evidence: string;
+  /** Samples to train on; absent without data. */
+  samples?: number;
+  /** Accuracy on some of them: as they are, and augmented as is usual for the data set. */
+  accuracy?: number;
+  augmented?: number;
+  /** Height of the images, where there are any that are usually augmented. */
+  pixels?: number;
+  /** Channels of the narrowest group that does a noticeable part of the work. */
+  narrowest?: number;
+  /** Seconds that the network takes for one sample, forwards. */
+  seconds?: number;
+}
+
+/** Training samples that the model is tried on. */
+const TRIED = 512;
+
+/** By so many standard deviations an accuracy must be above what guessing would give. */
+const DEVIATIONS = 4;
+
+/** Part of all MACs from which on a group counts as doing a part of the work. */
+const NOTICEABLE = 0.01;
+
+type Command = Situation['command'];
+
+/** The situation of a run without data. A file is taken for trained: there is nothing to tell by. */
+export function situationOfModel(
+  { command, model }: { command: Command; model: string },
+  { graph, inputShapes }: ModelTask,
+): Situation {
+  const file = isPath(model);
+  return {
+    command,
+    trained: file,
+    evidence: file ? 'it is a file, and there are no data to try it on' : FRESH,
+    narrowest: narrowestOf(graph, inputShapes),
+  };
+}
+
+const FRESH = 'networks of the zoo have random weights';
+
+/** The situation of a run with data: the model is tried on some of the samples to train on, never on those for testing. */
+export async function situationOf(
+  command: Command,
+  task: Task,
+  { machine, signal }: { machine: Machine; signal?: AbortSignal },
+): Promise<Situation> {
+  const { dataset, graph } = task;
+  const split = spread(dataset.train, TRIED);
+  const network = loadTask(task, graph, machine);
+  try {
+    const how = { normalize: dataset, signal };
+    const start = performance.now();
+    const { accuracy } = await evaluate(network, split, { ...how, augment: dataset.augment.test });
+    const seconds = (performance.now() - start) / 1000 / split.length;
+    const augmented = isAugmented(dataset)
+      ? (await evaluate(network, split, { ...how, augment: dataset.augment.train })).accuracy
+      : undefined;
+    return { command, ...factsOf(task), seconds, accuracy, augmented, ...judged(accuracy, split) };
+  } finally {
+    network.close();
+  }
+}
+
+/** The situation of a network of the zoo. */
+export const situationOfFresh = (command: Command, task: Task): Situation => ({
+  ...{ command, trained: false, evidence: FRESH },
+  ...factsOf(task),
+});
+
+function factsOf({ dataset, graph, inputShapes }: Task): Partial<Situation> {
+  const { train } = dataset;
+  const pixels = isAugmented(dataset) ? imagesOf(train)?.shape[1] : undefined;
+  return { samples: train.length, pixels, narrowest: narrowestOf(graph, inputShapes) };
+}
+
+const isAugmented = ({ augment }: Dataset): boolean => Object.keys(augment.train).length > 0;
+
+/** Whether an accuracy is more than guessing gives: always the most frequent class, or any by lot. */
+export function judged(accuracy: number, { labels, length }: Split): Pick<Situation, 'trained' | 'evidence'> {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const chance = Math.max(...counts.values()) / length;
+  const deviation = Math.sqrt((chance * (1 - chance)) / length);
+  const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
+  return {
+    trained: accuracy > chance + DEVIATIONS * deviation,
+    evidence: `it is right for ${percent(accuracy)} of ${length} training samples, and guessing is for ${percent(chance)}`,
+  };
+}
+
+/** At most so many samples, evenly spread over all. */
+export function spread(split: Split, count: number): Split {
+  const every = Math.max(1, split.length / count);
+  const length = Math.min(split.length, count);
+  return subset(
+    split,
+    Uint32Array.from({ length }, (_, i) => Math.floor(i * every)),
+  );
+}
+
+/** Channels of the narrowest group among those whose layers do a noticeable part of all MACs; undefined where no group does. */
+export function narrowestOf(graph: Graph, inputShapes: Record<string, number[]>): number | undefined {
+  const { layers, macs } = summarize(graph, { inputShapes });
+  const work = new Map(layers.flatMap(({ weights, macs: own }) => (weights[0] ? [[weights[0], own]] : [])));
+  const sizes = findChannels(graph, { inputShapes })
+    .groups.filter(({ members }) =>
+      members.some(({ tensor, role }) => role === 'out' && (work.get(tensor) ?? 0) >= NOTICEABLE * macs),
+    )
+    .map(({ size }) => size);
+  return sizes.length > 0 ? Math.min(...sizes) : undefined;
+}

@@ -1,0 +1,125 @@
+/** A recipe whose defaults follow the situation: what is given stands, the rules choose the rest and say why. */
+import { structuredMethods } from '../../channels/index.js';
+import { type Machine, openMachine } from '../../engine/index.js';
+import { refuseNotFinite } from '../finite.js';
+import {
+  checkSettings,
+  defaults,
+  type Given,
+  isPath,
+  methodNamed,
+  type Recipe,
+  type RunCommand,
+  resolveRecipe,
+  WITHOUT_DATA,
+} from '../recipe.js';
+import { flagOf } from '../settings.js';
+import { openModel, openTask, type TaskOptions } from '../task.js';
+import { type Choice, choose, type Known } from './rules.js';
+import { type Situation, situationOf, situationOfFresh, situationOfModel } from './situation.js';
+
+export interface SuitOptions {
+  signal?: AbortSignal;
+  onNote?: (sentence: string) => void;
+}
+
+/**
+ * Completes what was given like {@link resolveRecipe}, but by the rules of docs/defaults.md, for which it looks at the model and some
+ * training samples. A recipe of a run is complete, and stays as it is.
+ * @throws UserError as that does, and where model or data cannot be read.
+ */
+export async function suitRecipe(
+  command: RunCommand,
+  given: object,
+  version: string,
+  options: SuitOptions = {},
+): Promise<Recipe> {
+  const checked = checkSettings(command, given) as Given<'prune'>;
+  if (checked.version !== undefined || !checked.model || !checked.data)
+    return resolveRecipe(command, given, version);
+  const known = knownOf(checked);
+  refuseEarly(command, known, version);
+  const situation = await look(command, known, options);
+  return settle(command, known, { version, situation, onNote: options.onNote });
+}
+
+/** What is known before a rule has said anything. */
+export const knownOf = (given: Given<'prune'>): Known => ({
+  ...given,
+  ...(given.method !== undefined && { method: methodNamed(given.method) }),
+});
+
+/** Throws what a recipe of such settings throws, before model and data are read. */
+export function refuseEarly(command: RunCommand, known: Known, version: string): void {
+  const unseen: Situation = { command, trained: false, evidence: '' };
+  resolveRecipe(command, { ...valuesOf(choose(withEpochs(known), unseen)), ...known }, version);
+}
+
+const withEpochs = (known: Known): Known => ({ epochs: defaults.epochs, ...known });
+
+/** The recipe that rules make of what is known. */
+export function settle(
+  command: RunCommand,
+  known: Known,
+  { version, situation, onNote }: { version: string; situation: Situation } & SuitOptions,
+): Recipe {
+  const chosen = choose(withEpochs(known), situation);
+  const because = Object.fromEntries([...chosen].map(([name, choice]) => [name, choice.because]));
+  const given = { ...valuesOf(chosen), ...known, ...(chosen.size > 0 && { because }) };
+  const recipe = resolveRecipe(command, given, version);
+  if (situation.trained && chosen.size > 0) onNote?.(`The model counts as trained: ${situation.evidence}.`);
+  if (chosen.size > 0) onNote?.(chosenLines(chosen));
+  const note = madeForHundreds(recipe);
+  if (note) onNote?.(note);
+  return recipe;
+}
+
+export const valuesOf = (chosen: ReadonlyMap<string, Choice>): object =>
+  Object.fromEntries([...chosen].map(([name, { value }]) => [name, value]));
+
+/** What was chosen, a line each: the flag that would say the same, and why. */
+export function chosenLines(chosen: ReadonlyMap<string, Choice>): string {
+  const flags = [...chosen].map(([name, { value }]) => shown(name, value));
+  const width = Math.max(...flags.map(({ length }) => length));
+  const lines = [...chosen.values()].map(({ because }, i) => `  ${flags[i].padEnd(width)}  ${because}`);
+  return ['Chosen, as nothing else was given:', ...lines].join('\n');
+}
+
+const shown = (name: string, value: unknown): string => {
+  if (typeof value !== 'boolean') return `${flagOf(name)} ${value}`;
+  return value ? flagOf(name) : flagOf(name).replace('--', '--no-');
+};
+
+/** Epochs below which a method that trains before it cuts has too few for each stage. */
+const MANY = 50;
+
+function madeForHundreds(recipe: Recipe): string | undefined {
+  const method = recipe.command === 'prune' && structuredMethods.find(({ name }) => name === recipe.method);
+  if (!method || recipe.epochs >= MANY || recipe.epochs === 0) return undefined;
+  if (!method.shares.sparse && !method.shares.marked) return undefined;
+  return `${method.name} trains before it cuts and is made for hundreds of epochs: with ${recipe.epochs}, --method l1-filters usually keeps more accuracy.`;
+}
+
+/** Looks at the model, and at data where there are any. */
+async function look(command: RunCommand, known: Known, { signal }: SuitOptions): Promise<Situation> {
+  const options = known as unknown as TaskOptions & { threads?: number };
+  if (known.data === WITHOUT_DATA)
+    return situationOfModel({ command, model: options.model }, await openModel(options));
+  if (!isPath(options.model)) return situationOfFresh(command, await openTask(options));
+  const task = await openTask(options);
+  refuseNotFinite(task.graph, { trained: true });
+  return onMachine(options.threads, (machine) => situationOf(command, task, { machine, signal }));
+}
+
+/** Does some work on a machine of its own. */
+export async function onMachine<T>(
+  threads: number | undefined,
+  work: (machine: Machine) => Promise<T>,
+): Promise<T> {
+  const machine = await openMachine({ threads });
+  try {
+    return await work(machine);
+  } finally {
+    await machine.close();
+  }
+}
