@@ -1,10 +1,11 @@
-/** The results of a study on disk: study.md, study.json, study.jsonl and study.html, all made anew from what there is. */
+/** The results of a study on disk: study.md, study.json, study.jsonl, study.html and a picture of each chart, made anew from what there is. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../base/errors.js';
 import { reason, writeAtomically } from '../../base/files.js';
 import type { FailedLine, RunLine, StudyResult } from '../../runs/index.js';
 import { chart, html, page } from '../page.js';
+import type { StudyChart } from './chart.js';
 import { studyNotes, studyTable } from './rows.js';
 
 /** @throws UserError when a file cannot be written. */
@@ -14,7 +15,7 @@ export async function writeStudy(
   lines: readonly (RunLine | FailedLine)[],
 ): Promise<void> {
   const { drawStudy } = await import('./chart.js');
-  const chart = result.cells.length > 0 ? drawStudy(result) : '';
+  const charts = result.cells.length > 0 ? drawStudy(result) : [];
   await mkdir(folder, { recursive: true }).catch((error) =>
     fail(`Cannot make the folder ${folder}: ${reason(error)}; give another one.`),
   );
@@ -26,7 +27,10 @@ export async function writeStudy(
       join(folder, 'study.jsonl'),
       [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''),
     ),
-    writeAtomically(join(folder, 'study.html'), studyPage(result, chart)),
+    writeAtomically(join(folder, 'study.html'), studyPage(result, charts)),
+    ...charts.map(({ name, drawing }) =>
+      writeAtomically(join(folder, `accuracy-${name}.svg`), picture(drawing)),
+    ),
   ]);
 }
 
@@ -43,12 +47,16 @@ export function studyMarkdown(result: StudyResult): string {
     .concat('\n');
 }
 
-function studyPage(result: StudyResult, drawing: string): string {
+/** A drawing as a file of its own, dark on white wherever it is shown. */
+export const picture = (drawing: string): string =>
+  `${drawing.replace('<svg ', '<svg style="background: white; color: black" ')}\n`;
+
+function studyPage(result: StudyResult, charts: readonly StudyChart[]): string {
   const { titles, rows } = studyTable(result);
   return page(
     result.title,
     `<h1>${html(result.title)}</h1>
-<section class="charts">${drawing && chart('Accuracy', drawing)}</section>
+<section class="charts">${charts.map(({ title, drawing }) => chart(title, drawing)).join('')}</section>
 <section><h2>Figures</h2>${table(titles, rows)}${studyNotes(result)
       .map((note) => `<p>${html(note)}</p>`)
       .join('')}</section>
