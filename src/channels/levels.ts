@@ -5,13 +5,13 @@
  * the same if, wherever positions are summed over, removed ones add nothing: one factor of the product is 0 there, and the
  * other is a number. Weights are 0; what data holds follows forward from them, axis by axis: `Relu(0)` is 0, `Sigmoid(0)` is
  * ½, a product with 0 is 0, 0/0 is no number (a filter divided by its own norm), nor is anything made of that. A *level* is
- * the number at removed positions of an axis, where it is always the same; undefined where it depends on other data. An
- * element-wise formula is tried at several random operands for what is not known.
+ * the number at removed positions of an axis, where it is always the same; undefined where it depends on other data. What an
+ * element-wise formula makes of levels is proved from the formula (graph/ranges.ts), whose steps are taken for numbers where data
+ * decides: a network that divides by 0 gives no answers, masked or not.
  */
-import { random, uniform } from '../base/random.js';
-import type { CoreNode, CoreOptions, Type } from '../graph/core.js';
-import { evaluate } from '../graph/expression.js';
+import type { CoreName, CoreNode, CoreOptions, Type } from '../graph/core.js';
 import { describe } from '../graph/operator.js';
+import { constantOf } from '../graph/ranges.js';
 import { runs } from './blocks.js';
 import type { Coupling } from './couple.js';
 import { noughtsOf } from './dequantized.js';
@@ -45,7 +45,7 @@ export function checkSums({ walk, atoms, labels }: Coupling): void {
         if (!vanishes(of(a).at(i), of(b).at(j))) freeze(a, i);
       }
       for (const [a, i] of plainSums(node)) if (live(a, i) && of(a)[i] !== 0) freeze(a, i);
-      const levels = levelsOf(node, of, (name) => t.type(name), live);
+      const levels = levelsOf(node, { of, type: t.type, live });
       for (const output of node.outputs) known.set(output, levels);
     }
     const [weight, made] = [step.node.inputs[0], step.outputs[0]];
@@ -88,82 +88,93 @@ const ifZero = (level: Level): Level => {
   return Number.isFinite(level) ? undefined : Number.NaN;
 };
 
-/** Levels of a result, by axis. */
-function levelsOf(
-  node: CoreNode,
-  of: (core: string) => Levels,
-  type: (core: string) => Type,
-  live: (core: string, axis: number) => boolean,
-): Levels {
-  const [x, w] = node.inputs;
-  const shape = type(node.outputs[0]).shape;
-  switch (node.op) {
-    case 'elementwise':
-      return shape.map((size, axis) => elementwiseLevel(node, axis - shape.length, size, of, type));
-    case 'conv': {
-      const [batch, , ...image] = of(x);
-      const bias = node.inputs[2] ? of(node.inputs[2])[0] : 0;
-      const kept = (level: Level) => (node.inputs[2] ? undefined : ifZero(level));
-      const out = ifZero(of(w)[0]);
-      return [kept(batch), out === 0 ? bias : out, ...image.map(kept)];
-    }
-    case 'convInput': {
-      const [batch, , ...image] = of(x);
-      return [ifZero(batch), ifZero(of(w)[1]), ...image.map(ifZero)];
-    }
-    case 'matmul': {
-      const [a, b] = [of(x), of(w)];
-      const lead = a.slice(0, -2).map((level, i) => (vanishes(level, b[i]) ? 0 : undefined));
-      return [...lead, ifZero(a[a.length - 2]), ifZero(b[b.length - 1])];
-    }
-    case 'transpose':
-      return (node.options as CoreOptions['transpose']).order.map((axis) => of(x)[axis]);
-    case 'reshape':
-      return reshapedLevels(of(x), type(x).shape, shape, (axis) => live(x, axis));
-    case 'pad': {
-      const { value } = node.options as CoreOptions['pad'];
-      return of(x).map((level) => merged([level, value]));
-    }
-    case 'concat':
-      return shape.map((_, axis) => merged(node.inputs.map((name) => of(name)[axis])));
-    case 'expand':
-      return of(x).map((level, axis) => (type(x).shape[axis] === shape[axis] ? level : undefined));
-    case 'reduce':
-      return (node.options as CoreOptions['reduce']).how === 'max' ? of(x) : of(x).map(ifZero);
-    case 'positions':
-      return of(x).map(ifZero);
-    case 'gather':
-      return [undefined, of(x)[1]];
-    default:
-      return of(x);
-  }
+/** What a rule works with. */
+interface Around {
+  of(core: string): Levels;
+  type(core: string): Type;
+  /** Whether positions of an axis may go. */
+  live(core: string, axis: number): boolean;
 }
+
+/** Levels of the results, by axis. */
+type Rule<Name extends CoreName> = (node: CoreNode<Name>, around: Around) => Levels;
+
+const levelsOf = (node: CoreNode, around: Around): Levels => (rules[node.op] as Rule<CoreName>)(node, around);
+
+/** The elements stay what they are, and on their axes. */
+const kept = ({ inputs: [x] }: CoreNode, { of }: Around): Levels => of(x);
+
+/** Sums along one axis, as often as there are positions: 0 stays 0. */
+const summed = ({ inputs: [x] }: CoreNode, { of }: Around): Levels => of(x).map(ifZero);
+
+/** Nothing is known: what is summed over them later freezes its axes. */
+const unknown = ({ outputs: [y] }: CoreNode, { type }: Around): Levels => type(y).shape.map(() => undefined);
+
+/** Operators of training, which no walk meets. */
+const never = ({ op }: CoreNode): never => {
+  throw new Error(`${op} does not stand in a graph for inference`);
+};
+
+const rules: { [Name in CoreName]: Rule<Name> } = {
+  elementwise(node, around) {
+    const { shape } = around.type(node.outputs[0]);
+    return shape.map((size, axis) => elementwiseLevel(node, axis - shape.length, size, around));
+  },
+  conv({ inputs: [x, w, offsets] }, { of }) {
+    const [batch, , ...image] = of(x);
+    const bias = offsets ? of(offsets)[0] : 0;
+    const through = (level: Level) => (offsets ? undefined : ifZero(level));
+    const out = ifZero(of(w)[0]);
+    return [through(batch), out === 0 ? bias : out, ...image.map(through)];
+  },
+  convInput({ inputs: [x, w] }, { of }) {
+    const [batch, , ...image] = of(x);
+    return [ifZero(batch), ifZero(of(w)[1]), ...image.map(ifZero)];
+  },
+  matmul({ inputs: [x, w] }, { of }) {
+    const [a, b] = [of(x), of(w)];
+    const lead = a.slice(0, -2).map((level, i) => (vanishes(level, b[i]) ? 0 : undefined));
+    return [...lead, ifZero(a[a.length - 2]), ifZero(b[b.length - 1])];
+  },
+  transpose: ({ inputs: [x], options }, { of }) => options.order.map((axis) => of(x)[axis]),
+  reshape({ inputs: [x], outputs: [y] }, { of, type, live }) {
+    return reshapedLevels(of(x), type(x).shape, type(y).shape, (axis) => live(x, axis));
+  },
+  slice: kept,
+  pad: ({ inputs: [x], options }, { of }) => of(x).map((level) => merged([level, options.value])),
+  concat({ inputs, outputs: [y] }, { of, type }) {
+    return type(y).shape.map((_, axis) => merged(inputs.map((name) => of(name)[axis])));
+  },
+  expand({ inputs: [x], outputs: [y] }, { of, type }) {
+    const { shape } = type(y);
+    return of(x).map((level, axis) => (type(x).shape[axis] === shape[axis] ? level : undefined));
+  },
+  reduce: (node, around) => (node.options.how === 'max' ? kept : summed)(node, around),
+  /** The largest of a window of equal numbers is that number; which tap won is not asked. */
+  maxPool: kept,
+  positions: summed,
+  gather: ({ inputs: [table] }, { of }) => [undefined, of(table)[1]],
+  uniform: unknown,
+  convWeight: never,
+  maxPoolInput: never,
+  normalize: never,
+  normalizeInput: never,
+  scatterSum: never,
+  crossEntropy: never,
+};
 
 /** `axis` counts from the end. */
 function elementwiseLevel(
-  node: CoreNode,
+  node: CoreNode<'elementwise'>,
   axis: number,
   size: number,
-  of: (core: string) => Levels,
-  type: (core: string) => Type,
+  { of, type }: Around,
 ): Level {
-  const { expression } = node.options as CoreOptions['elementwise'];
   const levels = node.inputs.map(
     (name): Level => (type(name).shape.at(axis) === size ? of(name).at(axis) : undefined),
   );
   if (levels.every((level) => level === undefined)) return undefined;
-  const stream = random(0, 'level');
-  const draws = Array.from({ length: 6 }, () =>
-    evaluate(
-      expression,
-      levels.map((level) => level ?? 4 * uniform(stream) - 2),
-    ),
-  );
-  return draws.every(
-    (value) => value === draws[0] || (Number.isNaN(value) === Number.isNaN(draws[0]) && Number.isNaN(value)),
-  )
-    ? draws[0]
-    : undefined;
+  return constantOf(node.options.expression, levels, { finite: true });
 }
 
 /** An axis of a regrouped block holds what the block's live axes held, if that is the same. */

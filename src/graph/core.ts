@@ -36,7 +36,7 @@ export interface Window {
 }
 
 /**
- * Core operators: name → options. Shapes: B is the (per-sample) leading dimension of convolutions, usually 1.
+ * Core operators: name → options. Each has a file in core/ that says everything about it. Shapes: B is the (per-sample) leading dimension of convolutions, usually 1.
  *
  * | operator | inputs → outputs |
  * |---|---|

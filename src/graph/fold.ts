@@ -1,6 +1,7 @@
 /** What is computed from constants alone while a model is read: how much of it, at most, and what a node costs. */
 import { fail } from '../base/errors.js';
 import { sizeOf } from '../onnx/tensor.js';
+import { coreOperator } from './core/index.js';
 import type { CoreNode, Type } from './core.js';
 import { type Budget, describe, type Operator, type Site } from './operator.js';
 
@@ -18,24 +19,15 @@ export function affords(
 ): boolean {
   let work = 0;
   for (const node of nodes) {
-    const shapes = [...node.inputs, ...node.outputs].map((name) => type(name).shape);
-    if (shapes.some((shape) => sizeOf(shape) > mostFolded)) return false;
-    work += workOf(node, shapes);
+    const [inputs, outputs] = [node.inputs, node.outputs].map((names) =>
+      names.map((name) => type(name).shape),
+    );
+    if ([...inputs, ...outputs].some((shape) => sizeOf(shape) > mostFolded)) return false;
+    work += coreOperator(node.op).work(node.options, inputs, outputs);
   }
   if (work > left.work) return false;
   left.work -= work;
   return true;
-}
-
-function workOf({ op, inputs, options }: CoreNode, shapes: readonly (readonly number[])[]): number {
-  const [x, w] = shapes;
-  const y = sizeOf(shapes[inputs.length] ?? []);
-  if (op === 'conv') return y * sizeOf(w.slice(1));
-  if (op === 'convInput') return sizeOf(x) * sizeOf(w.slice(1));
-  if (op === 'matmul') return y * x[x.length - 1];
-  if (op === 'positions') return x[0] * x[2] * (options as CoreNode<'positions'>['options']).from.length + y;
-  if (op === 'maxPool') return y * sizeOf((options as CoreNode<'maxPool'>['options']).window.kernel);
-  return shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
 /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { coreTypes } from './core/index.js';
 import type { CoreNode, Type, Window } from './core.js';
-import { broadcast, coreTypes, windowOutput } from './shapes.js';
+import { broadcast, windowOutput } from './shapes.js';
 
 test('broadcasting is NumPy’s', () => {
   assert.deepEqual(broadcast([2, 1, 3], [4, 1]), [2, 4, 3]);

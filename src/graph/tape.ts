@@ -1,8 +1,8 @@
 /** The core graph while it is being written: nodes in order, and what is known of every value. */
 import type { Tensor } from '../onnx/model.js';
 import { sizeOf, zeros } from '../onnx/tensor.js';
+import { coreOperator, coreTypes } from './core/index.js';
 import type { Build, CoreName, CoreNode, CoreOptions, Type } from './core.js';
-import { coreTypes } from './shapes.js';
 import { verify } from './verify.js';
 
 export interface Tape extends Build {
@@ -74,8 +74,8 @@ const isEmpty = ({ shape }: Pick<Type, 'shape'>): boolean => sizeOf(shape) === 0
 function nothing(op: CoreName, options: CoreOptions[CoreName], shape: readonly number[]): Tensor {
   const result = zeros(shape);
   if (result.data.length === 0) return result;
-  if (op === 'pad') (result.data as Float32Array).fill((options as CoreOptions['pad']).value);
-  else if (op !== 'matmul' && !(op === 'reduce' && (options as CoreOptions['reduce']).how === 'sum'))
-    throw new Error(`${op} of no elements`);
+  const value = coreOperator(op).ofNothing(options);
+  if (value === undefined) throw new Error(`${op} of no elements`);
+  (result.data as Float32Array).fill(value);
   return result;
 }

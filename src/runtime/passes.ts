@@ -3,13 +3,14 @@ import type { Pass } from '../engine/lowering/fuse.js';
 import { compileExpressions } from '../engine/lowering/instructions.js';
 import { lowerFill, lowerMap } from '../engine/lowering/map.js';
 import type { Place } from '../engine/lowering/place.js';
-import { call, type Expression, evaluate, input } from '../graph/expression.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { call, type Expression, input } from '../graph/expression.js';
+import { anyNumber, exactly, type Range, rangeOf } from '../graph/ranges.js';
+import { floats, sizeOf } from '../onnx/tensor.js';
 import { at, type Context, hold, planeAt } from './context.js';
 import { channelStride, isImage, type Plane } from './planes.js';
 
 /**
- * A formula over planes that lie alike keeps them: it runs over the whole of them in one go, borders and all; where it does not
+ * A formula over planes that lie alike keeps them: it runs over the whole of them in one go, borders and all; where it is not proved to
  * make 0 of their zeros, only where a plane of ones says so. Sums over the image are taken likewise. What has one number a channel is
  * spread over the plane.
  */
@@ -27,15 +28,11 @@ export function lowerPass(c: Context, pass: Pass): boolean {
     full.every(
       (p) => isWhole(c, p) && `${p.strides}` === `${first.strides}` && `${p.shape}` === `${first.shape}`,
     );
-  const zeroed = pass.results.every(({ expression }) =>
-    [1, -2.5].every(
-      (x) =>
-        evaluate(
-          expression,
-          operands.map((p) => (full.includes(p) ? 0 : x)),
-        ) === 0,
-    ),
-  );
+  const ranges = pass.operands.map((name, i) => (full.includes(operands[i]) ? exactly(0) : rangeIn(c, name)));
+  const zeroed = pass.results.every(({ expression }) => {
+    const { low, high, defined } = rangeOf(expression, ranges);
+    return low === 0 && high === 0 && defined;
+  });
   const stores = pass.results.every((r) => r.how === 'store');
   const sums = pass.results.every(
     (r) => r.how === 'sum' && `${c.v.type(r.output).shape.slice(1)}` === `${[pass.shape[1], 1, 1]}`,
@@ -72,6 +69,19 @@ export function lowerPass(c: Context, pass: Pass): boolean {
   const cut = flat.map((p) => (p.shape[1] === 1 ? p : { ...p, shape: [p.shape[0], size] }));
   lowerMap(c.l, [channels, size], cut, results, false);
   return true;
+}
+
+/** Between which numbers a value lies, where it is known. */
+function rangeIn(c: Context, name: string): Range {
+  const { constant } = c.v.type(name);
+  if (!constant) return anyNumber;
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of floats(constant)) {
+    if (Number.isNaN(value)) return { low: -Infinity, high: Infinity, defined: false };
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { low, high, defined: true };
 }
 
 /** 1 at each pixel of a plane, 0 around them; the same for all channels. */

@@ -2,7 +2,7 @@
  * From a core graph to steps: each value gets a place, views cost nothing, passes become calls of the map kernel, and the
  * rest one call each.
  */
-import type { CoreNode, CoreOptions, Type } from '../../graph/core.js';
+import type { CoreName, CoreNode, Type } from '../../graph/core.js';
 import { call, input } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { ClassStrides, MatrixStrides } from './calls.js';
@@ -58,43 +58,32 @@ function lowerPass(l: Lowering, pass: Pass, v: Values): void {
   );
 }
 
-type Rule<Name extends keyof CoreOptions> = (
-  l: Lowering,
-  node: CoreNode<Name>,
-  v: Values,
-  inputs: Place[],
-) => void;
+type Rule<Name extends CoreName> = (l: Lowering, node: CoreNode<Name>, v: Values, inputs: Place[]) => void;
 
 function lowerNode(l: Lowering, node: CoreNode, v: Values): void {
-  const rule = rules[node.op] as Rule<keyof CoreOptions> | undefined;
-  if (!rule) throw new Error(`The core operator ${node.op} has no kernel`);
+  const rule = rules[node.op] as Rule<CoreName> | 'pass';
+  if (rule === 'pass') throw new Error(`${node.op} is lowered as a pass`);
   const inputs = node.inputs.map((name) => v.place(name));
-  const spread = lanesOnly[node.op];
-  if (!spread || inputs.some((p) => p.buffer.laned)) rule(l, node, v, inputs);
+  const spread = lanesOnly[node.op]?.length ?? 0;
+  if (spread === 0 || inputs.some((p) => p.buffer.laned)) rule(l, node, v, inputs);
   else {
     const inLanes = inputs.map((p, k) => (k < spread ? spreadOverLanes(l, p) : p));
     lowerShared(l, node, v, inLanes, rule);
   }
 }
 
-/** Kernels that know only values in lanes, and how many of their inputs, from the first on, they want there. */
-const lanesOnly: { [Name in keyof CoreOptions]?: number } = {
-  conv: 1,
-  convInput: 1,
-  matmul: 1,
-  maxPool: 1,
-  maxPoolInput: 2,
-  positions: 1,
+/** Inputs, the first of an operator, that its kernels know in lanes only. */
+const lanesOnly: { [Name in CoreName]?: readonly string[] } = {
+  conv: ['image'],
+  convInput: ['gradient'],
+  matmul: ['left'],
+  maxPool: ['image'],
+  maxPoolInput: ['gradient', 'winners'],
+  positions: ['rows'],
 };
 
 /** What all samples share, computed in lanes; the lanes are equal, and their maximum is any of them. */
-function lowerShared(
-  l: Lowering,
-  node: CoreNode,
-  v: Values,
-  inputs: Place[],
-  rule: Rule<keyof CoreOptions>,
-): void {
+function lowerShared(l: Lowering, node: CoreNode, v: Values, inputs: Place[], rule: Rule<CoreName>): void {
   const inLanes = new Map(node.outputs.map((name) => [name, fresh(v.type(name).shape, true)]));
   const put = (name: string, place: Place) => inLanes.set(name, place);
   rule(l, node, { ...v, put, destined: (name) => inLanes.get(name) }, inputs);
@@ -118,7 +107,10 @@ function alias(l: Lowering, v: Values, name: string, place: Place): void {
   v.put(name, wanted ?? place);
 }
 
-const rules: { [Name in keyof CoreOptions]?: Rule<Name> } = {
+/** One for each operator; formulas and reductions are fused into passes before. */
+const rules: { [Name in CoreName]: Rule<Name> | 'pass' } = {
+  elementwise: 'pass',
+  reduce: 'pass',
   reshape: (l, node, v, [x]) => alias(l, v, node.outputs[0], viewed(l, x, node.options.shape)),
   transpose: (l, node, v, [x]) => alias(l, v, node.outputs[0], transposed(x, node.options.order)),
   slice(l, node, v, [x]) {

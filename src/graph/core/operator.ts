@@ -1,0 +1,100 @@
+/**
+ * What a core operator is: one file that says everything about it. Two rooms above say their part beside: `channels` how positions
+ * correspond and what stands at removed ones, `engine/lowering` which kernels compute it. All are lists by the operators'
+ * names, so the compiler points at whatever a new operator lacks.
+ */
+import { sizeOf } from '../../onnx/tensor.js';
+import type { Build, CoreName, CoreNode, CoreOptions, Type } from '../core.js';
+import type { Value } from '../reference/value.js';
+
+export type Shape = readonly number[];
+export type OutputType = Pick<Type, 'shape' | 'laned'>;
+export type Must = (holds: boolean, what: string) => void;
+
+/** What an operator computes with: its inputs, the shapes its outputs will have, its options. */
+export interface Call<Name extends CoreName> {
+  inputs: Value[];
+  outputs: OutputType[];
+  options: CoreOptions[Name];
+  count: number;
+  seed: number;
+}
+
+/** Elements between one sample and the next; 'meet' where an element depends on several samples, 'unknown' where no rule says. */
+export type Apart = number | 'meet' | 'unknown';
+
+export interface Operand {
+  name: string;
+  shape: Shape;
+  /** Undefined for what is the same for all samples. */
+  apart: Apart | undefined;
+}
+
+export interface SamplesCall<Name extends CoreName> {
+  operands: Operand[];
+  result: Shape;
+  options: CoreOptions[Name];
+  count: number;
+  /** Whether an operand that is the same for all samples repeats itself for each, this many elements apart. */
+  repeated: (operand: Operand, stride: number) => boolean;
+}
+
+export interface CoreOperator<Name extends CoreName> {
+  /** Shapes and lanes of its outputs. @throws Error when the operands do not fit (a defect of the expansion). */
+  types(options: CoreOptions[Name], inputs: readonly Type[]): OutputType[];
+  /** What must hold before anything computes with it, beyond that. */
+  verify(must: Must, options: CoreOptions[Name], inputs: Shape[], outputs: Shape[]): void;
+  /** What its results are where operands have no elements; undefined where that means nothing. */
+  ofNothing(options: CoreOptions[Name]): number | undefined;
+  /** What computing it once for a constant costs, in additions and multiplications. */
+  work(options: CoreOptions[Name], inputs: readonly Shape[], outputs: readonly Shape[]): number;
+  /** Where the samples lie in its result, when a graph is expanded for several at once. */
+  samples(call: SamplesCall<Name>): Apart;
+  /** What it means, in float64. */
+  compute(call: Call<Name>): Value[];
+}
+
+/** What training needs beside. */
+export interface Derivatives<Name extends CoreName> {
+  /** ∂L/∂(each input), for those wanted, by ∂L/∂(output 0). */
+  gradient: Gradient<Name> | 'none';
+  /** The tangents of the outputs by those of the inputs, and by the number of samples. */
+  tangent: Tangent<Name> | 'none';
+}
+
+export type Gradient<Name extends CoreName> = (
+  t: Build,
+  node: CoreNode<Name>,
+  dy: string,
+  wants: readonly boolean[],
+) => (string | undefined)[];
+
+export type Moved = readonly (string | undefined)[];
+
+export type Tangent<Name extends CoreName> = (
+  t: Build,
+  node: CoreNode<Name>,
+  moved: Moved,
+  count: string,
+) => (string | undefined)[];
+
+/** A result that is laned where an operand is. */
+export const like = (inputs: readonly Pick<Type, 'laned'>[], shape: Shape): OutputType => ({
+  shape,
+  laned: inputs.some(({ laned }) => laned),
+});
+
+/** Whatever has types fits. */
+export const typesOnly = (): void => {};
+
+export const meansNothing = (): undefined => undefined;
+
+/** As much work as there are elements to read and write. */
+export const touched = (_: unknown, inputs: readonly Shape[], outputs: readonly Shape[]): number =>
+  [...inputs, ...outputs].reduce((sum, shape) => sum + sizeOf(shape), 0);
+
+/** No rule says what becomes of the samples: a run is a whole. */
+export const unknown = (): Apart => 'unknown';
+
+/** There is no derivative, or nobody asks for it. */
+export const none = 'none';
