@@ -8,14 +8,32 @@ import { parseHTML } from 'linkedom';
 import { brief } from '../base/text.js';
 import { count, percent as inPercent } from './words.js';
 
-const WIDTH = 620;
-const COLOURS = ['#3987c9', '#e8743b', '#2fa572', '#a463d9'];
+/** Narrow, so that letters are still legible where a phone scales the drawing down. */
+const WIDTH = 480;
+/** At least 3:1 against white and against the black of dark pages. */
+export const COLOURS = [
+  '#3987c9',
+  '#dd6528',
+  '#27976a',
+  '#a463d9',
+  '#c9478a',
+  '#8c7a1f',
+  '#d1483f',
+  '#6b7f8c',
+];
+const LETTERS = { fontSize: '12px' };
 
 /** A plot as SVG. */
 export const draw = (options: Plot.PlotOptions): string => {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  return Plot.plot({ document: document as unknown as Document, width: WIDTH, grid: true, ...options })
-    .outerHTML;
+  return Plot.plot({
+    document: document as unknown as Document,
+    width: WIDTH,
+    marginTop: 30,
+    grid: true,
+    style: LETTERS,
+    ...options,
+  }).outerHTML;
 };
 
 export interface Point {
@@ -26,7 +44,10 @@ export interface Point {
 }
 
 /** Names beside a chart: as many characters as its margin has room for. */
-const short = (name: string): string => brief(name, 40);
+const short = (name: string): string => brief(name, 30);
+
+/** Room for names of so many characters at the left of bars. */
+const marginFor = (longest: number): number => Math.min(210, 16 + 6.6 * longest);
 
 export interface Curves {
   points: Point[];
@@ -92,7 +113,7 @@ export function drawBars(bars: Bar[], label: string): string {
   const longest = Math.max(...bars.map(({ name }) => name.length));
   return draw({
     height: 46 + 17 * bars.length,
-    marginLeft: Math.min(260, 16 + 6.2 * longest),
+    marginLeft: marginFor(longest),
     marginRight: 44,
     x: { domain: [0, 100], label, percent: true, axis: 'top' },
     y: { label: null, domain: bars.map(({ name }) => name), tickFormat: short },
@@ -111,12 +132,13 @@ export function drawBars(bars: Bar[], label: string): string {
 }
 
 /** How to read {@link drawOrdered}. */
-export const ORDER = 'From blue, the first, to orange, the last.';
+export const ORDER =
+  'The colours follow the order of the network, from blue (first) through purple to orange (last).';
 
-/** Curves of things that have an order, such as layers: from blue, the first, to orange, the last. */
+/** Curves of things that have an order, such as layers: from blue, the first, through purple to orange, the last. */
 export function drawOrdered({ points, x, y, percent }: Curves): string {
   const names = [...new Set(points.map(({ series }) => series))];
-  const shade = (i: number) => `hsl(${210 - (190 * i) / Math.max(1, names.length - 1)} 62% 52%)`;
+  const shade = (i: number) => `hsl(${210 + (170 * i) / Math.max(1, names.length - 1)} 62% 52%)`;
   return draw({
     height: 250,
     marginLeft: 60,
@@ -161,7 +183,7 @@ export function drawDistributions(distributions: readonly Distribution[], x: str
     marginLeft: 52,
     marginRight: 20,
     x: { label: x },
-    y: { label: 'share of them, %', percent: true, nice: true },
+    y: { label: 'share of the weights, %', percent: true, nice: true },
     color: { domain: distributions.map(({ name }) => name), range: COLOURS, legend: true },
     marks: [
       Plot.rectY(bars, { x1: 'x1', x2: 'x2', y1: 0, y2: 'y', fill: 'name', fillOpacity: 0.55, inset: 0.3 }),
@@ -217,7 +239,7 @@ export function drawPairs(pairs: readonly Pair[], label: string, say: (n: number
   const longest = Math.max(...pairs.map(({ name }) => name.length));
   return draw({
     height: 46 + 17 * pairs.length,
-    marginLeft: Math.min(260, 16 + 6.2 * longest),
+    marginLeft: marginFor(longest),
     marginRight: 110,
     x: { label, axis: 'top', tickFormat: (n: number) => say(n), ticks: 5, zero: true },
     y: { label: null, domain: pairs.map(({ name }) => name), tickFormat: short },
@@ -227,6 +249,7 @@ export function drawPairs(pairs: readonly Pair[], label: string, say: (n: number
         y: 'name',
         fill: COLOURS[0],
         fillOpacity: 0.25,
+        stroke: COLOURS[0],
         insetTop: 2,
         insetBottom: 2,
       }),

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
-import { byReason, type MetricsLine, type RunFolder, type Summary } from '../runs/index.js';
+import { byReason, type MetricsLine, type Recipe, type RunFolder, type Summary } from '../runs/index.js';
 import {
   type Distribution,
   drawBars,
@@ -13,8 +13,11 @@ import {
   ORDER,
   type Point,
 } from './charts.js';
+import { classTables } from './classes.js';
+import { repeatCommand } from './command.js';
 import { heldAtOne, roundedTo, rows } from './figures.js';
-import { chart, html, page } from './page.js';
+import { nextSteps } from './next.js';
+import { chart, charts, commandBlock, html, page } from './page.js';
 import {
   groupTable,
   keptChart,
@@ -23,6 +26,8 @@ import {
   stageTable,
   wholeTable,
 } from './structured.js';
+import { table, unfolding } from './table.js';
+import { tiles } from './tiles.js';
 import { verdictOf } from './verdict.js';
 import { count, duration, percent } from './words.js';
 
@@ -46,48 +51,56 @@ export async function writeReport(folder: RunFolder): Promise<void> {
 }
 
 /** The page as HTML. */
-export function renderReport(summary: Summary, metrics: readonly MetricsLine[], recipe: object): string {
+export function renderReport(summary: Summary, metrics: readonly MetricsLine[], recipe: Recipe): string {
   const epochs = metrics.filter((line): line is Epoch => line.kind === 'epoch');
   const masks = metrics.filter((line): line is Masks => line.kind === 'masks');
   const { method, channels } = summary;
   const title = `${nameOf(summary.model)}${method ? ` pruned by ${method}` : ''} on ${summary.data}`;
-  return page(
+  return page({
     title,
-    `<h1>${html(title)}</h1>
-<p class="lead">${lead(summary)}</p>
-<section><h2>Before and after</h2>${figures(summary)}${notes(summary)}</section>
-${channels ? `<section><h2>Stages</h2>${stageTable(channels.stages)}</section>` : ''}
-<section class="charts">
-${charts(summary, epochs, masks).join('\n')}
-</section>
-${
-  channels
-    ? `<section><h2>Channels</h2>${groupTable(channels.groups)}</section>
-<section><h2>What stays whole, and why</h2>${wholeTable(channels.frozen)}</section>`
-    : ''
-}
-<section><h2>What counts</h2>${layerTable(summary)}</section>
-<section><h2>What is not pruned, and why</h2>${unprunedTable(summary)}</section>
-<section><h2>Recipe</h2><pre>${html(JSON.stringify(recipe, null, 2))}</pre></section>`,
-  );
+    lead: `<p class="lead">${lead(summary)}</p>${warning(summary)}${tiles(summary)}`,
+    sections: [
+      { title: 'Before and after', body: figures(summary) + notes(summary), side: 'left' },
+      { title: 'What to do next', body: nextSteps(summary), side: 'right' },
+      { title: 'Repeat this run', body: repeat(recipe), side: 'right' },
+      { title: 'Stages', body: channels ? stageTable(channels.stages) : '' },
+      { title: 'Charts', body: charts(drawings(summary, epochs, masks)) },
+      { title: 'Accuracy per class', body: classTables(summary) },
+      { title: 'Channels', body: channels ? groupTable(channels.groups) : '' },
+      { title: 'What stays whole, and why', body: channels ? wholeTable(channels.frozen) : '' },
+      { title: 'Prunable weights', body: layerTable(summary) },
+      { title: 'What is not pruned, and why', body: unprunedTable(summary) },
+    ],
+  });
 }
 
 const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/');
 
 function lead({ accuracy, sparsity, channels, macs, epochs, seed, seconds, engine }: Summary): string {
   const units = channels?.units;
+  const result = accuracy
+    ? `The model classifies ${percent(accuracy.after)} of the test samples correctly${epochs ? ` after ${count(epochs)} ${epochs === 1 ? 'epoch' : 'epochs'}` : ''}.`
+    : 'The model was pruned one-shot, without data.';
   const left = units
-    ? `with ${count(units.after)} of ${count(units.before ?? 0)} channels and ${percent(macs.after / (macs.before || 1))} of the MACs`
+    ? `It has ${count(units.after)} of ${count(units.before ?? 0)} channels and ${percent(macs.after / (macs.before || 1))} of the MACs.`
     : sparsity.after > 0
-      ? `with ${percent(sparsity.after)} of its prunable weights at zero`
+      ? `${percent(sparsity.after)} of its prunable weights are zero.`
       : '';
-  const how = accuracy
-    ? `${percent(accuracy.after)} of the test images right after ${epochs} epochs ${left}`
-    : `Pruned at once, without data: ${left || 'nothing went'}`;
-  return `${how.trim()}; seed ${seed}, ${accuracy ? `${duration(seconds)} ` : ''}on ${html(engine)}.`;
+  const how = `Seed ${seed}${accuracy ? `, ${duration(seconds)}` : ''}, engine ${html(engine)}.`;
+  return [result, left, how].filter(Boolean).join(' ');
 }
 
-function charts(summary: Summary, epochs: readonly Epoch[], masks: readonly Masks[]): string[] {
+function warning(summary: Summary): string {
+  const verdict = verdictOf(summary);
+  return verdict ? `<p class="warning"><strong>Note.</strong> ${html(verdict)}</p>` : '';
+}
+
+const repeat = (recipe: Recipe): string =>
+  `<p>The same command gives the same model, with the same version of espalier and the same engine. Run it in the folder of this report, or give another place with <code>--out</code>.</p>
+${commandBlock(repeatCommand(recipe))}
+<details><summary>Every setting of the run (recipe.json)</summary><pre tabindex="0" role="region" aria-label="Recipe">${html(JSON.stringify(recipe, null, 2))}</pre></details>`;
+
+function drawings(summary: Summary, epochs: readonly Epoch[], masks: readonly Masks[]): string[] {
   const pruned = summary.sparsity.after > 0;
   const { channels } = summary;
   return [
@@ -182,13 +195,12 @@ const densityBars = ({ prunable }: Summary) =>
     group: spared ? 'spared' : 'prunable',
   }));
 
-function figures(summary: Summary): string {
-  const body = rows(summary).map(
-    ({ what, before, after, target }) =>
-      `<tr><th>${what}</th><td>${before}</td><td>${after}</td><td>${target}</td></tr>`,
-  );
-  return `<table><thead><tr><th></th><th>before</th><th>after</th><th>target</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
-}
+const figures = (summary: Summary): string =>
+  table({
+    caption: 'Figures before and after the run, and what was asked for',
+    columns: ['', 'before', 'after', 'target'],
+    rows: rows(summary).map(({ what, before, after, target }) => [what, before, after, target]),
+  });
 
 function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']): string {
   if (!by)
@@ -205,7 +217,6 @@ function notes(summary: Summary): string {
   const { channels, prunable, deadUnits, sparsity, best, notes: ofData = [] } = summary;
   const { flushed, check, narrow } = summary.export;
   const lines = [
-    html(verdictOf(summary) ?? ''),
     ...ofData.map(html),
     checkedBy(check),
     channels?.error !== undefined
@@ -237,19 +248,30 @@ function notes(summary: Summary): string {
 }
 
 function layerTable({ prunable, sparsityWithBiases }: Summary): string {
-  const body = prunable.layers.map(
-    ({ name, op, shape, size, kept, density, units, dead, spared }) =>
-      `<tr><th>${html(name)}</th><td>${html(op)}</td><td>${shape.join('×')}</td><td>${count(size)}</td><td>${count(kept)}</td><td>${percent(density)}</td><td>${dead ? `${count(dead)} of ${count(units ?? 0)}` : ''}</td><td class="text">${html(spared ?? '')}</td></tr>`,
-  );
-  return `<p>Sparsity is counted over these ${count(prunable.count)} weights. With the biases beside them in the denominator, which are never pruned, it is ${percent(sparsityWithBiases.after)}.</p>
-<table><thead><tr><th>weight</th><th>operator</th><th>shape</th><th>elements</th><th>kept</th><th>density</th><th>dead units</th><th class="text">spared because</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+  const rows = prunable.layers.map(({ name, op, shape, size, kept, density, units, dead, spared }) => [
+    html(name),
+    html(op),
+    shape.join('×'),
+    count(size),
+    count(kept),
+    percent(density),
+    dead ? `${count(dead)} of ${count(units ?? 0)}` : '',
+    html(spared ?? ''),
+  ]);
+  const names = ['weight', 'operator', 'shape', 'elements', 'kept', 'density', 'dead units'];
+  return `<p>Sparsity is counted over these ${count(prunable.count)} weights. If the biases, which are never pruned, are counted too, it is ${percent(sparsityWithBiases.after)}.</p>
+${table({ caption: 'Prunable weights', columns: [...names, { title: 'why it was spared', words: true }], rows })}`;
 }
 
 function unprunedTable({ unpruned }: Summary): string {
-  if (unpruned.length === 0) return '<p>Everything that is learnt counts above.</p>';
-  const body = byReason(unpruned).map(
-    ({ reason: why, names, size }) =>
-      `<tr><th class="text">${html(why)}</th><td>${count(size)}</td><td class="text"><details><summary>${count(names.length)}</summary>${names.map(html).join('<br>')}</details></td></tr>`,
-  );
-  return `<table><thead><tr><th class="text">reason</th><th>elements</th><th class="text">tensors</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+  if (unpruned.length === 0) return '<p>Every learnt tensor is in the table above.</p>';
+  return table({
+    caption: 'Tensors that are not pruned, by reason',
+    columns: [{ title: 'reason', words: true }, 'elements', { title: 'tensors', words: true }],
+    rows: byReason(unpruned).map(({ reason: why, names, size }) => [
+      html(why),
+      count(size),
+      unfolding(count(names.length), names),
+    ]),
+  });
 }

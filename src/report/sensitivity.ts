@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
 import type { MeasuredSensitivity } from '../runs/index.js';
-import { html, page } from './page.js';
+import { charts, page } from './page.js';
 import { sensitivityChart } from './structured.js';
 import { percent } from './words.js';
 
@@ -26,10 +26,9 @@ export function renderSensitivity({ model, data, whole, rows, images, test }: Me
       .filter((row) => row.group === group)
       .map(({ density, value }) => ({ group, density, accuracy: value })),
   ]);
-  return page(
+  return page({
     title,
-    `<h1>${html(title)}</h1>
-<p class="lead">Accuracy on ${images} ${test ? 'test' : 'training'} images with one group of channels thinned and all others whole; ${percent(whole)} with nothing removed.</p>
-<section class="charts">${sensitivityChart(points)}</section>`,
-  );
+    lead: `<p class="lead">Accuracy on ${images} ${test ? 'test' : 'training'} samples when one group of channels is thinned and all others stay whole. With nothing removed it is ${percent(whole)}.</p>`,
+    sections: [{ title: 'Accuracy per group', body: charts([sensitivityChart(points)]) }],
+  });
 }

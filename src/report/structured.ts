@@ -3,6 +3,7 @@ import type { Frozen } from '../channels/types.js';
 import type { ChannelSummary } from '../runs/index.js';
 import { drawOrdered, drawPairs, ORDER, type Pair } from './charts.js';
 import { chart, html } from './page.js';
+import { table, unfolding } from './table.js';
 import { count, large, percent } from './words.js';
 
 /** Accuracy, a fraction, with a group cut to a density and the rest of the network whole. */
@@ -33,24 +34,39 @@ export const sensitivityChart = (rows: readonly SensitivityRow[]): string =>
     ORDER,
   );
 
-/** How good the network was after each stage, on the test images. */
-export function stageTable(stages: ChannelSummary['stages']): string {
-  const body = stages.map(
-    ({ stage, what, accuracy, loss }) =>
-      `<tr><th>${html(stage)}</th><td>${what}</td><td>${percent(accuracy)}</td><td>${loss.toFixed(4)}</td></tr>`,
-  );
-  return `<table><thead><tr><th>stage</th><th></th><th>accuracy</th><th>loss</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
-}
+/** How good the network was after each stage, on the test samples. */
+export const stageTable = (stages: ChannelSummary['stages']): string =>
+  table({
+    caption: 'Accuracy and loss after each stage of the run',
+    columns: ['stage', { title: 'what was done', words: true }, 'accuracy', 'loss'],
+    rows: stages.map(({ stage, what, accuracy, loss }) => [
+      html(stage),
+      what,
+      percent(accuracy),
+      loss.toFixed(4),
+    ]),
+  });
 
 /** Every group, with what belongs to it. */
-export function groupTable(groups: ChannelSummary['groups']): string {
-  const body = groups.map(
-    ({ name, before, after, members, spared }) =>
-      `<tr><th>${html(name)}</th><td>${count(before)}</td><td>${count(after)}</td><td class="text"><details><summary>${count(members.length)}</summary>${members.map(html).join('<br>')}</details></td><td class="text">${html(spared ?? '')}</td></tr>`,
-  );
-  return `<p>A group is channels that stay or go together, in all tensors named: axis 0, 1, … after the colon.</p>
-<table><thead><tr><th>group</th><th>channels</th><th>kept</th><th class="text">tensors</th><th class="text">left whole because</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
-}
+export const groupTable = (groups: ChannelSummary['groups']): string =>
+  `<p>The channels of a group are removed or kept together in all of its tensors. The number after the colon is the axis (0, 1, …).</p>
+${table({
+  caption: 'Groups of channels',
+  columns: [
+    'group',
+    'channels',
+    'kept',
+    { title: 'tensors', words: true },
+    { title: 'why it was left whole', words: true },
+  ],
+  rows: groups.map(({ name, before, after, members, spared }) => [
+    html(name),
+    count(before),
+    count(after),
+    unfolding(count(members.length), members),
+    html(spared ?? ''),
+  ]),
+})}`;
 
 /** What stays whole, gathered by the reason why. */
 export function wholeTable(frozen: readonly Frozen[]): string {
@@ -58,11 +74,14 @@ export function wholeTable(frozen: readonly Frozen[]): string {
   const reasons = new Map<string, Set<string>>();
   for (const { tensor, role, axis, reason } of frozen)
     reasons.set(reason, (reasons.get(reason) ?? new Set()).add(`${tensor}, ${SIDES[role]} (axis ${axis})`));
-  const body = [...reasons].map(
-    ([reason, axes]) =>
-      `<tr><th class="text">${html(reason)}</th><td class="text"><details><summary>${count(axes.size)}</summary>${[...axes].map(html).join('<br>')}</details></td></tr>`,
-  );
-  return `<table><thead><tr><th class="text">stays whole because</th><th class="text">axes</th></tr></thead><tbody>${body.join('')}</tbody></table>`;
+  return table({
+    caption: 'What stays whole, by reason',
+    columns: [
+      { title: 'reason', words: true },
+      { title: 'axes', words: true },
+    ],
+    rows: [...reasons].map(([reason, axes]) => [html(reason), unfolding(count(axes.size), [...axes])]),
+  });
 }
 
 const SIDES: Record<Frozen['role'], string> = {

@@ -54,6 +54,7 @@ import {
 import { samplesOf } from './samples.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
+import type { Finished } from './sum-up.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
 import { evaluateGraph, stepsOf, teacherOf, trainInFolder } from './training.js';
@@ -204,7 +205,7 @@ const readStart = (folder: RunFolder): Promise<Graph | undefined> =>
 interface Made {
   graph: Graph;
   epochs: EpochMetrics[];
-  measured: { accuracy: number; loss: number };
+  measured: NonNullable<Finished['measured']>;
   best?: Summary['best'];
   plan?: Plan;
   masks?: MaskReport[];
@@ -224,7 +225,9 @@ async function perform(work: Work): Promise<RunResult> {
     const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
     if (!made) return { folder };
     const samples = samplesOf(task.dataset);
-    return { folder, summary: await conclude({ ...work, ...made, before, samples, notes, pictures }) };
+    const { classes } = task.dataset;
+    const known = { before, samples, notes, pictures, classes };
+    return { folder, summary: await conclude({ ...work, ...made, ...known }) };
   } catch (error) {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;

@@ -1,14 +1,14 @@
 /** What a finished run says of itself. */
 import { narrowIn, readModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
-import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
+import type { ByClass, EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
 import { histograms } from './histogram.js';
 import { measure } from './measure.js';
 import type { Pictures } from './pictures.js';
 import type { PruneRecipe } from './recipe.js';
 import { changeWith } from './structured/change.js';
-import type { Change, ChannelSummary, Summary } from './summary.js';
+import type { Change, ChannelSummary, ClassSummary, Summary } from './summary.js';
 import type { ModelTask } from './task.js';
 import type { Work } from './work.js';
 
@@ -17,7 +17,9 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   /** Of all trainings. */
   epochs: readonly EpochMetrics[];
   /** At the end, on the test images; absent where there were none. */
-  measured?: { accuracy: number; loss: number };
+  measured?: { accuracy: number; loss: number; byClass?: ByClass };
+  /** The classes of the data by name. */
+  classes?: readonly string[];
   best?: Summary['best'];
   before?: Evaluation;
   plan?: Plan;
@@ -49,6 +51,7 @@ export async function sumUp({
   notes = [],
   pictures,
   answers,
+  classes,
   exported,
 }: Finished): Promise<Summary> {
   const final = await readModel(exported.path);
@@ -102,6 +105,7 @@ export async function sumUp({
     },
     accuracy: measured && { before: before?.accuracy, after: measured.accuracy },
     loss: measured && { before: before?.loss, after: measured.loss },
+    classes: measured?.byClass && classSummaries(measured.byClass, before?.byClass, classes),
     answers,
     export: {
       flushed: exported.flushed,
@@ -111,4 +115,22 @@ export async function sumUp({
     best,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
   };
+}
+
+/** Classes without a test sample have no accuracy, and are left out. */
+function classSummaries(
+  now: ByClass,
+  before: ByClass | undefined,
+  names: readonly string[] = [],
+): ClassSummary[] {
+  const accuracyOf = ({ right, samples }: ByClass, label: number) => right[label] / samples[label];
+  return now.samples.flatMap((samples, label) =>
+    samples === 0
+      ? []
+      : {
+          name: names[label] ?? String(label),
+          samples,
+          accuracy: { before: before && accuracyOf(before, label), after: accuracyOf(now, label) },
+        },
+  );
 }

@@ -62,6 +62,13 @@ export interface ChannelSummary {
   sensitivity?: { group: string; density: number; accuracy: number }[];
 }
 
+/** How often the test samples of one class are recognised. */
+export interface ClassSummary {
+  name: string;
+  samples: number;
+  accuracy: Change;
+}
+
 /** Counts in bins of equal width from −limit to limit; the outermost hold what lies beyond. */
 export interface Histogram {
   limit: number;
@@ -115,6 +122,8 @@ export interface Summary {
   /** On the test split, of the last epoch: fractions and nats. Absent of a run without data. */
   accuracy?: Change;
   loss?: Change;
+  /** The accuracy of every class that has test samples, in the order of the classes. */
+  classes?: ClassSummary[];
   /** Of a run without data: how far each output is from that of the given model, on random inputs. */
   answers?: Drift[];
   /**

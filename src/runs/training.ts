@@ -143,6 +143,7 @@ export async function evaluateGraph(
     return await evaluate(network, split ?? dataset.test ?? dataset.train, {
       normalize: dataset,
       augment: dataset.augment.test,
+      byClass: true,
       signal,
     });
   } finally {

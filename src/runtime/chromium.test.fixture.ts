@@ -9,11 +9,24 @@ export interface Browser {
   /** For people: 'HeadlessChrome/140.0.0.0'. */
   readonly version: string;
   /** Opens a page, and waits until it has loaded. */
-  open(address: string): Promise<Page>;
+  open(address: string, screen?: Screen): Promise<Page>;
   close(): Promise<void>;
 }
 
+/** What a page is looked at with; by default the browser's own window. */
+export interface Screen {
+  width: number;
+  height: number;
+  dark?: boolean;
+  /** Pixels of the device for one of the page; default 1. */
+  scale?: number;
+}
+
 export interface Page {
+  /** What the page has complained about so far: errors in its console, exceptions, things that could not be loaded. */
+  readonly complaints: readonly string[];
+  /** A picture of what is seen, as WebP of this quality (0 … 100). */
+  screenshot(quality: number): Promise<Buffer>;
   /** What an expression gives, or what its promise resolves to; it must be JSON. Throws with the page's message. */
   evaluate<T>(expression: string): Promise<T>;
   close(): Promise<void>;
@@ -63,20 +76,33 @@ export async function openChromium(path: string): Promise<Browser> {
     { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
   );
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
-  const { send, fail } = talk(child.stdio[3] as Writable, child.stdio[4] as Readable);
+  const { send, fail, listen } = talk(child.stdio[3] as Writable, child.stdio[4] as Readable);
   child.on('error', fail);
   void ended.then(() => fail(new Error('Chromium has ended')));
   const { product } = await send<{ product: string }>('Browser.getVersion');
 
-  async function open(address: string): Promise<Page> {
+  async function open(address: string, screen?: Screen): Promise<Page> {
     const { targetId } = await send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await send<{ sessionId: string }>('Target.attachToTarget', {
       targetId,
       flatten: true,
     });
+    const complaints: string[] = [];
+    listen(sessionId, (method, params) => complaints.push(...complaintIn(method, params)));
+    await Promise.all(['Runtime.enable', 'Log.enable'].map((method) => send(method, {}, sessionId)));
+    if (screen) await look(sessionId, screen);
     const { errorText } = await send<{ errorText?: string }>('Page.navigate', { url: address }, sessionId);
     if (errorText) throw new Error(`${address}: ${errorText}`);
     const page: Page = {
+      complaints,
+      async screenshot(quality) {
+        const { data } = await send<{ data: string }>(
+          'Page.captureScreenshot',
+          { format: 'webp', quality },
+          sessionId,
+        );
+        return Buffer.from(data, 'base64');
+      },
       async evaluate<T>(expression: string) {
         const { result, exceptionDetails } = await send<Evaluated<T>>(
           'Runtime.evaluate',
@@ -95,6 +121,13 @@ export async function openChromium(path: string): Promise<Browser> {
     return page;
   }
 
+  async function look(sessionId: string, { width, height, dark = false, scale = 1 }: Screen): Promise<void> {
+    const metrics = { width, height, deviceScaleFactor: scale, mobile: width < 500 };
+    await send('Emulation.setDeviceMetricsOverride', metrics, sessionId);
+    const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }];
+    await send('Emulation.setEmulatedMedia', { features }, sessionId);
+  }
+
   return {
     version: product,
     open,
@@ -106,8 +139,35 @@ export async function openChromium(path: string): Promise<Browser> {
   };
 }
 
+/** An event of the protocol in a sentence, where it is a complaint. */
+function complaintIn(method: string, params: EventParams): string[] {
+  if (method === 'Runtime.exceptionThrown') return [params.exceptionDetails?.text ?? 'an exception'];
+  if (method === 'Log.entryAdded' && params.entry?.level === 'error') return [params.entry.text];
+  if (method === 'Runtime.consoleAPICalled' && params.type === 'error')
+    return [(params.args ?? []).map(({ value }) => String(value)).join(' ')];
+  return [];
+}
+
+/** What is read of events. */
+interface EventParams {
+  type?: string;
+  args?: { value?: unknown }[];
+  entry?: { level: string; text: string };
+  exceptionDetails?: { text: string };
+}
+
+type Listener = (method: string, params: EventParams) => void;
+
+interface Talk {
+  send: Send;
+  fail: (error: Error) => void;
+  /** Calls back for every event of a session. */
+  listen: (sessionId: string, listener: Listener) => void;
+}
+
 /** Requests to the browser; after `fail` all of them are refused. */
-function talk(to: Writable, from: Readable): { send: Send; fail: (error: Error) => void } {
+function talk(to: Writable, from: Readable): Talk {
+  const listeners = new Map<string, Listener>();
   const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>();
   let last = 0;
   let broken: Error | undefined;
@@ -116,7 +176,8 @@ function talk(to: Writable, from: Readable): { send: Send; fail: (error: Error) 
     const messages = (rest + data).split('\0');
     rest = messages.pop()!;
     for (const message of messages) {
-      const { id, result, error } = JSON.parse(message);
+      const { id, result, error, method, params, sessionId } = JSON.parse(message);
+      if (method) listeners.get(sessionId)?.(method, params);
       const { resolve, reject } = waiting.get(id) ?? {};
       waiting.delete(id);
       if (error) reject?.(new Error(error.message));
@@ -131,6 +192,7 @@ function talk(to: Writable, from: Readable): { send: Send; fail: (error: Error) 
         waiting.set(++last, { resolve, reject });
         to.write(`${JSON.stringify({ id: last, method, params, sessionId })}\0`);
       }),
+    listen: (sessionId, listener) => listeners.set(sessionId, listener),
     fail(error) {
       broken = error;
       for (const { reject } of waiting.values()) reject(error);

@@ -150,3 +150,10 @@ test('answers that give no finite loss are counted', async () => {
   assert.equal(notFinite, undefined);
   assert.ok(Number.isFinite(loss));
 });
+
+test('every class is counted by itself where that is asked for', async () => {
+  const split = rows(3, [0, 2, 2], 9, 0, 0, 0, 0, 9, 9, 0, 0);
+  const { byClass } = await evaluate(echo(3, ['Gemm']), split, { normalize, byClass: true });
+  assert.deepEqual(byClass, { samples: [1, 0, 2], right: [1, 0, 1] });
+  assert.equal((await evaluate(echo(3, ['Gemm']), split, { normalize })).byClass, undefined);
+});

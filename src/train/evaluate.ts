@@ -26,12 +26,22 @@ export interface Evaluation {
   count: number;
   /** Of these, where there are any: those of whose answers no finite loss can be computed. */
   notFinite?: number;
+  /** Where it was asked for. */
+  byClass?: ByClass;
+}
+
+/** For every class: how many samples have it as their label, and for how many of them it ranks first. */
+export interface ByClass {
+  samples: number[];
+  right: number[];
 }
 
 export interface EvaluateOptions {
   normalize: Normalization;
   /** How images are brought to the network's size; nothing random. */
   augment?: Augmentation;
+  /** Count every class by itself as well. */
+  byClass?: boolean;
   /** Samples in one run; default 256. */
   batch?: number;
   signal?: AbortSignal;
@@ -70,8 +80,12 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
 
   const check = (split: Split) => checkSplit(split, network, classes);
 
-  async function run(split: Split, { signal, onProgress, ...options }: Omit<EvaluateOptions, 'batch'>) {
+  async function run(
+    split: Split,
+    { signal, onProgress, byClass, ...options }: Omit<EvaluateOptions, 'batch'>,
+  ) {
     check(split);
+    const each: ByClass = { samples: Array(classes).fill(0), right: Array(classes).fill(0) };
     const tally = { loss: 0, first: 0, five: 0, done: 0, notFinite: 0 };
     await overlap(batches(split, { ...options, batch }), async ({ inputs, labels, count }) => {
       signal?.throwIfAborted();
@@ -83,6 +97,8 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
         tally.loss += loss;
         tally.notFinite += Number.isFinite(loss) ? 0 : 1;
         tally.first += rank === 0 ? 1 : 0;
+        each.samples[labels[i]] += 1;
+        each.right[labels[i]] += rank === 0 ? 1 : 0;
         tally.five += rank < 5 ? 1 : 0;
       }
       tally.done += count;
@@ -98,6 +114,7 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
       ...top5,
       count,
       ...(notFinite > 0 && { notFinite }),
+      ...(byClass && { byClass: each }),
     };
   }
 

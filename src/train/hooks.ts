@@ -17,7 +17,7 @@ import type { Batch } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import type { Network, Training } from '../engine/types.js';
 import type { TrainData } from './data.js';
-import type { Evaluation } from './evaluate.js';
+import type { EvaluateOptions, Evaluation } from './evaluate.js';
 
 /** The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. */
 export interface TrainState {
@@ -40,7 +40,7 @@ export interface EpochState extends TrainState {
   readonly steps: number;
   readonly data: TrainData;
   /** Accuracy and loss of the network as it is, in inference form: running statistics are read and stay. */
-  evaluate(split: Split): Promise<Evaluation>;
+  evaluate(split: Split, options?: Pick<EvaluateOptions, 'byClass'>): Promise<Evaluation>;
 }
 
 /** What the trainer needs to know of masks that have changed; a method's own report adds to it. Survives JSON. */

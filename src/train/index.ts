@@ -3,6 +3,7 @@ export type { Teacher } from '../engine/types.js';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 export type { TrainData } from './data.js';
 export {
+  type ByClass,
   checkInputs,
   type EvaluateOptions,
   type Evaluation,

@@ -170,7 +170,8 @@ async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'tes
     for (const part of ['validation', 'test'] as const) {
       const split = data[part];
       if (!split) continue;
-      const { count, ...figures } = await run.evaluate(split);
+      const byClass = part === 'test' && run.state.epoch + 1 === run.options.epochs;
+      const { count, ...figures } = await run.evaluate(split, { byClass });
       if (!Number.isFinite(figures.loss)) failDiverged(run, `the ${part} loss`);
       measured[part] = figures;
     }

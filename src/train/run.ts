@@ -90,8 +90,9 @@ export async function openRun(given: TrainOptions): Promise<Run> {
         return fail('There are no samples to train on.');
       },
       examples: (perClass) => examples(data.train, { ...trainingSamples(options), perClass }),
-      evaluate: (split) =>
+      evaluate: (split, { byClass } = {}) =>
         evaluator.evaluate(split, {
+          byClass,
           normalize: data,
           augment: data.augment?.test,
           signal: options.signal,

@@ -7,6 +7,7 @@ import { fail } from '../base/errors.js';
 import { type DataDigest, difference } from '../data/digest.js';
 import type { Network, Training } from '../engine/types.js';
 import type { Checkpoint } from './checkpoint.js';
+import type { ByClass } from './evaluate.js';
 import type { Hook, MaskReport } from './hooks.js';
 import { weightsOf } from './logits.js';
 
@@ -18,7 +19,8 @@ export interface EpochMetrics {
   loss: number;
   accuracy: number;
   validation?: { loss: number; accuracy: number; top5?: number };
-  test?: { loss: number; accuracy: number; top5?: number };
+  /** Of the last epoch also class by class. */
+  test?: { loss: number; accuracy: number; top5?: number; byClass?: ByClass };
   /** Of the epoch's last step. */
   learningRate: number;
   /** As of the last mask report; absent where nothing is pruned. */

@@ -1,7 +1,7 @@
 /** Accuracy against what varies, a dot for every cell with its deviation. */
 import * as Plot from '@observablehq/plot';
 import type { CellFigures, StudyResult } from '../../runs/index.js';
-import { draw } from '../charts.js';
+import { COLOURS, draw } from '../charts.js';
 
 /** A chart of a study. */
 export interface StudyChart {
@@ -14,9 +14,9 @@ export interface StudyChart {
 
 /** Pixels between the dots of neighbouring series. */
 const APART = 5;
-const HEIGHT = 380;
+const HEIGHT = 340;
 /** Of the y axis that the name of a series takes. */
-const LINE = 0.045;
+const LINE = 0.055;
 
 /**
  * A chart against every axis of numbers (epochs, sparsity) that has two or more, or against the last axis where there is none.
@@ -84,7 +84,7 @@ function drawSeries(along: string, dots: readonly Dot[]): string {
     const style = { x: 'x', stroke: 'series', dx } as const;
     const own = ownOf(name);
     return [
-      Plot.line(own, { ...style, y: 'y', strokeOpacity: 0.4 }),
+      Plot.line(own, { ...style, y: 'y', strokeOpacity: 0.6 }),
       Plot.ruleX(own, { ...style, y1: 'low', y2: 'high', strokeWidth: 1.5 }),
       Plot.dot(own, { ...style, y: 'y', fill: 'series', r: 3 }),
     ];
@@ -101,14 +101,14 @@ function drawSeries(along: string, dots: readonly Dot[]): string {
     height: HEIGHT,
     marginLeft: 52,
     marginBottom: 40,
-    marginRight: 150,
+    marginRight: Math.min(150, 24 + 6.6 * Math.max(...series.map((name) => name.length))),
     x: { type: 'point', label: along, domain, padding: 0.4 },
     y: { label: 'test accuracy, %', percent: true, nice: true },
-    color: { domain: series, scheme: 'Observable10' },
+    color: { domain: series, range: series.map((_, i) => COLOURS[i % COLOURS.length]) },
     marks: [
       ...marks,
       Plot.text(ends, {
-        ...{ x: () => domain[domain.length - 1], y: 'y', text: 'series', fill: 'series' },
+        ...{ x: () => domain[domain.length - 1], y: 'y', text: 'series', fill: 'currentColor' },
         ...{ dx: 12 + (APART * series.length) / 2, textAnchor: 'start', fontSize: 12 },
       }),
     ],

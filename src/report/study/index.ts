@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fail } from '../../base/errors.js';
 import { reason, writeAtomically } from '../../base/files.js';
 import type { FailedLine, RunLine, StudyResult } from '../../runs/index.js';
-import { chart, html, page } from '../page.js';
+import { chart, charts, html, page } from '../page.js';
+import { table } from '../table.js';
+import { percent } from '../words.js';
 import type { StudyChart } from './chart.js';
 import { studyNotes, studyTable } from './rows.js';
 
@@ -15,7 +17,7 @@ export async function writeStudy(
   lines: readonly (RunLine | FailedLine)[],
 ): Promise<void> {
   const { drawStudy } = await import('./chart.js');
-  const charts = result.cells.length > 0 ? drawStudy(result) : [];
+  const drawn = result.cells.length > 0 ? drawStudy(result) : [];
   await mkdir(folder, { recursive: true }).catch((error) =>
     fail(`Cannot make the folder ${folder}: ${reason(error)}; give another one.`),
   );
@@ -27,8 +29,8 @@ export async function writeStudy(
       join(folder, 'study.jsonl'),
       [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''),
     ),
-    writeAtomically(join(folder, 'study.html'), studyPage(result, charts)),
-    ...charts.map(({ name, drawing }) =>
+    writeAtomically(join(folder, 'study.html'), studyPage(result, drawn)),
+    ...drawn.map(({ name, drawing }) =>
       writeAtomically(join(folder, `accuracy-${name}.svg`), picture(drawing)),
     ),
   ]);
@@ -51,23 +53,39 @@ export function studyMarkdown(result: StudyResult): string {
 export const picture = (drawing: string): string =>
   `${drawing.replace('<svg ', '<svg style="background: white; color: black" ')}\n`;
 
-function studyPage(result: StudyResult, charts: readonly StudyChart[]): string {
+function studyPage(result: StudyResult, drawn: readonly StudyChart[]): string {
   const { titles, rows } = studyTable(result);
-  return page(
-    result.title,
-    `<h1>${html(result.title)}</h1>
-<section class="charts">${charts.map(({ title, drawing }) => chart(title, drawing)).join('')}</section>
-<section><h2>Figures</h2>${table(titles, rows)}${studyNotes(result)
-      .map((note) => `<p>${html(note)}</p>`)
-      .join('')}</section>
-<section><h2>What all runs share</h2><pre>${html(JSON.stringify(result.recipe, null, 2))}</pre></section>`,
-  );
+  const { axes, title, recipe } = result;
+  const columns = titles.map((name, i) => (i < axes.length ? { title: name, words: true } : name));
+  const figures = table({
+    caption: 'Results of the study',
+    columns,
+    rows: rows.map((cells) => cells.map(html)),
+  });
+  const notes = studyNotes(result).map((note) => `<p>${html(note)}</p>`);
+  return page({
+    title,
+    lead: `<p class="lead">${html(leadOf(result))}</p>`,
+    sections: [
+      { title: 'Results', body: figures + notes.join('') },
+      { title: 'Charts', body: charts(drawn.map(({ title, drawing }) => chart(title, drawing, SPREAD))) },
+      {
+        title: 'Settings of all runs',
+        body: `<pre tabindex="0" role="region" aria-label="Settings of all runs">${html(JSON.stringify(recipe, null, 2))}</pre>`,
+      },
+    ],
+  });
 }
 
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const row = (cells: readonly string[], tag: 'th' | 'td') =>
-    `<tr>${cells.map((cell) => `<${tag}>${html(cell)}</${tag}>`).join('')}</tr>`;
-  return `<table><thead>${row(titles, 'th')}</thead><tbody>${rows.map((cells) => row(cells, 'td')).join('')}</tbody></table>`;
+const SPREAD = 'A dot is the mean over the seeds, and its line one standard deviation to either side.';
+
+function leadOf({ finished, planned, cells }: StudyResult): string {
+  const runs = `${finished} of ${planned} runs are finished.`;
+  const best = cells.toSorted((a, b) => b.accuracy.mean - a.accuracy.mean)[0];
+  if (!best) return runs;
+  return `${runs} The highest mean accuracy is ${percent(best.accuracy.mean)}, with ${Object.entries(best.at)
+    .map(([axis, value]) => `${axis} ${value}`)
+    .join(', ')}.`;
 }
 
 export { studyNotes, studyTable } from './rows.js';

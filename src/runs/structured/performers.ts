@@ -149,8 +149,8 @@ async function measure(what: Measured['what'], graph: Graph, work: Running): Pro
   const { task, machine, options } = work;
   const measured = await evaluateGraph(task, graph, { machine, signal: options.signal });
   for (const sentence of answersNotFinite(measured)) options.onNote?.(sentence);
-  const { accuracy, loss } = measured;
-  return { what, accuracy, loss };
+  const { accuracy, loss, byClass } = measured;
+  return { what, accuracy, loss, byClass };
 }
 
 /** One training, in the stage's own folder. */
@@ -177,9 +177,10 @@ async function trainStage(
     const { epochs, masks } = result;
     const last = epochs[epochs.length - 1];
     const { accuracy, loss } = last.test ?? last.validation ?? last;
+    const byClass = last.test?.byClass;
     return {
       graph: withWeights(graph, weightsOf(network)),
-      facts: { epochs, masks, measured: [{ what: 'trained', accuracy, loss }] },
+      facts: { epochs, masks, measured: [{ what: 'trained', accuracy, loss, byClass }] },
     };
   } finally {
     network.close();

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMasks, type Selection, type SensitivityRow, writeMasks } from '../../channels/index.js';
 import { type Graph, readModel, writeModel } from '../../onnx/index.js';
-import type { EpochMetrics, MaskReport } from '../../train/index.js';
+import type { ByClass, EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import type { PruneRecipe } from '../recipe.js';
 
@@ -25,6 +25,7 @@ export interface Measured {
   what: 'trained' | 'pruned' | 'recalibrated';
   accuracy: number;
   loss: number;
+  byClass?: ByClass;
 }
 
 /** What a stage says of itself: stage.json, written when all else is there. */

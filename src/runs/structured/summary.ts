@@ -6,11 +6,12 @@ import type { Graph } from '../../onnx/index.js';
 import type { ChannelSummary, GroupSummary } from '../summary.js';
 import type { ModelTask } from '../task.js';
 import type { Pruned } from './perform.js';
+import type { Measured } from './stages.js';
 
 /** How good the network was at the end, on the test images. */
-export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): { accuracy: number; loss: number } => {
-  const { accuracy, loss } = done.flatMap(({ facts }) => facts.measured).at(-1)!;
-  return { accuracy, loss };
+export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): Omit<Measured, 'what'> => {
+  const { accuracy, loss, byClass } = done.flatMap(({ facts }) => facts.measured).at(-1)!;
+  return { accuracy, loss, byClass };
 };
 
 export function channelSummary(
@@ -28,7 +29,7 @@ export function channelSummary(
     groups,
     frozen: whole.frozen.map((axis) => ({ ...axis })),
     stages: done.flatMap(({ stage, facts }) =>
-      facts.measured.map((measured) => ({ stage: stage.name, ...measured })),
+      facts.measured.map(({ what, accuracy, loss }) => ({ stage: stage.name, what, accuracy, loss })),
     ),
     unfolded,
     error: errors.length ? Math.max(...errors) : undefined,
