@@ -162,10 +162,11 @@ test('a lottery ticket takes up the weights of the first training, as far as the
   }
 });
 
-test("FGGP's settings of the ablation and its averages: all exact, all different, averages resumed", async () => {
+test("FGGP's settings of the ablation and its averages: all exact, all different, resumed to the bit", async () => {
   const settings: Record<string, object> = {
     fggp: {},
     'magnitude-first': { first: 'magnitude', score: 'gradient' },
+    'magnitude-first-annealed': { first: 'magnitude', score: 'gradient', selectAnneal: true },
     'gradient-only': { score: 'gradient', selectRatio: 1 },
     'magnitude-only': { selectRatio: 1 },
     annealed: { selectAnneal: true },
@@ -184,9 +185,10 @@ test("FGGP's settings of the ablation and its averages: all exact, all different
         .layers.map((layer) => layer.kept)
         .join(),
     );
-    if (name !== 'averages') continue;
-    assert.ok([...arrays.keys()].some((array) => array.startsWith('hook0/gradient/')));
-    const path = join(folder, 'averages-pieces');
+    const averages = [...arrays.keys()].some((array) => array.startsWith('hook0/gradient/'));
+    assert.equal(averages, name === 'averages');
+    if (!['averages', 'annealed'].includes(name)) continue;
+    const path = join(folder, `${name}-pieces`);
     await prune(fggp, options, { path, stopAfter: 9 });
     assert.deepEqual((await prune(fggp, options, { path })).arrays, arrays);
   }
