@@ -57,6 +57,7 @@ export { composed, followed } from './pipeline-rounds.js';
 export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
 export {
   hasScales,
+  leftToLength,
   markedHooks,
   needsScales,
   type SettledSettings,

@@ -22,6 +22,12 @@ export function needsScales({ importance, sparse, marked }: MethodSettings): boo
 const nothing = ({ groups }: Channels): Selection =>
   new Map(groups.map(({ name, size }) => [name, new Array<boolean>(size).fill(false)]));
 
+/** The settings that the length of a training decides where they are not given: those of penalties on scales. */
+export const leftToLength = ({ sparse, marked }: Pick<MethodSettings, 'sparse' | 'marked'>): string[] => [
+  ...(sparse === 'l1' || sparse === 'smooth-l1' ? ['sparseStrength'] : []),
+  ...(marked === 'none' || marked === 'decay' ? [] : ['markedStrength', 'markedShifts']),
+];
+
 /**
  * The settings with what they leave to the length of a training. A penalty on scales is as strong as it has to be
  * ({@link sparseStrengthFor}, {@link markedStrengthFor}); in a short training shifts are marked too, which is ours: a
@@ -33,10 +39,12 @@ export function settledFor(
   training: Pulling,
   published = usual.sparseStrength!,
 ): SettledSettings {
-  const scales = settings.sparse === 'l1' || settings.sparse === 'smooth-l1';
+  const open = leftToLength(settings);
   return {
     ...settings,
-    sparseStrength: settings.sparseStrength ?? (scales ? sparseStrengthFor(training, published) : published),
+    sparseStrength:
+      settings.sparseStrength ??
+      (open.includes('sparseStrength') ? sparseStrengthFor(training, published) : published),
     markedStrength: settings.markedStrength ?? markedStrengthFor(training),
     markedShifts: settings.markedShifts ?? isShort(training),
   };

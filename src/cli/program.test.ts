@@ -172,6 +172,18 @@ test('methods: all of them, and one with its settings', async () => {
   assert.equal(one.kind, 'weights');
   const ratio = one.settings.find(({ flag }: { flag: string }) => flag === '--select-ratio');
   assert.equal(ratio.value, 0.5);
+  for (const [name, flag] of [
+    ['probmask', '--score-rate'],
+    ['masksparsity', '--marked-strength'],
+  ]) {
+    const { settings } = JSON.parse((await espalier(`methods ${name} --json`)).out);
+    const own = settings.filter((setting: { flag: string }) => setting.flag === flag);
+    assert.deepEqual(
+      own.map(({ value }: { value: unknown }) => value),
+      ['by the length of the run'],
+      name,
+    );
+  }
 });
 
 test('recipes: a file beneath the flags, and a run’s own to repeat it', async () => {

@@ -1,5 +1,5 @@
 /** What methods there are, and what each does unless told otherwise: for people who choose one. */
-import { structuredMethods } from '../channels/index.js';
+import { leftToLength, structuredMethods, usual } from '../channels/index.js';
 import { methods as masking } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
 import { methodDefaults, unknownMethod } from './recipe.js';
@@ -47,8 +47,16 @@ export function describeMethod(name: string): MethodDetails {
   const target = method.kind === 'channels' ? { macs: 0.5 } : { sparsity: 0.9 };
   const defaults = methodDefaults({ method: name, ...target }, { lr: 0.05, epochs: 10 });
   const all: Settings = { ...pruningSettings, ...channelSettings };
-  const settings = Object.entries(defaults)
+  const left = leftToLengthOf(name).map((key) => [key, 'by the length of the run'] as const);
+  const settings = [...Object.entries(defaults), ...left]
     .filter(([key, value]) => key in all && value !== undefined)
     .map(([key, value]) => ({ flag: flagOf(key), about: all[key].about, value }));
   return { ...method, settings };
+}
+
+/** The settings of a method that are left to the length of its trainings. */
+function leftToLengthOf(name: string): readonly string[] {
+  const structured = structuredMethods.find((method) => method.name === name);
+  if (structured) return leftToLength({ ...usual, ...structured.defaults });
+  return learntMethods.find((method) => method.name === name)?.leftToLength ?? [];
 }

@@ -2,6 +2,7 @@
 import { fail } from '../../base/errors.js';
 import {
   importances,
+  leftToLength,
   type MethodSettings,
   onnxruntimeRounding,
   type StructuredMethod,
@@ -53,12 +54,12 @@ export function structuredDefaults(
 ): object {
   refuseForeign(method.name, given, true);
   const axes = { ...usual, ...method.defaults } as MethodSettings & Given;
+  const all = Object.fromEntries(Object.keys(axes).map((name) => [name, given[name] ?? axes[name]]));
+  const settings = all as unknown as MethodSettings;
+  const open = leftToLength(settings);
   const chosen = Object.fromEntries(
-    Object.keys(axes)
-      .filter((name) => !byLength(axes, given).includes(name))
-      .map((name) => [name, given[name] ?? axes[name]]),
+    Object.entries(all).filter(([name]) => given[name] !== undefined || !open.includes(name)),
   );
-  const settings = chosen as unknown as MethodSettings;
   checkTarget(method.name, settings, given);
   const stages = epochsOf(method, settings, given, epochs);
   const trained = stages.sparseEpochs + stages.markedEpochs > 0;
@@ -67,13 +68,6 @@ export function structuredDefaults(
     fineTuneRate: trained ? lr / 5 : lr,
   };
 }
-
-/** What is left to the length of the training where it is not given. */
-const byLength = (axes: MethodSettings & Given, given: Given): string[] => {
-  const sparse = (given.sparse ?? axes.sparse) as MethodSettings['sparse'];
-  const scales = sparse === 'l1' || sparse === 'smooth-l1';
-  return scales && given.sparseStrength === undefined ? ['sparseStrength'] : [];
-};
 
 /** @throws UserError on a setting of the other kind of pruning: of single weights, or of channels. */
 export function refuseForeign(method: string, given: Given, structured: boolean): void {

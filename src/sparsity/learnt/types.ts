@@ -31,6 +31,8 @@ export interface LearntMethod {
   summary: string;
   /** Its options, but for the target and those that depend on the run. */
   defaults: Readonly<Record<string, unknown>>;
+  /** Names of options that the length of the run decides where they are not given. */
+  leftToLength?: readonly string[];
   /** Without a target sparsity is an outcome. */
   targetOptional?: true;
   /** @throws UserError when an option makes no sense, or nothing can be pruned. */

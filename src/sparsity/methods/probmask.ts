@@ -93,6 +93,7 @@ export const probmask: LearntMethod = {
   name: 'probmask',
   summary: 'Probabilities of being kept under a global budget (Zhou et al., 2021)',
   defaults: defaultsOf(rules),
+  leftToLength: ['scoreRate', 'fineTune', 'fineTuneRate', 'fineTuneSchedule'],
   prepare,
 };
 
