@@ -120,7 +120,7 @@ function propagate({ graph, values, steps, tape: t }: Walk, context: Context): v
   for (const { name } of graph.inputs) freeze(name, `its positions are an input of the model ('${name}')`);
   for (const step of steps) {
     context.where = describe(step.node);
-    context.plainSums = step.node.domain === '' && plainSum.test(step.node.op);
+    context.plainSums = step.operator?.sums ?? false;
     follow(step, t, context);
     if (step.opaque === undefined) continue;
     guessRoles(step, context);
@@ -130,9 +130,6 @@ function propagate({ graph, values, steps, tape: t }: Walk, context: Context): v
     freeze(name, `its positions are an output of the model ('${name}')`, true);
   }
 }
-
-/** Operators that add, and do not divide by how many there were. */
-const plainSum = /^Reduce(Sum|L1|L2|SumSquare|LogSum)$/;
 
 const alone = (where: string): string =>
   where === '' ? 'it has one position only' : `a position of it is used by itself around ${where}`;

@@ -2,6 +2,7 @@
  * Weights as the numbers that they stand for: integers that a DequantizeLinear reads are (q − zero point) · scale. So what stands for 0
  * is the zero point, which need not be a stored 0.
  */
+import { findOperator } from '../graph/ops/index.js';
 import { attr, usedValues } from '../onnx/attributes.js';
 import type { Graph, Node, Tensor } from '../onnx/model.js';
 import { floats, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
@@ -74,7 +75,7 @@ export function noughtsOf({ nodes, initializers, outputs }: Graph): Map<string, 
       const tensor = initializers.get(name);
       if (!tensor || isFloat(tensor.dtype)) continue;
       const nought =
-        i === 0 && node.op === 'DequantizeLinear' ? noughtOf(node, tensor, initializers) : undefined;
+        findOperator(node)?.roles?.[i]?.is === 'integers' ? noughtOf(node, tensor, initializers) : undefined;
       const known = found.get(name);
       if (!nought || (known && !sameNought(known, nought))) mixed.add(name);
       else found.set(name, nought);

@@ -3,6 +3,8 @@
  * channels that has on axis 1.
  */
 import { inferTypes } from '../graph/facts/infer.js';
+import { findOperator } from '../graph/ops/index.js';
+import { biasInput, inputsThatAre } from '../graph/roles.js';
 import { usedValues } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import type { ChannelOptions } from './types.js';
@@ -34,13 +36,16 @@ export function layersOf(graph: Graph, options: ChannelOptions = {}): Layer[] {
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const isConstant = (name: string) => types.get(name)?.laned === false;
   return graph.nodes.flatMap((node): Layer[] => {
-    if (node.domain !== '' || !/^(Conv|ConvTranspose|Gemm|MatMul)$/.test(node.op)) return [];
+    const operator = findOperator(node);
+    const role = operator?.roles?.[1];
+    if (role?.is !== 'weight' || role.channelAxis === undefined) return [];
     if (!isConstant(node.inputs[1]) || isConstant(node.inputs[0])) return [];
     const shape = types.get(node.outputs[0])?.shape;
-    if (!shape || shape.length < 2 || (node.op === 'MatMul' && shape.length > 2)) return [];
+    if (!shape || shape.length < 2 || (role.channelAxis === 'last' && shape.length > 2)) return [];
     const about = { node, channels: shape[1], spatial: shape.length - 2 };
     const [next, ...others] = readers.get(node.outputs[0]) ?? [];
-    const adds = node.op === 'MatMul' && next?.op === 'Add' && next.domain === '' && others.length === 0;
+    const sums = next && inputsThatAre(findOperator(next), 'term').length > 0;
+    const adds = biasInput(operator) === undefined && sums && others.length === 0;
     const added = adds && next.inputs.find((name) => name !== node.outputs[0]);
     if (!added || !graph.initializers.has(added) || outputs.has(node.outputs[0]))
       return [{ ...about, output: node.outputs[0] }];

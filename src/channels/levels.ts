@@ -49,7 +49,7 @@ export function checkSums({ walk, atoms, labels }: Coupling): void {
       for (const output of node.outputs) known.set(output, levels);
     }
     const [weight, made] = [step.node.inputs[0], step.outputs[0]];
-    if (step.node.op === 'DequantizeLinear' && made !== undefined && noughts.has(weight))
+    if (step.operator?.roles?.[0]?.is === 'integers' && made !== undefined && noughts.has(weight))
       known.set(
         made,
         t.type(made).shape.map(() => 0),

@@ -8,6 +8,7 @@
  * size only.
  */
 import { describe, type Resized } from '../graph/operator.js';
+import { findOperator } from '../graph/ops/index.js';
 import { attr, int } from '../onnx/attributes.js';
 import type { Node, Tensor } from '../onnx/model.js';
 import { emptyData, intTensor, isFloat, isInteger, sizeOf } from '../onnx/tensor.js';
@@ -162,7 +163,7 @@ function joined({ wanted, own }: Wish, index: number, plan: Plan): Make | undefi
 /** What only gives numbers another shape or type: the numbers before that. */
 function passed({ wanted, own }: Wish, index: number, plan: Plan): Make | undefined {
   const { node } = plan.views[0].walk.steps[index];
-  if (node.domain !== '' || !/^(Identity|Cast|Unsqueeze|Squeeze|Reshape)$/.test(node.op)) return undefined;
+  if (!findOperator(node)?.carries) return undefined;
   const [name] = node.inputs;
   const before = foundIn(name, plan);
   if (!before || before.some(({ dtype }) => !isInteger(dtype) && !isFloat(dtype))) return undefined;

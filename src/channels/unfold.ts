@@ -7,12 +7,14 @@
  * after which γ says how much a channel varies, and may be driven to zero like any other scale. A channel that is constant
  * (v = 0, a dead one) has γ = √ε, the least there is; and its slope in training stays near 1, since both roots hold ε.
  */
+
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
+import { findOperator } from '../graph/ops/index.js';
 import { float } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { floatsLike } from '../onnx/tensor.js';
@@ -54,7 +56,7 @@ export function unnormalized(graph: Graph, options: ChannelOptions = {}): Layer[
   return layers.filter(({ output }) => {
     const next = readers.get(output) ?? [];
     return (
-      leading.has(output) && !outputs.has(output) && next.every((node) => !/Normalization$/.test(node.op))
+      leading.has(output) && !outputs.has(output) && next.every((node) => !findOperator(node)?.normalizes)
     );
   });
 }

@@ -76,7 +76,7 @@ export function walk(graph: Graph, inputShapes?: Record<string, readonly number[
 function quantizedWeights(graph: Graph): Set<string> {
   const origin = originIn(graph);
   const found = graph.nodes
-    .filter(({ op }) => op === 'DequantizeLinear')
+    .filter((node) => findOperator(node)?.roles?.[0]?.is === 'integers')
     .flatMap(({ inputs }) => inputs.map((name) => origin(name)));
   return new Set(found.filter((name) => name !== undefined));
 }

@@ -12,6 +12,7 @@ import { budget, foldedTypes } from './fold.js';
 import { type Budget, describe, type Site, Unsupported } from './operator.js';
 import { findOperator, operatorFor } from './ops/index.js';
 import { originIn } from './origin.js';
+import { inputsThatAre, learntInputs } from './roles.js';
 import { type Tape, tape } from './tape.js';
 
 export interface ExpandOptions {
@@ -141,17 +142,17 @@ export function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 's
   for (const node of graph.nodes) {
     const operator = findOperator(node);
     if (!operator) continue;
-    const mark = (indices: readonly number[] | undefined, into: Map<string, Node>) => {
-      for (const index of indices ?? []) {
+    const mark = (indices: readonly number[], into: Map<string, Node>) => {
+      for (const index of indices) {
         const name = origin(node.inputs[index] ?? '');
         const tensor = name === undefined ? undefined : graph.initializers.get(name);
         if (name === undefined || !tensor || !isFloat(tensor.dtype) || into.has(name)) continue;
         if (operator.learnable?.(tensor.shape) ?? true) into.set(name, node);
       }
     };
-    mark(operator.learnt, learnt);
-    mark(operator.prunable, prunable);
-    for (const index of operator.state ?? []) {
+    mark(learntInputs(operator), learnt);
+    mark(inputsThatAre(operator, 'weight'), prunable);
+    for (const index of inputsThatAre(operator, 'statistic')) {
       if (graph.initializers.has(node.inputs[index])) state.add(node.inputs[index]);
     }
   }

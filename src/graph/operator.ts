@@ -5,6 +5,7 @@ import { fail, UserError } from '../base/errors.js';
 import type { Attribute, Node, Tensor } from '../onnx/model.js';
 import { ints } from '../onnx/tensor.js';
 import type { Build, Type } from './core.js';
+import type { InputRoles } from './roles.js';
 
 /** What is left for the constants of a graph: additions and multiplications, and elements. */
 export interface Budget {
@@ -48,16 +49,18 @@ export interface Operator {
   evaluate?(site: Site, left: Budget): Tensor[] | undefined;
   /** Multiply-accumulates for one sample. */
   macs?(site: Site, outputs: readonly Omit<Type, 'laned'>[]): number;
-  /** Which inputs are learnt when they are initialisers, e.g. Conv's weight and bias: [1, 2]. */
-  learnt?: readonly number[];
-  /** Which shapes of those inputs are parameters rather than settings; default: all. */
+  /** What its inputs are for: which are learnt, which pruning may set to zero, where the outputs of a layer lie. */
+  roles?: InputRoles;
+  /** Which shapes of learnt inputs are parameters rather than settings; default: all. */
   learnable?(shape: readonly number[]): boolean;
-  /** Which of `learnt` are weights that pruning may set to zero, e.g. Conv's [1]. */
-  prunable?: readonly number[];
-  /** Which input is the bias beside the weight. */
-  bias?: number;
-  /** Which inputs a run changes without a gradient when they are initialisers: BatchNorm's running statistics. */
-  state?: readonly number[];
+  /** The result holds the numbers of its first input, in their order, in whatever shape and type. */
+  carries?: boolean;
+  /** Adds elements up, in whatever form, and does not divide by how many there were. */
+  sums?: boolean;
+  /** Brings what comes in to a mean or a size of its own. */
+  normalizes?: boolean;
+  /** What its result is, as the last node of a classifier. */
+  answers?: 'probabilities' | 'log-probabilities' | 'truths';
   /** Which inputs say how rather than what: shapes, axes, bounds, scales. They are never sliced as data is. */
   settings?: readonly number[];
   /** Axes of the first core value of its expansion whose size the operator fixes, such as DepthToSpace's block. */

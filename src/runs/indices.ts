@@ -4,10 +4,11 @@
  */
 import { fail } from '../base/errors.js';
 import type { Dataset } from '../data/index.js';
-import { attr, type Graph } from '../onnx/index.js';
+import { findOperator } from '../graph/ops/index.js';
+import { attr, type Graph, type Node } from '../onnx/index.js';
 
-/** Operators that hand numbers on in another shape or type. */
-const PASSING = new Set(['Identity', 'Cast', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose']);
+/** Whether a node hands numbers on in another shape, order or type. */
+const passes = (node: Node): boolean => node.op === 'Transpose' || (findOperator(node)?.carries ?? false);
 
 /** @throws UserError when a sample has an index for which a table, a Gather's initialiser, has no row. */
 export function checkIndices(graph: Graph, { train, test }: Pick<Dataset, 'train' | 'test'>): void {
@@ -35,7 +36,7 @@ export function tablesOf({ nodes, inputs, initializers }: Graph): Map<string, nu
   const rows = new Map<string, number>();
   for (const node of nodes) {
     const from = (at: number) => source.get(node.inputs[at]);
-    if (PASSING.has(node.op) && from(0) !== undefined) source.set(node.outputs[0], from(0)!);
+    if (passes(node) && from(0) !== undefined) source.set(node.outputs[0], from(0)!);
     const shape = initializers.get(node.inputs[0])?.shape;
     if (node.op !== 'Gather' || !shape || from(1) === undefined || attr.int(node, 'axis', 0) !== 0) continue;
     rows.set(from(1)!, Math.min(rows.get(from(1)!) ?? Infinity, shape[0]));

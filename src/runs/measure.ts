@@ -3,6 +3,7 @@ import { deadUnits, findChannels, maskChannels } from '../channels/index.js';
 import { inferTypes } from '../graph/facts/infer.js';
 import { type Summary, summarize } from '../graph/facts/summary.js';
 import { findOperator } from '../graph/ops/index.js';
+import { biasInput, type InputRole, inputsThatAre } from '../graph/roles.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
 
 export interface MeasuredLayer {
@@ -122,9 +123,10 @@ function biases(graph: Graph, prunable: ReadonlySet<string>): number {
       outputs: [result],
     } = layer;
     if (!prunable.has(inputs[1])) return [];
-    const own = findOperator(layer)?.bias;
+    const own = biasInput(findOperator(layer));
     if (own !== undefined) return inputs[own] ?? [];
-    return graph.nodes.find((node) => node.op === 'Add' && node.inputs.includes(result))?.inputs ?? [];
+    const adds = (node: Node) => inputsThatAre(findOperator(node), 'term').length > 0;
+    return graph.nodes.find((node) => node.inputs.includes(result) && adds(node))?.inputs ?? [];
   });
   return total([...new Set(names)].map((name) => sizeOf(graph.initializers.get(name)?.shape ?? [0])));
 }
@@ -169,19 +171,23 @@ function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: Readonl
 
 type Types = ReturnType<typeof inferTypes>['types'];
 
+const ofNormalisation = 'scale or shift of a normalisation: removing one removes or frees a whole channel';
+const reasons: { [Role in InputRole['is']]?: string } = {
+  scale: ofNormalisation,
+  shift: ofNormalisation,
+  statistic: 'running statistic: measured, not learnt',
+  bias: 'bias: one number per output, next to no work',
+  term: 'added as a bias: one number per output, next to no work',
+  slope: 'slope of an activation',
+};
+
 /** Why an initialiser is not pruned, by how the node that reads it uses it. */
 function reasonFor(node: Node, index: number, learnt: boolean): string {
   const { op } = node;
   const operator = findOperator(node);
   if (!operator) return `read by ${op}, an operator that espalier does not know`;
-  if (/Normalization$/.test(op))
-    return index < 3
-      ? 'scale or shift of a normalisation: removing one removes or frees a whole channel'
-      : 'running statistic: measured, not learnt';
-  if (index === operator.bias) return 'bias: one number per output, next to no work';
-  if (op === 'Add') return 'added as a bias: one number per output, next to no work';
-  if (op === 'PRelu') return 'slope of an activation';
-  return learnt ? `learnt input of ${op}` : `constant of ${op}`;
+  const role = operator.roles?.[index]?.is;
+  return (role && reasons[role]) ?? (learnt ? `learnt input of ${op}` : `constant of ${op}`);
 }
 
 /** Tensors that pruning leaves alone, gathered by the reason why. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bestOf, rowsBy, withLayersInOrder, withMacs } from './profile-rows.js';
+import { bestOf, rowsBy, withMacs } from './profile-rows.js';
 
 const costs = [
   { name: 'a', op: 'Conv', macs: 1000, effectiveMacs: 100 },
@@ -42,21 +42,6 @@ test('a node that became several multiplications shares its MACs out among them'
     step('matmul', 1, { makes, op: 'matmul', layer: 'b', gradient });
   const macs = withMacs([part('x'), part('y'), part('dx', true)], byName, 1).map((own) => own.macs);
   assert.deepEqual(macs, [250, 250, 250]);
-});
-
-test('the runtime’s steps find their layers by their order, or not at all', () => {
-  const steps = [step('plane_phases', 1), step('plane_sparse', 2), step('map', 1), step('linear', 3)];
-  assert.deepEqual(
-    withLayersInOrder(steps, costs).map(({ layer, macs }) => [layer, macs]),
-    [
-      [undefined, 0],
-      ['a', 100],
-      [undefined, 0],
-      ['b', 500],
-    ],
-  );
-  const unknown = withLayersInOrder([...steps, step('plane_dense', 1)], costs);
-  assert.ok(unknown.every(({ layer, macs }) => layer === undefined && macs === 0));
 });
 
 test('rows: rates, shares and the fraction of the best', () => {

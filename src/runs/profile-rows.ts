@@ -96,25 +96,6 @@ export function withMacs(
 const macsBy = (kernel: string, { macs, effectiveMacs }: LayerCost): number =>
   kernel.includes('sparse') ? effectiveMacs : macs;
 
-const PLANES = /^(plane_dense|plane_points|plane_sparse|conv|conv_sparse|linear\w*|matmul)$/;
-
-/**
- * Steps of espalier/runtime, which keeps no account of layers: it multiplies once for each layer that multiplies, in the
- * order of the model. Where the numbers of both differ, layers stay unknown.
- */
-export function withLayersInOrder(
-  steps: readonly { kernel: string; ms: number }[],
-  layers: readonly LayerCost[],
-): ProfiledStep[] {
-  const costs = layers.filter(({ macs }) => macs > 0);
-  const known = steps.filter(({ kernel }) => PLANES.test(kernel)).length === costs.length;
-  let next = 0;
-  return steps.map(({ kernel, ms }) => {
-    const cost = known && PLANES.test(kernel) ? costs[next++] : undefined;
-    return { kernel, ms, gradient: false, layer: cost?.name, macs: cost ? macsBy(kernel, cost) : 0 };
-  });
-}
-
 /** The limits, with the kernels of a profile among what was seen. */
 export function bestOf(limits: Limits, steps: readonly ProfiledStep[]): Limits {
   const rows = rowsBy('kernel', steps, 0, limits);

@@ -4,8 +4,8 @@ import { loadNetwork, type Machine, type Network, openMachine, type StepTime } f
 import { batchOf } from '../graph/batch.js';
 import { expandModel, nameOf } from '../graph/expand.js';
 import { summarize } from '../graph/facts/summary.js';
-import { floats, type Graph, serializeModel, sizeOf } from '../onnx/index.js';
-import { load } from '../runtime/index.js';
+import { floats, type Graph, sizeOf } from '../onnx/index.js';
+import { programmed } from '../runtime/model.js';
 import { measure } from './measure.js';
 import { limitsOf } from './profile-limits.js';
 import {
@@ -15,7 +15,6 @@ import {
   type ProfiledStep,
   type ProfileRow,
   rowsBy,
-  withLayersInOrder,
   withMacs,
 } from './profile-rows.js';
 import { watched } from './profile-runtime.js';
@@ -175,7 +174,7 @@ async function accountOf(
   { signal, onProgress }: ProfileOptions,
 ): Promise<Measured | undefined> {
   const account = watched(machine);
-  const model = await load(serializeModel(graph), { machine: account.machine, inputShapes });
+  const { model, steps: described } = programmed(graph, { machine: account.machine, inputShapes });
   const { inputs } = await randomSamples(graph, batchOf(graph, inputShapes), 1);
   const run = async () => {
     await model.run(inputs);
@@ -189,10 +188,15 @@ async function accountOf(
   const total = account.total();
   await repeat(run, runs, signal, onProgress);
   const perRun = (time: number) => time / 1e6 / machine.threads / runs;
-  const own = account.steps().map(({ kernel, time }, i) => ({ kernel, ms: perRun(time - before[i].time) }));
+  const own = account.steps().map(({ time }, i) => ({
+    ...described[i],
+    gradient: false,
+    taken: true,
+    ms: perRun(time - before[i].time),
+  }));
   const ms = perRun(account.total() - total);
   const busy = own.reduce((sum, step) => sum + step.ms, 0);
-  const steps = withLayersInOrder(own, costs);
+  const steps = withMacs(own, new Map(costs.map((cost) => [cost.name, cost])), 1);
   const beside = [[idle(machine), Math.max(0, ms - busy)] as const];
   return { machine: machine.description, threads: machine.threads, steps, ms, beside, limits };
 }

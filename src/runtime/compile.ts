@@ -9,7 +9,7 @@ import { type Buffer, type Place, wholePlace } from '../engine/lowering/place.js
 import { planMemory } from '../engine/lowering/plan.js';
 import type { Choice, Lowering, Step } from '../engine/lowering/steps.js';
 import type { Machine } from '../engine/machine.js';
-import type { CoreNode } from '../graph/core.js';
+import type { CoreName, CoreNode } from '../graph/core.js';
 import { needed } from '../graph/needed.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
@@ -26,10 +26,21 @@ export interface Program {
   output(name: string): Float32Array;
   /** The line where the program begins. */
   readonly start: number;
-  readonly steps: readonly Step[];
+  /** In their order. */
+  readonly steps: readonly ProgramStep[];
   /** Bytes of activations at the peak of a run. */
   readonly peakBytes: number;
   close(): void;
+}
+
+/** A step, and what of the model it works on. */
+export interface ProgramStep {
+  kernel: string;
+  /** The core value that it makes or helps to make, and the operator that this is the result of. */
+  makes?: string;
+  op?: CoreName;
+  /** The node of the model. */
+  layer?: string;
 }
 
 export interface CompileOptions {
@@ -108,11 +119,15 @@ export function compile({ machine, tape, inputs, outputs, parts }: CompileOption
     machine.ints(start, words.length).set(words);
     const view = ({ buffer }: Place) =>
       machine.floats(buffer.fixed ?? base + (plan.offsets.get(buffer) ?? 0), buffer.size);
+    const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
     return {
       input: (name) => (plan.offsets.has(places.get(name)!.buffer) ? view(places.get(name)!) : undefined),
       output: (name) => gathered(view(place(name)), place(name)),
       start,
-      steps,
+      steps: steps.map(({ kernel, makes }) => {
+        const maker = makers.get(makes ?? '');
+        return { kernel, makes, op: maker?.op, layer: maker?.layer };
+      }),
       peakBytes: plan.lines * LINE,
       close: free,
     };

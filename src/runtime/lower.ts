@@ -5,7 +5,7 @@
  */
 import { dense } from '../engine/lowering/dense.js';
 import type { Unit } from '../engine/lowering/fuse.js';
-import { lower } from '../engine/lowering/lower.js';
+import { lower, madeBy } from '../engine/lowering/lower.js';
 import { lowerMap } from '../engine/lowering/map.js';
 import { wholePlace } from '../engine/lowering/place.js';
 import { fresh } from '../engine/lowering/steps.js';
@@ -23,8 +23,10 @@ import { lowerProduct } from './product.js';
 
 export function lowerPlanes(c: Context, units: readonly Unit[]): void {
   for (const unit of units) {
+    const before = c.l.steps.length;
     const done = 'pass' in unit ? lowerPass(c, unit.pass) : lowerNode(c, unit.node);
     if (!done) lower(c.l, [unit], c.v);
+    for (const step of c.l.steps.slice(before)) step.makes ??= madeBy(unit);
   }
 }
 

@@ -10,7 +10,7 @@ import { toTensor, toValue } from '../graph/reference/value.js';
 import { type Tape, tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
-import { compile } from './compile.js';
+import { compile, type ProgramStep } from './compile.js';
 import { rewrite } from './rewrite.js';
 import { type Declared, floatsFor, type Numbers } from './values.js';
 import { countOf } from './weights.js';
@@ -63,7 +63,15 @@ const ALONE_EACH = 75_000;
  * @param most work up to which a run stays on the calling thread; default by how many steps it has.
  * @throws UserError for operators or shapes that there is no form for, and when memory does not suffice.
  */
-export function modelOf(graph: Graph, options: ModelOptions, most?: number): Model {
+export const modelOf = (graph: Graph, options: ModelOptions, most?: number): Model =>
+  programmed(graph, options, most).model;
+
+/** {@link modelOf} with the steps of its program. */
+export function programmed(
+  graph: Graph,
+  options: ModelOptions,
+  most?: number,
+): { model: Model; steps: readonly ProgramStep[] } {
   const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const declared = new Map(
@@ -106,7 +114,7 @@ export function modelOf(graph: Graph, options: ModelOptions, most?: number): Mod
     last = turn.catch(() => {});
     return turn;
   };
-  return {
+  const model: Model = {
     inputs: new Map([...declared].map(([name, { shape }]) => [name, shape])),
     outputs: new Map([...cores].map(([name, core]) => [name, t.type(core).shape])),
     peakBytes: program.peakBytes,
@@ -124,6 +132,7 @@ export function modelOf(graph: Graph, options: ModelOptions, most?: number): Mod
       return closed;
     },
   };
+  return { model, steps: program.steps };
 }
 
 /** The model as a core graph of one sample in which nothing is in lanes and all weights are constants. */

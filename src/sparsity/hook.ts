@@ -1,9 +1,9 @@
 /** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
 import { fail } from '../base/errors.js';
 import type { Parameter } from '../engine/index.js';
-import { outputAxisOfEinsum } from '../graph/ops/einsum.js';
 import { findOperator } from '../graph/ops/index.js';
-import { attr, type Graph, type Node } from '../onnx/index.js';
+import { biasInput, inputsThatAre, outputAxisOf } from '../graph/roles.js';
+import type { Graph, Node } from '../onnx/index.js';
 import type { Hook, TrainState } from '../train/index.js';
 import type { Method, Plan, Prunable, Surroundings } from './types.js';
 
@@ -96,7 +96,7 @@ export function prunables({ network, training }: Trained): Prunable[] {
       name,
       op,
       shape,
-      outputAxis: outputAxis(node, shape, name),
+      outputAxis: outputAxisOf(findOperator(node), node, node.inputs.indexOf(name), shape.length),
       weight,
       gradient,
       momentum: state,
@@ -108,15 +108,6 @@ export function prunables({ network, training }: Trained): Prunable[] {
   });
 }
 
-/** The axis of a weight that counts its layer's outputs. */
-function outputAxis(node: Node, shape: readonly number[], name: string): number {
-  if (node.op === 'Einsum') return outputAxisOfEinsum(node, node.inputs.indexOf(name));
-  if (node.op === 'ConvTranspose') return 1;
-  if (node.op === 'Gemm') return attr.int(node, 'transB', 0) ? 0 : 1;
-  if (/^(RNN|GRU|LSTM)$/.test(node.op)) return 1;
-  return node.op === 'MatMul' ? shape.length - 1 : 0;
-}
-
 /** Elements of the bias beside a layer's weight: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
 function biasesOf(
   graph: Graph,
@@ -124,7 +115,8 @@ function biasesOf(
   weight: string,
   parameters: ReadonlyMap<string, Parameter>,
 ): number {
-  const { bias: own, prunable: [first] = [] } = findOperator(node) ?? {};
+  const operator = findOperator(node);
+  const [own, [first]] = [biasInput(operator), inputsThatAre(operator, 'weight')];
   const add = own === undefined && graph.nodes.find((other) => adds(other, node.outputs[0]));
   const beside = own !== undefined && node.inputs[first] === weight ? [node.inputs[own] ?? ''] : [];
   const names = add ? add.inputs : beside;
@@ -132,4 +124,5 @@ function biasesOf(
   return bias && graph.initializers.has(bias.name) ? bias.weight.length : 0;
 }
 
-const adds = ({ op, inputs }: Node, value: string): boolean => op === 'Add' && inputs.includes(value);
+const adds = (node: Node, value: string): boolean =>
+  node.inputs.includes(value) && inputsThatAre(findOperator(node), 'term').length > 0;

@@ -5,6 +5,7 @@
 import { fail } from '../base/errors.js';
 import type { Network } from '../engine/types.js';
 import { inferenceForm } from '../graph/inference.js';
+import { findOperator } from '../graph/ops/index.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { floatsLike } from '../onnx/tensor.js';
 
@@ -12,13 +13,13 @@ import { floatsLike } from '../onnx/tensor.js';
 export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
 
 /** Operators that may stand between the Softmax and the output and only hand its numbers on. */
-const PASSING = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast', 'Dropout']);
+const passes = (node: Node): boolean => node.op === 'Dropout' || (findOperator(node)?.carries ?? false);
 
 /** What the graph's only output is. @throws UserError when there are several. */
 export function scaleOf(graph: Graph): Scale {
   const node = finalSoftmax(graph);
-  if (!node) return 'logits';
-  return node.op === 'Softmax' ? 'probabilities' : 'log-probabilities';
+  const answers = node && findOperator(node)?.answers;
+  return answers === undefined || answers === 'truths' ? 'logits' : answers;
 }
 
 /**
@@ -28,7 +29,7 @@ export function scaleOf(graph: Graph): Scale {
  */
 export function trainingGraph(graph: Graph): Graph {
   const last = finalNode(graph);
-  if (last?.domain === '' && /Sigmoid$/.test(last.op))
+  if (last && findOperator(last)?.answers === 'truths')
     fail(
       `The model ends in a ${last.op} (${last.name || last.outputs[0]}), a yes or no for each output, but training is for one class of several: export it without the ${last.op} if it means that.`,
     );
@@ -40,7 +41,8 @@ export function trainingGraph(graph: Graph): Graph {
 
 function finalSoftmax(graph: Graph): Node | undefined {
   const node = finalNode(graph);
-  return node?.domain === '' && /^(Log)?Softmax$/.test(node.op) ? node : undefined;
+  const answers = node && findOperator(node)?.answers;
+  return answers === 'probabilities' || answers === 'log-probabilities' ? node : undefined;
 }
 
 /** The node that computes the output's numbers. */
@@ -51,7 +53,7 @@ function finalNode(graph: Graph): Node | undefined {
     );
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   let node = makers.get(graph.outputs[0].name);
-  while (node && node.domain === '' && PASSING.has(node.op)) node = makers.get(node.inputs[0]);
+  while (node && passes(node)) node = makers.get(node.inputs[0]);
   return node;
 }
 

@@ -33,10 +33,13 @@ export function lower(l: Lowering, units: readonly Unit[], v: Values): void {
     const before = l.steps.length;
     if ('pass' in unit) lowerPass(l, unit.pass, v);
     else lowerNode(l, unit.node, v);
-    const made = 'pass' in unit ? unit.pass.results[0].output : unit.node.outputs[0];
-    for (const step of l.steps.slice(before)) step.makes ??= made;
+    for (const step of l.steps.slice(before)) step.makes ??= madeBy(unit);
   }
 }
+
+/** The value that steps of a unit are put down to. */
+export const madeBy = (unit: Unit): string =>
+  'pass' in unit ? unit.pass.results[0].output : unit.node.outputs[0];
 
 /** A new place for a value, or the one it is destined for. */
 function target(v: Values, name: string): Place {

@@ -4,6 +4,7 @@ import type { Graph, Node } from '../../onnx/model.js';
 import { isFloat, sizeOf } from '../../onnx/tensor.js';
 import { describe } from '../operator.js';
 import { findOperator } from '../ops/index.js';
+import { inputsThatAre, learntInputs } from '../roles.js';
 import { hasOpenBatch, type Inferred, inferTypes } from './infer.js';
 
 /** Numbers, and 'N' or '4·N' for dimensions that grow with the batch. */
@@ -99,13 +100,13 @@ function layerOf(
 ): Layer {
   const known = sites.get(node);
   const operator = findOperator(node);
-  const learnt = (indices: readonly number[] = []): string[] =>
+  const learnt = (indices: readonly number[]): string[] =>
     indices.flatMap((index) => {
       const type = types.get(node.inputs[index] ?? '');
       if (!type || type.laned || !isFloat(type.dtype)) return [];
       return (operator?.learnable?.(type.shape) ?? true) ? [origin(node.inputs[index])] : [];
     });
-  const weights = learnt(operator?.learnt);
+  const weights = learnt(learntInputs(operator));
   const fresh = weights.filter((name) => !counted.has(name));
   for (const name of fresh) counted.add(name);
   const outputs = node.outputs.map((name) => types.get(name));
@@ -118,7 +119,7 @@ function layerOf(
     params: fresh.reduce((sum, name) => sum + sizeOf(types.get(name)!.shape), 0),
     macs: known && complete ? (known.operator.macs?.(known.site, outputs) ?? 0) : 0,
     weights,
-    prunable: learnt(operator?.prunable),
+    prunable: learnt(inputsThatAre(operator, 'weight')),
   };
 }
 

@@ -1,10 +1,12 @@
 /** Conv and ConvTranspose. */
+
 import { fail } from '../../base/errors.js';
 import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, Window } from '../core.js';
 import { call, input } from '../expression.js';
 import { DependsOnData, describe, type Operator, type Resized, required, type Site } from '../operator.js';
+import { bias, weight } from '../roles.js';
 import { windowOutput } from '../shapes.js';
 import { countOf, damaged, unfit, vectors } from './check.js';
 import { define } from './define.js';
@@ -88,9 +90,7 @@ const conv: Operator = define({
     operands(site, (shape) => shape[1] * groupsOf(site));
     checkConv(site, ([out]) => out);
   },
-  learnt: [1, 2],
-  prunable: [1],
-  bias: 2,
+  roles: { 1: weight(0, 1), 2: bias },
   resize: (site, [x, w]) => regrouped(site, x![1].length / w![1].length),
   macs: (site, [y]) => sizeOf(y.shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, inputs, b) {
@@ -155,9 +155,7 @@ const convTranspose: Operator = define({
     operands(site, (shape) => shape[0]);
     checkConv(site, (w, groups) => w[1] * groups);
   },
-  learnt: [1, 2],
-  prunable: [1],
-  bias: 2,
+  roles: { 1: weight(1, 1), 2: bias },
   resize: (site, [, w], [y]) => regrouped(site, y[1].length / w![1].length),
   macs: (site) => sizeOf(required(site, 0).shape) * sizeOf(required(site, 1).shape.slice(1)),
   expand(site, [x, w, bias], b) {

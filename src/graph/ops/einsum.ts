@@ -4,6 +4,7 @@
  * both that go are the inner axis of a matrix product, and the others its rows and columns; so weights become convolutions
  * with a window of one as MatMul's do.
  */
+
 import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Node } from '../../onnx/model.js';
@@ -11,6 +12,7 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
 import { describe, type Operator, type Site } from '../operator.js';
+import type { InputRole } from '../roles.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
 import { constant, expand, pointwise, range, reduce, reshape, transpose } from './emit.js';
@@ -35,12 +37,14 @@ interface Named {
 /** More operands than anyone writes. */
 const MOST_OPERANDS = 16;
 
+/** Which axis counts outputs is written in the equation. */
+const factor: InputRole = { is: 'weight', outputAxis: (node, operand) => outputAxisOfEinsum(node, operand) };
+
 const einsum: Operator = define({
   takes: 'N+ -> 1',
   check: equationOf,
-  learnt: range(MOST_OPERANDS),
+  roles: Object.fromEntries(range(MOST_OPERANDS).map((i) => [i, factor])),
   learnable: (shape) => shape.length > 1,
-  prunable: range(MOST_OPERANDS),
   macs(site) {
     const { terms, result, sizes } = equationOf(site);
     let [whole, ...rest] = terms.map((term) => new Set(term));
@@ -219,7 +223,7 @@ function spread(
 }
 
 /** The first axis of an operand that it alone gives to the result; 0 where there is none, or ... hides which it is. */
-export function outputAxisOfEinsum(node: Node, operand: number): number {
+function outputAxisOfEinsum(node: Node, operand: number): number {
   const [left, right = left] = attr.string(node, 'equation').replace(/\s/g, '').split('->');
   const terms = left.split(',');
   const others = terms.filter((_, i) => i !== operand).join();

@@ -25,7 +25,7 @@ export const truncated = (a: Expression): Expression => mul(call('sign', a), cal
 const formula = (
   takes: string,
   f: (site: Site) => Expression,
-  facts: Pick<Operator, 'check' | 'learnt' | 'learnable' | 'settings'> & {
+  facts: Pick<Operator, 'check' | 'roles' | 'learnable' | 'settings' | 'carries' | 'answers'> & {
     dtypes?: (site: Site) => DType[];
   } = {},
 ): Operator =>
@@ -35,8 +35,13 @@ const formula = (
     expand: (site, inputs, b) => [pointwise(b, f(site), inputs)],
   });
 
-const unary = (f: (node: Node) => Expression, takes = 'F -> 1'): Operator =>
-  formula(takes, (site) => f(site.node));
+const unary = (
+  f: (node: Node) => Expression,
+  takes = 'F -> 1',
+  facts: Pick<Operator, 'answers'> = {},
+): Operator => formula(takes, (site) => f(site.node), facts);
+
+const truths = { answers: 'truths' } as const;
 
 const compared = (takes: string, f: Expression): Operator =>
   formula(takes, () => f, { dtypes: () => ['bool'] });
@@ -44,8 +49,8 @@ const compared = (takes: string, f: Expression): Operator =>
 /** A vector along one axis (a bias, a scale per channel); single numbers are settings, and grids are constants. */
 const vector = (shape: readonly number[]): boolean => shape.filter((dim) => dim > 1).length === 1;
 
-const affine = (f: Expression): Operator =>
-  formula('N N -> 1', () => f, { learnt: [0, 1], learnable: vector });
+const affine = (f: Expression, is: 'term' | 'factor'): Operator =>
+  formula('N N -> 1', () => f, { roles: { 0: { is }, 1: { is } }, learnable: vector });
 
 /** Inputs that one formula takes. */
 const AT_ONCE = 8;
@@ -122,6 +127,7 @@ function cast(from: DType, to: DType): Expression {
 const castTo = (takes: string, to: (site: Site) => DType): Operator =>
   define({
     takes,
+    carries: true,
     dtypes: (site) => [to(site)],
     expand: (site, [value], b) => [pointwise(b, cast(required(site, 0).dtype, to(site)), [value])],
   });
@@ -136,7 +142,7 @@ export const elementwiseOperators: Record<string, Operator> = {
   Relu: unary(() => relu, 'N -> 1'),
   LeakyRelu: unary((node) => call('choose', call('greater', x, 0), x, mul(x, setting(node, 'alpha', 0.01)))),
   PRelu: formula('N N -> 1', () => call('choose', call('greater', x, 0), x, mul(x, y)), {
-    learnt: [1],
+    roles: { 1: { is: 'slope' } },
   }),
   Elu: unary((node) => elu(setting(node, 'alpha', 1))),
   Selu: unary((node) =>
@@ -147,9 +153,13 @@ export const elementwiseOperators: Record<string, Operator> = {
     return add(relu, mul(alpha, sub(call('exp', div(negative, alpha)), 1)));
   }),
   ThresholdedRelu: unary((node) => call('choose', call('greater', x, setting(node, 'alpha', 1)), x, 0)),
-  HardSigmoid: unary((node) => hardSigmoid(setting(node, 'alpha', 0.2), setting(node, 'beta', 0.5))),
+  HardSigmoid: unary(
+    (node) => hardSigmoid(setting(node, 'alpha', 0.2), setting(node, 'beta', 0.5)),
+    'F -> 1',
+    truths,
+  ),
   HardSwish: unary(() => mul(x, hardSigmoid(1 / 6, 0.5))),
-  Sigmoid: unary(() => call('sigmoid', x)),
+  Sigmoid: unary(() => call('sigmoid', x), 'F -> 1', truths),
   Tanh: unary(() => call('tanh', x)),
   Softplus: unary(() => softplus),
   Softsign: unary(() => div(x, add(1, call('abs', x)))),
@@ -176,8 +186,8 @@ export const elementwiseOperators: Record<string, Operator> = {
   Cos: unary(() => call('cos', x)),
   Clip: formula('N N? N? -> 1', clip, { settings: [1, 2], check: (site) => singles(site, [1, 2]) }),
 
-  Add: affine(add(x, y)),
-  Mul: affine(mul(x, y)),
+  Add: affine(add(x, y), 'term'),
+  Mul: affine(mul(x, y), 'factor'),
   Sub: formula('N N -> 1', () => sub(x, y)),
   Div: formula('N N -> 1', (site) => (isFloat(required(site, 0).dtype) ? div(x, y) : truncated(div(x, y)))),
   Pow: formula('N N2 -> 1', () => call('pow', x, y)),

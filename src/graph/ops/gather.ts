@@ -45,7 +45,7 @@ function remapped(site: Site, table: Kept, y: Kept): Resized {
 const gather: Operator = define({
   takes: 'V I -> 1',
   check: (site) => ranked(site, 0, 1),
-  learnt: [0],
+  roles: { 0: { is: 'table' } },
   settings: [1],
   resize: (site, [table], [y]) => remapped(site, table!, y),
   expand(site, [table, indices], b) {

@@ -19,6 +19,7 @@ import { random } from '../../base/random.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { type Operator, required, type Site } from '../operator.js';
+import { weight } from '../roles.js';
 import { define } from './define.js';
 import { pointwise } from './emit.js';
 
@@ -86,11 +87,17 @@ function scoreMask(_: Site, [w, scores, mask]: readonly string[], b: Build): str
 export const maskOperators: Record<string, Operator> = {
   ConcreteMask: define({
     takes: 'F F F F -> 1',
-    learnt: [0, 1],
-    prunable: [0],
-    state: [2, 3],
+    roles: { 0: weight(0), 1: { is: 'score' }, 2: { is: 'statistic' }, 3: { is: 'statistic' } },
     expand: concreteMask,
   }),
-  ThresholdMask: define({ takes: 'F F -> 1', learnt: [0, 1], prunable: [0], expand: thresholdMask }),
-  ScoreMask: define({ takes: 'F F F -> 1', learnt: [0, 1], prunable: [0], state: [2], expand: scoreMask }),
+  ThresholdMask: define({
+    takes: 'F F -> 1',
+    roles: { 0: weight(0), 1: { is: 'score' } },
+    expand: thresholdMask,
+  }),
+  ScoreMask: define({
+    takes: 'F F F -> 1',
+    roles: { 0: weight(0), 1: { is: 'score' }, 2: { is: 'statistic' } },
+    expand: scoreMask,
+  }),
 };

@@ -8,6 +8,7 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, Window } from '../core.js';
 import { input } from '../expression.js';
 import { describe, type Operator, required, type Site } from '../operator.js';
+import { bias, type InputRole } from '../roles.js';
 import { broadcast } from '../shapes.js';
 import { ranked, repeatable, shapeAt, unfit } from './check.js';
 import { define } from './define.js';
@@ -70,6 +71,12 @@ function checkInner(site: Site, left: number, right: number): void {
   );
 }
 
+const columnsOut: InputRole = {
+  is: 'weight',
+  outputAxis: (_node, _index, rank) => rank - 1,
+  channelAxis: 'last',
+};
+
 const matMul: Operator = define({
   takes: 'N N -> 1',
   check(site) {
@@ -78,9 +85,8 @@ const matMul: Operator = define({
     checkInner(site, a[a.length - 1], c[Math.max(0, c.length - 2)]);
     if (!broadcast(a.slice(0, -2), c.slice(0, -2))) unfit(site, `multiplies [${a}] by [${c}]`);
   },
-  learnt: [0, 1],
+  roles: { 0: columnsOut, 1: columnsOut },
   learnable: (shape) => shape.length > 1,
-  prunable: [0, 1],
   macs(site, [y]) {
     const { shape } = required(site, 0);
     return sizeOf(y.shape) * shape[shape.length - 1];
@@ -114,9 +120,14 @@ const gemm: Operator = define({
     checkInner(site, inner, height);
     repeatable(site, 2, [rows, columns]);
   },
-  learnt: [1, 2],
-  prunable: [1],
-  bias: 2,
+  roles: {
+    1: {
+      is: 'weight',
+      outputAxis: (node) => (attr.int(node, 'transB', 0) ? 0 : 1),
+      channelAxis: 1,
+    },
+    2: bias,
+  },
   macs(site, [y]) {
     const { shape } = required(site, 0);
     return sizeOf(y.shape) * shape[attr.int(site.node, 'transA', 0) ? 0 : 1];

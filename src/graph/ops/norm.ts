@@ -1,10 +1,12 @@
 /** Normalisations: BatchNorm in training and inference, and those that look at one sample only. */
+
 import { fail } from '../../base/errors.js';
 import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { scaleAndShift } from '../roles.js';
 import { axesIn, countOf, ranked, repeatable, shapeAt, unfit, vectors } from './check.js';
 import { define, type Expand } from './define.js';
 import { add, div, mul, sub } from './elementwise.js';
@@ -81,8 +83,8 @@ const batchNorm: Operator = define({
           `has an input ${index} of shape [${shapeAt(site, index)}] for pixels [${shape.slice(1)}]`,
         );
   },
-  learnt: [1, 2],
-  state: [3, 4],
+  roles: { ...scaleAndShift, 3: { is: 'statistic' }, 4: { is: 'statistic' } },
+  normalizes: true,
   dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
   expand(site, inputs, b) {
     const result = b.training ? byBatch(site, inputs, b) : byRunning(site, inputs, b);
@@ -178,13 +180,15 @@ export const normOperators: Record<string, Operator> = {
       ranked(site, 0, 3);
       vectors(site, [1, 2], shapeAt(site, 0)[1], 'channels');
     },
-    learnt: [1, 2],
+    roles: scaleAndShift,
+    normalizes: true,
     expand: instanceNorm,
   }),
   GroupNormalization: define({
     takes: 'F F F -> 1',
     check: checkGroups,
-    learnt: [1, 2],
+    roles: scaleAndShift,
+    normalizes: true,
     expand: groupNorm,
     resize({ node, inputs: [whole] }, _, [y]) {
       const size = whole!.shape[1] / attr.int(node, 'num_groups');
@@ -194,15 +198,17 @@ export const normOperators: Record<string, Operator> = {
   LayerNormalization: define({
     takes: 'F F F? -> 1..3',
     check: checkLayer,
-    learnt: [1, 2],
+    roles: scaleAndShift,
+    normalizes: true,
     dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
     expand: layerNorm,
   }),
   RMSNormalization: define({
     takes: 'F F1 -> 1',
     check: checkLayer,
-    learnt: [1],
+    roles: { 1: { is: 'scale' } },
+    normalizes: true,
     expand: rmsNorm,
   }),
-  MeanVarianceNormalization: define({ takes: 'F -> 1', expand: meanVariance }),
+  MeanVarianceNormalization: define({ takes: 'F -> 1', normalizes: true, expand: meanVariance }),
 };

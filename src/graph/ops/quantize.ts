@@ -111,6 +111,7 @@ function quantized(site: Site): DType {
  */
 const quantize: Operator = define({
   takes: 'S S2 Z? -> 1',
+  roles: { 1: { is: 'step' }, 2: { is: 'zero' } },
   check: checkSteps,
   ...ofBlocks,
   dtypes: (site) => [quantized(site)],
@@ -134,6 +135,7 @@ const quantize: Operator = define({
 
 const dequantize: Operator = define({
   takes: 'Z F Z? -> 1',
+  roles: { 0: { is: 'integers' }, 1: { is: 'step' }, 2: { is: 'zero' } },
   check: checkSteps,
   ...ofBlocks,
   dtypes: (site) => [required(site, 1).dtype],

@@ -5,6 +5,7 @@
 import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { bias, weight } from '../roles.js';
 
 interface Sizes {
   directions: number;
@@ -34,9 +35,7 @@ function sizesOf(site: Site, gates: number): Sizes {
 /** `gates` products of the input, and as many of what was given out before. */
 const recurrent = (gates: number, takes: string): Operator => ({
   takes,
-  learnt: [1, 2, 3, 7],
-  prunable: [1, 2],
-  bias: 3,
+  roles: { 1: weight(1), 2: weight(1), 3: bias, 7: { is: 'factor' } },
   settings: [4],
   infer(site) {
     const { directions, steps, batch, hidden, batchFirst } = sizesOf(site, gates);

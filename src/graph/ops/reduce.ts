@@ -90,17 +90,19 @@ const place =
     return [keptOf(site) ? index : without(b, index, [axis])];
   };
 
+const sum = (...formulas: Parameters<typeof summed>): Operator => ({ ...summed(...formulas), sums: true });
+
 const negated = call('neg', x);
 const absolute = call('abs', x);
 const square = mul(x, x);
 
 export const reduceOperators: Record<string, Operator> = {
-  ReduceSum: summed(x),
+  ReduceSum: sum(x),
   ReduceMean: reduction(mean),
-  ReduceL1: summed(absolute),
-  ReduceL2: summed(square, call('sqrt', x)),
-  ReduceSumSquare: summed(square),
-  ReduceLogSum: summed(x, call('log', x)),
+  ReduceL1: sum(absolute),
+  ReduceL2: sum(square, call('sqrt', x)),
+  ReduceSumSquare: sum(square),
+  ReduceLogSum: sum(x, call('log', x)),
   ReduceLogSumExp: reduction(logSumExp),
   ReduceMax: reduction((b, value, axes) => reduce(b, 'max', value, axes)),
   ReduceMin: reduction((b, value, axes) =>

@@ -439,12 +439,14 @@ const tiledLess = (x: Kept, y: Kept): Resized => ({
 
 const likeInput = (site: Site): DType[] => site.node.outputs.map(() => required(site, 0).dtype);
 
+const carrying = (operator: Operator): Operator => ({ ...operator, carries: true });
+
 export const shapeOperators: Record<string, Operator> = {
-  Reshape: view('V I? -> 1', reshaped, reshapedLess),
-  Flatten: view('V -> 1', flattened),
-  Squeeze: view('V I? -> 1', squeezed, squeezedLess),
-  Unsqueeze: view('V I? -> 1', unsqueezed),
-  Identity: define({ takes: 'V -> 1', expand: identity }),
+  Reshape: carrying(view('V I? -> 1', reshaped, reshapedLess)),
+  Flatten: carrying(view('V -> 1', flattened)),
+  Squeeze: carrying(view('V I? -> 1', squeezed, squeezedLess)),
+  Unsqueeze: carrying(view('V I? -> 1', unsqueezed)),
+  Identity: define({ takes: 'V -> 1', carries: true, expand: identity }),
   Transpose: define({ takes: 'V -> 1', expand: transpose }),
   Concat: define({ takes: 'V+ -> 1', expand: concat }),
   Split: define({

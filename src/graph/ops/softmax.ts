@@ -33,10 +33,12 @@ export function softmax(b: Build, value: string, axes: readonly number[]): strin
 export const softmaxOperators: Record<string, Operator> = {
   Softmax: define({
     takes: 'F -> 1',
+    answers: 'probabilities',
     expand: (site, [value], b) => [softmax(b, value, axesOf(site))],
   }),
   LogSoftmax: define({
     takes: 'F -> 1',
+    answers: 'log-probabilities',
     expand(site, [value], b) {
       const axes = axesOf(site);
       const low = shifted(b, value, axes);

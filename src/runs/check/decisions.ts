@@ -2,8 +2,10 @@
  * Whole numbers and truths that are decided by real ones: the place of the largest, whether one is larger than the other. Where two
  * candidates are nearly equal, rounding decides, and two runtimes may differ without either being wrong.
  */
+
 import type { Type } from '../../graph/core.js';
 import { inferTypes } from '../../graph/facts/infer.js';
+import { findOperator } from '../../graph/ops/index.js';
 import type { Graph, Node } from '../../onnx/index.js';
 import { isFloat, sizeOf } from '../../onnx/index.js';
 import { type Answers, shapesOf, type Trial } from '../samples.js';
@@ -20,9 +22,6 @@ export interface Decision {
   gap(at: number, one: number, other: number, values: readonly ArrayLike<number>[]): number | undefined;
 }
 
-/** What changes neither the order nor the number of elements. */
-const carriers = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast']);
-
 /** What decides an output, with shapes as of a run. */
 export function decisionOf(graph: Graph, output: string, trial: Trial): Decision | undefined {
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
@@ -30,7 +29,7 @@ export function decisionOf(graph: Graph, output: string, trial: Trial): Decision
   const isReal = (name: string) => isFloat(types.get(name)?.dtype ?? 'int64');
   let name = output;
   let node = makers.get(name);
-  while (node && carriers.has(node.op) && !isReal(node.inputs[0])) {
+  while (node && findOperator(node)?.carries && !isReal(node.inputs[0])) {
     name = node.inputs[0];
     node = makers.get(name);
   }

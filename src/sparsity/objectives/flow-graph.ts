@@ -2,6 +2,8 @@
 
 import { fail } from '../../base/errors.js';
 import { inferTypes } from '../../graph/facts/infer.js';
+import { findOperator } from '../../graph/ops/index.js';
+import { biasInput } from '../../graph/roles.js';
 import { attr, floats, floatTensor, type Graph, type Node, type Tensor } from '../../onnx/index.js';
 import type { Surroundings } from '../types.js';
 
@@ -98,8 +100,7 @@ export function atLevels(graph: Graph, levels: Levels): Graph {
 }
 
 /** Whether an operand is added to the others: a bias, or a constant that joins. */
-const isAdded = ({ op }: Node, i: number): boolean =>
-  joins.has(op) || (i === 2 && /^(Conv|ConvTranspose|Gemm)$/.test(op));
+const isAdded = (node: Node, i: number): boolean => joins.has(node.op) || biasInput(findOperator(node)) === i;
 
 /** BatchNorm in inference form, of magnitudes: slope = |γ| / √(|variance| + ε), shift = |β| − |mean| · slope. */
 function lineOf(
