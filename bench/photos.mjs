@@ -2,10 +2,11 @@
  * Writes a small set of photos, as a person has them: PNG files of 64 × 64 pixels in a folder for each class, 611 of them of which a
  * tenth is not for training, and 1,000 more to test on, so that a per cent of accuracy is ten pictures.
  *
- *     node bench/photos.mjs DIR [--train 550] [--test 1000] [--size 64]
+ *     node bench/photos.mjs DIR [--train 550] [--test 1000] [--size 64] [--dev]
  *
  * Four classes are of CIFAR-10, four of Fashion-MNIST, the first pictures of each in the order of the files; both sets are found as every
- * command finds them (ESPALIER_DATA, or the cache).
+ * command finds them (ESPALIER_DATA, or the cache). With --dev those to test on are further pictures of the sets' training files, for
+ * choosing settings without looking at test data.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -25,6 +26,7 @@ const { values, positionals } = parseArgs({
     train: { type: 'string', default: '550' },
     test: { type: 'string', default: '1000' },
     size: { type: 'string', default: '64' },
+    dev: { type: 'boolean', default: false },
   },
 });
 const [root] = positionals;
@@ -58,13 +60,15 @@ for (const [part, count] of [
   ['test', Number(values.test)],
 ])
   for (const [i, { set, name }] of names.entries()) {
-    const split = sets[set][part];
+    const fromTrain = part === 'train' || values.dev;
+    const split = sets[set][fromTrain ? 'train' : 'test'];
+    let skipped = part === 'test' && values.dev ? shareOf(Number(values.train), i) : 0;
     const label = sets[set].classes.indexOf(name);
     const folder = join(root, part, name.toLowerCase());
     await mkdir(folder, { recursive: true });
     let left = shareOf(count, i);
     for (let index = 0; left > 0 && index < split.length; index++) {
-      if (split.labels[index] !== label) continue;
+      if (split.labels[index] !== label || skipped-- > 0) continue;
       await write(await split.arrays[0].at(index), join(folder, `${String(index).padStart(5, '0')}.png`));
       left--;
     }
