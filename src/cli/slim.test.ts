@@ -47,6 +47,14 @@ test('slim chooses, says why, keeps it in the recipe, and makes an ordinary run 
   assert.ok(readFileSync(at('pieces', 'model.onnx')).equals(readFileSync(at('whole', 'model.onnx'))));
 });
 
+test('slim in next to no time trains on what it has time for, or not at all, and says so', async () => {
+  const { status, err } = await espalier('slim dense --data digits --time 1s --threads 1 --out hasty');
+  assert.equal(status, 0, err);
+  assert.match(err, /--epochs [01] +an epoch takes about \d+s/);
+  const { epochs, trainSamples = 1437 } = json('hasty', 'recipe.json');
+  assert.ok(epochs <= 1 && trainSamples <= 1437);
+});
+
 test('slim without data is one-shot and says what became of the answers', async () => {
   const { status, err, out } = await espalier('slim dense/model.onnx --out alone --threads 1');
   assert.equal(status, 0, err);

@@ -138,6 +138,16 @@ export function subset(split: Split, indices: Uint32Array): Split {
   };
 }
 
+/** At most so many samples, evenly spread over all. */
+export function evenly(split: Split, count: number): Split {
+  if (count >= split.length) return split;
+  const every = split.length / count;
+  return subset(
+    split,
+    Uint32Array.from({ length: count }, (_, i) => Math.floor(i * every)),
+  );
+}
+
 /**
  * Sets round(fraction · length) samples aside for validation, chosen by seed and nothing else; both parts keep the order
  * of the samples.

@@ -6,6 +6,7 @@ export { type Card, type Colors, cardOf, type ResizeMode, resizeModes, withCard 
 export { matchClasses } from './classes.js';
 export {
   type Dataset,
+  evenly,
   type Image,
   type ImageShape,
   type Images,

@@ -10,6 +10,7 @@ test('a model that lost its accuracy is called unusable, with what to try', () =
   assert.match(sentence, /^Accuracy fell from 73\.8 % to 23\.0 %: the model is not usable as it is\. Try /);
   assert.match(sentence, /a lower --sparsity\.$/);
   assert.match(told({ accuracy: { before: 0.9, after: 0.2 }, channels: {} as never })!, /a larger --macs\.$/);
+  assert.match(told({ accuracy: { before: 0.9, after: 0.2 }, epochs: 0 })!, /Train it while it is pruned/);
   assert.equal(told({ accuracy: { before: 0.738, after: 0.725 } }), undefined);
   assert.equal(told({ accuracy: { after: 0.2 } }), undefined, 'a network that had never been trained');
 });

@@ -13,11 +13,15 @@ export function isSpoilt(summary: Summary): boolean {
   return summary.command === 'prune' && !isUsable(summary);
 }
 
-function ofAccuracy({ accuracy, channels }: Summary): string | undefined {
+function ofAccuracy({ accuracy, channels, epochs }: Summary): string | undefined {
   const { before, after } = accuracy!;
   if (before === undefined || keepsAccuracy({ before, after })) return undefined;
   const target = channels ? 'a larger --macs' : 'a lower --sparsity';
-  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable as it is. Try more --epochs, a lower learning rate (--lr 0.005), --teacher self, or ${target}.`;
+  const advice =
+    epochs === 0
+      ? 'Train it while it is pruned (--epochs 5, or more --time for slim)'
+      : 'Try more --epochs (more --time for slim), --lr and --teacher as they are chosen where they are not given';
+  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable as it is. ${advice}, or ${target}.`;
 }
 
 function ofAnswers({ answers, channels }: Summary): string | undefined {

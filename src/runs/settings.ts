@@ -252,6 +252,7 @@ export const trainingSettings = {
     'augment the training images with random crops and flips, as is usual for the data set (default: on where that suits images and model)',
   ),
   validation: fraction('fraction of the training samples held out for validation (default: none)'),
+  trainSamples: whole('train on only so many of the training samples, evenly spread (default: all)', 1),
   teacher: text(
     'model to distil from: an .onnx file, self for the model as it was before the run, or none (default: self where a trained model is pruned)',
     'self|none|FILE',

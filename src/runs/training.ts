@@ -1,6 +1,6 @@
 /** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
 import { writeAtomically } from '../base/files.js';
-import { batchCount, type Split, splitValidation, subset } from '../data/index.js';
+import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import {
@@ -96,9 +96,11 @@ export function metricsLines(
   return placed.sort((a, b) => a.at - b.at).map(({ line }) => line);
 }
 
-/** The images of a run; with a validation split where its recipe sets one aside. */
-export const dataOf = ({ validation, seed }: Recipe, { dataset }: Task): TrainData =>
-  validation ? { ...dataset, ...splitValidation(dataset.train, validation, seed) } : dataset;
+/** The samples of a run: some of those for training where its recipe says so, and a validation split where it sets one aside. */
+export function dataOf({ validation, trainSamples, seed }: Recipe, { dataset }: Task): TrainData {
+  const parts = validation ? splitValidation(dataset.train, validation, seed) : { train: dataset.train };
+  return { ...dataset, ...parts, train: trainSamples ? evenly(parts.train, trainSamples) : parts.train };
+}
 
 /** A recipe's settings as the trainer knows them. */
 export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'network'> {
@@ -152,11 +154,5 @@ export async function evaluateGraph(
 }
 
 /** Images to choose by, none of them for testing: the validation split, or so many of those that are trained on. */
-export function choosingSplit({ train, validation }: TrainData, samples = 2048): Split {
-  if (validation) return validation;
-  const every = Math.max(1, train.length / samples);
-  return subset(
-    train,
-    Uint32Array.from({ length: Math.min(train.length, samples) }, (_, i) => Math.floor(i * every)),
-  );
-}
+export const choosingSplit = ({ train, validation }: TrainData, samples = 2048): Split =>
+  validation ?? evenly(train, samples);

@@ -31,6 +31,10 @@ const PLANNED = 0.9;
 const MOST_EPOCHS = 60;
 /** What a training sample takes in passes forwards, where it was not measured. */
 const PASSES = 6;
+/** How often the test samples are passed by what is around the training. */
+const AROUND = 4;
+/** Steps without which training is nothing. */
+const LEAST_STEPS = 10;
 
 export interface Planning {
   known: Known;
@@ -104,7 +108,7 @@ async function rateFor({
   const forward = situation.seconds!;
   const left = secondsLeft(end);
   const guessed = epochsIn((PLANNED - TESTING) * left, { task, forward, perSample: PASSES * forward });
-  const epochs = known.epochs ?? Math.min(MOST_EPOCHS, guessed.fitting);
+  const epochs = known.epochs ?? Math.min(MOST_EPOCHS, Math.ceil(guessed.fitting));
   if (known.lr !== undefined || epochs === 0) return undefined;
   onNote?.('Trying learning rates on training samples …');
   const rough = { ...known, epochs };
@@ -122,34 +126,46 @@ const reasonOf = ({ trials, samples, epochs, held }: RateTest): string => {
   return `tried on ${samples} training samples, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} each, and measured on ${held} others: ${list}`;
 };
 
-/** As many epochs as there is time for, where they are not given. */
+/**
+ * As many epochs as there is time for, where they are not given; where that is less than one, a part of the samples, and where that is
+ * next to nothing, no training.
+ */
 function epochsFor({ known, task, situation, end }: Planning, test: RateTest | undefined): Chosen {
   if (known.epochs !== undefined) return new Map();
   const forward = situation.seconds!;
   const perSample = test?.perSample ?? PASSES * forward;
-  const { fitting, epoch, around } = epochsIn(PLANNED * secondsLeft(end), { task, forward, perSample });
+  const { fitting, epoch } = epochsIn(PLANNED * secondsLeft(end), { task, forward, perSample });
+  const long = `an epoch takes about ${spoken(epoch)}`;
+  const short = `${long}, for which there is no time`;
+  const { length } = task.dataset.train;
+  const part = Math.floor(fitting * length);
+  if (fitting >= MOST_EPOCHS)
+    return new Map([
+      ['epochs', { value: MOST_EPOCHS, because: `${long}, and more are seldom worth their time` }],
+    ]);
+  if (fitting >= 1)
+    return new Map([
+      ['epochs', { value: Math.floor(fitting), because: `${long}, and that is what there is time for` }],
+    ]);
+  if (part >= LEAST_STEPS * ((known.batch as number | undefined) ?? 128))
+    return new Map([
+      ['epochs', { value: 1, because: short }],
+      ['trainSamples', { value: part, because: 'that is what there is time for' }],
+    ]);
   // Single weights go while a network is trained.
   const least = known.sparsity === undefined ? 0 : 1;
-  const value = Math.max(least, Math.min(MOST_EPOCHS, fitting));
-  return new Map([['epochs', { value, because: whySoMany(fitting, epoch, around) }]]);
+  return new Map([['epochs', { value: least, because: short }]]);
 }
 
-function whySoMany(fitting: number, epoch: number, around: number): string {
-  const long = `an epoch takes about ${spoken(epoch)}`;
-  if (fitting > MOST_EPOCHS) return `${long}, and more are seldom worth their time`;
-  if (fitting > 0) return `${long}, and that is what there is time for`;
-  return `${long}, for which there is no time: --time ${spoken((epoch + around) / PLANNED / (1 - TESTING))} would be enough for one`;
-}
-
-/** How many epochs fit, and what one takes, and what all that is around them. */
+/** How many epochs fit, which may be a part of one, and what one takes. */
 function epochsIn(
   seconds: number,
   { task, forward, perSample }: { task: Task; forward: number; perSample: number },
-): { fitting: number; epoch: number; around: number } {
+): { fitting: number; epoch: number } {
   const { train, test = train } = task.dataset;
   const epoch = perSample * train.length + forward * test.length;
-  const around = 4 * forward * test.length;
-  return { epoch, around, fitting: Math.max(0, Math.floor((seconds - around) / epoch)) };
+  const around = AROUND * forward * test.length;
+  return { epoch, fitting: Math.max(0, (seconds - around) / epoch) };
 }
 
 const spoken = (seconds: number): string =>

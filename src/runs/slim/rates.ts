@@ -3,12 +3,11 @@
  * rates, and what is left is measured on training samples that were held out of that. From the rate that the rules choose it goes up
  * as long as that helps, else once down.
  */
-import { type Split, splitValidation } from '../../data/index.js';
+import { evenly, type Split, splitValidation } from '../../data/index.js';
 import type { Machine } from '../../engine/index.js';
 import { resolveRecipe } from '../recipe.js';
 import { rehearse } from '../run.js';
 import { type Known, knownEpochs } from '../suit/rules.js';
-import { spread } from '../suit/situation.js';
 import type { Task } from '../task.js';
 
 /** One rate and what it led to. */
@@ -65,7 +64,7 @@ export async function testRates(
   const length = Math.min(train.length, samples);
   const epochs = Math.min(Math.max(1, Math.floor(samples / length)), knownEpochs(known));
   if (!(length > 0) || (length / batch) * epochs < LEAST_STEPS) return undefined;
-  const dataset = { ...task.dataset, train: spread(train, length), test: validation };
+  const dataset = { ...task.dataset, train: evenly(train, length), test: validation };
   const { because, ...settings } = known;
   const trials: Trial[] = [];
   const attempt = async (rate: number): Promise<Trial> => {
