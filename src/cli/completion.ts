@@ -29,7 +29,7 @@ export interface OfferedCommand {
 }
 
 /** Arguments of flags that name files. */
-const PATHS = ['FILE', 'DIR', 'MODEL', 'self|FILE', 'DATA'];
+const PATHS = ['FILE', 'DIR', 'MODEL', 'DATA'];
 
 /** What may stand for an argument, by its name. */
 const operands: Readonly<Record<string, () => Offer>> = {
@@ -63,5 +63,5 @@ function flagOffered(command: CommandName, option: Option): OfferedFlag {
   const flag = { flag: option.long!, about: option.description };
   if (argument === undefined || option.optional) return flag;
   const words = settingsBehind(command)[option.attributeName()]?.words ?? [];
-  return { ...flag, offer: { words, paths: PATHS.includes(argument) } };
+  return { ...flag, offer: { words, paths: argument.split('|').some((word) => PATHS.includes(word)) } };
 }

@@ -206,7 +206,7 @@ function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']
   if (!by)
     return unchecked
       ? `Not checked: ${html(unchecked)}.`
-      : 'Not checked in onnxruntime, which is not installed here.';
+      : 'Not checked: neither onnxruntime-node nor onnxruntime-web is installed here.';
   const loads = `Checked: ${html(by)} loads model.onnx and`;
   return typeof error === 'number'
     ? `${loads} agrees with the engine on ${samples} samples to ${error.toExponential(1)} of the largest answer.`

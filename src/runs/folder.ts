@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path';
 import { claim } from '../base/claim.js';
 import { fail } from '../base/errors.js';
 import { makeFolder, reason, writeAtomically } from '../base/files.js';
+import { keepOrigin, keptIn, takenFrom } from './paths.js';
 import type { Recipe } from './recipe.js';
 import type { Summary } from './summary.js';
 
@@ -108,7 +109,8 @@ export async function createRun(path: string, recipe: Recipe): Promise<Claimed> 
     await refuseOccupied(path);
     await sweepRun(folder);
     await makeFolder(folder.stages);
-    await writeJson(folder.recipe, recipe);
+    await writeJson(folder.recipe, keptIn(folder.path, recipe));
+    await keepOrigin(folder.path);
   } catch (error) {
     await release();
     throw error;
@@ -145,13 +147,14 @@ export async function openRun(
   path: string,
 ): Promise<{ folder: RunFolder; recipe: Recipe; summary?: Summary }> {
   const folder = runFolder(path);
-  const recipe = (await readJson(folder.recipe)) as Recipe | undefined;
-  if (!recipe)
+  const kept = (await readJson(folder.recipe)) as Recipe | undefined;
+  if (!kept)
     return fail(
       `${path} is not the folder of a run: it has no recipe.json; give the folder named with --out.`,
     );
-  if (!['train', 'prune'].includes(recipe.command))
+  if (!['train', 'prune'].includes(kept.command))
     fail(`${folder.recipe} is not the recipe of a run: its command is neither train nor prune.`);
+  const recipe = await takenFrom(folder.path, kept);
   return { folder, recipe, summary: (await readJson(folder.summary)) as Summary | undefined };
 }
 

@@ -22,13 +22,14 @@ export const webName = async (): Promise<string | undefined> => {
  */
 export async function openWebSession(
   bytes: Uint8Array,
-  { name, threads }: SessionOptions,
+  { name, threads, optimized = true }: SessionOptions,
 ): Promise<Session | undefined> {
   const module = await onnxruntimeWeb();
   if (!module) return undefined;
   module.env.wasm.numThreads = threads;
   const session = await module.InferenceSession.create(bytes, {
     executionProviders: ['wasm'],
+    graphOptimizationLevel: optimized ? 'all' : 'disabled',
     logSeverityLevel: 3,
   }).catch((error: Error) => fail(`onnxruntime-web refuses ${name || 'the model'}: ${plain(error)}`));
   return sessionOf(session, module.Tensor, name);

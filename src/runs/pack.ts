@@ -7,7 +7,7 @@ import { type Graph, serializeModel } from '../onnx/index.js';
 import { pack, unpack } from '../runtime/index.js';
 import { layersOf } from '../sparsity/index.js';
 import { type Bytes, bytesOfModel } from './export.js';
-import { isPath } from './recipe.js';
+import { isPath } from './paths.js';
 import { type ModelOptions, openGraph } from './task.js';
 
 export interface PackModelOptions extends ModelOptions {

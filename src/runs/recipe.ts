@@ -4,7 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
@@ -20,6 +20,7 @@ import {
   resolveSchedule,
   type ScheduleSettings,
 } from '../train/index.js';
+import { takenFrom, withPaths } from './paths.js';
 import {
   benchSettings,
   channelSettings,
@@ -43,6 +44,8 @@ import {
 } from './settings.js';
 import { refuseForeign, structuredDefaults } from './structured/defaults.js';
 
+export { isPath } from './paths.js';
+
 const { seed, threads } = machineSettings;
 const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
 
@@ -64,7 +67,7 @@ export const settingsOf = {
   profile: { ...profileSettings, ...modelSettings, ...machineSettings },
   pack: { ...modelSettings, seed },
   data: importSettings,
-  resume: { threads },
+  resume: { data: dataSettings.data, threads },
   methods: {},
   completion: {},
   study: studySettings,
@@ -131,12 +134,12 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
     ...(command === 'prune' ? methodDefaults(checked, usual) : {}),
     ...checked,
     ...(data === WITHOUT_DATA ? { epochs: 0, recalibrate: undefined } : {}),
-    model: absoluteModel(model),
-    data: absoluteData(data),
-    mask: checked.mask && resolve(checked.mask),
+    model,
+    data,
     ...teacherDefaults(checked),
   };
-  return inOrder(command, { ...recipe, ...trainerDefaults(recipe) }) as Recipe;
+  const complete = withPaths({ ...recipe, ...trainerDefaults(recipe) }, (path) => resolve(path));
+  return inOrder(command, complete) as Recipe;
 }
 
 /** What a method is called here. */
@@ -184,7 +187,7 @@ function inOrder(command: RunCommand, recipe: Readonly<Record<string, unknown>>)
 function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>): object {
   if (teacher !== undefined && teacher !== NO_TEACHER)
     return {
-      teacher: teacher === 'self' ? teacher : resolve(teacher),
+      teacher,
       temperature: temperature ?? 4,
       teacherWeight: teacherWeight ?? 0.5,
     };
@@ -307,20 +310,6 @@ function unknownSetting(command: string, name: string, known: string[]): never {
   );
 }
 
-/** A name of the zoo stays; a path becomes absolute. */
-const absoluteModel = (model: string): string => (isPath(model) ? resolve(model) : model);
-
-/** Whether a MODEL means a file rather than a network of the zoo. */
-export const isPath = (model: string): boolean => /[\\/]|\.(onnx|espk)$/i.test(model);
-
-function absoluteData(data: string): string {
-  const colon = data.indexOf(':');
-  const place = data.slice(colon + 1);
-  return colon < 0 || place === '' || place.startsWith('~')
-    ? data
-    : `${data.slice(0, colon + 1)}${resolve(place)}`;
-}
-
 /**
  * Reads a recipe, or `what` else is kept like one: YAML or JSON, or the default export of a module.
  * @throws UserError when it cannot be read or holds no settings.
@@ -329,7 +318,8 @@ export async function readRecipe(path: string, what = 'recipe'): Promise<object>
   const content = /\.[cm]?[jt]s$/.test(path) ? await importRecipe(path, what) : await parseRecipe(path, what);
   if (content === null || typeof content !== 'object' || Array.isArray(content))
     fail(`The ${what} ${path} holds no settings; write them as name: value, a line each.`);
-  return content;
+  // The recipe of a run, whose paths are relative to its folder.
+  return 'version' in content ? takenFrom(dirname(path), content) : content;
 }
 
 async function parseRecipe(path: string, what: string): Promise<unknown> {

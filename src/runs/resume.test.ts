@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,7 +19,7 @@ import { writeModel } from '../onnx/index.js';
 import { readCheckpoint, writeCheckpoint } from '../train/checkpoint.js';
 import type { RunState } from '../train/state.js';
 import { draws, perceptron } from './arrays.test.fixture.js';
-import { type Recipe, resolveRecipe } from './recipe.js';
+import { type Recipe, readRecipe, resolveRecipe } from './recipe.js';
 import { resumeRun, startRun } from './run.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-resume-'));
@@ -162,5 +163,57 @@ test('what cannot be done leaves no folder', async () => {
   ] as const) {
     await assert.rejects(startRun(recipeOn('d.npz', settings), at('refused')), sentence);
     assert.ok(!existsSync(at('refused')), JSON.stringify(settings));
+  }
+});
+
+test('a run goes on with the same data in another place, which its recipe keeps', async () => {
+  write('e.npz');
+  const recipe = recipeOn('e.npz');
+  await startRun(recipe, at('undisturbed'));
+  await stopped(recipe, 'elsewhere');
+  mkdirSync(at('disk'));
+  renameSync(at('e.npz'), at('disk', 'e.npz'));
+  write('other.npz', { shifted: 0.5 });
+  for (const [data, sentence] of [
+    [undefined, /^The data of this run are not there any more: npz:.*e\.npz\. Give --data /],
+    [`npz:${at('other.npz')}`, /the training samples differ/],
+    ['digits', /^The run was begun with the data npz, not digits: give --data npz:PATH, or leave it out\.$/],
+  ] as const)
+    await assert.rejects(resumeRun(at('elsewhere'), { data }), { message: sentence });
+  const stop = new AbortController();
+  const onEpoch = () => stop.abort();
+  await resumeRun(at('elsewhere'), { data: `npz:${at('disk', 'e.npz')}`, signal: stop.signal, onEpoch });
+  assert.ok((await resumeRun(at('elsewhere'))).summary, 'the place is in the recipe now');
+  assert.deepEqual(bytes('elsewhere'), bytes('undisturbed'));
+});
+
+test('a project that is moved goes on, and so does the folder of a run alone', async () => {
+  const home = process.cwd();
+  const inProject = async (name: string) => {
+    mkdirSync(at(name));
+    process.chdir(at(name));
+    write(`${name}/data.npz`);
+    await writeModel('model.onnx', perceptron());
+    const given = { model: './model.onnx', data: 'npz:data.npz', method: 'gmp', sparsity: 0.6 };
+    return resolveRecipe('prune', { ...given, epochs: 4, batch: 16, threads: 1 }, '0');
+  };
+  try {
+    await startRun(await inProject('first'), at('first', 'runs', 'whole'));
+    const recipe = await inProject('second');
+    await stopped(recipe, 'second/runs/cut');
+    await stopped(recipe, 'second/runs/alone');
+    process.chdir(home);
+    const kept = JSON.parse(readFileSync(at('second', 'runs', 'cut', 'recipe.json'), 'utf8'));
+    assert.deepEqual([kept.model, kept.data], ['../../model.onnx', 'npz:../../data.npz']);
+    const again = await readRecipe(at('second', 'runs', 'cut', 'recipe.json'));
+    assert.deepEqual(again, recipe, 'read as a recipe, its paths are those that were meant');
+    renameSync(at('second', 'runs', 'alone'), at('moved'));
+    assert.ok((await resumeRun(at('moved'))).summary);
+    renameSync(at('second'), at('third'));
+    assert.ok((await resumeRun(at('third', 'runs', 'cut'))).summary);
+    for (const run of ['moved', 'third/runs/cut'])
+      assert.deepEqual(bytes(run), bytes('first/runs/whole'), run);
+  } finally {
+    process.chdir(home);
   }
 });

@@ -4,6 +4,7 @@
  * Fresh and resumed runs take the same way; only what the checkpoint holds is not done again. The network that training
  * starts from is kept in the folder, so that a run can be resumed whatever became of the file it was made from.
  */
+import { existsSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,10 +41,10 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
+import { isPath, keptIn, partsOf } from './paths.js';
 import { tellingOf, withCardFor, withPictures } from './pictures.js';
 import { checkRun, pruningOf } from './pruning.js';
 import {
-  isPath,
   isStructured,
   type PruneRecipe,
   type Recipe,
@@ -101,35 +102,49 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   }
 }
 
+export interface ResumeOptions extends RunOptions {
+  /** Default those that the run was begun with. */
+  threads?: number;
+  /** Where the samples are now, where they are not where they were. They must be the same. */
+  data?: string;
+}
+
 /**
  * Goes on where a run was stopped or killed; gives the summary again where it had ended.
  * @throws UserError when the folder is not that of a run, or the run cannot go on.
  */
 export async function resumeRun(
   path: string,
-  { threads, ...options }: RunOptions & { threads?: number } = {},
+  { threads, data, ...options }: ResumeOptions = {},
 ): Promise<RunResult> {
   const { folder, summary } = await openRun(path);
   if (summary) return { folder, summary };
   const release = await claimRun(folder, path);
   try {
-    return await goOn(path, options, threads);
+    return await goOn(path, options, { threads, data });
   } finally {
     await release();
   }
 }
 
-async function goOn(path: string, options: RunOptions, threads?: number): Promise<RunResult> {
+async function goOn(
+  path: string,
+  options: RunOptions,
+  { threads, data }: Pick<ResumeOptions, 'threads' | 'data'>,
+): Promise<RunResult> {
   // Another process may have been at work until this one could claim the folder.
   const { folder, recipe: kept, summary } = await openRun(path);
   if (summary) return { folder, summary };
   await sweepRun(folder);
-  const recipe = resolveRecipe(kept.command, kept, kept.version);
+  const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
+  const recipe = resolveRecipe(kept.command, moved, kept.version);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
+  refuseMissingData(recipe);
   const task = await openRunTask(recipe, options, await readStart(folder));
   await refuseOtherData(folder, recipe, task);
+  if (data !== undefined) await writeJson(folder.recipe, keptIn(folder.path, recipe));
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
   try {
@@ -143,6 +158,25 @@ async function goOn(path: string, options: RunOptions, threads?: number): Promis
 async function openRunTask(recipe: Recipe, { onNote }: RunOptions, start?: Graph): Promise<Task> {
   const task = await openTask({ ...recipe, onPictures: tellingOf(onNote) }, start);
   return { ...task, graph: withCardFor(task, recipe.command === 'train') };
+}
+
+/** The place where data are now. @throws UserError when they are of another kind, which would be read in another way. */
+function movedData(before: string, now: string): string {
+  const [{ kind: was }, { kind: is }] = [before, now].map(partsOf);
+  if (was !== is)
+    fail(
+      was === WITHOUT_DATA
+        ? 'The run was begun without data: leave --data out.'
+        : `The run was begun with the data ${was}, not ${is}: give --data ${was}:PATH, or leave it out.`,
+    );
+  return now;
+}
+
+/** @throws UserError when there is nothing where the samples were. */
+function refuseMissingData({ data }: Recipe): void {
+  const { place } = partsOf(data);
+  if (place !== undefined && !place.startsWith('~') && !existsSync(place))
+    fail(`The data of this run are not there any more: ${data}. Give --data with their place now.`);
 }
 
 /** Runs of earlier versions have not kept what would tell other data: from now on they do. */

@@ -20,8 +20,8 @@ import { attr, type Graph, isFloat, type Node, type Value } from '../onnx/index.
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
+import { isPath } from './paths.js';
 import { type Pictures, type Prepared, preparePictures, withClassesOf } from './pictures.js';
-import { isPath } from './recipe.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
 
 export type TaskOptions = Values<typeof dataSettings> &

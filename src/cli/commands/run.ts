@@ -74,10 +74,10 @@ export function addResume(program: Command, signal: AbortSignal): void {
     argument: '[RUN]',
     about: 'the folder that you gave with --out',
     recipes: false,
-    examples: ['resume runs/b'],
+    examples: ['resume runs/b', 'resume runs/c --data images:/mnt/photos'],
     async run({ given, argument: [path] }, face) {
       if (!path) fail('The run is missing: name its folder, as in espalier resume runs/a.');
-      await watched(face, path, (watch) => resumeRun(path, { ...watch, threads: given.threads }));
+      await watched(face, path, (watch) => resumeRun(path, { ...watch, ...given }));
     },
   });
 }
@@ -119,7 +119,10 @@ export function figures(summary: Summary): string {
   const { check, narrow } = summary.export;
   const checked = check.by
     ? styled('good', `Checked in ${check.by}.`)
-    : styled('warning', `Not checked: ${check.unchecked ?? 'onnxruntime-node is not installed here'}.`);
+    : styled(
+        'warning',
+        `Not checked: ${check.unchecked ?? 'neither onnxruntime-node nor onnxruntime-web is installed here'}.`,
+      );
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
   const { held } = summary.prunable;
   const kept = held ? `\n\n${heldAtOne(held)}` : '';

@@ -7,11 +7,11 @@ import { type Batch, batchOf } from '../../graph/batch.js';
 import { expandModel } from '../../graph/expand.js';
 import { Unsupported } from '../../graph/operator.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
-import { onnxruntimeName } from '../onnxruntime.js';
 import type { Answers, Trial } from '../samples.js';
 import { nudged } from '../samples.js';
 import { type Answerer, onnxruntimeAnswerer } from './answers.js';
 import { type Noise, noiseOf } from './compare.js';
+import { checkerName } from './session.js';
 import { countedTrials } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
 
@@ -38,7 +38,7 @@ export async function checkAlone(
   const cannot = `espalier cannot compute this model (${hindrance})`;
   if ('count' in tried) {
     const note = `${cannot}, so onnxruntime alone has checked it.`;
-    return { by: await onnxruntimeName(), samples: tried.count, note };
+    return { by: await checkerName(), samples: tried.count, note };
   }
   const { original } = options;
   const given = original && (await tryOut(serializeModel(original), original, options));

@@ -14,9 +14,9 @@ import {
 import { answerInDoubles } from '../../graph/reference/model.js';
 import { type Graph, widenedFile } from '../../onnx/index.js';
 import { modelOf } from '../../runtime/model.js';
-import { openSession } from '../onnxruntime.js';
 import { type Answers, dataOf, shapesOf, type Trial } from '../samples.js';
 import { isNarrowModel, wideInputs } from './narrow.js';
+import { openChecker } from './session.js';
 
 export interface Answerer {
   /** As it is called in sentences: 'the engine'. */
@@ -160,7 +160,7 @@ export async function onnxruntimeAnswerer(
 ): Promise<Answerer | undefined> {
   const widen = isNarrowModel(graph) && !asWritten;
   const given = widen ? widenedFile(typeof source === 'string' ? await readFile(source) : source) : source;
-  const session = await openSession(given, { name: graph.name, threads: machine.threads, optimized });
+  const session = await openChecker(given, { name: graph.name, threads: machine.threads, optimized });
   if (!session) return undefined;
   return remembering({
     name: 'onnxruntime',

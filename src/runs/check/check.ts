@@ -8,7 +8,6 @@
 import { UserError } from '../../base/errors.js';
 import { batchOf } from '../../graph/batch.js';
 import type { Graph } from '../../onnx/index.js';
-import { onnxruntimeName } from '../onnxruntime.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
 import { checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer, referenceAnswerer } from './answers.js';
@@ -25,6 +24,7 @@ import {
 } from './compare.js';
 import { decisionOf, explains } from './decisions.js';
 import { isNarrowModel, usesBfloat16 } from './narrow.js';
+import { checkerName } from './session.js';
 import { countedTrials, trialsFor } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
 
@@ -96,7 +96,7 @@ async function checkWide(path: string, graph: Graph, options: CheckOptions): Pro
     const { macs, trials } = await countedTrials(graph, batch, samples);
     const ours = engineAnswerer(graph, { machine });
     const count = trials.reduce((sum, trial) => sum + trial.count, 0);
-    const checked = { by: await onnxruntimeName(), samples: count };
+    const checked = { by: await checkerName(), samples: count };
     const valuesAt = (outputs: readonly string[]) => engineAnswerer(graph, { machine, outputs });
     const compare = (other: Answerer, noise?: Noise) =>
       verdictOf({ trials, ours, other, noise }, { graph, valuesAt });
