@@ -88,7 +88,7 @@ test('prune takes its defaults from the model; what is given stands', async () =
   assert.equal(status, 0, err);
   assert.match(err, /Chosen, as nothing else was given:\n {2}--method magnitude/);
   const { method, lr, teacher, warmup, because } = json('kept', 'recipe.json');
-  assert.deepEqual([method, lr, teacher, warmup], ['magnitude', 0.005, 'self', 0.1]);
+  assert.deepEqual([method, lr, teacher, warmup], ['magnitude', 0.01, 'self', 0.1]);
   assert.match(because.lr, /trained/);
 
   const zoo = await espalier(

@@ -203,7 +203,7 @@ export const trainingSettings = {
   ),
   lr: also(
     number(
-      'peak learning rate (default: 0.005 for a trained model; else 0.1 to train and 0.05 to prune; a hundredth of that with adam and adamw)',
+      'peak learning rate (default: 0.01 for a trained model; else 0.1 to train and 0.05 to prune; a hundredth of that with adam and adamw)',
       (x) => x > 0,
       'must be a number above 0',
     ),

@@ -41,7 +41,7 @@ export interface RateOptions {
 }
 
 /** From one rate to the next. */
-const FACTOR = 4;
+const FACTOR = 3;
 const TRIALS = 4;
 /** Held-out samples at most, and as a fraction of all. */
 const HELD = 1000;

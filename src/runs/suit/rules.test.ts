@@ -18,10 +18,10 @@ const values = (known: Known, situation: Situation): Record<string, unknown> =>
 
 test('a trained model is handled gently: a low rate, warm-up, itself as teacher', () => {
   assert.deepEqual(values(structured, trained), {
-    ...{ method: 'l1-filters', lr: 0.005, warmup: 1, teacher: 'self', roundTo: 4 },
+    ...{ method: 'l1-filters', lr: 0.01, warmup: 1, teacher: 'self', roundTo: 4 },
   });
   assert.deepEqual(values({ ...structured, epochs: 4 }, trained).warmup, 0.4);
-  assert.equal(values({ ...structured, optimizer: 'adam' }, trained).lr, 0.00005);
+  assert.equal(values({ ...structured, optimizer: 'adam' }, trained).lr, 0.0001);
 });
 
 test('a fresh one has the defaults of a training, but for what follows from its width', () => {
@@ -31,7 +31,7 @@ test('a fresh one has the defaults of a training, but for what follows from its 
 
 test('training a trained model on is gentle, and has no teacher', () => {
   const { lr, teacher, warmup } = values({ data: 'cifar10', epochs: 10 }, { ...trained, command: 'train' });
-  assert.deepEqual([lr, warmup, teacher], [0.005, 1, undefined]);
+  assert.deepEqual([lr, warmup, teacher], [0.01, 1, undefined]);
 });
 
 test('what is given is never chosen, and what depends on it follows it', () => {

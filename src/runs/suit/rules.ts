@@ -13,7 +13,7 @@ export type Known = Readonly<Record<string, unknown>>;
 /** A value that a rule chose. */
 export interface Choice {
   value: unknown;
-  /** A clause: goes on from "--lr 0.005, because …". */
+  /** A clause: goes on from "--lr 0.01, because …". */
   because: string;
 }
 
@@ -40,8 +40,8 @@ const SEEN_OFTEN = 3;
 const BEARABLE = 0.05;
 /** Height of images below which crops and flips take away what they show. */
 const TINY = 16;
-/** Rates for weights that are good already: a tenth of what prune takes otherwise. */
-const gentle = { sgd: 0.005, adam: 0.00005, adamw: 0.00005 } as const;
+/** Rates for weights that are good already: a tenth of those of a training. */
+const gentle = { sgd: 0.01, adam: 0.0001, adamw: 0.0001 } as const;
 /** Part of the epochs that warm-up takes, at most one epoch. */
 const WARM = 0.1;
 /** Blocks that the narrowest layers should have at least, so that rounding does not decide what goes. */
