@@ -150,6 +150,8 @@ test('penalties: the published strengths in long trainings, and in short ones wh
   near(markedStrengthFor(short), 0.02728);
   near(sparseStrengthFor(short, 5e-4), 0.00682);
   near(markedStrengthFor({ ...short, momentum: 0 }), 0.2728);
+  const shortest = { steps: 22, learningRate: 0.05 };
+  assert.deepEqual([sparseStrengthFor(shortest, 5e-4), sparseStrengthFor(shortest, 0.02)], [0.01, 0.02]);
   // SGD with momentum along a cosine, nothing but the penalty: the distance is the reach.
   let [velocity, moved] = [0, 0];
   for (let t = 0; t < short.steps; t++) {

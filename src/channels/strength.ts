@@ -20,6 +20,11 @@ export interface Pulling {
 const MARKED_REACH = 8;
 /** Of all scales: those that the task does not hold come to 0, with half of the training left for the others. */
 const SPARSE_REACH = 2;
+/**
+ * A penalty on all scales is no stronger than this, or its method's own strength, however short the training: the scales of a network
+ * together would outweigh its loss, and nothing of it would be left.
+ */
+const SPARSE_MOST = 0.01;
 /** Published for the marked scales (Jiang et al., 2023). */
 const MARKED = 5e-4;
 
@@ -36,4 +41,4 @@ export const markedStrengthFor = (training: Pulling): number =>
 
 /** Of a penalty on all scales; `published` for the method's own, longer runs. */
 export const sparseStrengthFor = (training: Pulling, published: number): number =>
-  Math.max(published, SPARSE_REACH / reachOf(training));
+  Math.max(published, Math.min(SPARSE_MOST, SPARSE_REACH / reachOf(training)));
