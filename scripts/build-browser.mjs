@@ -38,7 +38,7 @@ const files = {
 /** The bundle's entry, which is nowhere a file. */
 const entry = `
   import { loadWith } from './dist/runtime/browser.js';
-  export { pack, unpack } from './dist/runtime/browser.js';
+  export { classify, pack, unpack } from './dist/runtime/browser.js';
   const kernels = { ${Object.keys(files).map((name) => `'${name}': () => import('./kernels-${name}.js')`)} };
   export const load = loadWith({
     worker: ${JSON.stringify(worker.outputFiles[0].text)},

@@ -34,6 +34,12 @@ const FOLDERS = {
   '/': folder('./'),
 };
 
+/** What the untrained network says of itself: it takes photos, but knows nothing of what is in them. */
+const CARD = {
+  classes: Array.from({ length: 10 }, (_, i) => `class ${i} of a network that is not trained`),
+  ...{ mean: [0.5], std: [0.25], scale: 255, colors: 'RGB', resize: 'crop' },
+};
+
 /** The path that a request asks for, undefined where its address is none. */
 function pathOf(url) {
   try {
@@ -86,6 +92,7 @@ async function main() {
     allowPositionals: true,
     options: { port: { type: 'string', default: '8080' }, plain: { type: 'boolean', default: false } },
   });
+  const { withCard } = await import('../../dist/data/index.js');
   const { buildNetwork } = await import('../../dist/nn/index.js');
   const { readModel, serializeModel } = await import('../../dist/onnx/index.js');
   const { pack } = await import('../../dist/runtime/index.js');
@@ -93,7 +100,7 @@ async function main() {
   const [path] = positionals;
   const graph = path
     ? await readModel(path)
-    : pruned(buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 1 }), 0.95);
+    : withCard(pruned(buildNetwork('resnet20', { shape: [3, 32, 32], classes: 10, seed: 1 }), 0.95), CARD);
   const files = { '/model.onnx': serializeModel(graph), '/model.espk': await pack(graph) };
   const { address } = await serve(files, { isolated: !values.plain, port: Number(values.port) });
   console.log(`${path ?? 'ResNet-20, 95 % of its weights 0,'} is served: open ${address}`);

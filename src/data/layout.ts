@@ -4,13 +4,6 @@
  */
 import { type Dataset, type SampleArray, type Split, withImages } from './dataset.js';
 
-/** How many channels images have: grey, colours, or colours and transparency. */
-const CHANNELS: readonly unknown[] = [1, 3, 4];
-
-/** Whether a number of channels stands last in a shape [N, ?, ?, ?], and not second, where an open dimension is none. */
-export const looksChannelsLast = (shape: readonly unknown[]): boolean =>
-  shape.length === 4 && CHANNELS.includes(shape[3]) && !CHANNELS.includes(shape[1]);
-
 /** Of a sample as the model gets it. */
 export function modelShape(array: SampleArray): readonly number[] {
   if (array.kind === 'numbers' || !array.channelsLast) return array.shape;

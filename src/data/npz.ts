@@ -21,6 +21,7 @@ import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
 import { fail } from '../base/errors.js';
 import type { Value } from '../onnx/model.js';
 import { isFloat } from '../onnx/tensor.js';
+import { looksChannelsLast } from './axes.js';
 import {
   type Dataset,
   type Image,
@@ -33,7 +34,6 @@ import {
   splitTest,
   statistics,
 } from './dataset.js';
-import { looksChannelsLast } from './layout.js';
 import { type NumpyArray, readNpy } from './npy.js';
 import { expandHome, readBytes } from './source.js';
 

@@ -5,12 +5,12 @@ import {
   type Colors,
   cardOf,
   type Dataset,
-  type Image,
   imagesOf,
   matchClasses,
   parseNormalize,
   type ResizeMode,
   type Split,
+  turned,
   withCard,
   withImages,
 } from '../data/index.js';
@@ -23,7 +23,8 @@ export interface Pictures {
   shape: readonly number[];
   /** How those of other sizes are brought to it; absent where none is resized. */
   resize?: ResizeMode;
-  colors: Colors;
+  /** Absent where the channels are no colours. */
+  colors?: Colors;
   channelsLast: boolean;
   /** (p / scale − mean) / std */
   mean: readonly number[];
@@ -66,29 +67,23 @@ export function preparePictures(dataset: Dataset, card: Card, settings: PictureS
   };
 }
 
-function colorsOf({ shape }: Dataset, card: Card, { colors }: PictureSettings): Colors {
-  if (shape[0] === 1) return 'grey';
+function colorsOf({ shape }: Dataset, card: Card, { colors }: PictureSettings): Colors | undefined {
+  if (shape[0] !== 3) return shape[0] === 1 ? 'grey' : undefined;
   return colors ? (colors.toUpperCase() as Colors) : card.colors === 'BGR' ? 'BGR' : 'RGB';
 }
 
 /** Blue, green, red; and so the numbers by which they are normalised. */
 function withTurnedChannels(dataset: Dataset): Dataset {
-  const turn = (image: Image): Image => {
-    const plane = image.height * image.width;
-    const data = image.data.slice();
-    for (let c = 0; c < 3; c++) data.set(image.data.subarray(c * plane, (c + 1) * plane), (2 - c) * plane);
-    return { ...image, data };
-  };
-  const turned = (split: Split): Split =>
+  const turnedSplit = (split: Split): Split =>
     withImages(split, (images) => ({
       ...images,
       at(index) {
         const image = images.at(index);
-        return image instanceof Promise ? image.then(turn) : turn(image);
+        return image instanceof Promise ? image.then(turned) : turned(image);
       },
     }));
   return {
-    ...{ ...dataset, train: turned(dataset.train), test: dataset.test && turned(dataset.test) },
+    ...{ ...dataset, train: turnedSplit(dataset.train), test: dataset.test && turnedSplit(dataset.test) },
     ...{ mean: [...dataset.mean].reverse(), std: [...dataset.std].reverse() },
   };
 }
@@ -141,7 +136,7 @@ function told(
   const source = name === 'npz' && from === 'data' ? 'measured on the training samples' : SOURCES[from](name);
   const values = scale === white ? 'from 0 to 1' : scale === 1 ? 'as they are' : `divided by ${scale}`;
   const numbers = `mean ${mean.map(short).join(', ')} and deviation ${std.map(short).join(', ')} of values ${values}`;
-  return `Pictures: ${size}; ${colors}${channelsLast ? ', channels last' : ''}; normalised with ${numbers} (${source}).`;
+  return `Pictures: ${size}; ${colors ?? `${shape[0]} channels`}${channelsLast ? ', channels last' : ''}; normalised with ${numbers} (${source}).`;
 }
 
 const short = (x: number): string => String(Number(x.toPrecision(4)));

@@ -2,21 +2,20 @@
 import { fail } from '../base/errors.js';
 import { own } from '../base/records.js';
 import {
-  type Card,
   cardOf,
   channelsLast,
   type Dataset,
   imagesOf,
-  looksChannelsLast,
   modelShape,
   type OpenOptions,
   openDataset,
+  takesChannelsLast,
 } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { decideBranches } from '../graph/branches.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
-import { attr, type Graph, isFloat, type Node, type Value } from '../onnx/index.js';
+import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
@@ -160,18 +159,6 @@ async function fitImages(graph: Graph, input: Value, options: TaskOptions): Prom
   }
   const fitting = withChannels(raw, channels ?? raw.shape[0], options.data);
   return preparePictures(last ? channelsLast(fitting) : fitting, card, options);
-}
-
-/**
- * Whether a model takes images with their channels last: by what it does to them first, which is to turn them round, as operators of
- * ONNX want channels first; where that does not tell, by its shape.
- */
-function takesChannelsLast({ nodes }: Graph, { name, shape }: Value, { layout }: Card): boolean {
-  const readers = nodes.filter(({ inputs }) => inputs.includes(name));
-  if (readers.some(({ op, inputs }) => op === 'Conv' && inputs[0] === name)) return false;
-  const turned = (node: Node) => node.op === 'Transpose' && `${attr.ints(node, 'perm', [])}` === '0,3,1,2';
-  if (readers.length > 0 && readers.every(turned)) return true;
-  return layout === undefined ? looksChannelsLast(shape ?? []) : layout === 'NHWC';
 }
 
 /** Opens an array for each of a model's inputs, of its shape where the file says one. */

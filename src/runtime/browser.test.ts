@@ -5,12 +5,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { withCard } from '../data/index.js';
 import { openMachine } from '../engine/index.js';
 import { type Machine, machineOver } from '../engine/machine.js';
 import { openWasm } from '../engine/wasm/wasm.js';
 import { buildNetwork, type NetworkOptions } from '../nn/index.js';
 import { type Graph, serializeModel, sizeOf } from '../onnx/index.js';
 import { type Browser, findChromium, openChromium, type Page } from './chromium.test.fixture.js';
+import { classify, type Label, load } from './index.js';
 import { modelOf } from './model.js';
 import { pack } from './pack.js';
 
@@ -120,8 +122,17 @@ test('in Chromium: agrees with onnxruntime-web, with threads and without; what i
   if (!path) return t.skip('Chromium is not there (apt-get install chromium), so no page is opened');
   const { serve } = await import(new URL('examples/browser/serve.mjs', root).href);
   const packed = await pack(sparse('mobilenetv2'));
+  const carded = withCard(sparse('lenet5'), {
+    ...{
+      classes: [...'abcdefghij'],
+      mean: [0.4, 0.5, 0.6],
+      std: [0.2, 0.3, 0.25],
+      scale: 255,
+      resize: 'crop',
+    },
+  });
   const files = {
-    '/model.espk': await pack(sparse('lenet5')),
+    '/model.espk': await pack(carded),
     '/model.onnx': serializeModel(sparse('lenet5')),
     '/mobilenetv2.espk': packed,
     '/mobilenetv2.onnx': serializeModel(sparse('mobilenetv2')),
@@ -148,6 +159,7 @@ test('in Chromium: agrees with onnxruntime-web, with threads and without; what i
         assert.ok(far < 1e-4, `${address}: ${far}`);
         assert.match(name, new RegExp(`wasm, .*, ${threads} thread`));
       }
+      await photos(page, carded);
       await (isolated ? withoutWorkers(page) : refusals(page));
       await page.close();
       await server.close();
@@ -156,6 +168,76 @@ test('in Chromium: agrees with onnxruntime-web, with threads and without; what i
     await browser.close();
   }
 });
+
+/** In the page: a picture that is chosen, and then something dropped that is none; what the page says, and the pixels. */
+async function chosenAndDropped() {
+  const find = <T extends HTMLElement>(id: string) => document.querySelector<T>(`#${id}`)!;
+  const [drop, file, found] = [find('drop'), find<HTMLInputElement>('file'), find('found')];
+  const until = async (ready: () => boolean) => {
+    for (let tries = 0; !ready(); tries++) {
+      if (tries > 3000) throw new Error(`the page stays at: ${found.textContent}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  await until(() => drop.dataset.ready === '');
+  const canvas = Object.assign(document.createElement('canvas'), { width: 50, height: 40 });
+  const context = canvas.getContext('2d')!;
+  for (let i = 0; i < 20; i++) {
+    context.fillStyle = `rgb(${13 * i}, ${255 - 9 * i}, ${(70 * i) % 256})`;
+    context.fillRect((i % 5) * 10, Math.floor(i / 5) * 10, 10, 10);
+  }
+  const blob = await new Promise<Blob>((resolve) => canvas.toBlob((made) => resolve(made!)));
+  const files = (content: BlobPart, name: string, type: string) => {
+    const given = new DataTransfer();
+    given.items.add(new File([content], name, { type }));
+    return given;
+  };
+  file.files = files(blob, 'photo.png', 'image/png').files;
+  file.dispatchEvent(new Event('change'));
+  await until(() => found.textContent!.endsWith(' ms)'));
+  const rows = [...document.querySelectorAll<HTMLTableRowElement>('#labels tr')].map((row) =>
+    [...row.cells].slice(0, 2).map((cell) => cell.textContent!),
+  );
+  const best = found.textContent!;
+  const dataTransfer = files('no picture', 'notes.txt', 'text/plain');
+  drop.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+  await until(() => !/^Looking|ms\)$/.test(found.textContent!));
+  file.focus();
+  const { classify, load } = await import('/espalier/runtime.js' as string);
+  const model = await load('model.espk');
+  const image = Object.assign(new Image(), { src: canvas.toDataURL() });
+  await image.decode();
+  const pixels = context.getImageData(0, 0, 50, 40);
+  const given = [blob, canvas, await createImageBitmap(blob), image, pixels];
+  const all = await Promise.all(given.map((picture) => classify(model, picture, { top: 3 })));
+  const refused = await classify(model, {}).catch((error: Error) => error.message);
+  await model.close();
+  return {
+    ...{ rows, best, refused, all, refusal: found.textContent!, data: [...pixels.data] },
+    focused: document.activeElement === file && file.labels![0].textContent!.length > 0,
+  };
+}
+
+/** What the example says of a picture is what classify says in Node of the same pixels. */
+async function photos(page: Page, graph: Graph): Promise<void> {
+  const seen = await page.evaluate<Awaited<ReturnType<typeof chosenAndDropped>>>(`(${chosenAndDropped})()`);
+  const model = await load(serializeModel(graph), { threads: 1 });
+  const expected = await classify(model, { data: Uint8Array.from(seen.data), width: 50, height: 40 });
+  await model.close();
+  assert.deepEqual(
+    seen.rows,
+    expected.map(({ label, score }) => [label, `${(100 * score).toFixed(1)} %`]),
+  );
+  assert.match(seen.best, new RegExp(`^${expected[0].label}, \\d+\\.\\d % \\(\\d+ ms\\)$`));
+  for (const found of seen.all)
+    for (const [i, { label, score }] of (found as Label[]).entries()) {
+      assert.equal(label, expected[i].label);
+      assert.ok(Math.abs(score - expected[i].score) < 1e-5);
+    }
+  assert.match(seen.refusal, /^notes\.txt cannot be decoded as a picture; give a PNG/);
+  assert.match(seen.refused, /^This is no picture, or it has not loaded yet/);
+  assert.ok(seen.focused, 'the file is chosen by the keyboard, too');
+}
 
 /** In the page: a model from what fetch gives. */
 async function loadedFromBuffer(address: string): Promise<string> {

@@ -2,6 +2,7 @@
 import { type Embedded, openHere } from '../engine/wasm/browser.js';
 import { fetchModel, type Load, loader } from './load.js';
 
+export { classify } from './classify.js';
 export { pack, unpack } from './pack.js';
 
 /** `load` of a bundle. Addresses may be relative to the page's. */

@@ -40,6 +40,7 @@ test('malformed requests are answered, and the next one is served', async (t) =>
     ['/espalier', 404],
     ['/', 200],
     ['/page.js', 200],
+    ['/photo.js', 200],
     ['/model.espk', 200],
   ] as const)
     assert.equal(await get(path), status, path);

@@ -7,9 +7,12 @@ import { openMachine } from '../engine/open.js';
 import { fetchModel, type Load, loader } from './load.js';
 import { readLocal } from './local.js';
 
+export type { Card, Colors, ResizeMode } from '../data/card.js';
+export { type ClassifyOptions, classify, type Label } from './classify.js';
 export type { Load, Source } from './load.js';
-export type { LoadOptions, Model } from './model.js';
+export type { LoadOptions, Model, ModelCard } from './model.js';
 export { type PackOptions, pack, unpack } from './pack.js';
+export type { Drawable, Picture, Pixels } from './picture.js';
 export type { Numbers } from './values.js';
 
 export const load: Load = loader({

@@ -1,6 +1,8 @@
 /** A model made ready to run on one sample at a time. */
 import { fail } from '../base/errors.js';
 import { foldBatchNorm } from '../channels/fold.js';
+import { takesChannelsLast } from '../data/axes.js';
+import { type Card, cardOf } from '../data/card.js';
 import type { Machine } from '../engine/machine.js';
 import { expandBefore, sampleShape } from '../graph/expand.js';
 import { affords, budget } from '../graph/fold.js';
@@ -10,6 +12,7 @@ import { toTensor, toValue } from '../graph/reference/value.js';
 import { type Tape, tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
+import { answersOf } from '../train/logits.js';
 import { compile, type ProgramStep } from './compile.js';
 import { rewrite } from './rewrite.js';
 import { type Declared, floatsFor, type Numbers } from './values.js';
@@ -24,10 +27,18 @@ export interface LoadOptions {
   inputShapes?: Record<string, readonly number[]>;
 }
 
+/** A card with what the graph itself tells. */
+export interface ModelCard extends Card {
+  /** Whether the first output is between 0 and 1 already, by a Softmax or Sigmoid. */
+  readonly probabilities: boolean;
+}
+
 export interface Model {
   /** Shape of each input and output, as in the file, the batch 1. */
   readonly inputs: ReadonlyMap<string, readonly number[]>;
   readonly outputs: ReadonlyMap<string, readonly number[]>;
+  /** What the file says of the pictures and classes that the model is for; {@link classify} goes by it. */
+  readonly card: ModelCard;
   /** What it runs on, for people: 'native, AVX-512, 2 threads'. */
   readonly machine: string;
   /** Bytes of activations at the peak of a run. */
@@ -58,6 +69,20 @@ const ALONE = { native: 6_000_000, wasm: 4_000_000 };
 /** The same for each step: networks of several hundred small ones gain nothing by threads, which meet after every one. */
 const ALONE_EACH = 75_000;
 
+/** Shapes of inputs that are left open: as given, else those of pictures of the size that the card says. */
+function shapesFor(graph: Graph, given: LoadOptions['inputShapes']): LoadOptions['inputShapes'] {
+  const { size, colors, layout } = cardOf(graph);
+  const [{ name, shape }, ...others] = graph.inputs;
+  if (given || !size || others.length > 0 || shape?.length !== 4) return given;
+  const last = takesChannelsLast(graph, graph.inputs[0], { layout });
+  const channels = shape[last ? 3 : 1] ?? (colors && (colors === 'grey' ? 1 : 3));
+  if (typeof channels !== 'number') return given;
+  const wanted = last ? [1, ...size, channels] : [1, channels, ...size];
+  return {
+    [name]: wanted.map((dim, axis) => (axis > 0 && typeof shape[axis] === 'number' ? shape[axis] : dim)),
+  };
+}
+
 /**
  * A model on a machine, which stays open when it is closed.
  * @param most work up to which a run stays on the calling thread; default by how many steps it has.
@@ -69,9 +94,10 @@ export const modelOf = (graph: Graph, options: ModelOptions, most?: number): Mod
 /** {@link modelOf} with the steps of its program. */
 export function programmed(
   graph: Graph,
-  options: ModelOptions,
+  given: ModelOptions,
   most?: number,
 ): { model: Model; steps: readonly ProgramStep[] } {
+  const options = { ...given, inputShapes: shapesFor(graph, given.inputShapes) };
   const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const declared = new Map(
@@ -115,13 +141,14 @@ export function programmed(
     return turn;
   };
   const model: Model = {
+    card: modelCard(graph),
     inputs: new Map([...declared].map(([name, { shape }]) => [name, shape])),
     outputs: new Map([...cores].map(([name, core]) => [name, t.type(core).shape])),
     peakBytes: program.peakBytes,
     machine: machine.description,
-    async run(given) {
+    async run(values) {
       if (closed) fail('This model is closed and can no longer be run; load it again.');
-      const data = valuesOf(given);
+      const data = valuesOf(values);
       if (!alone) return inTurn(data);
       write(data);
       machine.runHere(program.start);
@@ -133,6 +160,15 @@ export function programmed(
     },
   };
   return { model, steps: program.steps };
+}
+
+function modelCard(graph: Graph): ModelCard {
+  const card = cardOf(graph);
+  const [input] = graph.inputs;
+  const last = input?.shape?.length === 4 && takesChannelsLast(graph, input, card);
+  const answers = graph.outputs.length > 0 ? answersOf(graph, graph.outputs[0].name) : undefined;
+  const probabilities = answers === 'probabilities' || answers === 'truths';
+  return { ...card, layout: last ? 'NHWC' : 'NCHW', probabilities };
 }
 
 /** The model as a core graph of one sample in which nothing is in lanes and all weights are constants. */

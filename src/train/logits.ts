@@ -5,6 +5,7 @@
 import { fail } from '../base/errors.js';
 import type { Network } from '../engine/types.js';
 import { inferenceForm } from '../graph/inference.js';
+import type { Operator } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { floatsLike } from '../onnx/tensor.js';
@@ -45,16 +46,27 @@ function finalSoftmax(graph: Graph): Node | undefined {
   return answers === 'probabilities' || answers === 'log-probabilities' ? node : undefined;
 }
 
-/** The node that computes the output's numbers. */
+/** The node that computes the only output's numbers. */
 function finalNode(graph: Graph): Node | undefined {
   if (graph.outputs.length !== 1)
     fail(
       `The model has ${graph.outputs.length} outputs (${graph.outputs.map(({ name }) => name).join(', ')}), but a classifier has one; leave only the one with a number per class.`,
     );
+  return makerOf(graph, graph.outputs[0].name);
+}
+
+/** The node that computes the numbers of an output, which others only hand on. */
+function makerOf(graph: Graph, output: string): Node | undefined {
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  let node = makers.get(graph.outputs[0].name);
+  let node = makers.get(output);
   while (node && passes(node)) node = makers.get(node.inputs[0]);
   return node;
+}
+
+/** What the numbers of an output are, where an operator at its end says so. */
+export function answersOf(graph: Graph, output: string): Operator['answers'] {
+  const node = makerOf(graph, output);
+  return node && findOperator(node)?.answers;
 }
 
 /** Copies of all that training changes: learnt parameters and running statistics, by initialiser name. */
