@@ -5,7 +5,7 @@
  *
  *     node scripts/build-browser.mjs          after tsc
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -50,7 +50,8 @@ const entry = `
     },
   });`;
 
-rmSync(outdir, { recursive: true, force: true });
+for (const name of existsSync(outdir) ? readdirSync(outdir) : [])
+  if (name.endsWith('.js')) rmSync(`${outdir}/${name}`);
 await build({
   ...common,
   stdin: { contents: entry, resolveDir: root },

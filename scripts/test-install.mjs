@@ -232,7 +232,8 @@ if (!answers) {
   );
   process.exit(0);
 }
-for (const script of ['build-browser', 'release']) run(root, process.execPath, [`scripts/${script}.mjs`]);
+for (const script of ['build-browser', 'build-watch', 'release'])
+  run(root, process.execPath, [`scripts/${script}.mjs`]);
 const asked = process.argv.slice(2);
 const count = { passed: 0, failed: 0, skipped: 0 };
 for (const [name, work] of Object.entries(projects)) {

@@ -6,7 +6,9 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 /** Rooms from the top down: the tests of the upper ones take longest, so they start first and none is left running alone. */
-const ROOMS = 'cli runs report runtime channels sparsity train engine graph onnx nn data base'.split(' ');
+const ROOMS = 'cli watch runs report runtime channels sparsity train engine graph onnx nn data base'.split(
+  ' ',
+);
 
 const roomOf = (file) => file.split(/[\\/]/)[1];
 const rank = (file) => (ROOMS.indexOf(roomOf(file)) + ROOMS.length + 1) % (ROOMS.length + 1);

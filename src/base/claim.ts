@@ -178,3 +178,18 @@ async function takeAway(path: string, found: string, token: string): Promise<voi
     await rm(aside, { force: true });
   }
 }
+
+/**
+ * Whether a process is at work behind the claim at `path`. A claim of another machine counts while its file is younger than
+ * `patience` milliseconds, so its clock should agree with this one's.
+ */
+export async function isClaimed(
+  path: string,
+  { patience = 30_000 }: Pick<Rhythm, 'patience'> = {},
+): Promise<boolean> {
+  const holder = holderIn(await readFile(path, 'utf8').catch(() => ''));
+  if (!holder) return false;
+  if (holder.host === hostname()) return isAtWork(holder, path, patience);
+  const time = await timeOf(path);
+  return time !== undefined && Date.now() - time < patience;
+}

@@ -41,6 +41,7 @@ import {
   studySettings,
   trainingSettings,
   type Values,
+  watchSettings,
 } from './settings.js';
 import { refuseForeign, structuredDefaults } from './structured/defaults.js';
 
@@ -71,6 +72,7 @@ export const settingsOf = {
   methods: {},
   completion: {},
   study: studySettings,
+  watch: watchSettings,
 } satisfies Record<string, Settings>;
 
 export type RunCommand = 'train' | 'prune';

@@ -526,6 +526,20 @@ export const studySettings = {
   table: flag('print the results so far without starting any runs'),
 } satisfies Settings;
 
+export const watchSettings = {
+  port: number(
+    'port to listen on (default: one that is free)',
+    (x) => Number.isInteger(x) && x > 0 && x < 65_536,
+    'must be a port from 1 to 65535',
+    'PORT',
+  ),
+  host: text(
+    'address to listen on; any but this machine needs the token that is printed (default: 127.0.0.1)',
+    'ADDRESS',
+  ),
+  save: text('write the page with all its data into a file that opens without a server, and end', 'FILE'),
+} satisfies Settings;
+
 /** Where and how it is computed. */
 export const machineSettings = {
   seed: whole('seed of everything random (default: 0)', 0),

@@ -16,5 +16,6 @@ export const loaders: Loaders = {
   data: async () => (await import('./data.js')).addData,
   resume: async () => (await import('./run.js')).addResume,
   study: async () => (await import('./study.js')).addStudy,
+  watch: async () => (await import('./watch.js')).addWatch,
   completion: async () => (await import('./completion.js')).addCompletion,
 };
