@@ -24,7 +24,7 @@ test('a network of the zoo is trained, pruned, written and measured in a few lin
   const written = espalier.loadNetwork(await espalier.readModel(path), { machine });
   const { accuracy } = await espalier.evaluate(written, data.test!, { normalize: data });
   assert.equal(accuracy, epochs[4].test!.accuracy);
-  assert.ok(accuracy > 0.8, `${accuracy}`);
+  assert.ok(accuracy! > 0.8, `${accuracy}`);
   const weights = [...written.parameters.values()].filter(({ prunable }) => prunable);
   const size = weights.reduce((sum, { weight }) => sum + weight.length, 0);
   const zeros = weights.reduce((sum, { weight }) => sum + weight.filter((w) => w === 0).length, 0);

@@ -83,6 +83,13 @@ export {
 } from './engine/index.js';
 export { builder, buildNetwork, type NetworkOptions, zoo } from './nn/index.js';
 export {
+  distillation,
+  type Figures,
+  type Metric,
+  measureScales,
+  type Objective,
+} from './objectives/index.js';
+export {
   type Attribute,
   type Graph,
   type Node,

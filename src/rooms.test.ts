@@ -5,9 +5,10 @@ import { join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const ROOMS = 'base onnx graph engine nn data train sparsity channels runtime runs report watch cli'.split(
-  ' ',
-);
+const ROOMS =
+  'base onnx graph engine nn data objectives train sparsity channels runtime runs report watch cli'.split(
+    ' ',
+  );
 const source = fileURLToPath(new URL('../src', import.meta.url));
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })

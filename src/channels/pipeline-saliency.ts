@@ -4,14 +4,17 @@ import { permutation, random } from '../base/random.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
+import { graphToTrain, type Objective } from '../objectives/index.js';
 import type { Graph } from '../onnx/model.js';
-import { type TrainData, trainingGraph } from '../train/index.js';
+import type { TrainData } from '../train/index.js';
 import { addSaliency } from './saliency.js';
 
 export interface SaliencyOptions {
   machine: Machine;
   inputShapes?: Record<string, readonly number[]>;
   data: TrainData;
+  /** What the loss is of; default classification. */
+  objective?: Objective;
   /** Samples of a mini-batch, as in training. */
   batch: number;
   /** How many of them; default 10, at most all there are. */
@@ -23,21 +26,27 @@ export interface SaliencyOptions {
 /** Σ (w·∂L/∂w)² over mini-batches, by name of parameter. The graph stays as it is. */
 export async function measureSaliency(
   graph: Graph,
-  { machine, inputShapes, data, batch, count = 10, seed, signal }: SaliencyOptions,
+  { machine, inputShapes, data, objective, batch, count = 10, seed, signal }: SaliencyOptions,
 ): Promise<Map<string, Float64Array>> {
-  const network = loadNetwork(trainingGraph(graph), { machine, inputShapes });
+  const network = loadNetwork(graphToTrain(graph, objective), { machine, inputShapes });
   try {
-    const training = network.training({ batch, optimizer: 'sgd', seed });
+    const training = network.training({
+      batch,
+      optimizer: 'sgd',
+      seed,
+      ...objective?.loss(graph, 'scoring'),
+    });
     const weights = new Map([...network.parameters].map(([name, { weight }]) => [name, weight]));
     const gradients = new Map([...training.slots].map(([name, { gradient }]) => [name, gradient]));
     const order = permutation(random(seed, 'saliency'), data.train.length).slice(0, batch * count);
     const saliency = new Map<string, Float64Array>();
     let step = 0;
-    for await (const { inputs, labels, count: filled } of batches(subset(data.train, order), {
+    for await (const item of batches(subset(data.train, order), {
       ...{ batch, normalize: data, augment: data.augment?.test },
     })) {
       signal?.throwIfAborted();
-      await training.gradients(inputs, labels, filled, ++step);
+      const { inputs, labels, count: filled } = item;
+      await training.gradients(inputs, objective?.targets(item) ?? labels, filled, ++step);
       addSaliency(saliency, weights, gradients);
     }
     return saliency;

@@ -154,7 +154,7 @@ test('MaskSparsity: what is marked goes to 0, what is not stays as in a run with
   assert.ok(masked.largest < 0.05, `${masked.largest}`);
   assert.ok(Math.abs(masked.kept - plain.kept) < 0.15 * plain.kept, `${masked.kept} and ${plain.kept}`);
   assert.ok(slimmed.kept < 0.7 * plain.kept, `${slimmed.kept} and ${plain.kept}`);
-  assert.ok(run.epochs[3].test!.accuracy > 0.8);
+  assert.ok(run.epochs[3].test!.accuracy! > 0.8);
 });
 
 /** Two units of a filter, a scale and what reads them; the third position of the filter is nobody's. */
@@ -245,7 +245,7 @@ test('decay in a run: scales and shifts of what goes are exactly 0 at the end, t
     weights.get(name)!.forEach((w, i) => {
       assert.equal(w === 0, mark[i] === 1, `${name}[${i}]`);
     });
-  assert.ok(epochs[3].test!.accuracy > 0.8, `${epochs[3].test!.accuracy}`);
+  assert.ok(epochs[3].test!.accuracy! > 0.8, `${epochs[3].test!.accuracy}`);
 });
 
 test('soft pruning sets filters to 0 after every epoch, and they grow in between', async () => {

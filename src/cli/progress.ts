@@ -1,7 +1,7 @@
 /** Progress of long work: a bar on a terminal, plain lines elsewhere. */
 import { type Options, SingleBar } from 'cli-progress';
 import { brief, visible } from '../base/text.js';
-import { duration, percent } from '../report/index.js';
+import { duration, figureText, percent } from '../report/index.js';
 import type { RunOptions } from '../runs/index.js';
 import type { TrainProgress } from '../train/index.js';
 import type { Face } from './face.js';
@@ -127,8 +127,8 @@ export function watchRun(face: Face): RunOptions & { stop(): void } {
         [
           `epoch ${epoch}`,
           `loss ${loss.toFixed(4)}`,
-          `accuracy ${percent(accuracy)}`,
-          measured ? `${test ? 'test' : 'validation'} ${percent(measured.accuracy)}` : '',
+          accuracy === undefined ? '' : `accuracy ${percent(accuracy)}`,
+          measured ? `${test ? 'test' : 'validation'} ${figureText(measured)}` : '',
           sparsity === undefined ? '' : `sparsity ${percent(sparsity)}`,
           duration(seconds),
         ]
@@ -141,5 +141,6 @@ export function watchRun(face: Face): RunOptions & { stop(): void } {
 
 function stepText({ epoch, epochs, loss, accuracy, sparsity }: TrainProgress): string {
   const pruned = sparsity === undefined ? '' : ` · sparsity ${percent(sparsity, 1)}`;
-  return `epoch ${epoch}/${epochs} · loss ${loss.toFixed(3)} · accuracy ${percent(accuracy, 1)}${pruned}`;
+  const right = accuracy === undefined ? '' : ` · accuracy ${percent(accuracy, 1)}`;
+  return `epoch ${epoch}/${epochs} · loss ${loss.toFixed(3)}${right}${pruned}`;
 }

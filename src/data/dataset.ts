@@ -18,7 +18,7 @@ export type { Image, ImageShape } from './image.js';
 /** Labelled samples. */
 export interface Split {
   readonly length: number;
-  /** The class of every sample, 0 … classes − 1. */
+  /** The class of every sample, 0 … classes − 1; −1 where it has none. */
   readonly labels: Int32Array;
   /** What a sample consists of: an array for each input of a model. */
   readonly arrays: readonly SampleArray[];
@@ -121,6 +121,9 @@ export function imagesOf({ arrays }: Split): Images | undefined {
 export function withImages(split: Split, change: (images: Images) => Images): Split {
   return { ...split, arrays: split.arrays.map((array) => (array.kind === 'images' ? change(array) : array)) };
 }
+
+/** Whether no sample of a split has a class. */
+export const isUnlabelled = ({ labels }: Split): boolean => labels.every((label) => label < 0);
 
 /** The samples of `split` at `indices`, in that order. */
 export function subset(split: Split, indices: Uint32Array): Split {

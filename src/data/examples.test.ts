@@ -27,7 +27,8 @@ test('so many of every class, class after class, all where there are fewer, the 
   assert.ok(new Set(seen).size > 1);
 });
 
-test('images without labels are no examples', async () => {
-  const none = memorySplit(new Float32Array(2), Int32Array.of(-1, -1), [1, 1, 1]);
-  await assert.rejects(examples(none, { normalize, seed: 1, perClass: 3 }), /no labelled samples/);
+test('images without labels are drawn as if there were ten classes', async () => {
+  const none = memorySplit(new Float32Array(50), new Int32Array(50).fill(-1), [1, 1, 1]);
+  assert.equal((await examples(none, { normalize, seed: 1, perClass: 3 })).count, 30);
+  assert.equal((await examples(none, { normalize, seed: 1, perClass: 9 })).count, 50);
 });

@@ -2,19 +2,25 @@
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
 import { type Batch, type BatchOptions, batches } from './batches.js';
-import { type Split, subset } from './dataset.js';
+import { isUnlabelled, type Split, subset } from './dataset.js';
+
+/** As many classes samples without labels count for. */
+const WITHOUT_CLASSES = 10;
 
 /**
- * One batch of `perClass` samples of every class, or all that a class has, drawn by the seed; class after class.
+ * One batch of `perClass` samples of every class, or all that a class has, drawn by the seed; class after class. Of samples without
+ * labels, as many as if there were ten classes.
  *
- * @throws UserError when no sample has a label, and as {@link batches} does.
+ * @throws UserError as {@link batches} does.
  */
 export async function examples(
   split: Split,
   { perClass, ...options }: Pick<BatchOptions, 'normalize' | 'augment'> & { seed: number; perClass: number },
 ): Promise<Batch> {
   const classes = new Map<number, number[]>();
-  for (const index of permutation(random(options.seed, 'examples'), split.length)) {
+  const order = permutation(random(options.seed, 'examples'), split.length);
+  if (isUnlabelled(split)) classes.set(0, [...order.subarray(0, WITHOUT_CLASSES * perClass)]);
+  for (const index of order) {
     const label = split.labels[index];
     const own = classes.get(label) ?? [];
     if (label >= 0 && own.length < perClass) classes.set(label, [...own, index]);

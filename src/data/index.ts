@@ -13,6 +13,7 @@ export {
   type ImageShape,
   type Images,
   imagesOf,
+  isUnlabelled,
   memorySplit,
   type Normalization,
   type Numbers,

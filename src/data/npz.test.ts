@@ -107,7 +107,7 @@ test('damage is named, with what to do', async (t) => {
   const x = npy('|u1', [20, 2, 2], counting(80));
   const y = labels(20);
   const cases: [Record<string, Uint8Array>, RegExp][] = [
-    [{ x }, /lacks training arrays; it needs x_train and y_train/],
+    [{ y }, /lacks training arrays; it needs x_train and y_train/],
     [{ x: x.subarray(0, 150), y }, /x in .*data\.npz holds 22 bytes where its header says 20 × 2 × 2/],
     [{ x: x.subarray(0, 30), y }, /is cut short within its header/],
     [{ x: new Uint8Array(4), y }, /x in .* is not a NumPy array/],

@@ -1,5 +1,6 @@
 /**
- * Samples and labels in a NumPy .npz, a zip of .npy arrays, sample first: an array for each input of a model, and `y`.
+ * Samples and labels in a NumPy .npz, a zip of .npy arrays, sample first: an array for each input of a model, and `y`, which may be
+ * left out where a run needs no labels.
  *
  *   numpy.savez('vectors.npz', x=x, y=y)
  *   numpy.savez('texts.npz', input_ids=ids, attention_mask=mask, y=y)
@@ -28,6 +29,7 @@ import {
   type ImageShape,
   images,
   imagesOf,
+  isUnlabelled,
   numbers,
   type SampleArray,
   type Split,
@@ -85,7 +87,9 @@ export async function openNpz(
   const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted);
   const split = (part: Part) => splitOf(part, wanted, arrays, file);
   const whole = split('train') ?? split('whole') ?? failMissing(file, wanted, members);
-  const testing = split('test');
+  const tested = split('test');
+  const alike = tested && isUnlabelled(tested.split) === isUnlabelled(whole.split);
+  const testing = alike ? tested : undefined;
   const { train, test } = testing ? { train: whole.split, test: testing.split } : splitTest(whole.split);
   for (const [a, { name = 'x', kind, shape }] of train.arrays.entries()) {
     const other = test.arrays[a].shape;
@@ -146,16 +150,16 @@ function failMissing(file: string, wanted: readonly Wanted[], members: readonly 
   const [{ name }] = wanted;
   if (name === undefined)
     fail(
-      `${file} lacks training arrays; it needs x_train and y_train, x and y, or images and labels (and may have x_test and y_test)${held}.`,
+      `${file} lacks training arrays; it needs x_train and y_train, x and y, or images and labels (and may have x_test and y_test; without labels x alone)${held}.`,
     );
   const names = wanted.map((array) => array.name);
   const has = (all: readonly string[]) =>
     (['train', 'whole'] as const).some((part) =>
       all.some((one) => spellings(one, part).some((spelling) => members.includes(spelling))),
     );
-  const missing = [...names.filter((one) => !has([one!])), ...(has(LABELS) ? [] : ['y'])];
+  const missing = names.filter((one) => !has([one!]));
   fail(
-    `${file} lacks ${missing.length > 0 ? missing.join(' and ') : 'one part of its arrays'}${held}: the model has several inputs, so it needs an array by the name of each (${names.join(', ')}) and the labels y, all with _train and _test at their ends where there is a part for testing.`,
+    `${file} lacks ${missing.length > 0 ? missing.join(' and ') : 'one part of its arrays'}${held}: the model has several inputs, so it needs an array by the name of each (${names.join(', ')}), and the labels y where there are any, all with _train and _test at their ends where there is a part for testing.`,
   );
 }
 
@@ -228,36 +232,39 @@ function splitOf(
     fail(
       `${file} has ${y} but lacks ${spellings(wanted[missing].names[0], part)[0]}; add it, or leave ${y} out.`,
     );
-  if (y === undefined || missing >= 0) return undefined;
-  const labels = readNpy(arrays.get(y)!, `${y} in ${file}`);
+  if (missing >= 0) return undefined;
+  const labels = y === undefined ? undefined : readNpy(arrays.get(y)!, `${y} in ${file}`);
   const read = wanted.map((array, a) => {
     const x = xs[a]!;
     return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels, file });
   });
   const [{ noun, bytes }] = read;
-  const bad = labels.data.findIndex(
-    (label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES),
-  );
+  const bad =
+    labels?.data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES)) ?? -1;
   if (bad >= 0)
     fail(
-      `${y} in ${file} gives ${noun} ${bad} the label ${labels.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
+      `${y} in ${file} gives ${noun} ${bad} the label ${labels!.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
     );
-  const { length } = labels.data;
-  const split = { length, labels: Int32Array.from(labels.data), arrays: read.map(({ array }) => array) };
+  const length = labels?.data.length ?? read[0].count;
+  const split = {
+    length,
+    labels: labels ? Int32Array.from(labels.data) : new Int32Array(length).fill(-1),
+    arrays: read.map(({ array }) => array),
+  };
   return { split, bytes };
 }
 
 function arrayOf(
   given: NumpyArray,
   { name, isImages, whole, model }: Wanted,
-  { x, y, labels, file }: { x: string; y: string; labels: NumpyArray; file: string },
-): { array: SampleArray; noun: string; bytes: boolean } {
+  { x, y, labels, file }: { x: string; y?: string; labels?: NumpyArray; file: string },
+): { array: SampleArray; noun: string; bytes: boolean; count: number } {
   const pictures = isImages(given.shape.length);
   const noun = pictures ? 'image' : 'sample';
   const where = `${x} in ${file}`;
   const { shape, data } = pictures ? channelsFirst(given, where, model) : plain(given, where);
   const count = given.shape[0];
-  if (labels.data.length !== count)
+  if (labels && labels.data.length !== count)
     fail(
       `${file} has ${count} ${noun}s in ${x} but ${labels.data.length} labels in ${y}; there must be one label, a whole number, per ${noun}.`,
     );
@@ -272,7 +279,7 @@ function arrayOf(
       `${where} holds ${data[wild]} in ${noun} ${Math.floor(wild / (data.length / count))}; ${noun}s are ${whole ? `whole numbers of at most ${LARGEST_WHOLE}` : 'finite numbers'}: remove or mend it.`,
     );
   const array = pictures ? images(data, shape as ImageShape) : numbers(data, shape, name);
-  return { array, noun, bytes: pictures && data instanceof Uint8Array };
+  return { array, noun, count, bytes: pictures && data instanceof Uint8Array };
 }
 
 /** @throws UserError where the array has nothing in it, or no axis beside that of the samples. */

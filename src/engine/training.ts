@@ -3,14 +3,13 @@ import { totalmem } from 'node:os';
 import { fail } from '../base/errors.js';
 import { own } from '../base/records.js';
 import { differentiate } from '../graph/differentiate.js';
-import { type Expanded, expandBefore } from '../graph/expand.js';
-import { call, input } from '../graph/expression.js';
-import { inferenceForm } from '../graph/inference.js';
+import type { Expanded } from '../graph/expand.js';
 import type { Tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { compile, type Program } from './compile.js';
 import { openDirections } from './directions.js';
+import { goalOf } from './goal.js';
 import { byName, writeInput } from './input.js';
 import { LANES, type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
@@ -40,7 +39,6 @@ export interface TrainedNetwork {
  */
 export function training(network: TrainedNetwork, o: TrainingOptions): Training {
   const { graph, model, machine, places, parameters } = network;
-  const output = trainedOutput(graph, o.output);
   const trained = [...parameters.values()]
     .filter(o.trained ?? (() => true))
     .map((p) => ({ ...p, block: places.get(p.name)!.buffer as Block }));
@@ -48,25 +46,31 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const update = updater(machine, trained, typeof optimizer === 'string' ? () => optimizer : optimizer);
   const { tape } = model;
   const given = graph.inputs.map(({ name }) => name);
-  const logits = model.values.get(output)!;
-  const labels = tape.declare('labels#', { dtype: 'float32', shape: [1], laned: true });
-  const teacher = o.teacher && teacherLogits(tape, o.teacher.graph, given, logits);
-  const { loss, correct, seed, backwardFrom } = lossOf(
-    tape,
-    teacher ? [logits, labels, teacher] : [logits, labels],
-    o,
-  );
+  const { loss, correct, seeds, backwardFrom, asked, answersOf } = goalOf(graph, model, o);
   const names = trained.map((p) => p.name);
   const { patterns } = tape;
-  const all = differentiate(tape, new Map([[logits, seed]]), [...names, ...patterns.keys()]);
+  const all = differentiate(tape, seeds, [...names, ...patterns.keys()]);
   const gradients = new Map([...all].filter(([name]) => !patterns.has(name)));
   const directions = o.curvature ? openDirections(machine, tape, trained) : undefined;
-  const { destined, masks } = destinations(tape, directions?.changes(gradients, labels) ?? gradients, update);
+  const { destined, masks } = destinations(
+    tape,
+    directions?.changes(gradients, asked[0].name) ?? gradients,
+    update,
+  );
   const memory =
     o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
   const outputs = correct === undefined ? [loss] : [loss, correct];
   const options = {
-    ...{ machine, tape, outputs, inputs: [...given, labels], destined, masks, backwardFrom, memory },
+    ...{
+      machine,
+      tape,
+      outputs,
+      inputs: [...given, ...asked.map(({ name }) => name)],
+      destined,
+      masks,
+      backwardFrom,
+      memory,
+    },
     patterns: patternsOf(tape, all),
     places: new Map([...places, ...(directions?.places ?? [])]),
   };
@@ -90,7 +94,10 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
       const some = n === count ? whole : whole?.subarray(from * size, (from + n) * size);
       writeInput(program, name, some, n, size, part);
     }
-    program.write(labels, answers.subarray(from, from + n), n);
+    for (const { name, size } of asked) {
+      const whole = own(answers, name);
+      writeInput(program, name, whole?.subarray(from * size, (from + n) * size), n, size, part);
+    }
     await program.run(n, { whole: count, seed: o.seed ?? 0, step, every });
     return {
       loss: program.read(loss, n)[0],
@@ -104,7 +111,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     slots: update.slots,
     directions: directions?.views,
     async gradients(values, answers, count, step, { dense = true, samples = most } = {}) {
-      const whole = { inputs: byName(values, given), answers, count };
+      const whole = { inputs: byName(values, given), answers: answersOf(answers, count), count };
       const total = { loss: 0, correct: 0 };
       let passes = 0;
       for (let sample = 0; sample < samples; sample++) {
@@ -133,78 +140,8 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
 /** A batch. */
 interface Whole {
   inputs: Readonly<Record<string, Float32Array>>;
-  answers: Int32Array;
+  answers: Readonly<Record<string, Float32Array>>;
   count: number;
-}
-
-interface Loss {
-  loss: string;
-  correct?: string;
-  /** ∂loss/∂logits. */
-  seed: string;
-  backwardFrom: number;
-}
-
-/** @throws UserError where the output to train is not there, or not said among several. */
-function trainedOutput({ outputs }: Graph, wanted?: string): string {
-  const names = outputs.map(({ name }) => name);
-  if (wanted !== undefined && !names.includes(wanted))
-    fail(`The model has no output '${wanted}' to train; it has ${names.join(', ')}.`);
-  if (wanted === undefined && names.length !== 1)
-    fail(
-      `Training needs one output, but this model has ${names.length} (${names.join(', ')}); say which one.`,
-    );
-  return wanted ?? names[0];
-}
-
-/**
- * Has the teacher answer in the same program, before the student, so that its activations are gone when the student's,
- * which the backward pass needs, are made.
- */
-function teacherLogits(tape: Tape, graph: Graph, given: readonly string[], logits: string): string {
-  const { inputs, outputs } = graph;
-  if (outputs.length !== 1)
-    fail(`The teacher needs one output; this one has ${outputs.length}: take a classifier.`);
-  const names = inputs.map(({ name }) => name);
-  const sources = inputs.length === 1 && given.length === 1 ? given : names;
-  const stranger = sources.find((name) => !given.includes(name));
-  if (stranger !== undefined)
-    fail(
-      `The teacher takes ${names.join(', ')} but the model to train ${given.join(', ')}; take a teacher of the same inputs.`,
-    );
-  for (const [i, { shape: wanted }] of inputs.entries()) {
-    const { shape } = tape.type(sources[i]);
-    const declared = wanted?.slice(1) ?? [];
-    if (declared.some((dim, axis) => typeof dim === 'number' && dim !== shape[axis + 1]))
-      fail(
-        `The teacher wants inputs of [${declared.join(', ')}] but the model to train [${shape.slice(1).join(', ')}]; take a teacher for the same data.`,
-      );
-  }
-  const values = new Map(names.map((name, i) => [name, sources[i]]));
-  const taught = expandBefore(tape, inferenceForm(graph), values).get(outputs[0].name)!;
-  const [theirs, ours] = [taught, logits].map((name) => sizeOf(tape.type(name).shape));
-  if (theirs !== ours)
-    fail(
-      `The teacher tells ${theirs} classes apart but the model to train ${ours}; take a teacher of the same classes.`,
-    );
-  return taught;
-}
-
-/** `operands`: logits, labels and where there is a teacher its logits. */
-function lossOf(tape: Tape, operands: readonly string[], o: TrainingOptions): Loss {
-  const [logits] = operands;
-  const backwardFrom = tape.nodes.length;
-  if (o.loss === 'sum') {
-    const axes = tape.type(logits).shape.map((_, i) => i);
-    const [loss] = tape.emit('reduce', [logits], { how: 'sum', axes, across: true });
-    const [seed] = tape.emit('elementwise', [logits], { expression: call('equal', input(0), input(0)) });
-    return { loss, seed, backwardFrom };
-  }
-  const [loss, correct, seed] = tape.emit('crossEntropy', operands, {
-    smoothing: o.labelSmoothing ?? 0,
-    teacher: o.teacher,
-  });
-  return { loss, correct, seed, backwardFrom };
 }
 
 /**

@@ -3,6 +3,7 @@
  * `close` gives its memory back when the calls under way have ended, and throws a UserError when it is used after that.
  */
 import type { Batch } from '../graph/batch.js';
+import type { Build } from '../graph/core.js';
 import type { Graph } from '../onnx/model.js';
 import type { Machine } from './machine.js';
 
@@ -127,6 +128,8 @@ export interface TrainingOptions {
   output?: string;
   /** Another model whose outputs are learnt as well as the labels. */
   teacher?: Teacher;
+  /** What is minimised instead, which needs none of the four options above. */
+  goal?: LossGraph;
   /** Gradients are the mean over so many passes with fresh random numbers (ProbMask). Default 1. */
   samples?: number;
   /**
@@ -158,6 +161,32 @@ export interface Teacher {
   weight: number;
 }
 
+/** A loss as a graph of core operators over values of the model; the engine differentiates it like the model. */
+export interface LossGraph {
+  /** A model that answers the same inputs, in inference form; never changed. */
+  teacher?: Graph;
+  /** Emits the loss of one sample, of shape [1]. */
+  emit(site: LossSite): string;
+}
+
+/** Where a loss is written. */
+export interface LossSite {
+  readonly tape: Build;
+  /** The core value of a value of the model, or of its teacher. */
+  value(name: string): string;
+  taught(name: string): string;
+  /** An array that every batch brings along, of this shape in each sample. */
+  target(name: string, shape: readonly number[]): string;
+}
+
+/** What a batch is compared with. */
+export interface Targets {
+  /** By name, sample first. */
+  arrays: Readonly<Record<string, Float32Array>>;
+  /** By how much the loss of each sample counts: the loss of the batch is Σ share · loss. */
+  shares: Float32Array;
+}
+
 /** Hyper-parameters of one update. Momentum for sgd; betas, epsilon and the 1-based step for adam and adamw. */
 export interface UpdateOptions {
   learningRate: number;
@@ -183,12 +212,12 @@ export interface Training {
   readonly directions?: ReadonlyMap<string, Float32Array>;
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
-   * `step` numbers the draw of random numbers. Labels are class indices. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
+   * `step` numbers the draw of random numbers. Labels are class indices; a {@link LossGraph} takes targets. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
    * @returns mean loss, and how many samples were classified rightly.
    */
   gradients(
     inputs: Inputs,
-    labels: Int32Array,
+    labels: Int32Array | Targets,
     count: number,
     step: number,
     options?: { dense?: boolean; samples?: number },

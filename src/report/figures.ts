@@ -1,6 +1,7 @@
 /** The figures of a run that people compare. */
+import { own } from '../base/records.js';
 import type { Change, Summary } from '../runs/index.js';
-import { bytes, count, large, percent } from './words.js';
+import { bytes, count, inMetric, large, percent } from './words.js';
 
 export interface Row {
   what: string;
@@ -26,6 +27,7 @@ export function rows(summary: Summary): Row[] {
   const ofZeros = (...all: Row[]) => (zeros ? all : []);
   return [
     ...(summary.accuracy ? [row('accuracy (test)', summary.accuracy, percent)] : []),
+    ...ofMetrics(summary),
     ...(summary.loss ? [row('loss (test)', summary.loss, (x) => x.toFixed(4))] : []),
     ...(channels ? [row('channels', channels.units, count)] : []),
     ...ofZeros(
@@ -48,6 +50,13 @@ export function rows(summary: Summary): Row[] {
     row('bytes, gzip', summary.bytes.gzip, bytes),
   ];
 }
+
+/** The metrics of an objective that is not classification. */
+const ofMetrics = ({ objective, metrics = {} }: Summary): Row[] =>
+  (objective?.metrics ?? []).flatMap((metric) => {
+    const change = own(metrics, metric.name);
+    return change ? [row(`${metric.title} (test)`, change, (value) => inMetric(metric, value))] : [];
+  });
 
 /** Of layers that would have lost all their weights. */
 export const heldAtOne = (layers: readonly string[]): string =>

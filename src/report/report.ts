@@ -29,7 +29,7 @@ import {
 import { table, unfolding } from './table.js';
 import { tiles } from './tiles.js';
 import { verdictOf } from './verdict.js';
-import { count, duration, percent } from './words.js';
+import { count, duration, figureText, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
 type Masks = Extract<MetricsLine, { kind: 'masks' }>;
@@ -238,7 +238,7 @@ function notes(summary: Summary): string {
       ? 'Zeros make the gzipped file smaller, and a runtime that skips them faster; a dense runtime takes as long as before.'
       : '',
     best
-      ? `On the validation samples epoch ${best.epoch} was best (${percent(best.accuracy)}); the figures above are the last epoch’s.`
+      ? `On the validation samples epoch ${best.epoch} was best (${figureText(best)}); the figures above are the last epoch’s.`
       : '',
   ];
   return lines

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
 import type { MeasuredSensitivity } from '../runs/index.js';
-import { charts, page } from './page.js';
+import { charts, html, page } from './page.js';
 import { sensitivityChart } from './structured.js';
-import { percent } from './words.js';
+import { capital, inMetric } from './words.js';
 
 /** Writes sensitivity.json and sensitivity.html in a folder. @throws UserError when they cannot be written. */
 export async function writeSensitivity(folder: string, result: MeasuredSensitivity): Promise<void> {
@@ -17,7 +17,15 @@ export async function writeSensitivity(folder: string, result: MeasuredSensitivi
   await writeAtomically(join(folder, 'sensitivity.html'), renderSensitivity(result));
 }
 
-export function renderSensitivity({ model, data, whole, rows, images, test }: MeasuredSensitivity): string {
+export function renderSensitivity({
+  model,
+  data,
+  metric,
+  whole,
+  rows,
+  images,
+  test,
+}: MeasuredSensitivity): string {
   const title = `Sensitivity of ${model.split(/[\\/]/).slice(-2).join('/')} on ${data}`;
   const groups = [...new Set(rows.map(({ group }) => group))];
   const points = groups.flatMap((group) => [
@@ -28,7 +36,7 @@ export function renderSensitivity({ model, data, whole, rows, images, test }: Me
   ]);
   return page({
     title,
-    lead: `<p class="lead">Accuracy on ${images} ${test ? 'test' : 'training'} samples when one group of channels is thinned and all others stay whole. With nothing removed it is ${percent(whole)}.</p>`,
-    sections: [{ title: 'Accuracy per group', body: charts([sensitivityChart(points)]) }],
+    lead: `<p class="lead">${html(capital(metric.title))} on ${images} ${test ? 'test' : 'training'} samples when one group of channels is thinned and all others stay whole. With nothing removed it is ${inMetric(metric, whole)}.</p>`,
+    sections: [{ title: `${capital(metric.title)} per group`, body: charts([sensitivityChart(points)]) }],
   });
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Frozen } from '../channels/types.js';
 import { summarize } from '../graph/facts/summary.js';
 import { buildNetwork } from '../nn/index.js';
+import { ACCURACY } from '../objectives/index.js';
 import { renderSensitivity } from './sensitivity.js';
 import {
   groupTable,
@@ -86,7 +87,13 @@ test('stages and groups are told in tables', () => {
 
 test('a sensitivity has a page', () => {
   const page = renderSensitivity({
-    ...{ model: '/a/b/<c>.onnx', data: 'digits', importance: 'group-norm', densities: [0.5] },
+    ...{
+      model: '/a/b/<c>.onnx',
+      data: 'digits',
+      importance: 'group-norm',
+      metric: ACCURACY,
+      densities: [0.5],
+    },
     ...{ images: 256, test: false, whole: 0.9 },
     rows: [{ group: 'conv1.weight', units: 8, kept: 4, density: 0.5, value: 0.7 }],
   });

@@ -4,7 +4,7 @@ import type { ChannelSummary } from '../runs/index.js';
 import { drawOrdered, drawPairs, ORDER, type Pair } from './charts.js';
 import { chart, html } from './page.js';
 import { table, unfolding } from './table.js';
-import { count, large, percent } from './words.js';
+import { count, figureText, large } from './words.js';
 
 /** Accuracy, a fraction, with a group cut to a density and the rest of the network whole. */
 export interface SensitivityRow {
@@ -37,15 +37,18 @@ export const sensitivityChart = (rows: readonly SensitivityRow[]): string =>
 /** How good the network was after each stage, on the test samples. */
 export const stageTable = (stages: ChannelSummary['stages']): string =>
   table({
-    caption: 'Accuracy and loss after each stage of the run',
-    columns: ['stage', { title: 'what was done', words: true }, 'accuracy', 'loss'],
-    rows: stages.map(({ stage, what, accuracy, loss }) => [
+    caption: 'Metric and loss after each stage of the run',
+    columns: ['stage', { title: 'what was done', words: true }, titleOf(stages), 'loss'],
+    rows: stages.map(({ stage, what, ...figures }) => [
       html(stage),
       what,
-      percent(accuracy),
-      loss.toFixed(4),
+      figureText(figures),
+      figures.loss.toFixed(4),
     ]),
   });
+
+const titleOf = (stages: ChannelSummary['stages']): string =>
+  stages.some(({ accuracy }) => accuracy !== undefined) ? 'accuracy' : 'metric';
 
 /** Every group, with what belongs to it. */
 export const groupTable = (groups: ChannelSummary['groups']): string =>

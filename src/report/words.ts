@@ -1,4 +1,19 @@
 /** Numbers as people read them. */
+import type { Figures, Metric } from '../objectives/index.js';
+
+/** A metric's value: a share in percent, another number by itself. */
+export const inMetric = ({ percent: share }: Metric, value: number, digits = 2): string =>
+  share ? percent(value, digits) : Number(value.toPrecision(4)).toString();
+
+/** The figure that compares networks, where it is not known what was measured. */
+export function figureText({ accuracy, metrics = {} }: Figures): string {
+  if (accuracy !== undefined) return percent(accuracy);
+  const [[name, value] = ['', Number.NaN]] = Object.entries(metrics);
+  return `${name} ${Number(value.toPrecision(4))}`.trim();
+}
+
+/** With a capital letter, at the beginning of a sentence. */
+export const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** 0.9531 → '95.31 %' */
 export const percent = (fraction: number, digits = 2): string => `${(100 * fraction).toFixed(digits)} %`;

@@ -1,5 +1,5 @@
 /** What whoever reads a run's figures should know of its data. */
-import type { Dataset, Split } from '../data/index.js';
+import { type Dataset, isUnlabelled, type Split } from '../data/index.js';
 import { inferTypes } from '../graph/facts/infer.js';
 import { sizeOf } from '../onnx/index.js';
 import type { Task } from './task.js';
@@ -9,6 +9,7 @@ export function dataNotes(
   { graph, dataset, inputShapes, notes = [] }: Task,
   split: 'training' | 'test',
 ): string[] {
+  if (isUnlabelled(dataset.train)) return [...notes, ...(dataset.notes ?? [])];
   const { types } = inferTypes(graph, { inputShapes });
   const outputs = sizeOf(types.get(graph.outputs[0].name)!.shape);
   const samples = split === 'test' ? (dataset.test ?? dataset.train) : dataset.train;

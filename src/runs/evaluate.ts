@@ -3,12 +3,16 @@ import { openMachine } from '../engine/index.js';
 import { type Evaluation, evaluate } from '../train/index.js';
 import { dataNotes } from './data-notes.js';
 import { answersNotFinite, refuseNotFinite } from './finite.js';
+import { withObjective } from './objective.js';
 import { type Pictures, tellingOf } from './pictures.js';
+import type { ObjectiveSummary } from './summary.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 export interface EvaluateModelOptions extends TaskOptions {
   /** Images in one run; default 256. */
   batch?: number;
+  /** The model that answers samples without labels well: a file. */
+  teacher?: string;
   threads?: number;
   signal?: AbortSignal;
   onProgress?: (done: number, count: number) => void;
@@ -19,19 +23,24 @@ export interface EvaluateModelOptions extends TaskOptions {
 /** Evaluates on the test images. @throws UserError when model and data do not fit, or either cannot be read. */
 export async function evaluateModel(
   options: EvaluateModelOptions,
-): Promise<Evaluation & { seconds: number; pictures?: Pictures; notes: string[] }> {
+): Promise<
+  Evaluation & { seconds: number; objective?: ObjectiveSummary; pictures?: Pictures; notes: string[] }
+> {
   const { batch, threads, signal, onProgress, onNote } = options;
-  const task = await openTask({ ...options, onPictures: tellingOf(onNote) });
-  const { dataset, pictures } = task;
+  const opened = await openTask({ ...options, onPictures: tellingOf(onNote) });
+  const { dataset, pictures } = opened;
   if (pictures) onNote?.(pictures.told);
-  refuseNotFinite(task.graph, { trained: false });
+  refuseNotFinite(opened.graph, { trained: false });
   const machine = await openMachine({ threads });
   try {
+    const task = await withObjective(opened, { machine, teacher: options.teacher, signal });
+    const { objective } = task;
     const network = loadTask(task, task.graph, machine);
     const begun = performance.now();
     const result = await evaluate(network, dataset.test ?? dataset.train, {
       normalize: dataset,
       augment: dataset.augment.test,
+      objective,
       batch,
       signal,
       onProgress,
@@ -40,6 +49,11 @@ export async function evaluateModel(
       ...result,
       seconds: (performance.now() - begun) / 1000,
       pictures,
+      objective: objective && {
+        name: objective.name,
+        title: objective.title,
+        metrics: [...objective.metrics],
+      },
       notes: [...dataNotes(task, 'test'), ...answersNotFinite(result)],
     };
   } finally {

@@ -60,7 +60,10 @@ export const settingsOf = {
   train: runSettings,
   prune: pruneSettings,
   slim: { ...slimSettings, ...pruneSettings },
-  eval: { ...dataSettings, ...modelSettings, batch: trainingSettings.batch, ...machineSettings },
+  eval: {
+    ...{ ...dataSettings, ...modelSettings, batch: trainingSettings.batch },
+    ...{ teacher: trainingSettings.teacher, ...machineSettings },
+  },
   inspect: { ...modelSettings, ...groupSettings, seed },
   masks: { ...maskSettings, ...modelSettings, ...groupSettings, seed },
   sensitivity: { ...dataSettings, ...modelSettings, ...sensitivitySettings, ...machineSettings },

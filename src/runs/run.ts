@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fail } from '../base/errors.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
+import { type Figures, figuresIn, graphToTrain } from '../objectives/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
 import {
@@ -18,7 +19,6 @@ import {
   type Evaluation,
   type MaskReport,
   type TrainStart,
-  trainingGraph,
   weightsOf,
   withWeights,
 } from '../train/index.js';
@@ -41,6 +41,7 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
+import { withObjective } from './objective.js';
 import { isPath, keptIn, partsOf } from './paths.js';
 import { tellingOf, withCardFor, withPictures } from './pictures.js';
 import { checkRun, pruningOf } from './pruning.js';
@@ -55,7 +56,6 @@ import {
 import { samplesOf } from './samples.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
-import type { Finished } from './sum-up.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
 import { evaluateGraph, stepsOf, teacherOf, trainInFolder } from './training.js';
@@ -74,7 +74,7 @@ export interface RunResult {
 export async function startRun(recipe: Recipe, out: string, options: RunOptions = {}): Promise<RunResult> {
   await refuseOccupied(out);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) return startAtOnce(recipe, out, options);
-  const task = await openRunTask(recipe, options);
+  const opened = await openRunTask(recipe, options);
   const machine = await openMachine({ threads: recipe.threads });
   let claimed: Claimed | undefined;
   let begun = false;
@@ -83,7 +83,8 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
     options.onStart?.(start);
   };
   try {
-    refuseNotFinite(task.graph, { trained: true });
+    refuseNotFinite(opened.graph, { trained: true });
+    const task = await withObjective(opened, objectiveOptions(recipe, machine, options));
     const network = loadTask(task, task.graph, machine);
     network.close();
     checkRun(recipe, task, network);
@@ -142,12 +143,13 @@ async function goOn(
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
   refuseMissingData(recipe);
-  const task = await openRunTask(recipe, options, await readStart(folder));
-  await refuseOtherData(folder, recipe, task);
+  const opened = await openRunTask(recipe, options, await readStart(folder));
+  await refuseOtherData(folder, recipe, opened);
   if (data !== undefined) await writeJson(folder.recipe, keptIn(folder.path, recipe));
-  await writeModel(folder.start, task.graph);
+  await writeModel(folder.start, opened.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
   try {
+    const task = await withObjective(opened, objectiveOptions(recipe, machine, options));
     return await perform({ recipe, folder, task, machine, resume: true, options });
   } finally {
     await machine.close();
@@ -178,6 +180,13 @@ function refuseMissingData({ data }: Recipe): void {
   if (place !== undefined && !place.startsWith('~') && !existsSync(place))
     fail(`The data of this run are not there any more: ${data}. Give --data with their place now.`);
 }
+
+/** What prunes learns from the model before it was pruned where nothing else is said. */
+const objectiveOptions = (
+  { command, teacher = command === 'prune' ? 'self' : undefined }: Recipe,
+  machine: Machine,
+  { signal, onNote }: RunOptions,
+) => ({ machine, teacher, signal, onNote });
 
 /** Runs of earlier versions have not kept what would tell other data: from now on they do. */
 async function refuseOtherData(
@@ -239,7 +248,7 @@ const readStart = (folder: RunFolder): Promise<Graph | undefined> =>
 interface Made {
   graph: Graph;
   epochs: EpochMetrics[];
-  measured: NonNullable<Finished['measured']>;
+  measured: Figures;
   best?: Summary['best'];
   plan?: Plan;
   masks?: MaskReport[];
@@ -273,15 +282,14 @@ export async function rehearse(
   recipe: Recipe,
   task: Task,
   { machine, signal }: { machine: Machine; signal?: AbortSignal },
-): Promise<{ accuracy: number; loss: number; seconds: number }> {
+): Promise<Figures & { seconds: number }> {
   const folder = runFolder(await mkdtemp(join(tmpdir(), 'espalier-')));
   const work: Work = { recipe, folder, task, machine, resume: false, options: { signal } };
   try {
     await mkdir(folder.stages);
     const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
     signal?.throwIfAborted();
-    const { accuracy, loss } = made!.measured;
-    return { accuracy, loss, seconds: made!.epochs.reduce((sum, { seconds }) => sum + seconds, 0) };
+    return { ...made!.measured, seconds: made!.epochs.reduce((sum, { seconds }) => sum + seconds, 0) };
   } finally {
     await rm(folder.path, { recursive: true, force: true });
   }
@@ -303,7 +311,7 @@ async function trainOnce(work: Work): Promise<Made | undefined> {
     plan = made;
   });
   const teacher = await teacherOf(recipe, task);
-  const network = loadTask(task, trainingGraph(pruning.graph), machine);
+  const network = loadTask(task, graphToTrain(pruning.graph, task.objective), machine);
   try {
     const result = await trainInFolder(work, network, {
       hooks: pruning.hooks,
@@ -316,8 +324,8 @@ async function trainOnce(work: Work): Promise<Made | undefined> {
     const { epochs, masks, best } = result;
     const last = epochs[epochs.length - 1];
     return {
-      ...{ graph, epochs, plan, masks, measured: last.test ?? last.validation ?? last },
-      best: best && { epoch: best.epoch, loss: best.loss, accuracy: best.accuracy },
+      ...{ graph, epochs, plan, masks, measured: figuresIn(last.test ?? last.validation ?? last) },
+      best: best && { epoch: best.epoch, ...figuresIn(best) },
     };
   } finally {
     network.close();

@@ -9,7 +9,9 @@ import {
   sensitivityOf,
 } from '../channels/index.js';
 import { openMachine } from '../engine/index.js';
+import { headlineOf, type Metric, meritOf } from '../objectives/index.js';
 import { refuseNotFinite } from './finite.js';
+import { withObjective } from './objective.js';
 import { tellingOf } from './pictures.js';
 import type { sensitivitySettings, Values } from './settings.js';
 import { openTask, type TaskOptions } from './task.js';
@@ -27,6 +29,8 @@ export interface MeasuredSensitivity extends Sensitivity {
   model: string;
   data: string;
   importance: ImportanceName;
+  /** What `whole` and the rows' values are. */
+  metric: Metric;
   /** Parts of the groups that were asked for. */
   densities: readonly number[];
   /** How many images accuracy is measured on, and whether they are those for testing. */
@@ -41,28 +45,47 @@ export async function measureSensitivity(options: MeasureSensitivityOptions): Pr
   const { importance: name = 'group-norm', densities = tenths, keepAtLeast, maxRatio } = options;
   const { samples = 2048, signal } = options;
   const { heads, ignore, freeze, seed = 0, onProgress, onNote } = options;
-  const task = await openTask({ ...options, onPictures: tellingOf(onNote) });
-  const { graph, dataset, inputShapes, pictures } = task;
-  for (const note of [...(pictures ? [pictures.told] : []), ...(task.notes ?? [])]) onNote?.(note);
+  const opened = await openTask({ ...options, onPictures: tellingOf(onNote) });
+  const { graph, dataset, inputShapes, pictures } = opened;
+  for (const note of [...(pictures ? [pictures.told] : []), ...(opened.notes ?? [])]) onNote?.(note);
   refuseNotFinite(graph, { trained: false });
   const test = samples === 0 && dataset.test !== undefined;
   const split = test ? dataset.test! : choosingSplit(dataset, samples || dataset.train.length);
   const machine = await openMachine({ threads: options.threads });
   try {
+    const task = await withObjective(opened, { machine, teacher: 'self', signal });
+    const { objective } = task;
     const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
     const how = { ...importances[name], seed };
     const saliency =
       how.criterion === 'taylor'
-        ? await measureSaliency(graph, { machine, inputShapes, data: dataset, batch: 128, seed, signal })
+        ? await measureSaliency(graph, {
+            machine,
+            inputShapes,
+            data: dataset,
+            objective,
+            batch: 128,
+            seed,
+            signal,
+          })
         : undefined;
     const result = await sensitivityOf(graph, channels, {
       ...{ densities, signal, onProgress, limits: { keepAtLeast, maxSparsity: maxRatio } },
       importance: importanceOf(graph, channels, { ...how, saliency }),
-      evaluate: async (masked) => (await evaluateGraph(task, masked, { machine, split, signal })).accuracy,
+      evaluate: async (masked) =>
+        meritOf(await evaluateGraph(task, masked, { machine, split, signal }), objective),
     });
     const { model, data } = options;
-    return { model, data, importance: name, densities, images: split.length, test, ...result };
+    const metric = headlineOf(objective);
+    const shown = metric.better === 'higher' ? result : turned(result);
+    return { model, data, importance: name, metric, densities, images: split.length, test, ...shown };
   } finally {
     await machine.close();
   }
 }
+
+/** Values of which less is better were measured with the sign turned. */
+const turned = ({ whole, rows }: Sensitivity): Sensitivity => ({
+  whole: 0 - whole,
+  rows: rows.map((row) => ({ ...row, value: 0 - row.value })),
+});

@@ -147,7 +147,7 @@ export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends S
 export const dataSettings = {
   data: also(
     text(
-      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, or npz:FILE with an array for each input and the labels y; none prunes one-shot, without data',
+      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, or npz:FILE with an array for each input and the labels y, or without y to learn what a teacher answers; none prunes one-shot, without data',
       'DATA',
       ['digits', ...Object.keys(NAMED), 'images:', 'npz:', 'none'],
     ),

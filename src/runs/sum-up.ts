@@ -1,4 +1,5 @@
 /** What a finished run says of itself. */
+import type { Figures, Objective } from '../objectives/index.js';
 import { narrowIn, readModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
 import type { ByClass, EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
@@ -13,11 +14,11 @@ import type { ModelTask } from './task.js';
 import type { Work } from './work.js';
 
 export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
-  task: ModelTask;
+  task: ModelTask & { objective?: Objective };
   /** Of all trainings. */
   epochs: readonly EpochMetrics[];
   /** At the end, on the test images; absent where there were none. */
-  measured?: { accuracy: number; loss: number; byClass?: ByClass };
+  measured?: Figures;
   /** The classes of the data by name. */
   classes?: readonly string[];
   best?: Summary['best'];
@@ -103,9 +104,9 @@ export async function sumUp({
       ...channels,
       units: changed('channels', channels.units.before!, channels.units.after),
     },
-    accuracy: measured && { before: before?.accuracy, after: measured.accuracy },
-    loss: measured && { before: before?.loss, after: measured.loss },
+    ...figuresOf(measured, before),
     classes: measured?.byClass && classSummaries(measured.byClass, before?.byClass, classes),
+    objective: objectiveOf(task.objective),
     answers,
     export: {
       flushed: exported.flushed,
@@ -134,3 +135,23 @@ function classSummaries(
         },
   );
 }
+
+/** What was measured at the end, beside what was before the run. */
+function figuresOf(
+  after: Figures | undefined,
+  before: Figures | undefined,
+): Pick<Summary, 'accuracy' | 'loss' | 'metrics'> {
+  if (!after) return {};
+  const { accuracy, loss, metrics } = after;
+  const changes = Object.entries(metrics ?? {}).map(([name, value]) => {
+    return [name, { before: before?.metrics?.[name], after: value }] as const;
+  });
+  return {
+    ...(accuracy !== undefined && { accuracy: { before: before?.accuracy, after: accuracy } }),
+    loss: { before: before?.loss, after: loss },
+    ...(metrics && { metrics: Object.fromEntries(changes) }),
+  };
+}
+
+const objectiveOf = (objective: Objective | undefined): Summary['objective'] =>
+  objective && { name: objective.name, title: objective.title, metrics: [...objective.metrics] };

@@ -1,4 +1,5 @@
 /** What a finished run says of itself: summary.json. */
+import type { Figures, Metric } from '../objectives/index.js';
 import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
 import type { Pictures } from './pictures.js';
@@ -47,8 +48,8 @@ export interface ChannelSummary {
   groups: GroupSummary[];
   /** Axes of weights that stay whole, and why. */
   frozen: { tensor: string; axis: number; role: 'out' | 'in' | 'along'; reason: string }[];
-  /** How good the network was on the test images after each stage, and right after channels were taken out. */
-  stages: { stage: string; what: 'trained' | 'pruned' | 'recalibrated'; accuracy: number; loss: number }[];
+  /** How good the network was on the test samples after each stage, and right after channels were taken out. */
+  stages: ({ stage: string; what: 'trained' | 'pruned' | 'recalibrated' } & Figures)[];
   /**
    * How far the network without its channels was from the one with them at zero, relative to the largest answer; absent where
    * neither the engine nor onnxruntime can run it.
@@ -58,7 +59,7 @@ export interface ChannelSummary {
   unfolded: boolean;
   /** Multiply-accumulates of every layer, by its weight. */
   layers: { name: string; before: number; after: number }[];
-  /** Where it was measured: accuracy on images that were not for testing, one group thinned at a time. */
+  /** Where it was measured: accuracy on samples that were not for testing, or the objective's metric, one group thinned at a time. */
   sensitivity?: { group: string; density: number; accuracy: number }[];
 }
 
@@ -73,6 +74,13 @@ export interface ClassSummary {
 export interface Histogram {
   limit: number;
   counts: number[];
+}
+
+/** An objective as reports name it; the first metric compares networks. */
+export interface ObjectiveSummary {
+  name: string;
+  title: string;
+  metrics: Metric[];
 }
 
 export interface Summary {
@@ -124,6 +132,9 @@ export interface Summary {
   loss?: Change;
   /** The accuracy of every class that has test samples, in the order of the classes. */
   classes?: ClassSummary[];
+  /** What was minimised and measured instead, where that was not classification, and its metrics by name. */
+  objective?: ObjectiveSummary;
+  metrics?: Record<string, Change>;
   /** Of a run without data: how far each output is from that of the given model, on random inputs. */
   answers?: Drift[];
   /**
@@ -132,7 +143,7 @@ export interface Summary {
    */
   export: { flushed: number; check: ExportCheck; narrow: string[] };
   /** Where there is a validation split: its best epoch at the final sparsity. */
-  best?: { epoch: number; loss: number; accuracy: number };
+  best?: { epoch: number } & Figures;
   /** Of training and evaluation, interruptions left out. */
   seconds: number;
 }
@@ -145,9 +156,9 @@ export type MetricsLine =
       stage?: string;
       epoch: number;
       loss: number;
-      accuracy: number;
-      validation?: { loss: number; accuracy: number };
-      test?: { loss: number; accuracy: number };
+      accuracy?: number;
+      validation?: Figures;
+      test?: Figures;
       learningRate: number;
       sparsity?: number;
       seconds: number;

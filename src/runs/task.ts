@@ -15,6 +15,7 @@ import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { decideBranches } from '../graph/branches.js';
 import { buildNetwork, nearest, zoo } from '../nn/index.js';
+import type { Objective } from '../objectives/index.js';
 import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
@@ -45,6 +46,8 @@ export interface Task extends ModelTask {
   pictures?: Pictures;
   /** Sentences on what data, model and settings say differently. */
   notes?: readonly string[];
+  /** What models are trained and compared by, where that is not classification; see {@link withObjective}. */
+  objective?: Objective;
 }
 
 /**
@@ -246,6 +249,7 @@ function checkShape(graph: Graph, name: string, shape: readonly number[]): void 
  */
 export function loadTask(task: Task, graph: Graph, machine: Machine): Network {
   const network = loadNetwork(graph, { machine, inputShapes: task.inputShapes });
+  if (task.objective) return network;
   const inference = network.inference({ batch: 1 });
   const [[name, shape]] = inference.outputs;
   inference.close();

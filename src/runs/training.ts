@@ -2,7 +2,7 @@
 import { writeAtomically } from '../base/files.js';
 import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
-import { type Graph, readModel } from '../onnx/index.js';
+import type { Graph } from '../onnx/index.js';
 import {
   type Evaluation,
   evaluate,
@@ -14,8 +14,8 @@ import {
   type TrainResult,
   trainNetwork,
 } from '../train/index.js';
-import { refuseNotFinite } from './finite.js';
 import { appendLine, type RunFolder } from './folder.js';
+import { teacherGraph } from './objective.js';
 import { NO_TEACHER, type Recipe, trainerSettings } from './recipe.js';
 import type { MetricsLine } from './summary.js';
 import { loadTask, type Task } from './task.js';
@@ -112,6 +112,7 @@ export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'ne
     seed,
     ...trainerSettings(recipe),
     labelSmoothing,
+    objective: task.objective,
     augment: recipe.augment ? undefined : task.dataset.augment.test,
   };
 }
@@ -125,12 +126,10 @@ export function stepsOf(recipe: Recipe, task: Task): number {
 /** The model that a run learns from; `self` is the one that it started with. */
 export async function teacherOf(
   { teacher, temperature, teacherWeight }: Recipe,
-  { graph }: Task,
+  { graph, objective }: Task,
 ): Promise<TrainOptions['teacher']> {
-  if (teacher === undefined || teacher === NO_TEACHER) return undefined;
-  const model: Graph = teacher === 'self' ? graph : await readModel(teacher);
-  refuseNotFinite(model, { trained: false });
-  return { graph: model, temperature: temperature!, weight: teacherWeight! };
+  if (teacher === undefined || teacher === NO_TEACHER || objective) return undefined;
+  return { graph: await teacherGraph(teacher, graph), temperature: temperature!, weight: teacherWeight! };
 }
 
 /** How good a graph is on some images, those for testing unless told otherwise. */
@@ -146,6 +145,7 @@ export async function evaluateGraph(
       normalize: dataset,
       augment: dataset.augment.test,
       byClass: true,
+      objective: task.objective,
       signal,
     });
   } finally {

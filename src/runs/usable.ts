@@ -15,5 +15,15 @@ export const keepsAccuracy = ({ before, after }: { before?: number; after: numbe
 export const keepsAnswer = ({ cosine = 1, agreement = 1 }: Drift): boolean =>
   cosine >= LEAST_COSINE && agreement >= 1 - LOSS;
 
-export const isUsable = ({ accuracy, answers = [] }: Summary): boolean =>
-  accuracy ? keepsAccuracy(accuracy) : answers.every(keepsAnswer);
+/** Part of the teacher's variance that may be lost. */
+const UNEXPLAINED = 0.1;
+
+/** Whether answers are still near to those of the teacher. */
+export const keepsAnswers = (error: number): boolean => error ** 2 <= UNEXPLAINED;
+
+export const isUsable = ({ accuracy, objective, metrics, answers = [] }: Summary): boolean =>
+  objective?.name === 'distillation'
+    ? keepsAnswers(metrics!.error.after)
+    : accuracy
+      ? keepsAccuracy(accuracy)
+      : answers.every(keepsAnswer);

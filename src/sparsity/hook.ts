@@ -20,10 +20,10 @@ export function pruningHook(
   let layers: Prunable[];
   let around: Surroundings;
   const enter = (state: TrainState, memory: Surroundings['memory']) => {
-    const { network, training, iterations, seed } = state;
+    const { network, training, iterations, seed, objective } = state;
     layers = prunables(state);
     around = {
-      ...{ network, training, iterations, seed, memory },
+      ...{ network, training, iterations, seed, objective, memory },
       firstBatch: () => state.firstBatch(),
       examples: (perClass) => state.examples(perClass),
     };

@@ -25,7 +25,7 @@ export interface OpenObjective {
   close(): void;
 }
 
-export type Examples = Pick<Batch, 'inputs' | 'labels' | 'count'>;
+export type Examples = Pick<Batch, 'inputs' | 'labels' | 'count'> & Partial<Batch>;
 
 export interface Probe {
   /**
@@ -40,7 +40,7 @@ export interface Probe {
 export function openProbe(
   graph: Graph,
   layers: readonly Prunable[],
-  { network: { machine, batch }, seed }: Surroundings,
+  { network: { machine, batch }, seed, objective }: Surroundings,
   batches: readonly Examples[],
   options: Pick<TrainingOptions, 'loss' | 'curvature'> = {},
 ): Probe {
@@ -48,6 +48,7 @@ export function openProbe(
   const network = loadNetwork(graph, { machine, inputShapes: batch.shapes });
   const training = network.training({
     ...{ batch: Math.max(...batches.map(({ count }) => count)), optimizer: 'sgd', seed, ...options },
+    ...(options.loss === 'sum' ? {} : objective?.loss(graph, 'scoring')),
     trained: ({ name }) => names.has(name),
   });
   return {
@@ -57,8 +58,10 @@ export function openProbe(
         if (directions) training.directions!.get(name)!.set(directions[l]);
       });
       const sums = weights.map((values) => new Float32Array(values.length));
-      for (const { inputs: values, labels, count } of batches) {
-        await training.gradients(values, labels, count, 0);
+      for (const batch of batches) {
+        const { inputs: values, labels, count } = batch;
+        const answers = options.loss === 'sum' ? labels : (objective?.targets(batch as Batch) ?? labels);
+        await training.gradients(values, answers, count, 0);
         layers.forEach(({ name }, l) => {
           const { gradient } = training.slots.get(name)!;
           for (let i = 0; i < gradient.length; i++) sums[l][i] += gradient[i];

@@ -50,7 +50,10 @@ export interface Prunable {
 
 /** The run around the layers, for methods that look further than those. */
 export interface Surroundings
-  extends Pick<TrainState, 'network' | 'training' | 'iterations' | 'seed' | 'firstBatch' | 'examples'> {
+  extends Pick<
+    TrainState,
+    'network' | 'training' | 'iterations' | 'seed' | 'objective' | 'firstBatch' | 'examples'
+  > {
   /** Arrays that a method keeps from one iteration to another; saved and restored with the run. */
   memory: Map<string, Float32Array>;
 }

@@ -8,9 +8,9 @@ import { openDataset } from '../data/open.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import type { Hook } from './hooks.js';
-import { weightsOf } from './logits.js';
 import { trainNetwork } from './loop.js';
 import type { TrainOptions, TrainResult } from './options.js';
+import { weightsOf } from './weights.js';
 
 /** Every tenth iteration up to the 60th, one more in a hundred of every weight's elements goes, from the front. */
 export const nibbling: Hook = {

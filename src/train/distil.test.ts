@@ -12,8 +12,8 @@ import { readCheckpoint } from './checkpoint.js';
 import { trainDigits } from './digits.test.fixture.js';
 import { fingerprint } from './distil.js';
 import { evaluate } from './evaluate.js';
-import { withWeights } from './logits.js';
 import type { RunState } from './state.js';
+import { withWeights } from './weights.js';
 
 const shape = [1, 8, 8] as [number, number, number];
 const wide = (): Graph => buildNetwork('resnet8', { shape, classes: 10, seed: 1, width: 0.5 });
@@ -48,7 +48,7 @@ test('a network learns the digits from another that knows them, without labels',
   });
   const known = loadNetwork(graph, { machine });
   const { accuracy } = await evaluate(known, data.test!, { normalize: data });
-  assert.ok(accuracy > 0.9 && epochs[2].test!.accuracy > 0.8, `${accuracy}, ${epochs[2].test!.accuracy}`);
+  assert.ok(accuracy! > 0.9 && epochs[2].test!.accuracy! > 0.8, `${accuracy}, ${epochs[2].test!.accuracy}`);
   assert.equal(epochs[2].accuracy, 0, 'nothing was right that has no answer');
   await machine.close();
 });

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { fail } from '../base/errors.js';
 import type { Split } from '../data/dataset.js';
 import type { Teacher } from '../engine/types.js';
+import { trainingGraph } from '../objectives/logits.js';
 import { floats } from '../onnx/tensor.js';
-import { trainingGraph } from './logits.js';
 import { aboveZero, number, resolve } from './settings.js';
 
 const rules = {

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { memorySplit } from '../data/dataset.js';
 import { byName } from '../engine/input.js';
 import type { Network } from '../engine/types.js';
+import { trainingGraph } from '../objectives/logits.js';
 import { evaluate } from './evaluate.js';
 import { linearData, linearNetwork } from './linear.test.fixture.js';
-import { trainingGraph, weightsOf, withWeights } from './logits.js';
+import { weightsOf, withWeights } from './weights.js';
 
 /** A network that puts out its input, after `ops`. */
 function echo(classes: number, ops: string[], map = (row: Float32Array): Float32Array => row): Network {

@@ -1,6 +1,6 @@
 /**
- * Accuracy and loss of a classifier over a split of a data set, in inference form: one output with a number per class,
- * whatever its scale (see logits.ts).
+ * Figures of a network over a split of a data set, in inference form: those of its objective, or of a classifier, whose one output has a
+ * number per class, whatever its scale (see logits.ts).
  *
  * A label's rank is the number of classes put before it; equal numbers go to the lower class, and a NaN goes before
  * everything, so that a broken network is never right.
@@ -10,30 +10,18 @@ import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import type { Normalization, Split } from '../data/dataset.js';
 import { modelShape } from '../data/layout.js';
+import { loadNetwork } from '../engine/network.js';
 import type { Network } from '../engine/types.js';
+import type { Answers, ByClass, Figures, Objective } from '../objectives/index.js';
+import { type Scale, scaleOf } from '../objectives/logits.js';
 import { sizeOf } from '../onnx/tensor.js';
-import { type Scale, scaleOf } from './logits.js';
 import { overlap } from './overlap.js';
 
-export interface Evaluation {
-  /** Mean cross-entropy in nats, without label smoothing. */
-  loss: number;
-  /** Fraction whose label ranks first. */
-  accuracy: number;
-  /** Fraction whose label is among the first five; where there are at least ten classes. */
-  top5?: number;
+export interface Evaluation extends Figures {
   /** Samples in the split. */
   count: number;
   /** Of these, where there are any: those of whose answers no finite loss can be computed. */
   notFinite?: number;
-  /** Where it was asked for. */
-  byClass?: ByClass;
-}
-
-/** For every class: how many samples have it as their label, and for how many of them it ranks first. */
-export interface ByClass {
-  samples: number[];
-  right: number[];
 }
 
 export interface EvaluateOptions {
@@ -44,6 +32,8 @@ export interface EvaluateOptions {
   byClass?: boolean;
   /** Samples in one run; default 256. */
   batch?: number;
+  /** What figures are made of; default classification. */
+  objective?: Objective;
   signal?: AbortSignal;
   onProgress?: (done: number, count: number) => void;
 }
@@ -53,7 +43,7 @@ export interface Evaluator {
   /** @throws UserError when the samples are not what the network's inputs take, or have a label it has no class for. */
   check(split: Split): void;
   /** @throws UserError as `check` does; the signal's reason when it stops. */
-  evaluate(split: Split, options: Omit<EvaluateOptions, 'batch'>): Promise<Evaluation>;
+  evaluate(split: Split, options: Omit<EvaluateOptions, 'batch' | 'objective'>): Promise<Evaluation>;
   close(): void;
 }
 
@@ -61,9 +51,9 @@ export interface Evaluator {
 export async function evaluate(
   network: Network,
   split: Split,
-  { batch = 256, ...options }: EvaluateOptions,
+  { batch = 256, objective, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
-  const evaluator = openEvaluator(network, Math.max(1, Math.min(batch, split.length)));
+  const evaluator = openEvaluator(network, Math.max(1, Math.min(batch, split.length)), objective);
   try {
     return await evaluator.evaluate(split, options);
   } finally {
@@ -71,8 +61,48 @@ export async function evaluate(
   }
 }
 
-/** Compiles the network for evaluation. @throws UserError when it has not one output. */
-export function openEvaluator(network: Network, batch: number): Evaluator {
+/** Compiles the network for evaluation. @throws UserError when it does not have the outputs that the objective reads. */
+export function openEvaluator(network: Network, batch: number, objective?: Objective): Evaluator {
+  return objective ? openJudged(network, batch, objective) : openClassifier(network, batch);
+}
+
+/** The network, and its objective's teacher, that answer the same batches. */
+function openJudged(network: Network, batch: number, objective: Objective): Evaluator {
+  const { graph, machine } = network;
+  const { teacher } = objective;
+  const inference = network.inference({ batch, outputs: objective.reads(graph) });
+  const taught = teacher && loadNetwork(teacher, { machine, inputShapes: network.batch.shapes });
+  const teaching = taught?.inference({ batch, outputs: objective.reads(teacher!) });
+  const check = (split: Split) => {
+    checkInputs(split, network);
+    objective.check(split, network);
+  };
+  return {
+    check,
+    async evaluate(split, { signal, onProgress, ...options }) {
+      check(split);
+      const judge = objective.judge(graph, inference.outputs);
+      let done = 0;
+      await overlap(batches(split, { ...options, batch }), async (item) => {
+        signal?.throwIfAborted();
+        const answers = await inference.run(item.inputs, item.count);
+        const theirs: Answers = (await teaching?.run(item.inputs, item.count)) ?? {};
+        judge.add(answers, item, theirs);
+        done += item.count;
+        onProgress?.(done, split.length);
+        return true;
+      });
+      const { notFinite, ...figures } = judge.figures();
+      return { ...figures, count: split.length, ...(notFinite > 0 && { notFinite }) };
+    },
+    close() {
+      inference.close();
+      taught?.close();
+    },
+  };
+}
+
+function openClassifier(network: Network, batch: number): Evaluator {
   const scale = scaleOf(network.graph);
   const inference = network.inference({ batch });
   const [[output, outputShape]] = inference.outputs;
@@ -82,7 +112,7 @@ export function openEvaluator(network: Network, batch: number): Evaluator {
 
   async function run(
     split: Split,
-    { signal, onProgress, byClass, ...options }: Omit<EvaluateOptions, 'batch'>,
+    { signal, onProgress, byClass, ...options }: Omit<EvaluateOptions, 'batch' | 'objective'>,
   ) {
     check(split);
     const each: ByClass = { samples: Array(classes).fill(0), right: Array(classes).fill(0) };

@@ -16,6 +16,7 @@
 import type { Batch } from '../data/batches.js';
 import type { Split } from '../data/dataset.js';
 import type { Network, Training } from '../engine/types.js';
+import type { Objective } from '../objectives/index.js';
 import type { TrainData } from './data.js';
 import type { EvaluateOptions, Evaluation } from './evaluate.js';
 
@@ -26,6 +27,8 @@ export interface TrainState {
   /** Optimiser steps of the whole run. */
   readonly iterations: number;
   readonly seed: number;
+  /** What the run minimises, where that is not classification. */
+  readonly objective?: Objective;
   /** Of the optimiser step of an iteration, counted from 1. */
   learningRate(iteration: number): number;
   /** The images and labels that the run's first step trains on. */
@@ -39,7 +42,7 @@ export interface EpochState extends TrainState {
   /** Optimiser steps of an epoch. */
   readonly steps: number;
   readonly data: TrainData;
-  /** Accuracy and loss of the network as it is, in inference form: running statistics are read and stay. */
+  /** Figures of the network as it is, in inference form: running statistics are read and stay. */
   evaluate(split: Split, options?: Pick<EvaluateOptions, 'byClass'>): Promise<Evaluation>;
 }
 

@@ -1,9 +1,11 @@
 /** Training: the public surface of this room. */
+
 export type { Teacher } from '../engine/types.js';
+export type { ByClass } from '../objectives/index.js';
+export { type Scale, scaleOf, trainingGraph } from '../objectives/logits.js';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 export type { TrainData } from './data.js';
 export {
-  type ByClass,
   checkInputs,
   type EvaluateOptions,
   type Evaluation,
@@ -12,7 +14,6 @@ export {
   openEvaluator,
 } from './evaluate.js';
 export type { EpochState, Hook, MaskReport, TrainState } from './hooks.js';
-export { type Scale, scaleOf, trainingGraph, weightsOf, withWeights } from './logits.js';
 export { checkBatches } from './lone.js';
 export { trainNetwork } from './loop.js';
 export { type Optimizer, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
@@ -33,3 +34,4 @@ export {
   type ScheduleSettings,
 } from './schedule.js';
 export type { Best, EpochMetrics, RunState } from './state.js';
+export { weightsOf, withWeights } from './weights.js';

@@ -81,7 +81,7 @@ test('it is refused before the first step, and 129 samples in batches of 128 are
   };
   await assert.rejects(train(1), /In a batch of one sample/);
   const { epochs } = await train(128);
-  assert.ok(epochs.at(-1)!.accuracy > 0.9, `${epochs.at(-1)!.accuracy}`);
+  assert.ok(epochs.at(-1)!.accuracy! > 0.9, `${epochs.at(-1)!.accuracy}`);
   await assert.rejects(recalibrate(graph, data(129), { machine, batch: 1 }), /In a batch of one sample/);
   const { graph: measured } = await recalibrate(graph, data(129), { machine, batch: 128 });
   for (const name of ['bn.running_mean', 'bn.running_var'])

@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { withImages } from '../data/dataset.js';
 import type { Hook, MaskReport } from './hooks.js';
 import { linearData, linearNetwork } from './linear.test.fixture.js';
-import { weightsOf } from './logits.js';
 import { trainNetwork } from './loop.js';
 import type { TrainOptions, TrainProgress } from './options.js';
+import { weightsOf } from './weights.js';
 
 let folder: string;
 before(async () => {
@@ -39,11 +39,11 @@ test('it learns, measures every epoch, and frees what it compiled', async () => 
     [1, 2, 3, 4],
   );
   const last = epochs[3];
-  assert.ok(last.loss < epochs[0].loss && last.accuracy > 0.9, `${last.loss}, ${last.accuracy}`);
-  assert.ok(last.test!.accuracy > 0.8 && last.validation!.loss > 0);
+  assert.ok(last.loss < epochs[0].loss && last.accuracy! > 0.9, `${last.loss}, ${last.accuracy}`);
+  assert.ok(last.test!.accuracy! > 0.8 && last.validation!.loss > 0);
   assert.ok(last.seconds > 0 && last.sparsity === undefined);
   assert.equal(last.learningRate, 0.25 * (1 + Math.cos((Math.PI * 27) / 28)));
-  const accuracies = epochs.map(({ validation }) => validation!.accuracy);
+  const accuracies = epochs.map(({ validation }) => validation!.accuracy!);
   assert.equal(best!.accuracy, Math.max(...accuracies));
   assert.deepEqual(masks, []);
   assert.equal(network.open(), 0);
@@ -62,8 +62,8 @@ test('the last batch of an epoch counts, unless it is dropped', async () => {
     ],
   );
   assert.equal(seen.at(-1)!.eta, 0);
-  assert.ok(seen.every(({ accuracy }) => accuracy >= 0 && accuracy <= 1));
-  assert.ok(Number.isInteger(Math.round(seen[6].accuracy * 50 * 1e6) / 1e6));
+  assert.ok(seen.every(({ accuracy }) => accuracy! >= 0 && accuracy! <= 1));
+  assert.ok(Number.isInteger(Math.round(seen[6].accuracy! * 50 * 1e6) / 1e6));
   const dropped: TrainProgress[] = [];
   await trainNetwork(settings({ dropLast: true, onStep: (progress) => dropped.push(progress) }));
   assert.equal(dropped.length, 4 * 6);

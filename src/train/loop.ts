@@ -9,7 +9,7 @@
  * split only, and only at epochs at whose end all pruning is done.
  */
 import type { Batch } from '../data/batches.js';
-import { weightsOf } from './logits.js';
+import { figuresIn, isBetter } from '../objectives/index.js';
 import { updateOptions } from './optimizer.js';
 import type { TrainOptions, TrainProgress, TrainResult } from './options.js';
 import { overlap } from './overlap.js';
@@ -25,6 +25,7 @@ import {
   trainingBatches,
 } from './run.js';
 import { type EpochMetrics, noSums } from './state.js';
+import { weightsOf } from './weights.js';
 
 /**
  * Trains a network.
@@ -72,13 +73,15 @@ async function trainEpoch(run: Run): Promise<boolean> {
   return !signal?.aborted;
 }
 
-async function step(run: Run, { inputs, labels, count }: Batch): Promise<void> {
+async function step(run: Run, batch: Batch): Promise<void> {
   const { options, training, state } = run;
+  const { inputs, labels, count } = batch;
+  const answers = options.objective?.targets(batch) ?? labels;
   const iteration = iterationsDone(run) + 1;
   const hooks = options.hooks ?? [];
   const dense = hooks.some((hook) => hook.needsPrunedGradients?.(iteration) ?? hook.afterGradients);
   const samples = hooks.map((hook) => hook.samples?.(iteration)).find((passes) => passes !== undefined);
-  const { loss, correct } = await training.gradients(inputs, labels, count, iteration, { dense, samples });
+  const { loss, correct } = await training.gradients(inputs, answers, count, iteration, { dense, samples });
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
   let skip = false;
   for (const hook of hooks) {
@@ -123,7 +126,7 @@ function progress(run: Run, learningRate: number): TrainProgress {
     step: state.step,
     steps,
     loss: loss / count,
-    accuracy: correct / count,
+    ...(options.objective ? {} : { accuracy: correct / count }),
     learningRate,
     ...sparsityOf(run),
     seconds,
@@ -147,7 +150,7 @@ async function endEpoch(run: Run): Promise<boolean> {
   const metrics: EpochMetrics = {
     epoch: state.epoch + 1,
     loss: loss / count,
-    accuracy: correct / count,
+    ...(options.objective ? {} : { accuracy: correct / count }),
     ...measured,
     learningRate: learningRateOf(run, iterationsDone(run) - 1),
     ...sparsityOf(run),
@@ -183,12 +186,11 @@ async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'tes
 }
 
 function keepBest(run: Run, { epoch, validation }: EpochMetrics): void {
-  const { state, network } = run;
+  const { state, network, options } = run;
   const pruned = state.masks.at(-1)?.final ?? true;
   if (!validation || !pruned) return;
-  const { loss, accuracy } = validation;
   const { best } = state;
-  if (best && (accuracy < best.accuracy || (accuracy === best.accuracy && loss >= best.loss))) return;
-  state.best = { epoch, loss, accuracy };
+  if (best && !isBetter(validation, best, options.objective)) return;
+  state.best = { epoch, ...figuresIn(validation) };
   run.bestWeights = weightsOf(network);
 }

@@ -1,6 +1,7 @@
 /** What a training run is given, what it tells while it runs, and what it gives back. */
 import type { Augmentation } from '../data/augment.js';
 import type { Network, Parameter, Teacher } from '../engine/types.js';
+import type { Objective } from '../objectives/index.js';
 import type { TrainData } from './data.js';
 import type { Hook, MaskReport } from './hooks.js';
 import type { OptimizerSettings } from './optimizer.js';
@@ -26,6 +27,8 @@ export interface TrainOptions {
   samples?: number;
   /** The norm that all gradients together are scaled down to where it is larger; default 0: they are left as they are. */
   clip?: number;
+  /** What is minimised and measured; default classification, which alone has label smoothing and a teacher beside labels. */
+  objective?: Objective;
   /** Default 0. */
   labelSmoothing?: number;
   /**
@@ -90,7 +93,8 @@ export interface TrainProgress {
   steps: number;
   /** Means over the epoch so far. */
   loss: number;
-  accuracy: number;
+  /** Of classifiers. */
+  accuracy?: number;
   learningRate: number;
   sparsity?: number;
   /** Since this process began to train. */

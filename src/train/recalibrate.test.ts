@@ -9,8 +9,8 @@ import { floats, floatTensor } from '../onnx/tensor.js';
 import { trainDigits } from './digits.test.fixture.js';
 import { evaluate } from './evaluate.js';
 import { linearGraph } from './linear.test.fixture.js';
-import { withWeights } from './logits.js';
 import { recalibrate } from './recalibrate.js';
+import { withWeights } from './weights.js';
 
 let machine: Machine;
 before(async () => {
@@ -71,7 +71,7 @@ test('a network whose statistics were lost recovers, and nothing else of it chan
     const network = loadNetwork(of, { machine });
     const figures = await evaluate(network, digits.test!, { normalize: digits });
     network.close();
-    return figures.accuracy;
+    return figures.accuracy!;
   };
   const [before, broken, mended] = await Promise.all([good, lost, graph].map(accuracy));
   assert.ok(broken < before - 0.2 && mended > before - 0.03, `${before}, ${broken}, ${mended}`);

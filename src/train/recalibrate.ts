@@ -16,9 +16,9 @@ import { float } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import type { TrainData } from './data.js';
 import { checkInputs } from './evaluate.js';
-import { withWeights } from './logits.js';
 import { checkBatches } from './lone.js';
 import { overlap } from './overlap.js';
+import { withWeights } from './weights.js';
 
 export interface RecalibrateOptions {
   machine: Machine;

@@ -5,11 +5,11 @@ import { type Batch, batchCount, batches } from '../data/batches.js';
 import { digestOfParts } from '../data/digest.js';
 import { examples } from '../data/examples.js';
 import type { Parameter } from '../engine/types.js';
+import { scaleOf } from '../objectives/logits.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { checkTeacher, fingerprint } from './distil.js';
 import { type Evaluator, openEvaluator } from './evaluate.js';
 import type { EpochState, MaskReport } from './hooks.js';
-import { scaleOf } from './logits.js';
 import { checkBatches } from './lone.js';
 import { type Optimizer, resolveOptimizer } from './optimizer.js';
 import { type Plain, resolvePlain, type TrainOptions } from './options.js';
@@ -55,13 +55,15 @@ export async function openRun(given: TrainOptions): Promise<Run> {
   const { network, data, epochs, batch, seed, labelSmoothing, memory } = options;
   const optimizer = resolveOptimizer(options.optimizer);
   const schedule = resolveSchedule(options.schedule, epochs);
-  if (scaleOf(network.graph) !== 'logits')
+  const { objective } = options;
+  if (!objective && scaleOf(network.graph) !== 'logits')
     fail('The model ends in a Softmax, but training needs the logits before it; load trainingGraph(model).');
   const steps = batchCount(data.train, options);
   if (steps === 0)
     fail(`The ${data.train.length} samples do not fill one batch of ${batch}; take a smaller batch.`);
   const evenLast = checkBatches(network, data.train.length, options);
-  const teacher = checkTeacher(options.teacher, data.train);
+  const teacher = objective ? undefined : checkTeacher(options.teacher, data.train);
+  const loss = objective?.loss(network.graph, 'training') ?? { labelSmoothing, teacher };
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
 
@@ -71,17 +73,18 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     const kindOf = (parameter: Parameter) =>
       options.apart?.holds(parameter) ? apart!.optimizer.kind : optimizer.kind;
     const training = network.training({
-      ...{ batch, labelSmoothing, memory, seed, trained, samples, teacher },
+      ...{ batch, memory, seed, trained, samples, ...loss },
       optimizer: apart ? kindOf : optimizer.kind,
     });
     opened.push(training);
     const together = Math.max(16, Math.min(256, training.microBatch));
-    const evaluator = openEvaluator(network, options.evaluationBatch || together);
+    const evaluator = openEvaluator(network, options.evaluationBatch || together, objective);
     opened.push(evaluator);
     for (const split of splitsOf(options)) if (split) evaluator.check(split);
     const now = performance.now();
     const run: Run = {
       ...{ options, network, training, evaluator, seed, data, optimizer, schedule, apart, steps, evenLast },
+      objective,
       iterations: epochs * steps,
       state: state.state,
       learningRate: (iteration) => learningRateOf(run, iteration - 1),
@@ -120,8 +123,10 @@ function settingsOf(
   const images = splitsOf(options).map((split) => split?.length ?? 0);
   const augment = options.augment ?? data.augment?.train ?? {};
   const plain = { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, augment, images };
-  return { ...plain, ...trainers, teacher: teacher && fingerprint(teacher) };
+  return { ...plain, ...trainers, teacher: teacher && fingerprint(teacher), objective: told(options) };
 }
+
+const told = ({ objective }: TrainOptions) => objective && { name: objective.name, ...objective.settings };
 
 function resolveApart({ apart, epochs }: TrainOptions, { kind }: Optimizer): Run['apart'] {
   if (!apart) return undefined;

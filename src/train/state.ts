@@ -6,21 +6,21 @@
 import { fail } from '../base/errors.js';
 import { type DataDigest, difference } from '../data/digest.js';
 import type { Network, Training } from '../engine/types.js';
+import type { Figures } from '../objectives/index.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { ByClass } from './evaluate.js';
 import type { Hook, MaskReport } from './hooks.js';
-import { weightsOf } from './logits.js';
+import { weightsOf } from './weights.js';
 
-/** Measured over an epoch. Losses are in nats per image, accuracies fractions. */
+/** Measured over an epoch. Losses are means over the samples, of classifiers in nats; accuracies fractions. */
 export interface EpochMetrics {
   /** Counted from 1. */
   epoch: number;
   /** On the batches as they were trained on: augmented, with label smoothing, before each update. */
   loss: number;
-  accuracy: number;
-  validation?: { loss: number; accuracy: number; top5?: number };
+  accuracy?: number;
+  validation?: Figures;
   /** Of the last epoch also class by class. */
-  test?: { loss: number; accuracy: number; top5?: number; byClass?: ByClass };
+  test?: Figures;
   /** Of the epoch's last step. */
   learningRate: number;
   /** As of the last mask report; absent where nothing is pruned. */
@@ -30,10 +30,8 @@ export interface EpochMetrics {
 }
 
 /** The epoch at the final sparsity that did best on the validation split. */
-export interface Best {
+export interface Best extends Figures {
   epoch: number;
-  loss: number;
-  accuracy: number;
 }
 
 /** The part of a checkpoint that is not arrays. */

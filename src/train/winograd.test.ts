@@ -12,9 +12,9 @@ import { loadNetwork, openMachine } from '../engine/index.js';
 import { WINOGRAD_DENSITY } from '../engine/lowering/winograd.js';
 import { buildNetwork } from '../nn/index.js';
 import type { Hook } from './hooks.js';
-import { weightsOf } from './logits.js';
 import { trainNetwork } from './loop.js';
 import type { TrainOptions } from './options.js';
+import { weightsOf } from './weights.js';
 
 /** Densities from an iteration on: two above X. */
 const plan = new Map([

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { count, duration, percent } from '../../report/index.js';
+import { count, duration, inMetric, percent } from '../../report/index.js';
 import { dataSettings, evaluateModel, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';
@@ -15,8 +15,10 @@ export function addEval(program: Command, signal: AbortSignal): void {
     argument: '[MODEL]',
     about: 'an .onnx file or a run',
     groups: { 'Data:': dataSettings, 'Model:': modelSettings },
+    common: ['data', 'teacher', 'batch', 'threads'],
     examples: [
       'eval runs/a/model.onnx --data digits',
+      'eval runs/j/model.onnx --data npz:frames.npz --teacher detector.onnx',
       'eval mine.onnx --data images:./photos --normalize 0.5/0.5 --json',
     ],
     async run({ given, argument }, face) {
@@ -32,12 +34,13 @@ export function addEval(program: Command, signal: AbortSignal): void {
         onProgress: (done, total) =>
           progress.update(done, total, `${count(done)} of ${count(total)} samples`),
       }).finally(progress.stop);
-      const { accuracy, top5, loss, count: images, seconds } = result;
+      const { accuracy, top5, objective, metrics = {}, loss, count: images, seconds } = result;
       const rows = [
-        ['accuracy', percent(accuracy)],
+        ...(accuracy === undefined ? [] : [['accuracy', percent(accuracy)]]),
+        ...(objective?.metrics ?? []).map((metric) => [metric.title, inMetric(metric, metrics[metric.name])]),
         ...(top5 === undefined ? [] : [['top 5', percent(top5)]]),
         ['loss', loss.toFixed(4)],
-        ['images', count(images)],
+        ['samples', count(images)],
         ['time', duration(seconds)],
       ];
       const text = [table([left(''), right('')], rows), ...result.notes];

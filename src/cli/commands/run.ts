@@ -3,7 +3,15 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { heldAtOne, isSpoilt, percent, roundedTo, rows, verdictOf, writeReport } from '../../report/index.js';
+import {
+  figureText,
+  heldAtOne,
+  isSpoilt,
+  roundedTo,
+  rows,
+  verdictOf,
+  writeReport,
+} from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
@@ -133,8 +141,13 @@ export function figures(summary: Summary): string {
 /** How good the network was after each stage. */
 const stageTable = ({ stages }: NonNullable<Summary['channels']>): string =>
   table(
-    [left('after'), left(''), right('accuracy'), right('loss')],
-    stages.map(({ stage, what, accuracy, loss }) => [stage, what, percent(accuracy), loss.toFixed(4)]),
+    [
+      left('after'),
+      left(''),
+      right(stages.some(({ accuracy }) => accuracy !== undefined) ? 'accuracy' : 'metric'),
+      right('loss'),
+    ],
+    stages.map(({ stage, what, ...figures }) => [stage, what, figureText(figures), figures.loss.toFixed(4)]),
   );
 
 /** Where the files of a run are. */

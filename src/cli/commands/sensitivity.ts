@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { percent, writeSensitivity } from '../../report/index.js';
+import { capital, inMetric, writeSensitivity } from '../../report/index.js';
 import {
   dataSettings,
   type MeasuredSensitivity,
@@ -41,16 +41,16 @@ export function addSensitivity(program: Command, signal: AbortSignal): void {
   });
 }
 
-function describe({ whole, rows, densities, images, test }: MeasuredSensitivity): string {
+function describe({ metric, whole, rows, densities, images, test }: MeasuredSensitivity): string {
   const groups = [...new Set(rows.map(({ group }) => group))];
   const wanted = [...densities].sort((a, b) => b - a);
   const nearest = (density: number) =>
     wanted.reduce((best, next) => (Math.abs(next - density) < Math.abs(best - density) ? next : best));
   const cells = groups.map((group) => {
     const own = rows.filter((row) => row.group === group);
-    const at = new Map(own.map(({ density, value }) => [nearest(density), percent(value, 1)]));
+    const at = new Map(own.map(({ density, value }) => [nearest(density), inMetric(metric, value, 1)]));
     return [group, String(own[0].units), ...wanted.map((density) => at.get(density) ?? '')];
   });
   const titles = [left('channels of'), right('number'), ...wanted.map(String).map(right)];
-  return `${table(titles, cells)}\n\nAccuracy on ${images} ${test ? 'test' : 'training'} images with that part of the group kept and all others whole; ${percent(whole, 1)} with nothing removed.`;
+  return `${table(titles, cells)}\n\n${capital(metric.title)} on ${images} ${test ? 'test' : 'training'} samples with that part of the group kept and all others whole; ${inMetric(metric, whole, 1)} with nothing removed.`;
 }

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
-import { duration, percent, studyNotes, studyTable, writeStudy } from '../../report/index.js';
+import { duration, figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
   claimStudy,
@@ -83,8 +83,8 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
       begun.set(run, performance.now());
       if (event.resume) progress.line(`${name} goes on.`);
     } else if (event.kind === 'epoch') {
-      const { epoch, test, validation, accuracy } = event.metrics;
-      last.set(run, percent((test ?? validation ?? { accuracy }).accuracy));
+      const { epoch, test, validation } = event.metrics;
+      last.set(run, figureText(test ?? validation ?? event.metrics));
       progress.update(done, total, `${name} · epoch ${epoch} · ${last.get(run)}`, left());
     } else {
       done++;

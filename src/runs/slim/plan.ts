@@ -121,7 +121,11 @@ const secondsLeft = (end: number): number => Math.max(0, end - performance.now()
 const reasonOf = ({ trials, samples, epochs, held }: RateTest): string => {
   const list = trials
     .toSorted((a, b) => a.rate - b.rate)
-    .map(({ rate, accuracy }) => `${(100 * accuracy).toFixed(1)} % at ${rate}`)
+    .map(({ rate, accuracy, loss }) =>
+      accuracy === undefined
+        ? `a loss of ${loss.toPrecision(3)} at ${rate}`
+        : `${(100 * accuracy).toFixed(1)} % at ${rate}`,
+    )
     .join(', ');
   return `tried on ${samples} training samples, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} each, and measured on ${held} others: ${list}`;
 };

@@ -13,7 +13,8 @@ import type { Task } from '../task.js';
 /** One rate and what it led to. */
 export interface Trial {
   rate: number;
-  accuracy: number;
+  /** Of classifiers. */
+  accuracy?: number;
   loss: number;
   /** That the training took, measurements after its epochs included. */
   seconds: number;
@@ -90,6 +91,7 @@ export async function testRates(
 
 /** More accurate by more than chance, or as accurate and of lower loss. */
 function better(one: Trial, other: Trial, { length }: Split): boolean {
+  if (one.accuracy === undefined || other.accuracy === undefined) return one.loss < other.loss;
   const doubt = Math.sqrt((other.accuracy * (1 - other.accuracy)) / length);
   const difference = one.accuracy - other.accuracy;
   return Math.abs(difference) > doubt ? difference > 0 : one.loss < other.loss;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fail, UserError } from '../../base/errors.js';
 import { refuseNotFinite } from '../finite.js';
 import { refuseOccupied } from '../folder.js';
+import { withObjective } from '../objective.js';
 import { type Given, isPath, type PruneRecipe, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
 import { type RunResult, startRun } from '../run.js';
 import { flagOf } from '../settings.js';
@@ -126,9 +127,11 @@ async function tryOut(recipe: Recipe, options: RunOptions): Promise<Summary | un
 async function slimWithData(job: Job): Promise<SlimResult> {
   const { known, version, options, end } = job;
   refuseEarly('prune', targetOf(known) ? known : { ...known, macs: 0.5 }, version);
-  const task = await openTask(known as unknown as TaskOptions);
-  refuseNotFinite(task.graph, { trained: true });
+  const opened = await openTask(known as unknown as TaskOptions);
+  refuseNotFinite(opened.graph, { trained: true });
   const recipe = await onMachine(known.threads as number | undefined, async (machine) => {
+    const { signal, onNote } = options;
+    const task = await withObjective(opened, { machine, teacher: 'self', signal, onNote });
     const situation = await situationOf('prune', task, { machine, signal: options.signal });
     if (!situation.trained) untrained(situation);
     options.onNote?.(`The model is trained: ${situation.evidence}.`);

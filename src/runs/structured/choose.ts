@@ -8,6 +8,7 @@ import {
   type Selection,
   selectMarked,
 } from '../../channels/index.js';
+import { meritOf } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { recalibrate } from '../../train/index.js';
 import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
@@ -34,7 +35,7 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
     async evaluate(network, adapt) {
       const how = { machine, inputShapes, batch, seed, signal, samples: split.length };
       const ready = adapt ? (await recalibrate(network, data, how)).graph : network;
-      return (await evaluateGraph(task, ready, { machine, split, signal })).accuracy;
+      return meritOf(await evaluateGraph(task, ready, { machine, split, signal }), task.objective);
     },
     onProgress: (done, all) => {
       if (done % 20 === 0 || done === all) options.onNote?.(`${done} of ${all} networks measured.`);
@@ -44,8 +45,9 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
 
 function saliencyOf(graph: Graph, { recipe, task, machine, options: { signal } }: Running) {
   const { batch, seed } = recipe;
-  const { inputShapes } = task;
-  return measureSaliency(graph, { machine, inputShapes, data: dataOf(recipe, task), batch, seed, signal });
+  const { inputShapes, objective } = task;
+  const data = dataOf(recipe, task);
+  return measureSaliency(graph, { machine, inputShapes, data, objective, batch, seed, signal });
 }
 
 /**

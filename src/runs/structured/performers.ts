@@ -15,15 +15,9 @@ import {
   unfoldBatchNorm,
 } from '../../channels/index.js';
 import { loadNetwork } from '../../engine/index.js';
+import { figuresIn, graphToTrain } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
-import {
-  type Hook,
-  recalibrate,
-  type TrainOptions,
-  trainingGraph,
-  weightsOf,
-  withWeights,
-} from '../../train/index.js';
+import { type Hook, recalibrate, type TrainOptions, weightsOf, withWeights } from '../../train/index.js';
 import { answersNotFinite } from '../finite.js';
 import type { PruneRecipe } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
@@ -149,8 +143,7 @@ async function measure(what: Measured['what'], graph: Graph, work: Running): Pro
   const { task, machine, options } = work;
   const measured = await evaluateGraph(task, graph, { machine, signal: options.signal });
   for (const sentence of answersNotFinite(measured)) options.onNote?.(sentence);
-  const { accuracy, loss, byClass } = measured;
-  return { what, accuracy, loss, byClass };
+  return { what, ...figuresIn(measured) };
 }
 
 /** One training, in the stage's own folder. */
@@ -167,7 +160,10 @@ async function trainStage(
   await mkdir(path, { recursive: true });
   const rescaled = rescaleRecipe(work.recipe, stage.epochs);
   const recipe = { ...rescaled, epochs: stage.epochs, lr: stage.lr } as PruneRecipe;
-  const network = loadNetwork(trainingGraph(graph), { machine, inputShapes: task.inputShapes });
+  const network = loadNetwork(graphToTrain(graph, task.objective), {
+    machine,
+    inputShapes: task.inputShapes,
+  });
   try {
     const result = await trainInFolder({ ...work, recipe }, network, {
       ...{ hooks, training, checkpoint: state },
@@ -176,11 +172,10 @@ async function trainStage(
     if (!result.finished) options.signal?.throwIfAborted();
     const { epochs, masks } = result;
     const last = epochs[epochs.length - 1];
-    const { accuracy, loss } = last.test ?? last.validation ?? last;
-    const byClass = last.test?.byClass;
+    const figures = figuresIn(last.test ?? last.validation ?? last);
     return {
       graph: withWeights(graph, weightsOf(network)),
-      facts: { epochs, masks, measured: [{ what: 'trained', accuracy, loss, byClass }] },
+      facts: { epochs, masks, measured: [{ what: 'trained', ...figures }] },
     };
   } finally {
     network.close();

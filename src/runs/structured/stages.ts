@@ -2,8 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMasks, type Selection, type SensitivityRow, writeMasks } from '../../channels/index.js';
+import type { Figures } from '../../objectives/index.js';
 import { type Graph, readModel, writeModel } from '../../onnx/index.js';
-import type { ByClass, EpochMetrics, MaskReport } from '../../train/index.js';
+import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import type { PruneRecipe } from '../recipe.js';
 
@@ -21,11 +22,8 @@ export interface Stage {
 }
 
 /** How good the network is after a stage, or a part of it, on the test images. */
-export interface Measured {
+export interface Measured extends Figures {
   what: 'trained' | 'pruned' | 'recalibrated';
-  accuracy: number;
-  loss: number;
-  byClass?: ByClass;
 }
 
 /** What a stage says of itself: stage.json, written when all else is there. */

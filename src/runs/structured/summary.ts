@@ -2,17 +2,15 @@
 import { own } from '../../base/records.js';
 import type { Channels, Selection } from '../../channels/index.js';
 import { summarize } from '../../graph/facts/summary.js';
+import { type Figures, figuresIn } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { ChannelSummary, GroupSummary } from '../summary.js';
 import type { ModelTask } from '../task.js';
 import type { Pruned } from './perform.js';
-import type { Measured } from './stages.js';
 
 /** How good the network was at the end, on the test images. */
-export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): Omit<Measured, 'what'> => {
-  const { accuracy, loss, byClass } = done.flatMap(({ facts }) => facts.measured).at(-1)!;
-  return { accuracy, loss, byClass };
-};
+export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): Figures =>
+  figuresIn(done.flatMap(({ facts }) => facts.measured).at(-1)!);
 
 export function channelSummary(
   pruned: Omit<Pruned, 'latency'>,
@@ -29,7 +27,7 @@ export function channelSummary(
     groups,
     frozen: whole.frozen.map((axis) => ({ ...axis })),
     stages: done.flatMap(({ stage, facts }) =>
-      facts.measured.map(({ what, accuracy, loss }) => ({ stage: stage.name, what, accuracy, loss })),
+      facts.measured.map(({ byClass: _, ...measured }) => ({ stage: stage.name, ...measured })),
     ),
     unfolded,
     error: errors.length ? Math.max(...errors) : undefined,

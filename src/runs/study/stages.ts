@@ -2,6 +2,7 @@
  * Accuracies along a run that removes channels, so that a table can tell what its trainings before the cut were good for from
  * what fine-tuning made good.
  */
+import { ACCURACY, headlineOf, metricIn } from '../../objectives/index.js';
 import type { Summary } from '../summary.js';
 import { type Statistics, statisticsOf } from './statistics.js';
 
@@ -12,6 +13,7 @@ export type MeasuredWhen = (typeof measuredWhen)[number];
 /** On the test images. */
 export interface StageAccuracy {
   when: MeasuredWhen;
+  /** Or the metric of the run's objective. */
   accuracy: number;
 }
 
@@ -22,13 +24,16 @@ export interface StageFigures {
 }
 
 /** In the order of the run, of several rounds all; undefined for a run that removes no channels. */
-export function stageAccuracies({ accuracy, channels }: Summary): StageAccuracy[] | undefined {
+export function stageAccuracies(summary: Summary): StageAccuracy[] | undefined {
+  const { accuracy, metrics, objective, channels } = summary;
   if (!channels) return undefined;
-  const along = channels.stages.map(({ stage, what, accuracy }) => ({
+  const metric = headlineOf(objective);
+  const along = channels.stages.map(({ stage, what, ...figures }) => ({
     when: (what === 'trained' ? stage.replace(/^\d+-/, '') : what) as MeasuredWhen,
-    accuracy,
+    accuracy: metricIn(figures, metric),
   }));
-  return accuracy?.before === undefined ? along : [{ when: 'before', accuracy: accuracy.before }, ...along];
+  const before = (metric === ACCURACY ? accuracy : metrics?.[metric.name])?.before;
+  return before === undefined ? along : [{ when: 'before', accuracy: before }, ...along];
 }
 
 /** Of several rounds the last, and without the run's end; undefined where no run has any. */

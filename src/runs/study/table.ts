@@ -7,6 +7,7 @@
  * 97.5 % point of Student's distribution with n − 1 degrees of freedom.
  */
 import { readFile } from 'node:fs/promises';
+import { headlineOf, metricIn } from '../../objectives/index.js';
 import { readJson, runFolder } from '../folder.js';
 import type { MetricsLine, Summary } from '../summary.js';
 import { failureOf } from './failures.js';
@@ -20,7 +21,7 @@ export interface RunLine {
   /** What the recipe has beyond the shared one. */
   settings: object;
   seed: number;
-  /** On the test images after every epoch. */
+  /** On the test samples after every epoch; the metric of the objective where that is not classification. */
   accuracy: number[];
   /** Of a run that removes channels: how good the network was along the way. */
   stages?: StageAccuracy[];
@@ -100,6 +101,7 @@ type Figures = Omit<RunLine, 'at' | 'settings' | 'seed'>;
 async function readFigures({ path }: StudyRun): Promise<Figures> {
   const folder = runFolder(path);
   const summary = (await readJson(folder.summary)) as Summary;
+  const metric = headlineOf(summary.objective);
   const text = await readFile(folder.metrics, 'utf8');
   const metrics = text
     .split('\n')
@@ -107,7 +109,7 @@ async function readFigures({ path }: StudyRun): Promise<Figures> {
     .map((line) => JSON.parse(line) as MetricsLine);
   return {
     accuracy: metrics.flatMap((line) =>
-      line.kind === 'epoch' ? [(line.test ?? line.validation ?? line).accuracy] : [],
+      line.kind === 'epoch' ? [metricIn(line.test ?? line.validation ?? line, metric)] : [],
     ),
     stages: stageAccuracies(summary),
     sparsity: summary.sparsity.after,

@@ -42,6 +42,8 @@ const BEARABLE = 0.05;
 const TINY = 16;
 /** Rates for weights that are good already: a tenth of those of a training. */
 const gentle = { sgd: 0.01, adam: 0.0001, adamw: 0.0001 } as const;
+/** The rate at which answers are learnt. */
+const IMITATING = 0.001;
 /** Part of the epochs that warm-up takes, at most one epoch. */
 const WARM = 0.1;
 /** Blocks that the narrowest layers should have at least, so that rounding does not decide what goes. */
@@ -97,7 +99,15 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
 
-  lr(known, { trained }) {
+  optimizer(known, { unlabelled }) {
+    return unlabelled && !withoutData(known)
+      ? { value: 'adam', because: 'outputs of any unit are learnt, for which its steps have the right size' }
+      : undefined;
+  },
+
+  lr(known, { trained, unlabelled }) {
+    if (unlabelled && known.optimizer === 'adam' && !anew(known))
+      return { value: IMITATING, because: 'what the model answered is learnt, which does not wear out' };
     if (!trained || withoutData(known) || anew(known)) return undefined;
     const optimizer = (known.optimizer ?? 'sgd') as keyof typeof gentle;
     return { value: gentle[optimizer], because: 'the model is trained, and higher rates undo that' };
@@ -112,8 +122,8 @@ export const rules: Readonly<Record<string, Rule>> = {
     };
   },
 
-  teacher(known, { command, trained }) {
-    if (command !== 'prune' || !trained || withoutData(known) || anew(known)) return undefined;
+  teacher(known, { command, trained, unlabelled }) {
+    if (unlabelled || command !== 'prune' || !trained || withoutData(known) || anew(known)) return undefined;
     if (knownEpochs(known) === 0) return undefined;
     return { value: 'self', because: 'the model as it was is trained, and knows more than labels say' };
   },

@@ -1,7 +1,15 @@
 /** What a run is about, as far as its defaults follow it: is the model trained, how many samples are there, how wide is it. */
 import { findChannels } from '../../channels/index.js';
-import { type Augmentation, type Dataset, evenly, imagesOf, type Split } from '../../data/index.js';
-import type { Machine } from '../../engine/index.js';
+import {
+  type Augmentation,
+  batches,
+  type Dataset,
+  evenly,
+  imagesOf,
+  isUnlabelled,
+  type Split,
+} from '../../data/index.js';
+import { loadNetwork, type Machine } from '../../engine/index.js';
 import { summarize } from '../../graph/facts/summary.js';
 import type { Graph } from '../../onnx/index.js';
 import { openEvaluator } from '../../train/index.js';
@@ -14,6 +22,8 @@ export interface Situation {
   /** Whether the weights mean something already, and the clause that says how that is known. */
   trained: boolean;
   evidence: string;
+  /** The samples have no labels. */
+  unlabelled?: boolean;
   /** Samples to train on; absent without data. */
   samples?: number;
   /** Accuracy on some of them: as they are, and augmented as is usual for the data set. */
@@ -30,6 +40,8 @@ export interface Situation {
 /** Training samples that the model is tried on, and how many at a time. */
 const TRIED = 512;
 const BATCH = 128;
+/** Those of it that time is taken by, where nothing else is to be learnt from them. */
+const TIMED = 16;
 
 /** By so many standard deviations an accuracy must be above what guessing would give. */
 const DEVIATIONS = 4;
@@ -63,13 +75,14 @@ export async function situationOf(
 ): Promise<Situation> {
   const { dataset, graph } = task;
   const split = evenly(dataset.train, TRIED);
+  if (isUnlabelled(split)) return unlabelled(command, task, { machine, signal });
   const network = loadTask(task, graph, machine);
   const evaluator = openEvaluator(network, Math.min(BATCH, split.length));
   const how = { normalize: dataset, signal };
   const timed = async (augment: Augmentation) => {
     const start = performance.now();
     const { accuracy } = await evaluator.evaluate(split, { ...how, augment });
-    return { accuracy, seconds: (performance.now() - start) / 1000 / split.length };
+    return { accuracy: accuracy!, seconds: (performance.now() - start) / 1000 / split.length };
   };
   try {
     const plain = await timed(dataset.augment.test);
@@ -83,6 +96,32 @@ export async function situationOf(
     };
   } finally {
     evaluator.close();
+    network.close();
+  }
+}
+
+/** Without labels there is nothing to tell a trained model by: what it answers is what is learnt. */
+async function unlabelled(
+  command: Command,
+  task: Task,
+  { machine, signal }: { machine: Machine; signal?: AbortSignal },
+): Promise<Situation> {
+  const { dataset, graph, inputShapes } = task;
+  const network = loadNetwork(graph, { machine, inputShapes });
+  try {
+    const few = evenly(dataset.train, TIMED);
+    const program = network.inference({ batch: few.length });
+    let seconds = 0;
+    for await (const { inputs, count } of batches(few, { batch: few.length, normalize: dataset }))
+      for (const _ of [1, 2]) {
+        signal?.throwIfAborted();
+        const start = performance.now();
+        await program.run(inputs, count);
+        seconds = (performance.now() - start) / 1000 / count;
+      }
+    const evidence = 'the samples have no labels, so what it answers is what is learnt';
+    return { command, ...factsOf(task), seconds, trained: true, unlabelled: true, evidence };
+  } finally {
     network.close();
   }
 }

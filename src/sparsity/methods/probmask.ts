@@ -25,6 +25,7 @@
  */
 import { fail } from '../../base/errors.js';
 import type { Clipping, Parameter } from '../../engine/types.js';
+import { meritOf } from '../../objectives/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
 import { aboveZero, flag, number, oneOf, whole } from '../../train/settings.js';
@@ -228,18 +229,18 @@ function hookOf(options: Options, epochs: number, seed: number): Hook {
 const temperatureOf = ({ network }: Pick<EpochState, 'network'>): Float32Array =>
   network.state.get(TEMPERATURE)!;
 
-/** Draws masks and leaves the one with the highest accuracy, of equal ones the first; what drawing it gave. */
+/** Draws masks and leaves the one that does best, of equal ones the first; what drawing it gave. */
 async function chooseDraw(
-  { data, evaluate }: EpochState,
+  { data, evaluate, objective }: EpochState,
   { draws, chooseOn }: Options,
   draw: (number: number) => string[],
 ): Promise<string[]> {
   const split = chooseOn === 'validation' ? data.validation! : data.train;
-  let best = { accuracy: -1, draw: 0 };
+  let best = { merit: Number.NEGATIVE_INFINITY, draw: 0 };
   for (let d = 0; d < draws; d++) {
     draw(d);
-    const { accuracy } = await evaluate(split);
-    if (accuracy > best.accuracy) best = { accuracy, draw: d };
+    const merit = meritOf(await evaluate(split), objective);
+    if (merit > best.merit) best = { merit, draw: d };
   }
   return draw(best.draw);
 }

@@ -3,12 +3,9 @@
  * is trained on a copy in which that last node passes its input on, and the weights go back into the original.
  */
 import { fail } from '../base/errors.js';
-import type { Network } from '../engine/types.js';
-import { inferenceForm } from '../graph/inference.js';
 import type { Operator } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import type { Graph, Node } from '../onnx/model.js';
-import { floatsLike } from '../onnx/tensor.js';
 
 /** What the numbers that a classifier puts out are. */
 export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
@@ -69,24 +66,6 @@ export function answersOf(graph: Graph, output: string): Operator['answers'] {
   return node && findOperator(node)?.answers;
 }
 
-/** Copies of all that training changes: learnt parameters and running statistics, by initialiser name. */
-export function weightsOf(network: Network): Map<string, Float32Array> {
-  const weights = [...network.parameters].map(([name, { weight }]) => [name, weight.slice()] as const);
-  const state = [...network.state].map(([name, values]) => [name, values.slice()] as const);
-  return new Map([...weights, ...state]);
-}
-
-/**
- * The graph in inference form with other numbers in the initialisers named; shapes and types stay.
- * @throws UserError when an initialiser is not there or has another size.
- */
-export function withWeights(graph: Graph, weights: ReadonlyMap<string, Float32Array>): Graph {
-  const initializers = new Map(graph.initializers);
-  for (const [name, values] of weights) {
-    const old = graph.initializers.get(name);
-    if (old?.data.length !== values.length)
-      fail(`The weights of ${name} do not fit the model; take the model that was trained.`);
-    initializers.set(name, floatsLike(old, old.shape, values.slice()));
-  }
-  return { ...inferenceForm(graph), initializers };
-}
+/** The graph to load where an objective is trained: classifiers alone need another one. */
+export const graphToTrain = (graph: Graph, objective: object | undefined): Graph =>
+  objective ? graph : trainingGraph(graph);

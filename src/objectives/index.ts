@@ -1,0 +1,7 @@
+/** Objectives: the public surface of this room. */
+export { ACCURACY, figuresIn, headlineOf, isBetter, meritOf, metricIn } from './compare.js';
+export { distillation, type Scales, tellHeads } from './distillation.js';
+export { type Head, headsOf } from './heads.js';
+export { graphToTrain, type Scale, scaleOf, trainingGraph } from './logits.js';
+export { measureScales, type ScaleOptions } from './scales.js';
+export type * from './types.js';

@@ -1,0 +1,103 @@
+/** How a teacher's answers vary from sample to sample: what an error of distillation is measured by. */
+import type { Augmentation } from '../data/augment.js';
+import { batches } from '../data/batches.js';
+import { type Normalization, type Split, subset } from '../data/dataset.js';
+import type { Machine } from '../engine/machine.js';
+import { loadNetwork } from '../engine/network.js';
+import type { Graph } from '../onnx/model.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { type Scales, trainedHeads } from './distillation.js';
+import { type Head, headsOf } from './heads.js';
+import { logSum, sigmoid } from './plain-losses.js';
+import { groupsAlong, sampleOf } from './tallies.js';
+
+/** Samples that are looked at, at most. */
+const SAMPLES = 256;
+/** Parts of the whole below which variation is taken for none. */
+const LEAST = 1e-6;
+
+export interface ScaleOptions {
+  machine: Machine;
+  inputShapes?: Record<string, readonly number[]>;
+  normalize: Normalization;
+  augment?: Augmentation;
+  signal?: AbortSignal;
+}
+
+/** Lets the teacher answer the first samples. */
+export async function measureScales(
+  teacher: Graph,
+  split: Split,
+  { machine, inputShapes, normalize, augment, signal }: ScaleOptions,
+): Promise<Scales> {
+  const heads = trainedHeads(headsOf(teacher));
+  const some = subset(
+    split,
+    Uint32Array.from({ length: Math.min(SAMPLES, split.length) }, (_, i) => i),
+  );
+  const network = loadNetwork(teacher, { machine, inputShapes });
+  try {
+    const batch = Math.min(16, some.length);
+    const program = network.inference({ batch, outputs: [...new Set(heads.map(({ value }) => value))] });
+    const sums = heads.map((head) => variationOf(head, program.outputs.get(head.value)!));
+    for await (const { inputs, count } of batches(some, { batch, normalize, augment })) {
+      signal?.throwIfAborted();
+      const answers = await program.run(inputs, count);
+      for (const [h, { value }] of heads.entries())
+        for (let i = 0; i < count; i++) sums[h].add(sampleOf(answers[value], i, sums[h].size));
+    }
+    return new Map(heads.map(({ output }, h) => [output, sums[h].scale()]));
+  } finally {
+    network.close();
+  }
+}
+
+/** Adds up samples of one value. */
+function variationOf({ kind, axes }: Head, shape: readonly number[]) {
+  const size = sizeOf(shape);
+  const along = axes(shape.length + 1).map((axis) => axis - 1);
+  const { starts, steps } = groupsAlong(shape, kind === 'classes' ? along : []);
+  const [sums, squares, shares] = [0, 1, 2].map(() => new Float64Array(size));
+  let [samples, negentropy] = [0, 0];
+  const plogp = (p: number) => (p > 0 ? p * Math.log(p) : 0);
+  return {
+    size,
+    add(values: Float32Array) {
+      samples++;
+      for (let i = 0; i < size; i++) {
+        sums[i] += values[i];
+        squares[i] += values[i] ** 2;
+        if (kind !== 'truths') continue;
+        const p = sigmoid(values[i]);
+        shares[i] += p;
+        negentropy += plogp(p) + plogp(1 - p);
+      }
+      if (kind !== 'classes') return;
+      for (const start of starts) {
+        const log = logSum(values, start, steps);
+        for (const step of steps) {
+          const p = Math.exp(values[start + step] - log);
+          shares[start + step] += p;
+          negentropy += plogp(p);
+        }
+      }
+    },
+    /** Per element, of classes per position. */
+    scale() {
+      let [around, whole, ofMean] = [0, 0, 0];
+      for (let i = 0; i < size; i++) {
+        around += Math.max(0, squares[i] - sums[i] ** 2 / samples);
+        whole += squares[i];
+        const p = shares[i] / samples;
+        ofMean += kind === 'truths' ? plogp(p) + plogp(1 - p) : kind === 'classes' ? plogp(p) : 0;
+      }
+      const count = samples * size;
+      const variance = (around > LEAST * whole ? around : whole) / count || 1;
+      const deviation = Math.sqrt(variance);
+      if (kind === 'numbers') return { unit: variance, deviation };
+      const positions = kind === 'classes' ? starts.length : size;
+      const spread = negentropy / samples - ofMean;
+      return { unit: Math.max(spread / positions, LEAST), deviation };
+    },
+  };
+}

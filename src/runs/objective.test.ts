@@ -1,0 +1,102 @@
+/** Models are pruned and trained on samples without labels, and compared with their teacher. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { archive, reals } from '../data/npz.test.fixture.js';
+import { writeModel } from '../onnx/index.js';
+import { draws, perceptron } from './arrays.test.fixture.js';
+import { evaluateModel } from './evaluate.js';
+import { isStructured, resolveRecipe } from './recipe.js';
+import { resumeRun, startRun } from './run.js';
+import { measureSensitivity } from './sensitivity.js';
+import { suitRecipe } from './suit/suit.js';
+import type { MetricsLine } from './summary.js';
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-unlabelled-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+const at = (...names: string[]) => join(root, ...names);
+const data = `npz:${at('inputs.npz')}`;
+const model = at('model.onnx');
+
+before(async () => {
+  await writeModel(model, perceptron());
+  const { values } = draws(120, 8, (_, label, i) => Number(i % 3 === label));
+  writeFileSync(at('inputs.npz'), archive({ x: reals([120, 8], values) }));
+});
+
+const recipeFor = (settings: object) =>
+  resolveRecipe('prune', { model, data, epochs: 4, batch: 16, threads: 1, ...settings }, '0');
+
+const adam = { optimizer: 'adam', lr: 0.01 };
+
+for (const settings of [
+  { method: 'l1-filters', macs: 0.6, ...adam },
+  { method: 'gmp', sparsity: 0.6, ...adam },
+])
+  test(`${settings.method}: a run without labels learns from its own model, and resumes to the same bits`, async () => {
+    const { method } = settings;
+    const recipe = recipeFor(settings);
+    const notes: string[] = [];
+    const { summary } = await startRun(recipe, at(method), { onNote: (note) => notes.push(note) });
+    assert.match(
+      notes[0],
+      /^The samples have no labels: the model learns the outputs of the model before the run: /,
+    );
+    assert.equal(summary!.accuracy, undefined);
+    assert.equal(summary!.objective!.name, 'distillation');
+    const { before: was, after: is } = summary!.metrics!.error;
+    assert.equal(was, 0);
+    assert.ok(is > 0 && is < 1, `${is}`);
+    const lines = readFileSync(at(method, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    const epochs = lines
+      .map((line): MetricsLine => JSON.parse(line))
+      .flatMap((line) => (line.kind === 'epoch' ? [line] : []));
+    assert.equal(epochs.length, 4);
+    assert.equal(epochs[3].test!.metrics!.error, is);
+    if (isStructured(recipe)) {
+      const { stages } = summary!.channels!;
+      const [cut, end] = [stages[0], stages[stages.length - 1]];
+      assert.ok(end.metrics!.error < cut.metrics!.error, JSON.stringify(stages));
+    }
+    const stop = new AbortController();
+    const onEpoch = ({ epoch }: { epoch: number }) => epoch === 2 && stop.abort();
+    const stopped = await startRun(recipe, at(`${method}-2`), { signal: stop.signal, onEpoch });
+    assert.equal(stopped.summary, undefined);
+    await resumeRun(at(`${method}-2`));
+    const bytes = (run: string) => readFileSync(at(run, 'model.onnx'));
+    assert.ok(bytes(`${method}-2`).equals(bytes(method)));
+    const measured = await evaluateModel({ model: at(method, 'model.onnx'), data, teacher: model });
+    assert.ok(Math.abs(measured.metrics!.error - is) < 1e-6, `${measured.metrics!.error} ${is}`);
+  });
+
+test('methods that score by gradients find some, and choices go by the metric', async () => {
+  for (const settings of [
+    { method: 'snip', sparsity: 0.5 },
+    { method: 'taylor', macs: 0.7 },
+    { method: 'l1-filters', macs: 0.7, allocate: 'sensitivity' },
+  ]) {
+    const { method } = settings;
+    const { summary } = await startRun(recipeFor({ ...settings, ...adam, epochs: 1 }), at(`${method}-1`));
+    assert.ok(Number.isFinite(summary!.metrics!.error.after));
+  }
+  const { metric, whole, rows } = await measureSensitivity({ model, data, densities: [0.5] });
+  assert.equal(metric.better, 'lower');
+  assert.equal(whole, 0);
+  assert.ok(rows.length > 0 && rows.every(({ value }) => value > 0), JSON.stringify(rows));
+});
+
+test('defaults suit what is learnt', async () => {
+  const given = { model, data, method: 'gmp', sparsity: 0.5, epochs: 2 };
+  const { optimizer, lr, teacher } = await suitRecipe('prune', given, '0');
+  assert.deepEqual([optimizer, lr, teacher], ['adam', 0.001, undefined]);
+});
+
+test('without labels and without a teacher there is a sentence', async () => {
+  const sentence =
+    /^The samples have no labels, so there is nothing to compare answers with: give --teacher /;
+  const is = { name: 'UserError', message: sentence };
+  await assert.rejects(evaluateModel({ model, data }), is);
+  await assert.rejects(startRun(resolveRecipe('train', { model, data }, '0'), at('t')), is);
+});

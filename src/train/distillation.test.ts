@@ -1,0 +1,144 @@
+/** Distillation of a network with outputs of every kind, on the engine. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { normal, random } from '../base/random.js';
+import { type Image, memorySplit } from '../data/dataset.js';
+import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
+import { builder } from '../nn/build.js';
+import { distillation, headsOf, measureScales } from '../objectives/index.js';
+import { type Graph, int } from '../onnx/index.js';
+import { evaluate, trainNetwork } from './index.js';
+
+let machine: Machine;
+before(async () => {
+  machine = await openMachine({ threads: 2 });
+});
+after(() => machine.close());
+
+const ENDS = [
+  ['map', 'Sigmoid'],
+  ['classes', 'Softmax'],
+  ['vector', 'Identity'],
+  ['best', 'ArgMax'],
+] as const;
+
+/** A map of yes and no, probabilities of 5 classes, 3 numbers, and the number of the best class. */
+function several(seed: number): Graph {
+  const b = builder({ name: 'several', seed });
+  const x = b.relu(b.conv(b.input('x', [1, 6, 6]), { out: 8, kernel: 3, pad: 1, name: 'body' }));
+  const map = b.conv(x, { out: 2, kernel: 1, name: 'maps' });
+  const flat = b.flatten(b.globalAveragePool(x));
+  const classes = b.linear(flat, { out: 5, name: 'logits' });
+  const vector = b.linear(flat, { out: 3, name: 'numbers' });
+  const graph = b.finish({});
+  const from = { map: map.name, classes: classes.name, vector: vector.name, best: classes.name };
+  const nodes = ENDS.map(([name, op]) => ({
+    ...{ name, op, domain: '', inputs: [from[name]], outputs: [name] },
+    attributes: op === 'ArgMax' ? { axis: int(1), keepdims: int(0) } : {},
+  }));
+  return {
+    ...graph,
+    nodes: [...graph.nodes, ...nodes],
+    outputs: ENDS.map(([name, op]) => ({
+      name,
+      dtype: op === 'ArgMax' ? 'int64' : 'float32',
+      shape: undefined,
+    })),
+  } as Graph;
+}
+
+const draw = random(5, 'pixels');
+const pixels = (count: number) => Float32Array.from({ length: count * 36 }, () => normal(draw));
+const split = (count: number) => memorySplit(pixels(count), new Int32Array(count).fill(-1), [1, 6, 6]);
+const data = { train: split(96), test: split(40), mean: [0], std: [1], scale: 1 };
+
+async function learn() {
+  const teacher = several(1);
+  const scales = await measureScales(teacher, data.train, { machine, normalize: data });
+  return { teacher, scales, objective: distillation(teacher, scales) };
+}
+
+test('what the outputs are is seen from the graph', () => {
+  assert.deepEqual(
+    headsOf(several(1)).map(({ output, kind }) => [output, kind]),
+    [
+      ['map', 'truths'],
+      ['classes', 'classes'],
+      ['vector', 'numbers'],
+      ['best', 'whole'],
+    ],
+  );
+});
+
+test('a network learns what its teacher answers, and is as good as it when it is the same', async () => {
+  const { teacher, objective } = await learn();
+  const same = loadNetwork(teacher, { machine });
+  const perfect = await evaluate(same, data.test, { normalize: data, objective });
+  assert.ok(Math.abs(perfect.loss) < 1e-6, `${perfect.loss}`);
+  assert.equal(perfect.metrics!.error, 0);
+  assert.equal(perfect.metrics!['agreement best'], 1);
+  assert.equal(perfect.metrics!['iou map'], 1);
+  const network = loadNetwork(several(2), { machine });
+  const before = await evaluate(network, data.test, { normalize: data, objective });
+  const { epochs } = await trainNetwork({
+    ...{ network, data, objective, epochs: 20, batch: 16, seed: 1 },
+    ...{ optimizer: { kind: 'adam' }, schedule: { kind: 'cosine', learningRate: 0.02 } },
+  });
+  const after = epochs.at(-1)!.test!;
+  assert.ok(after.loss < before.loss / 4, `${before.loss} → ${after.loss}`);
+  assert.ok(after.metrics!.error < before.metrics!.error / 2, JSON.stringify([before, after]));
+  assert.equal(epochs[0].accuracy, undefined);
+});
+
+test('the loss that is trained is the loss that is measured, in parts of a batch as well', async () => {
+  const { objective } = await learn();
+  const network = loadNetwork(several(2), { machine });
+  const { loss } = await evaluate(network, data.test, { normalize: data, objective });
+  const inputs = new Float32Array(40 * 36);
+  for (let i = 0; i < 40; i++) inputs.set((data.test.arrays[0].at(i) as Image).data, i * 36);
+  const gradients: Float32Array[] = [];
+  for (const memory of [undefined, 200e3]) {
+    const training = network.training({
+      batch: 40,
+      optimizer: 'sgd',
+      memory,
+      ...objective.loss(network.graph, 'training'),
+    });
+    const batch = { index: 0, inputs, labels: new Int32Array(40), count: 40 };
+    const result = await training.gradients(inputs, objective.targets(batch), 40, 1);
+    assert.ok(Math.abs(result.loss - loss) < 1e-4 * loss, `${result.loss} ${loss}`);
+    gradients.push(training.slots.get('body.weight')!.gradient.slice());
+    training.close();
+  }
+  for (const [i, g] of gradients[0].entries())
+    assert.ok(Math.abs(g - gradients[1][i]) < 1e-5 + 1e-4 * Math.abs(g), `${g} ${gradients[1][i]}`);
+});
+
+test('scores of a network that is its own teacher see its gradients', async () => {
+  const { teacher, objective } = await learn();
+  const network = loadNetwork(teacher, { machine });
+  const norms = [];
+  for (const use of ['training', 'scoring'] as const) {
+    const training = network.training({ batch: 16, optimizer: 'sgd', ...objective.loss(teacher, use) });
+    const batch = { index: 0, inputs: pixels(16), labels: new Int32Array(16), count: 16 };
+    await training.gradients(batch.inputs, objective.targets(batch), 16, 1);
+    norms.push(await training.gradientNorm());
+  }
+  assert.ok(norms[0] < 1e-4 && norms[1] > 1e-2, `${norms}`);
+});
+
+test('outputs that cannot be learnt are named', async () => {
+  const { scales } = await learn();
+  const whole = several(1);
+  const only = { ...whole, outputs: whole.outputs.slice(3) };
+  assert.throws(
+    () => distillation(only, scales),
+    /gives whole numbers only \(best\), which have no gradient/,
+  );
+  const { objective } = await learn();
+  const fewer = { ...whole, outputs: whole.outputs.slice(1) };
+  assert.throws(
+    () => objective.reads(fewer),
+    /The teacher has an output map but the model has classes, vector, best;/,
+  );
+});
