@@ -49,6 +49,8 @@ export {
   type Batch,
   type BatchOptions,
   batches,
+  type Card,
+  cardOf,
   type Dataset,
   type Image,
   type ImageShape,
@@ -66,6 +68,7 @@ export {
   splitValidation,
   statistics,
   subset,
+  withCard,
 } from './data/index.js';
 export {
   type Inference,
@@ -123,6 +126,8 @@ export {
   packModel,
   profileModel,
   type Recipe,
+  type Review,
+  type ReviewOptions,
   type RunFolder,
   type RunOptions,
   type RunResult,
@@ -132,6 +137,7 @@ export {
   rescaleRecipe,
   resolveRecipe,
   resumeRun,
+  reviewData,
   type Study,
   type StudyResult,
   type StudyRun,

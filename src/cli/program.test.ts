@@ -1,7 +1,9 @@
 /** The command line as a person uses it: the program started, its output read, its folders looked into. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import sharp from 'sharp';
 import { type Outcome, shell } from './shell.test.fixture.js';
 
 const { at, alone, espalier } = shell('cli');
@@ -243,9 +245,55 @@ test('Ctrl-C leaves a checkpoint and says how to go on', async () => {
   assert.deepEqual(readdirSync(at('stopped')).sort(), ['checkpoint', 'metrics.jsonl', 'recipe.json']);
 });
 
+test('a folder of pictures is checked before anything is done, and its model says what it is for', async () => {
+  for (const [i, name] of ['cat/1', 'cat/2', 'cat/3', 'dog/1', 'dog/2', 'dog/3'].entries()) {
+    mkdirSync(at('photos', name, '..'), { recursive: true });
+    const one = sharp({
+      create: { width: 8, height: 8, channels: 3, background: { r: 40 * i, g: 9, b: 90 } },
+    });
+    writeFileSync(at('photos', `${name}.png`), await one.png().toBuffer());
+  }
+  writeFileSync(at('photos', 'dog', 'half.png'), readFileSync(at('photos', 'dog', '1.png')).subarray(0, 50));
+  writeFileSync(at('photos', 'dog', 'old.bmp'), 'BM');
+  const line = 'resnet8 --width 0.25 --data images:photos --epochs 1 --batch 4 --out photographed';
+  const stopped = await espalier(`train ${line}`);
+  assert.equal(stopped.status, 1);
+  assertSentence(
+    stopped,
+    /: 1 of the 7 pictures in .*photos cannot be decoded: dog\/half\.png \(damaged or cut short/,
+  );
+  assert.ok(!existsSync(at('photographed')));
+  const looked = await espalier('data images:photos --json');
+  assert.equal(looked.status, 1);
+  assertSentence(looked, /: 1 picture cannot be decoded; replace or remove what is broken/);
+  const { counts, sizes, broken, leftOut } = JSON.parse(looked.out);
+  assert.deepEqual([counts.train.length, sizes], [2, [{ height: 8, width: 8, count: 6 }]]);
+  assert.deepEqual([broken[0].file, leftOut], [join('dog', 'half.png'), { '.bmp': 1 }]);
+  const text = await espalier('data images:photos --skip-broken');
+  assert.equal(text.status, 0, text.err);
+  assert.match(text.out, /8 × 8 +6\n.*dog.half\.png +damaged.*\nPictures: 8 × 8 as they are/s);
+  const trained = await espalier(`train ${line} --skip-broken`);
+  assert.equal(trained.status, 0, trained.err);
+  assert.match(trained.err, /^Pictures: 8 × 8 as they are, none resized; RGB; .*ImageNet’s/m);
+  assert.match(readFileSync(at('photographed', 'report.html'), 'utf8'), /Pictures: 8 × 8 as they are/);
+  assert.equal((await espalier('pack photographed')).status, 0);
+  const { card } = JSON.parse((await espalier('inspect photographed/model.espk --json')).out);
+  assert.deepEqual([card.classes, card.size, card.mean.length], [['cat', 'dog'], [8, 8], 3]);
+  assert.match(
+    (await espalier('inspect photographed')).out,
+    /classes +2: cat, dog\n *pictures +8 × 8; RGB; NCHW; mean/,
+  );
+});
+
 test('data: what there is, and what is missing', async () => {
   const digits = await espalier('data digits --json');
-  assert.deepEqual(JSON.parse(digits.out).shape, [1, 8, 8]);
+  const { shape, train, test: held, counts, range, pictures } = JSON.parse(digits.out);
+  assert.deepEqual([shape, train, held, range], [[1, 8, 8], 1437, 360, [0, 16]]);
+  assert.equal(
+    counts.train.reduce((sum: number, each: number) => sum + each),
+    1437,
+  );
+  assert.match(pictures.told, /^Pictures: 8 × 8 as they are/);
   const missing = await espalier('data cifar10 --from nowhere');
   assert.equal(missing.status, 1);
   assertSentence(missing, /CIFAR-10/);

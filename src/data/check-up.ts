@@ -2,7 +2,8 @@
  * The check-up of picture files before anything is done with them: every one is decoded once, as it will be later, so that no run ends
  * hours in at a file that was cut short. Heads are read first: they say the sizes.
  *
- * Pictures that were found whole are remembered, by their path, size and time, where there are many; a change of the file is noticed by them.
+ * Pictures that were found whole are remembered, by their path, size and time, by which a change of the file is noticed: where there are many, in a
+ * file, otherwise in this process, which may open the same folder again.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
@@ -15,8 +16,11 @@ import { cacheDirectory } from './source.js';
 /** Pictures that are looked at together. */
 const AT_A_TIME = 8;
 
-/** Fewer pictures are decoded again sooner than they are remembered. */
-const WORTH_REMEMBERING = 1000;
+/** Fewer pictures are decoded again sooner than it would be worth a file. */
+const WORTH_A_FILE = 1000;
+
+/** Pictures of smaller folders. */
+const seen = new Map<string, ReadonlyMap<string, Whole>>();
 
 /** Bytes of decoded pictures that are kept, so that small ones are decoded once and not in every epoch. */
 const MOST_KEPT = 2 ** 28;
@@ -45,7 +49,7 @@ export async function readHeads(
   root: string,
   files: readonly string[],
 ): Promise<{ heads: Map<string, Head>; broken: Broken[] }> {
-  const known = files.length >= WORTH_REMEMBERING ? await remembered(root) : new Map<string, Whole>();
+  const known = files.length >= WORTH_A_FILE ? await remembered(root) : (seen.get(root) ?? new Map());
   const heads = new Map<string, Head>();
   const broken = await eachOf(root, files, async (file) => {
     const { size: bytes, mtimeMs: time } = await stat(file).catch(() => ({ size: 1, mtimeMs: 0 }));
@@ -104,7 +108,7 @@ export async function decodeAll(
     onProgress?.(++done, open.length);
     return why;
   });
-  if (open.length > 0 && heads.size >= WORTH_REMEMBERING) await remember(root, heads, broken);
+  if (open.length > 0) await remember(root, wholeAmong(root, heads, broken));
   return broken;
 }
 
@@ -145,19 +149,26 @@ async function remembered(root: string): Promise<Map<string, Whole>> {
   }
 }
 
-/** A folder that cannot be written to costs a later run time, and this one nothing. */
-async function remember(
+function wholeAmong(
   root: string,
   heads: ReadonlyMap<string, Head>,
   broken: readonly Broken[],
-): Promise<void> {
+): Map<string, Whole> {
   const bad = new Set(broken.map(({ file }) => file));
-  const whole = [...heads.values()]
-    .map(
-      ({ file, height, width, bytes, time }) => [relative(root, file), [height, width, bytes, time]] as const,
-    )
-    .filter(([file]) => !bad.has(file));
+  const all = [...heads.values()].map(({ file, height, width, bytes, time }): [string, Whole] => [
+    relative(root, file),
+    [height, width, bytes, time],
+  ]);
+  return new Map(all.filter(([file]) => !bad.has(file)));
+}
+
+/** A file that cannot be written costs a later run time, and this one nothing. */
+async function remember(root: string, whole: ReadonlyMap<string, Whole>): Promise<void> {
+  if (whole.size < WORTH_A_FILE) {
+    seen.set(root, whole);
+    return;
+  }
   await mkdir(cacheDirectory('pictures'), { recursive: true })
-    .then(() => writeAtomically(memoryOf(root), JSON.stringify({ version: 1, whole })))
+    .then(() => writeAtomically(memoryOf(root), JSON.stringify({ version: 1, whole: [...whole] })))
     .catch(() => {});
 }

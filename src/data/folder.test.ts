@@ -81,12 +81,14 @@ test('GIF, TIFF and AVIF are decoded too; what is left out is counted by kind', 
   for (const name of ['x/a.bmp', 'x/b.BMP', 'y/c.heic', 'y/notes.txt', 'y/README', 'y/.hidden'])
     await writeFile(join(root, 'train', name), 'x');
   await writeFile(join(root, 'test', 'x', 'd.bmp'), 'x');
+  await writeFile(join(root, 'train', 'e.png'), 'x');
   await mkdir(join(root, 'train', 'x', 'more'));
   const { notes, train, test: held } = await openDataset(`images:${root}`, { size: 8 });
   assert.deepEqual([train.length, held!.length], [4, 2]);
   assert.deepEqual(notes, [
     `Pictures left out of ${root}: 3 .bmp, 1 .heic, which cannot be decoded here; convert them to PNG to use them.`,
-    `Left out of ${root}, as no pictures: 2 without an ending, 1 .txt.`,
+    `Left out of ${root}, as no pictures: 1 without an ending, 1 .txt.`,
+    `Not looked at in ${root}, as they are in no folder of a class or in folders inside of one: train/e.png, train/x/more.`,
   ]);
   for await (const batch of batches(train, { batch: 4, normalize: { mean: [0], std: [1] } }))
     for (const [i, value] of pixelsOf(batch).entries()) {
@@ -186,7 +188,7 @@ test('what is missing or damaged is named', async (t) => {
   await assert.rejects(openDataset(`images:${root}`), {
     name: 'UserError',
     message: new RegExp(
-      `^4 of the 7 pictures in ${root} cannot be decoded: y/3.jpg \\(damaged or cut short: .*\\), y/5.png \\(empty\\), z/1.png, z/2.PNG \\(no picture inside, or of another kind than is read\\); replace or remove them, or leave them out with --skip-broken`,
+      `^4 of the 7 pictures in ${root} cannot be decoded: y/3.jpg \\(damaged or cut short.*\\), y/5.png \\(empty\\), z/1.png, z/2.PNG \\(no picture inside, or of another kind than is read\\); replace or remove them, or leave them out with --skip-broken`,
     ),
   });
   await assert.rejects(
@@ -196,7 +198,7 @@ test('what is missing or damaged is named', async (t) => {
   await rm(join(root, 'z'), { recursive: true });
   const { train, test: held, notes } = await openDataset(`images:${root}`, { skipBroken: true });
   assert.deepEqual([train.length, held!.length], [2, 1]);
-  assert.match(notes![0], /^Left out of .*, as they cannot be decoded, 2 pictures: y\/3\.jpg \(damaged/);
+  assert.match(notes![0], /^2 pictures left out of .*, not to be decoded: y\/3\.jpg \(damaged/);
   await writeFile(join(root, 'x', '1.png'), 'gone bad since');
   await rm(join(root, 'y', '4.png'));
   const later = await openDataset(`images:${root}`, { skipBroken: true }).catch((error) => error.message);

@@ -23,7 +23,7 @@ import {
   type Store,
 } from './check-up.js';
 import { type Dataset, IMAGENET, type ImageShape, type Split, splitTest } from './dataset.js';
-import { decodable, decoder, type LeftOut, notesOn } from './kinds.js';
+import { decodable, decoder, isPicture, type LeftOut, notesOn } from './kinds.js';
 import { refuseBroken } from './picture.js';
 import { expandHome, kindOf } from './source.js';
 
@@ -67,6 +67,8 @@ export interface CheckUp {
   readonly broken: readonly Broken[];
   /** Files that are not looked at, by the ends of their names. */
   readonly leftOut: LeftOut;
+  /** Pictures beside the folders of the classes, and folders inside of these, which are not looked at either. */
+  readonly strays: readonly string[];
   /** In a batch. */
   readonly shape: ImageShape;
   readonly store: Store;
@@ -80,18 +82,31 @@ export interface CheckUp {
  */
 export async function openFolder(path: string, options: FolderOptions = {}): Promise<Dataset> {
   const found = await checkUp(path, options);
+  if (found.broken.length > 0 && !options.skipBroken) fail(brokenSentence(found));
+  return datasetOf(found, options.resize);
+}
+
+/**
+ * The data set of all pictures that are whole.
+ * @throws UserError when a class has none.
+ */
+export function datasetOf(found: CheckUp, resize: ResizeMode = 'crop'): Dataset {
   const { root, classes, shape, broken } = found;
-  if (broken.length > 0 && !options.skipBroken) fail(brokenSentence(found));
   refuseEmpty(found);
   const train = splitOf(found.train, found);
   const asTheyAre = [...found.heads.values()].every(
     ({ height, width }) => height === shape[1] && width === shape[2],
   );
-  const mode = asTheyAre ? undefined : (options.resize ?? 'crop');
+  const mode = asTheyAre ? undefined : resize;
   return {
     ...{ name: 'images', classes, shape },
     ...(found.test ? { train, test: splitOf(found.test, found) } : splitTest(train)),
-    notes: [...skipped(broken, root), ...notesOn(found.leftOut, root), ...unusedNote(found)],
+    notes: [
+      ...skipped(broken, root),
+      ...notesOn(found.leftOut, root),
+      ...unusedNote(found),
+      ...strayNote(found),
+    ],
     ...IMAGENET,
     ...{ scale: 255, white: 255, resize: mode },
     augment: { train: training(mode, shape), test: mode ? { fit: mode } : {} },
@@ -116,7 +131,12 @@ export async function checkUp(path: string, options: FolderOptions = {}): Promis
   const root = resolve(expandHome(path));
   const layout = await layoutOf(root);
   const leftOut: LeftOut = new Map();
-  const listed = (folder: string) => listPart(folder, layout.classes, leftOut);
+  const strays: string[] = [];
+  const listed = async (folder: string) => {
+    const { stray, ...part } = await listPart(folder, layout.classes, leftOut);
+    strays.push(...stray.map((name) => relative(root, join(folder, name))));
+    return part;
+  };
   const train = await listed(layout.train);
   const test = layout.test === undefined ? undefined : await listed(layout.test);
   const files = [...train.files, ...(test?.files ?? [])];
@@ -129,7 +149,7 @@ export async function checkUp(path: string, options: FolderOptions = {}): Promis
   return {
     ...{ root, classes: layout.classes, testFolder: layout.test, unused: layout.unused },
     ...{ train: whole(train, heads), test: test && whole(test, heads) },
-    ...{ heads, broken, leftOut, shape, store },
+    ...{ heads, broken, leftOut, strays, shape, store },
   };
 }
 
@@ -163,18 +183,24 @@ interface Layout {
 const TESTING = ['test', 'val', 'valid', 'validation'];
 
 async function layoutOf(root: string): Promise<Layout> {
-  const below = await folders(root);
+  const { folders: below } = await list(root);
   const inParts = below.includes('train');
   const train = inParts ? join(root, 'train') : root;
-  const classes = inParts ? await folders(train) : below;
+  const classes = inParts ? (await list(train)).folders : below;
   if (!classes.length)
     fail(`${train} holds no class folders; give a folder with one folder of images per class.`);
   const [test, ...unused] = inParts ? TESTING.filter((name) => below.includes(name)) : [];
   return { classes, train, test: test && join(root, test), unused };
 }
 
-async function listPart(root: string, classes: readonly string[], leftOut: LeftOut): Promise<Part> {
-  const stranger = (await folders(root)).find((name) => !classes.includes(name));
+async function listPart(
+  root: string,
+  classes: readonly string[],
+  leftOut: LeftOut,
+): Promise<Part & { stray: string[] }> {
+  const here = await list(root);
+  const stray = here.files.filter(isPicture);
+  const stranger = here.folders.find((name) => !classes.includes(name));
   if (stranger !== undefined) {
     fail(
       `${join(root, stranger)} is not a class of the training images (${classes.join(', ')}); rename or remove it.`,
@@ -183,14 +209,15 @@ async function listPart(root: string, classes: readonly string[], leftOut: LeftO
   const files: string[] = [];
   const labels: number[] = [];
   for (const [label, name] of classes.entries()) {
+    if (!here.folders.includes(name)) continue;
     const folder = join(root, name);
-    if ((await kindOf(folder)) !== 'folder') continue;
-    const names = (await list(folder)).filter((file) => !file.startsWith('.'));
-    const pictures = await decodable(names, leftOut);
+    const inside = await list(folder);
+    stray.push(...inside.folders.map((inner) => join(name, inner)));
+    const pictures = await decodable(inside.files, leftOut);
     files.push(...pictures.map((file) => join(folder, file)));
     labels.push(...pictures.map(() => label));
   }
-  return { root, files, labels };
+  return { root, files, labels, stray };
 }
 
 /** @throws UserError when a class has no picture to train on, or there is none to test on. */
@@ -223,12 +250,14 @@ function listing(broken: readonly Broken[]): string {
     .concat(more);
 }
 
-const brokenSentence = ({ root, heads, broken }: CheckUp): string =>
+export const brokenSentence = ({ root, heads, broken }: CheckUp): string =>
   `${broken.length} of the ${heads.size + broken.length} pictures in ${root} cannot be decoded: ${listing(broken)}; replace or remove them, or leave them out with --skip-broken ('espalier data images:${root}' lists them all).`;
 
 const skipped = (broken: readonly Broken[], root: string): string[] =>
   broken.length > 0
-    ? [`Left out of ${root}, as they cannot be decoded, ${broken.length} pictures: ${listing(broken)}.`]
+    ? [
+        `${broken.length} ${broken.length === 1 ? 'picture' : 'pictures'} left out of ${root}, not to be decoded: ${listing(broken)}.`,
+      ]
     : [];
 
 const unusedNote = ({ root, unused, testFolder }: CheckUp): string[] =>
@@ -237,6 +266,14 @@ const unusedNote = ({ root, unused, testFolder }: CheckUp): string[] =>
         `Not used: ${unused.map((name) => join(root, name)).join(', ')}, since ${testFolder} is the part for testing.`,
       ]
     : [];
+
+function strayNote({ root, strays }: CheckUp): string[] {
+  if (strays.length === 0) return [];
+  const more = strays.length > LISTED ? `, and ${strays.length - LISTED} more` : '';
+  return [
+    `Not looked at in ${root}, as they are in no folder of a class or in folders inside of one: ${strays.slice(0, LISTED).join(', ')}${more}.`,
+  ];
+}
 
 function splitOf({ root, files, labels }: Part, { shape, store }: CheckUp): Split {
   return {
@@ -264,18 +301,19 @@ async function digestOfFiles(root: string, files: readonly string[]): Promise<st
   return hash.digest('hex');
 }
 
-async function folders(root: string): Promise<string[]> {
-  const names = (await list(root)).filter((name) => !name.startsWith('.'));
-  const kinds = await Promise.all(names.map((name) => kindOf(join(root, name))));
-  return names.filter((_, i) => kinds[i] === 'folder');
-}
-
-/** The names in a folder, sorted by code unit so that they come in the same order everywhere. */
-async function list(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error) =>
+/** What is in a folder, but for what is hidden, sorted by code unit so that it comes in the same order everywhere. */
+async function list(folder: string): Promise<{ files: string[]; folders: string[] }> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error) =>
     fail(
       `Cannot read the image folder ${folder}: ${reason(error)}; give a folder with one folder of images per class.`,
     ),
   );
-  return names.sort();
+  const seen = entries.filter(({ name }) => !name.startsWith('.'));
+  const kinds = await Promise.all(
+    seen.map((entry) =>
+      entry.isSymbolicLink() ? kindOf(join(folder, entry.name)) : entry.isDirectory() ? 'folder' : 'file',
+    ),
+  );
+  const of = (kind: string) => seen.flatMap(({ name }, i) => (kinds[i] === kind ? [name] : [])).sort();
+  return { files: of('file'), folders: of('folder') };
 }

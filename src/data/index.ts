@@ -4,6 +4,7 @@ export { type Augmentation, augmentation, type Transform } from './augment.js';
 export { looksChannelsLast, takesChannelsLast } from './axes.js';
 export { type Batch, type BatchOptions, batchCount, batches, part } from './batches.js';
 export { type Card, type Colors, cardOf, type ResizeMode, resizeModes, withCard } from './card.js';
+export type { Broken, Head } from './check-up.js';
 export { matchClasses } from './classes.js';
 export { conversion, LUMA, turned } from './colours.js';
 export {
@@ -27,6 +28,7 @@ export {
   withImages,
 } from './dataset.js';
 export { type DataDigest, difference, digestOfParts, type SplitDigest } from './digest.js';
+export { brokenSentence, type CheckUp, checkUp, datasetOf } from './folder.js';
 export { type Imported, importDataset } from './import.js';
 export { channelsLast, modelShape } from './layout.js';
 export { isNamed, NAMED, type NamedSet, type SetName } from './named.js';

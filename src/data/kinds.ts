@@ -48,8 +48,8 @@ async function canDecode(kind: string): Promise<boolean> {
 /** A sentence on pictures that cannot be decoded, and one on files that are no pictures; none where there are none. */
 export function notesOn(leftOut: LeftOut, folder: string): string[] {
   const kinds = [...leftOut].sort(([a], [b]) => (a < b ? -1 : 1));
-  const pictures = kinds.filter(([kind]) => isPicture(kind));
-  const others = kinds.filter(([kind]) => !isPicture(kind));
+  const pictures = kinds.filter(([kind]) => isKindOfPicture(kind));
+  const others = kinds.filter(([kind]) => !isKindOfPicture(kind));
   return [
     ...(pictures.length > 0
       ? [
@@ -60,7 +60,10 @@ export function notesOn(leftOut: LeftOut, folder: string): string[] {
   ];
 }
 
-const isPicture = (kind: string): boolean => FORMATS.has(kind) || UNDECODED.includes(kind);
+/** Whether a file is a picture by the end of its name. */
+export const isPicture = (name: string): boolean => isKindOfPicture(extname(name).toLowerCase());
+
+const isKindOfPicture = (kind: string): boolean => FORMATS.has(kind) || UNDECODED.includes(kind);
 
 const listed = (kinds: readonly [string, number][]): string =>
   kinds.map(([kind, count]) => `${count} ${kind || 'without an ending'}`).join(', ');

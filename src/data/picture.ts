@@ -45,7 +45,9 @@ export function whyBroken(error: unknown, bytes: number): string {
   if (bytes === 0) return 'empty';
   const line = firstLine(error);
   if (/unsupported image format/i.test(line)) return 'no picture inside, or of another kind than is read';
-  return /pixel limit/i.test(line) ? 'too many pixels' : `damaged or cut short: ${line}`;
+  if (/pixel limit/i.test(line)) return 'too many pixels';
+  // The decoder's own words, but where they are about its settings.
+  return /failOn/.test(line) ? 'damaged or cut short' : `damaged or cut short: ${line}`;
 }
 
-const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0];
+const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0].replace(/:\s*$/, '');

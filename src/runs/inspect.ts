@@ -1,5 +1,6 @@
 /** What is in a model, layer by layer, and what pruning could take. */
 import { type ChannelOptions, type Channels, findChannels } from '../channels/index.js';
+import { type Card, cardOf } from '../data/index.js';
 import { type Layer, type SymbolicShape, summarize } from '../graph/facts/summary.js';
 import { narrowIn } from '../onnx/index.js';
 import { type Bytes, bytesOfModel } from './export.js';
@@ -20,6 +21,8 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   unknown: { op: string; count: number }[];
   /** Layers whose MACs are not counted, since their shapes are not known. */
   uncounted: string[];
+  /** What the file says of the pictures and classes that the model is for. */
+  card: Card;
   /** Sentences about weights that are not finite numbers. */
   notFinite: string[];
   /** Channels that stay or go together, and what stays whole and why. */
@@ -52,6 +55,7 @@ export async function inspectModel(
     })),
     unknown,
     uncounted,
+    card: cardOf(graph),
     notFinite: notFinite(graph).map((found) => `${sentenceOf(found)}.`),
     channels: { groups, frozen },
     bytes: await bytesOfModel(graph),

@@ -508,9 +508,14 @@ export const profileSettings = {
   sparsity: fraction('first set this fraction of every prunable weight to zero, the smallest values'),
 } satisfies Settings;
 
-/** Where a data set comes from. */
+/** Where a data set comes from, and what a run would do with it. */
 export const importSettings = {
   from: text('folder or archive that you have downloaded', 'DIR'),
+  normalize: dataSettings.normalize,
+  size: dataSettings.size,
+  resize: dataSettings.resize,
+  colors: dataSettings.colors,
+  skipBroken: dataSettings.skipBroken,
 } satisfies Settings;
 
 /** What masks are compared for. */

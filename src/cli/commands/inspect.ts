@@ -77,8 +77,37 @@ function totals(model: Inspection): string {
         `${count(model.deadUnits)} of ${count(model.units)}${model.deadUnits ? `; their weights counted, ${percent(model.effectiveSparsity)} are zero` : ''}`,
       ],
       ['bytes', `${bytes(model.bytes.raw)}, gzip ${bytes(model.bytes.gzip)}`],
+      ...cardRows(model.card),
     ],
   );
+}
+
+/** Names of classes that are shown. */
+const MOST_NAMES = 8;
+
+/** What the file says of classes and pictures. */
+function cardRows({
+  classes,
+  mean,
+  std,
+  scale = 255,
+  size,
+  layout,
+  colors,
+  resize,
+}: Inspection['card']): string[][] {
+  const more = classes && classes.length > MOST_NAMES ? ', …' : '';
+  const pictures = [
+    ...(size ? [`${size[0]} × ${size[1]}`] : []),
+    ...[colors, layout, resize].filter((word) => word !== undefined),
+    ...(mean && std
+      ? [`mean ${mean.join(', ')} and deviation ${std.join(', ')} of bytes divided by ${scale}`]
+      : []),
+  ];
+  return [
+    ...(classes ? [['classes', `${classes.length}: ${classes.slice(0, MOST_NAMES).join(', ')}${more}`]] : []),
+    ...(pictures.length > 0 ? [['pictures', pictures.join('; ')]] : []),
+  ];
 }
 
 /** A line for each group of channels. */
