@@ -21,6 +21,13 @@
  */
 export { UserError } from './base/errors.js';
 export {
+  type Calibration,
+  calibrationSamples,
+  type Reconstructed,
+  type ReconstructOptions,
+  reconstruct,
+} from './calibration/index.js';
+export {
   type Channels,
   compareSelections,
   findChannels,
@@ -29,6 +36,7 @@ export {
   importanceOf,
   importances,
   judge,
+  keptIn,
   maskChannels,
   measureSaliency,
   reachTarget,

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const ROOMS =
-  'base onnx graph engine nn data objectives train sparsity channels runtime runs report watch cli'.split(
+  'base onnx graph engine nn data objectives train calibration sparsity channels runtime runs report watch cli'.split(
     ' ',
   );
 const source = fileURLToPath(new URL('../src', import.meta.url));

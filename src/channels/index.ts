@@ -21,6 +21,7 @@ export {
   type Reduction,
   removedFirst,
 } from './importance.js';
+export { keptIn } from './kept.js';
 export { maskChannels } from './mask.js';
 export {
   type Comparison,

@@ -59,8 +59,23 @@ export function planOf([first, ...others]: readonly [Analysis, ...Analysis[]], s
   return { graph, views, initializers, uses, makers, made: new Map() };
 }
 
+/**
+ * Of the values of a graph, by name, the positions on each axis that {@link shrink} of a selection keeps.
+ * @param graph as the channels were found in it.
+ */
+export function keptPositions(
+  { coupling, classes }: Analysis,
+  selection: Selection,
+): (value: string) => Kept | undefined {
+  const { walk, kept } = viewOf(coupling, goneOf({ classes }, selection));
+  return (value) => {
+    const core = walk.values.get(value);
+    return core === undefined ? undefined : kept(core);
+  };
+}
+
 /** Classes that go. */
-function goneOf({ classes }: Analysis, selection: Selection): Set<number> {
+function goneOf({ classes }: Pick<Analysis, 'classes'>, selection: Selection): Set<number> {
   const gone = new Set<number>();
   for (const [name, kept] of selection) {
     classes.get(name)!.forEach((root, unit) => {

@@ -64,6 +64,22 @@ test('channels go to the target, in a model of two inputs and two outputs', asyn
   assert.deepEqual(Object.keys(again).length > 0, true);
 });
 
+test('weights are solved for from random inputs where that is asked for, with a word on what it is worth', async () => {
+  const line = 'prune two.onnx --method l1-filters --macs 0.5 --round-to 1 --data none';
+  const { status, err } = await espalier(`${line} --calibrate 100 --out fitted`);
+  assert.equal(status, 0, err);
+  assert.match(err, /There are no data, so the weights are fitted to random inputs/);
+  assert.match(err, /Reconstructing \d+ layers from 100 samples, with at most \d+ MB/);
+  const errorOf = (run: string) => summaryOf(run).answers.map(({ error }: { error: number }) => error);
+  const [cut, fitted] = [errorOf('half'), errorOf('fitted')];
+  assert.ok(
+    fitted.some((error: number, i: number) => error < cut[i]),
+    `${fitted} after ${cut}`,
+  );
+  await done(`${line} --calibrate 100 --no-reconstruct --out unfitted`);
+  assert.deepEqual(modelOf('unfitted'), modelOf('half'));
+});
+
 test('masks are compared, of runs or files, for the model that a run started with or one that is named', async () => {
   await done('prune two.onnx --method random-channels --macs 0.5 --round-to 1 --data none --out other');
   const { out } = await espalier('masks half other --json');
@@ -234,6 +250,10 @@ test('what takes data is refused with a sentence, and nothing is left behind', a
     [
       '--method l1-filters --macs 0.5 --epochs 2 --data none',
       /--epochs takes data: leave it out, or give --data/,
+    ],
+    [
+      '--method l1-filters --macs 0.5 --reconstruct --data none',
+      /--reconstruct takes samples: give --data, or --calib/,
     ],
     ['--method gmp --sparsity 0.5 --data none', /gmp prunes while it trains: give --data/],
     ['--method probmask --sparsity 0.5 --data none', /probmask prunes while it trains: give --data/],

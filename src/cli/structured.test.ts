@@ -49,7 +49,14 @@ test('stages, masks and figures of a run; the result is pruned again, and its ma
   assert.ok(bytes.raw.after < bytes.raw.before);
   assert.deepEqual(
     channels.stages.map(({ stage, what }: { stage: string; what: string }) => `${stage} ${what}`),
-    ['1-sparse trained', '3-marked trained', '4-prune pruned', '4-prune recalibrated', '5-fine-tune trained'],
+    [
+      '1-sparse trained',
+      '3-marked trained',
+      '4-prune pruned',
+      '4-prune recalibrated',
+      '4-prune reconstructed',
+      '5-fine-tune trained',
+    ],
   );
   assert.equal(summary.accuracy.after, channels.stages.at(-1).accuracy);
   const mask: Record<string, boolean[]> = json('first', 'mask.json');

@@ -48,6 +48,9 @@ export interface Program {
   write(name: string, data: ArrayLike<number>, count: number): void;
   /** Reads an output: dense, sample first where it differs from sample to sample. */
   read(name: string, count: number): Float32Array;
+  /** The same with all lanes side by side, as they are computed: block by block, a line for each element. */
+  writeLines(name: string, lines: Float32Array): void;
+  readLines(name: string): Float32Array;
   /**
    * Runs with `count` valid samples out of `whole` (the batch that this run is a part of); with the gradients of `every`
    * weight, or 0 for those of pruned ones.
@@ -158,7 +161,16 @@ export function compile(o: CompileOptions): Program | undefined {
     write(name, data, count) {
       const { buffer } = places.get(name)!;
       if (buffer.fixed === undefined && !plan.offsets.has(buffer)) return;
-      writeLanes(machine.floats(address(buffer), buffer.size * blocks * LANES), buffer.size, data, count);
+      lanesOf(machine.floats(address(buffer), buffer.size * blocks * LANES), buffer.size, data, count);
+    },
+    writeLines(name, lines) {
+      const { buffer } = places.get(name)!;
+      if (buffer.fixed === undefined && !plan.offsets.has(buffer)) return;
+      machine.floats(address(buffer), buffer.size * blocks * LANES).set(lines);
+    },
+    readLines(name) {
+      const p = place(name);
+      return linesAt(machine.floats(address(p.buffer), p.buffer.size * blocks * LANES), p, blocks);
     },
     read(name, count) {
       const p = place(name);
@@ -215,7 +227,7 @@ function tables(machine: Machine, fixed: (size: number) => Buffer): Lowering['ta
 }
 
 /** Samples into lanes. Lanes without a sample repeat the first, so that they compute with sound numbers. */
-function writeLanes(memory: Float32Array, size: number, data: ArrayLike<number>, count: number): void {
+export function lanesOf(memory: Float32Array, size: number, data: ArrayLike<number>, count: number): void {
   const lanes = memory.length / size;
   for (let lane = 0; lane < lanes; lane++) {
     const from = (lane < count ? lane : 0) * size;
@@ -224,11 +236,11 @@ function writeLanes(memory: Float32Array, size: number, data: ArrayLike<number>,
   }
 }
 
-function readPlace(memory: Float32Array, p: Place, count: number): Float32Array {
-  const size = sizeOf(p.shape);
-  const offsets = new Int32Array(size);
+/** Where in its buffer each element of a place lies, row-major. */
+function offsetsOf(p: Place): Int32Array {
+  const offsets = new Int32Array(sizeOf(p.shape));
   const index = p.shape.map(() => 0);
-  for (let i = 0, at = p.offset; i < size; i++) {
+  for (let i = 0, at = p.offset; i < offsets.length; i++) {
     offsets[i] = at;
     for (let axis = p.shape.length - 1; axis >= 0; axis--) {
       at += p.strides[axis];
@@ -237,6 +249,29 @@ function readPlace(memory: Float32Array, p: Place, count: number): Float32Array 
       index[axis] = 0;
     }
   }
+  return offsets;
+}
+
+/** The lines of a laned place, in stretches that lie side by side. */
+function linesAt(memory: Float32Array, p: Place, blocks: number): Float32Array {
+  const offsets = offsetsOf(p);
+  const size = offsets.length;
+  const lines = new Float32Array(blocks * size * LANES);
+  for (let from = 0; from < size; ) {
+    let to = from + 1;
+    while (to < size && offsets[to] === offsets[from] + to - from) to++;
+    for (let block = 0; block < blocks; block++) {
+      const at = (block * p.buffer.size + offsets[from]) * LANES;
+      lines.set(memory.subarray(at, at + (to - from) * LANES), (block * size + from) * LANES);
+    }
+    from = to;
+  }
+  return lines;
+}
+
+function readPlace(memory: Float32Array, p: Place, count: number): Float32Array {
+  const offsets = offsetsOf(p);
+  const size = offsets.length;
   if (!p.buffer.laned) return Float32Array.from(offsets, (at) => memory[at]);
   const result = new Float32Array(size * count);
   for (let n = 0; n < count; n++) {

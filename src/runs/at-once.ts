@@ -25,10 +25,11 @@ import { conclude } from './conclude.js';
 import type { RunFolder } from './folder.js';
 import { layersToPrune, methodOptions } from './pruning.js';
 import { isStructured, type PruneRecipe } from './recipe.js';
-import { randomSamples } from './samples.js';
+import { randomCalibration, randomSamples } from './samples.js';
 import { agreement, sayFixed } from './structured/agree.js';
 import { changeWith } from './structured/change.js';
 import { costingOf, goalOf } from './structured/goal.js';
+import { type Cut, repaired } from './structured/repair.js';
 import { channelSummary } from './structured/summary.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import type { ModelTask } from './task.js';
@@ -85,15 +86,35 @@ async function removeChannels({ recipe, folder, task, machine, options }: AtOnce
   const how = { machine, inputShapes, samples: randomSamples, path: folder.model };
   const error = await agreement({ graph, smaller, channels, selection }, how);
   await writeMasks(folder.mask, selection);
+  const made = recipe.reconstruct
+    ? await repairBlindly({ graph, smaller, channels, selection }, recipe.calibrate!, {
+        task,
+        machine,
+        options,
+      })
+    : { graph: smaller };
   const numbers = Object.fromEntries([...importance].map(([name, scores]) => [name, [...scores]]));
   const stage = { name: '1-prune', kind: 'prune', epochs: 0, lr: 0, round: 1 } as const;
-  const done = [{ stage, facts: { measured: [], error, importance: numbers } }];
-  const pruned = { base: graph, whole: channels, graph: smaller, kept: selection, done, unfolded: false };
+  const done = [{ stage, facts: { measured: [], error, importance: numbers, repair: made.facts } }];
+  const pruned = { base: graph, whole: channels, graph: made.graph, kept: selection, done, unfolded: false };
   const latency =
     costing?.target.of === 'latency'
       ? changeWith(recipe)('latency', await costing.cost!(graph), await costing.cost!(smaller))
       : undefined;
-  return { graph: smaller, channels: channelSummary(pruned, task), latency };
+  return { graph: made.graph, channels: channelSummary(pruned, task), latency };
+}
+
+/** Solves for weights on random inputs, and says what that is worth. */
+function repairBlindly(
+  cut: Cut,
+  count: number,
+  { task: { inputShapes }, machine, options }: Pick<AtOnce, 'task' | 'machine' | 'options'>,
+): ReturnType<typeof repaired> {
+  const { onNote, signal } = options;
+  onNote?.(
+    'There are no data, so the weights are fitted to random inputs. That repairs less than real ones do, and may do harm: compare the result with --no-reconstruct, or give --data.',
+  );
+  return repaired(cut, { machine, inputShapes, samples: randomCalibration(count), count, onNote, signal });
 }
 
 type Choosing = Pick<Parameters<typeof chooseUnits>[0], 'graph' | 'channels' | 'signal'> & {

@@ -138,7 +138,7 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
     ...usual,
     ...(command === 'prune' ? methodDefaults(checked, usual) : {}),
     ...checked,
-    ...(data === WITHOUT_DATA ? { epochs: 0, recalibrate: undefined } : {}),
+    ...(data === WITHOUT_DATA ? withoutData(checked) : {}),
     model,
     data,
     ...teacherDefaults(checked),
@@ -166,6 +166,12 @@ export const WITHOUT_DATA = 'none';
 
 const orNone = { train: '', prune: ', or --data none to prune at once, without training or measuring' };
 
+/** What no data leave of the defaults: nothing is measured, and solved for only where random inputs are asked for. */
+const withoutData = ({ calibrate, reconstruct }: Given<'prune'>): object => ({
+  ...{ epochs: 0, recalibrate: undefined, calibrate },
+  reconstruct: calibrate === undefined ? undefined : (reconstruct ?? true),
+});
+
 /** @throws UserError on what takes data, in a run that has none. */
 function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
   if (command === 'train') fail('There is nothing to train on: give --data, such as --data digits.');
@@ -180,6 +186,8 @@ function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
   ] as const;
   const asked = trainings.find((name) => given[name]);
   if (asked) fail(`${flagOf(asked)} takes data: leave it out, or give --data.`);
+  if (given.reconstruct && given.calibrate === undefined)
+    fail('--reconstruct takes samples: give --data, or --calibrate 512 to make do with random inputs.');
 }
 
 /** The same settings in the order of their tables, so that equal recipes are equal files. */

@@ -138,7 +138,7 @@ async function goOn(
   if (summary) return { folder, summary };
   await sweepRun(folder);
   const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
-  const recipe = resolveRecipe(kept.command, moved, kept.version);
+  const recipe = resolveRecipe(kept.command, withEveryStage(moved), kept.version);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
@@ -187,6 +187,10 @@ const objectiveOptions = (
   machine: Machine,
   { signal, onNote }: RunOptions,
 ) => ({ machine, teacher, signal, onNote });
+
+/** A run of channels of an earlier version goes on as it was begun, without a step that there was none of then. */
+const withEveryStage = (kept: Recipe): Recipe =>
+  isStructured(kept) && kept.reconstruct === undefined ? { ...kept, reconstruct: false } : kept;
 
 /** Runs of earlier versions have not kept what would tell other data: from now on they do. */
 async function refuseOtherData(

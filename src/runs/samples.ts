@@ -1,6 +1,7 @@
 /** What a model is tried on: samples of a data set, or random numbers for whatever inputs it has. */
 import { fail } from '../base/errors.js';
 import { normal, random, uniform } from '../base/random.js';
+import type { Calibration } from '../calibration/index.js';
 import { batches, type Dataset } from '../data/index.js';
 import { byName } from '../engine/index.js';
 import type { Batch } from '../graph/batch.js';
@@ -39,6 +40,20 @@ export const randomSamples: Samples = async (graph, { shapes }, count) => {
   });
   return { inputs: Object.fromEntries(drawn), count };
 };
+
+/** So many random samples, in batches. */
+export const randomCalibration = (wanted: number): Calibration =>
+  async function* (graph, batch, whole) {
+    const { inputs, count } = await randomSamples(graph, whole, wanted);
+    for (let from = 0; from < count; from += batch) {
+      const some = Math.min(batch, count - from);
+      const parts = Object.entries(inputs).map(([name, data]) => {
+        const size = data.length / count;
+        return [name, data.subarray(from * size, (from + some) * size)] as const;
+      });
+      yield { inputs: Object.fromEntries(parts), count: some };
+    }
+  };
 
 /** The inputs of one run of a model, in the shapes in which its file takes them. */
 export interface Trial {

@@ -453,6 +453,14 @@ export const channelSettings = {
   freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
   heads: flag('remove whole attention heads only'),
   recalibrate: flag('recalibrate the BatchNorm statistics after channels are removed (default: on)'),
+  reconstruct: flag(
+    'solve for the weights that read the remaining channels, so that every layer gives what it gave before (default: on with data)',
+  ),
+  calibrate: whole(
+    'number of training samples, without their labels, for that (default: 512); without data, of random inputs (default: none)',
+    1,
+    'SAMPLES',
+  ),
   unfold: flag(
     'restore BatchNorm layers that were folded into convolutions (default: where the method needs their scales)',
   ),

@@ -49,7 +49,7 @@ export interface ChannelSummary {
   /** Axes of weights that stay whole, and why. */
   frozen: { tensor: string; axis: number; role: 'out' | 'in' | 'along'; reason: string }[];
   /** How good the network was on the test samples after each stage, and right after channels were taken out. */
-  stages: ({ stage: string; what: 'trained' | 'pruned' | 'recalibrated' } & Figures)[];
+  stages: ({ stage: string; what: 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' } & Figures)[];
   /**
    * How far the network without its channels was from the one with them at zero, relative to the largest answer; absent where
    * neither the engine nor onnxruntime can run it.

@@ -30,6 +30,7 @@ const alongTitles: Partial<Record<MeasuredWhen, string>> = {
   marked: 'after marked training, %',
   pruned: 'right after the cut, %',
   recalibrated: 'recalibrated, %',
+  reconstructed: 'reconstructed, %',
 };
 
 function accuracyAt({ stages }: CellFigures, when: string): string {

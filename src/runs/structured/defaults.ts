@@ -19,6 +19,9 @@ export type GivenTarget =
   | { of: keyof typeof costs; fraction: number }
   | { of: keyof typeof costs; atMost: number };
 
+/** Samples that a calibration looks at where nothing else is said. */
+export const defaultSamples = 512;
+
 /** Settings as they are given, of any kind. */
 export type Given = Readonly<Record<string, unknown>>;
 
@@ -65,6 +68,8 @@ export function structuredDefaults(
   const trained = stages.sparseEpochs + stages.markedEpochs > 0;
   return {
     ...{ ...chosen, ...stages, roundTo: onnxruntimeRounding, recalibrate: true },
+    reconstruct: true,
+    calibrate: given.reconstruct === false ? undefined : defaultSamples,
     fineTuneRate: trained ? lr / 5 : lr,
   };
 }

@@ -1,5 +1,6 @@
 /** What each kind of stage does. */
 import { mkdir } from 'node:fs/promises';
+import { calibrationSamples } from '../../calibration/index.js';
 import {
   countsOf,
   markedHooks,
@@ -27,6 +28,7 @@ import { dataOf, evaluateGraph, metricsLines, stepsOf, teacherOf, trainInFolder 
 import { agreement, sayFixed } from './agree.js';
 import { choose, fallen } from './choose.js';
 import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
+import { type RepairOptions, repaired } from './repair.js';
 import { type Measured, type Outcome, type Stage, stageFolder } from './stages.js';
 
 type Performer = (stage: Stage, progress: Progress, work: Running) => Promise<Outcome>;
@@ -80,7 +82,6 @@ export const performers: Record<Stage['kind'], Performer> = {
 
   async prune(_, progress, work) {
     const { recipe, task, machine, folder, options } = work;
-    const { signal } = options;
     const channels = channelsNow(work, progress);
     const selection = await fallen(progress, work);
     if (![...selection.values()].flat().includes(false))
@@ -94,13 +95,12 @@ export const performers: Record<Stage['kind'], Performer> = {
     const how = { machine, inputShapes, samples, path: folder.model };
     const error = await agreement({ graph: progress.graph, smaller, channels, selection }, how);
     const measured: Measured[] = [await measure('pruned', smaller, work)];
-    const facts = { measured, error };
-    if (!recipe.recalibrate) return { graph: smaller, selection, facts };
-    const { batch, seed } = recipe;
-    const data = dataOf(recipe, task);
-    const { graph, layers } = await recalibrate(smaller, data, { machine, inputShapes, batch, seed, signal });
-    if (layers > 0) measured.push(await measure('recalibrated', graph, work));
-    return { graph, selection, facts };
+    const recalibrated = recipe.recalibrate ? await withStatistics(smaller, measured, work) : smaller;
+    if (!recipe.reconstruct) return { graph: recalibrated, selection, facts: { measured, error } };
+    const cut = { graph: progress.graph, smaller, channels, selection };
+    const { graph, facts: repair } = await repaired(cut, calibrating(work));
+    if (repair) measured.push(await measure('reconstructed', graph, work));
+    return { graph: repair ? graph : recalibrated, selection, facts: { measured, error, repair } };
   },
 
   async 'fine-tune'(stage, progress, work) {
@@ -137,6 +137,24 @@ function sayStanding(
     options.onNote?.(
       `Of ${marked} scales whose channels will go, ${above} are still above ${threshold}, the largest ${rounded(largest)}, so taking them out costs accuracy: train longer with --marked-epochs, or give a --marked-strength above ${rounded(markedStrength)}.`,
     );
+}
+
+/** The network with statistics of BatchNorm that are true of it, measured where it has any. */
+async function withStatistics(network: Graph, measured: Measured[], work: Running): Promise<Graph> {
+  const { recipe, task, machine, options } = work;
+  const { batch, seed } = recipe;
+  const how = { machine, inputShapes: task.inputShapes, batch, seed, signal: options.signal };
+  const { graph, layers } = await recalibrate(network, dataOf(recipe, task), how);
+  if (layers > 0) measured.push(await measure('recalibrated', graph, work));
+  return graph;
+}
+
+/** The samples that weights are solved for from. */
+function calibrating({ recipe, task, machine, options: { signal, onNote } }: Running): RepairOptions {
+  const data = dataOf(recipe, task);
+  const count = Math.min(recipe.calibrate!, data.train.length);
+  const samples = calibrationSamples(data, { samples: count, seed: recipe.seed });
+  return { machine, inputShapes: task.inputShapes, samples, count, signal, onNote };
 }
 
 async function measure(what: Measured['what'], graph: Graph, work: Running): Promise<Measured> {

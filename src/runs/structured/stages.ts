@@ -7,6 +7,7 @@ import { type Graph, readModel, writeModel } from '../../onnx/index.js';
 import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import type { PruneRecipe } from '../recipe.js';
+import type { RepairFacts } from './repair.js';
 
 export type StageKind = 'unfold' | 'sparse' | 'mask' | 'marked' | 'prune' | 'fine-tune';
 
@@ -23,7 +24,7 @@ export interface Stage {
 
 /** How good the network is after a stage, or a part of it, on the test images. */
 export interface Measured extends Figures {
-  what: 'trained' | 'pruned' | 'recalibrated';
+  what: 'trained' | 'pruned' | 'recalibrated' | 'reconstructed';
 }
 
 /** What a stage says of itself: stage.json, written when all else is there. */
@@ -33,6 +34,8 @@ export interface StageFacts {
   measured: Measured[];
   /** Of a network that channels were taken out of: how far it is from the one with them at zero, relative to its answers. */
   error?: number;
+  /** Of weights that were solved for. */
+  repair?: RepairFacts;
   /** Of every group that was judged: what each unit was worth. */
   importance?: Record<string, number[]>;
   sensitivity?: { whole: number; rows: SensitivityRow[] };

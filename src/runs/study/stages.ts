@@ -7,7 +7,15 @@ import type { Summary } from '../summary.js';
 import { type Statistics, statisticsOf } from './statistics.js';
 
 /** When a network was measured: `before` anything; after the training on all channels, or on those that will go; after the cut; … */
-export const measuredWhen = ['before', 'sparse', 'marked', 'pruned', 'recalibrated', 'fine-tune'] as const;
+export const measuredWhen = [
+  'before',
+  'sparse',
+  'marked',
+  'pruned',
+  'recalibrated',
+  'reconstructed',
+  'fine-tune',
+] as const;
 export type MeasuredWhen = (typeof measuredWhen)[number];
 
 /** On the test images. */
