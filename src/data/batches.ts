@@ -38,6 +38,8 @@ export interface Batch {
   readonly inputs: Inputs;
   /** [count] */
   readonly labels: Int32Array;
+  /** By name, [count, …shape], where the samples have targets. */
+  readonly targets?: Readonly<Record<string, Float32Array>>;
   /** How many samples it holds: `batch`, or fewer in the last. */
   readonly count: number;
 }
@@ -90,7 +92,7 @@ function startsOf(
 }
 
 /** Samples `from` … `to` − 1 of a batch. */
-export function part({ inputs, labels, count, ...batch }: Batch, from: number, to: number): Batch {
+export function part({ inputs, labels, targets, count, ...batch }: Batch, from: number, to: number): Batch {
   const cut = (data: Float32Array) => {
     const size = data.length / count;
     return data.subarray(from * size, to * size);
@@ -99,7 +101,9 @@ export function part({ inputs, labels, count, ...batch }: Batch, from: number, t
     inputs instanceof Float32Array
       ? cut(inputs)
       : Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, cut(data)]));
-  return { ...batch, inputs: cuts, labels: labels.subarray(from, to), count: to - from };
+  const some =
+    targets && Object.fromEntries(Object.entries(targets).map(([name, data]) => [name, cut(data)]));
+  return { ...batch, inputs: cuts, labels: labels.subarray(from, to), targets: some, count: to - from };
 }
 
 /** Writes the array of the sample at `index` into `out`. */
@@ -130,7 +134,19 @@ async function assemble(
     name === undefined
       ? arrays[0]
       : Object.fromEntries(split.arrays.map((array, a) => [array.name!, arrays[a]]));
-  return { index, inputs, labels: Int32Array.from(indices, (i) => split.labels[i]), count };
+  const labels = Int32Array.from(indices, (i) => split.labels[i]);
+  return { index, inputs, labels, ...targetsOf(split, indices), count };
+}
+
+function targetsOf({ targets }: Split, indices: Uint32Array): Pick<Batch, 'targets'> {
+  if (!targets) return {};
+  const filled = targets.map(({ name = 'y', shape, at }) => {
+    const size = sizeOf(shape);
+    const data = new Float32Array(indices.length * size);
+    for (const [i, index] of indices.entries()) data.set(at(index).data, i * size);
+    return [name, data] as const;
+  });
+  return { targets: Object.fromEntries(filled) };
 }
 
 function filling(

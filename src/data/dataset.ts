@@ -22,6 +22,8 @@ export interface Split {
   readonly labels: Int32Array;
   /** What a sample consists of: an array for each input of a model. */
   readonly arrays: readonly SampleArray[];
+  /** Numbers that a model should answer, by name, instead of labels. */
+  readonly targets?: readonly Numbers[];
 }
 
 /** What all samples have for one input of a model. */
@@ -130,6 +132,9 @@ export function subset(split: Split, indices: Uint32Array): Split {
   return {
     length: indices.length,
     labels: Int32Array.from(indices, (index) => split.labels[index]),
+    ...(split.targets && {
+      targets: split.targets.map((array) => ({ ...array, at: (index: number) => array.at(indices[index]) })),
+    }),
     arrays: split.arrays.map(
       ({ digest, ...array }) =>
         ({

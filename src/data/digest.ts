@@ -22,11 +22,14 @@ export function digestOf(split: Split): Promise<SplitDigest> {
   return made;
 }
 
-async function digest({ length, labels, arrays }: Split): Promise<SplitDigest> {
+async function digest({ length, labels, arrays, targets = [] }: Split): Promise<SplitDigest> {
   const samples = await Promise.all(arrays.map((array) => digestOfArray(array, length)));
   return {
     length,
-    labels: digestOfAll([bytesOf(labels)]),
+    labels: digestOfAll([
+      bytesOf(labels),
+      ...(await Promise.all(targets.map(async (array) => (await digestOfArray(array, length))!))),
+    ]),
     ...(samples.every((text) => text !== undefined) && { samples: digestOfAll(samples) }),
   };
 }

@@ -81,11 +81,12 @@ export async function openNpz(
   path: string,
   inputs?: readonly Value[],
   channelsLast = false,
+  targets = false,
 ): Promise<Dataset> {
   const file = expandHome(path);
   const wanted = wantedFor(inputs, channelsLast);
   const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted);
-  const split = (part: Part) => splitOf(part, wanted, arrays, file);
+  const split = (part: Part) => splitOf(part, wanted, arrays, { file, targets });
   const whole = split('train') ?? split('whole') ?? failMissing(file, wanted, members);
   const tested = split('test');
   const alike = tested && isUnlabelled(tested.split) === isUnlabelled(whole.split);
@@ -221,7 +222,7 @@ function splitOf(
   part: Part,
   wanted: readonly Wanted[],
   arrays: ReadonlyMap<string, Uint8Array>,
-  file: string,
+  { file, targets }: { file: string; targets: boolean },
 ): Read | undefined {
   const found = (names: readonly string[]) =>
     names.flatMap((name) => spellings(name, part)).find((name) => arrays.has(name));
@@ -234,10 +235,12 @@ function splitOf(
     );
   if (missing >= 0) return undefined;
   const labels = y === undefined ? undefined : readNpy(arrays.get(y)!, `${y} in ${file}`);
+  const compared = targets ? undefined : labels;
   const read = wanted.map((array, a) => {
     const x = xs[a]!;
-    return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels, file });
+    return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels: compared, file });
   });
+  if (targets) return withTargets(read, labels, y, file);
   const [{ noun, bytes }] = read;
   const bad =
     labels?.data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES)) ?? -1;
@@ -250,6 +253,30 @@ function splitOf(
     length,
     labels: labels ? Int32Array.from(labels.data) : new Int32Array(length).fill(-1),
     arrays: read.map(({ array }) => array),
+  };
+  return { split, bytes };
+}
+
+/** Samples whose `y` holds numbers, of any shape. */
+function withTargets(
+  read: ReturnType<typeof arrayOf>[],
+  y: NumpyArray | undefined,
+  name: string | undefined,
+  file: string,
+): Read {
+  const [{ count, bytes }] = read;
+  if (!y) return fail(`${file} lacks y, which holds what the model should answer; add it, sample first.`);
+  if (y.shape[0] !== count)
+    fail(`${file} has ${count} samples but ${y.shape[0] ?? 0} in ${name}; there must be as many.`);
+  const wild = y.data.findIndex((value) => !Number.isFinite(value));
+  if (wild >= 0)
+    fail(`${name} in ${file} holds ${y.data[wild]}; targets are finite numbers: remove or mend it.`);
+  const data = Float32Array.from(y.data);
+  const split = {
+    length: count,
+    labels: new Int32Array(count).fill(-1),
+    arrays: read.map(({ array }) => array),
+    targets: [numbers(data, y.shape.slice(1), 'y')],
   };
   return { split, bytes };
 }

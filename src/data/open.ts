@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly channelsLast?: boolean;
   /** Inputs of the model that the data are for: what an .npz must hold (see npz.ts). Without them it holds one array x. */
   readonly inputs?: readonly Value[];
+  /** The `y` of an .npz holds numbers that the model should answer, not classes. */
+  readonly targets?: boolean;
 }
 
 /**
@@ -66,9 +68,11 @@ async function openKind(
   spec: string,
   options: OpenOptions & { size?: readonly [number, number] },
 ): Promise<Dataset> {
+  if (options.targets && kind !== 'npz')
+    fail(`${spec} has classes, but numbers are to be learnt; give them as y in npz:FILE.`);
   if (spec === 'digits') return openDigits();
   if (kind === 'images' && place) return openFolder(place, options);
-  if (kind === 'npz' && place) return openNpz(place, options.inputs, options.channelsLast);
+  if (kind === 'npz' && place) return openNpz(place, options.inputs, options.channelsLast, options.targets);
   if (isNamed(kind)) return openNamed(kind, place, options.directory);
   return fail(
     `There is no data set '${spec}'${meant(kind, place)}; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,

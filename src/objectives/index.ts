@@ -1,7 +1,10 @@
 /** Objectives: the public surface of this room. */
 export { ACCURACY, figuresIn, headlineOf, isBetter, meritOf, metricIn } from './compare.js';
+export { dense, IGNORED } from './dense.js';
 export { distillation, type Scales, tellHeads } from './distillation.js';
 export { type Head, headsOf } from './heads.js';
 export { graphToTrain, type Scale, scaleOf, trainingGraph } from './logits.js';
+export { multiLabel } from './multi-label.js';
+export { type RegressionLoss, regression, regressionLosses } from './regression.js';
 export { measureScales, type ScaleOptions } from './scales.js';
 export type * from './types.js';

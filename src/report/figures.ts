@@ -1,5 +1,6 @@
 /** The figures of a run that people compare. */
 import { own } from '../base/records.js';
+import { ACCURACY, headlineOf, type Metric } from '../objectives/index.js';
 import type { Change, Summary } from '../runs/index.js';
 import { bytes, count, inMetric, large, percent } from './words.js';
 
@@ -49,6 +50,13 @@ export function rows(summary: Summary): Row[] {
     row('bytes', summary.bytes.raw, bytes),
     row('bytes, gzip', summary.bytes.gzip, bytes),
   ];
+}
+
+/** The metric that compares networks, and how it changed; undefined where nothing was measured. */
+export function headline(summary: Summary): { metric: Metric; change: Change } | undefined {
+  const metric = headlineOf(summary.objective);
+  const change = metric === ACCURACY ? summary.accuracy : summary.metrics?.[metric.name];
+  return change && { metric, change };
 }
 
 /** The metrics of an objective that is not classification. */

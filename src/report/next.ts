@@ -35,8 +35,9 @@ const trained = ({ data }: Summary): Step[] => [
 ];
 
 function pruned(summary: Summary): Step[] {
-  const { channels, accuracy, latency, data } = summary;
-  const bad = accuracy !== undefined && verdictOf(summary) !== undefined;
+  const { channels, accuracy, objective, latency, data } = summary;
+  const measured = accuracy !== undefined || objective !== undefined;
+  const bad = measured && verdictOf(summary) !== undefined;
   return [
     ...(bad
       ? [
@@ -45,7 +46,7 @@ function pruned(summary: Summary): Step[] {
           },
         ]
       : []),
-    ...(accuracy ? [] : withoutData),
+    ...(measured ? [] : withoutData),
     ...(channels ? ofChannels(latency !== undefined) : ofZeros),
     ...(accuracy && !bad
       ? [

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
+import { ACCURACY, type Figures, metricIn } from '../objectives/index.js';
 import { byReason, type MetricsLine, type Recipe, type RunFolder, type Summary } from '../runs/index.js';
 import {
   type Distribution,
@@ -15,7 +16,7 @@ import {
 } from './charts.js';
 import { classTables } from './classes.js';
 import { repeatCommand } from './command.js';
-import { heldAtOne, roundedTo, rows } from './figures.js';
+import { headline, heldAtOne, roundedTo, rows } from './figures.js';
 import { nextSteps } from './next.js';
 import { chart, charts, commandBlock, html, page } from './page.js';
 import {
@@ -29,7 +30,7 @@ import {
 import { table, unfolding } from './table.js';
 import { tiles } from './tiles.js';
 import { verdictOf } from './verdict.js';
-import { count, duration, figureText, percent } from './words.js';
+import { capital, count, duration, figureText, inMetric, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
 type Masks = Extract<MetricsLine, { kind: 'masks' }>;
@@ -76,17 +77,21 @@ export function renderReport(summary: Summary, metrics: readonly MetricsLine[], 
 
 const nameOf = (model: string): string => model.split(/[\\/]/).slice(-2).join('/');
 
-function lead({ accuracy, sparsity, channels, macs, epochs, seed, seconds, engine }: Summary): string {
+function lead(summary: Summary): string {
+  const { accuracy, sparsity, channels, macs, epochs, seed, seconds, engine } = summary;
+  const measured = headline(summary);
   const units = channels?.units;
   const result = accuracy
     ? `The model classifies ${percent(accuracy.after)} of the test samples correctly${epochs ? ` after ${count(epochs)} ${epochs === 1 ? 'epoch' : 'epochs'}` : ''}.`
-    : 'The model was pruned one-shot, without data.';
+    : measured
+      ? `The ${measured.metric.title} is ${inMetric(measured.metric, measured.change.after)} on the test samples.`
+      : 'The model was pruned one-shot, without data.';
   const left = units
     ? `It has ${count(units.after)} of ${count(units.before ?? 0)} channels and ${percent(macs.after / (macs.before || 1))} of the MACs.`
     : sparsity.after > 0
       ? `${percent(sparsity.after)} of its prunable weights are zero.`
       : '';
-  const how = `Seed ${seed}${accuracy ? `, ${duration(seconds)}` : ''}, engine ${html(engine)}.`;
+  const how = `Seed ${seed}${measured ? `, ${duration(seconds)}` : ''}, engine ${html(engine)}.`;
   return [result, left, how].filter(Boolean).join(' ');
 }
 
@@ -103,16 +108,26 @@ ${commandBlock(repeatCommand(recipe))}
 function drawings(summary: Summary, epochs: readonly Epoch[], masks: readonly Masks[]): string[] {
   const pruned = summary.sparsity.after > 0;
   const { channels } = summary;
+  const { metric } = headline(summary) ?? { metric: ACCURACY };
   return [
     ...(epochs.length > 0
       ? [
           chart(
             'Loss',
-            drawCurves({ points: epochPoints(epochs, 'loss'), x: 'epoch', y: 'nats per sample' }),
+            drawCurves({
+              points: epochPoints(epochs, ({ loss }) => loss),
+              x: 'epoch',
+              y: metric.name === 'accuracy' ? 'nats per sample' : 'per sample',
+            }),
           ),
           chart(
-            'Accuracy',
-            drawCurves({ points: epochPoints(epochs, 'accuracy'), x: 'epoch', y: '%', percent: true }),
+            capital(metric.title),
+            drawCurves({
+              points: epochPoints(epochs, (figures) => metricIn(figures, metric)),
+              x: 'epoch',
+              y: metric.percent ? '%' : metric.title,
+              percent: metric.percent,
+            }),
           ),
         ]
       : []),
@@ -168,15 +183,18 @@ function weightDistributions({ weights }: Summary): Distribution[] {
 }
 
 /** Epochs of all stages, one after the other. */
-function epochPoints(epochs: readonly Epoch[], what: 'loss' | 'accuracy'): Point[] {
+function epochPoints(epochs: readonly Epoch[], of: (figures: Figures) => number): Point[] {
   return epochs.flatMap((line, i) =>
     (
       [
-        ['training', line[what]],
-        ['validation', line.validation?.[what]],
-        ['test', line.test?.[what]],
+        ['training', line],
+        ['validation', line.validation],
+        ['test', line.test],
       ] as const
-    ).flatMap(([series, y]) => (y === undefined ? [] : [{ x: i + 1, y, series }])),
+    ).flatMap(([series, figures]) => {
+      const y = figures ? of(figures) : Number.NaN;
+      return Number.isNaN(y) ? [] : [{ x: i + 1, y, series }];
+    }),
   );
 }
 

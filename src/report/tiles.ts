@@ -1,7 +1,8 @@
 /** The few figures that a reader looks for first. */
 import type { Change, Summary } from '../runs/index.js';
+import { headline } from './figures.js';
 import { html } from './page.js';
-import { bytes, large, percent } from './words.js';
+import { bytes, capital, inMetric, large } from './words.js';
 
 interface Tile {
   name: string;
@@ -10,20 +11,15 @@ interface Tile {
 }
 
 export function tiles(summary: Summary): string {
-  const {
-    accuracy,
-    sparsity,
-    channels,
-    params,
-    nonzero,
-    macs,
-    effectiveMacs,
-    latency,
-    bytes: size,
-  } = summary;
+  const measured = headline(summary);
+  const { sparsity, channels, params, nonzero, macs, effectiveMacs, latency, bytes: size } = summary;
   const sparse = !channels && sparsity.after > 0;
   const all: (Tile | undefined)[] = [
-    accuracy && { name: 'Accuracy', change: accuracy, say: percent },
+    measured && {
+      name: capital(measured.metric.title),
+      change: measured.change,
+      say: (value) => inMetric(measured.metric, value),
+    },
     sparse
       ? { name: 'Non-zero parameters', change: nonzero, say: large }
       : { name: 'Parameters', change: params, say: large },

@@ -5,6 +5,7 @@ import { percent } from './words.js';
 /** How accurate, or how far from the given model's answers, the pruned model is; with a warning where it is not usable as it is. */
 export function verdictOf(summary: Summary): string | undefined {
   if (summary.command !== 'prune') return undefined;
+  if (summary.objective) return ofObjective(summary);
   return summary.accuracy ? ofAccuracy(summary) : ofAnswers(summary);
 }
 
@@ -22,6 +23,12 @@ function ofAccuracy({ accuracy, channels, epochs }: Summary): string | undefined
       ? 'Train it while it is pruned (--epochs 5, or more --time for slim)'
       : 'Try more --epochs (more --time for slim), --lr and --teacher as they are chosen where they are not given';
   return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable as it is. ${advice}, or ${target}.`;
+}
+
+function ofObjective(summary: Summary): string | undefined {
+  if (isUsable(summary)) return undefined;
+  const target = summary.channels ? 'a larger --macs' : 'a lower --sparsity';
+  return `The answers differ from those of the teacher by ${percent(summary.metrics!.error.after, 1)}, where 100 % is as bad as always answering the mean: the model is not usable as it is. Try more --epochs, more samples, or ${target}.`;
 }
 
 function ofAnswers({ answers, channels }: Summary): string | undefined {

@@ -33,7 +33,7 @@ export async function evaluateModel(
   refuseNotFinite(opened.graph, { trained: false });
   const machine = await openMachine({ threads });
   try {
-    const task = await withObjective(opened, { machine, teacher: options.teacher, signal });
+    const task = await withObjective(opened, { ...options, machine });
     const { objective } = task;
     const network = loadTask(task, task.graph, machine);
     const begun = performance.now();

@@ -100,3 +100,50 @@ test('without labels and without a teacher there is a sentence', async () => {
   await assert.rejects(evaluateModel({ model, data }), is);
   await assert.rejects(startRun(resolveRecipe('train', { model, data }, '0'), at('t')), is);
 });
+
+test('numbers are learnt from y, resumed to the same bits, and measured again', async () => {
+  const { values, labels } = draws(120, 8, (_, label, i) => Number(i % 3 === label) + i / 10);
+  const y = labels.flatMap((label) => [label / 2, 1 - label, 0.25]);
+  writeFileSync(at('numbers.npz'), archive({ x: reals([120, 8], values), y: reals([120, 3], y) }));
+  const recipe = resolveRecipe(
+    'train',
+    {
+      model,
+      data: `npz:${at('numbers.npz')}`,
+      learn: 'regression',
+      epochs: 4,
+      batch: 16,
+      threads: 1,
+      ...adam,
+    },
+    '0',
+  );
+  const { summary } = await startRun(recipe, at('numbers'));
+  assert.deepEqual(Object.keys(summary!.metrics!), ['rmse', 'mae', 'r2']);
+  const { before: was, after: is } = summary!.metrics!.rmse;
+  assert.ok(is < was! / 2, `${was} ${is}`);
+  const stop = new AbortController();
+  const onEpoch = ({ epoch }: { epoch: number }) => epoch === 2 && stop.abort();
+  await startRun(recipe, at('numbers-2'), { signal: stop.signal, onEpoch });
+  await resumeRun(at('numbers-2'));
+  const bytes = (run: string) => readFileSync(at(run, 'model.onnx'));
+  assert.ok(bytes('numbers-2').equals(bytes('numbers')));
+  const again = { model: at('numbers', 'model.onnx'), data: recipe.data, learn: 'regression' as const };
+  assert.ok(Math.abs((await evaluateModel(again)).metrics!.rmse - is) < 1e-6);
+});
+
+test('targets that are missing or wild are named', async () => {
+  const x = reals([4, 8], new Float32Array(32));
+  const cases: [Record<string, Uint8Array>, RegExp][] = [
+    [{ x }, /lacks y, which holds what the model should answer; add it, sample first/],
+    [{ x, y: reals([3, 3], new Float32Array(9)) }, /has 4 samples but 3 in y; there must be as many/],
+    [{ x, y: reals([4, 1], [0, 1, Number.NaN, 0]) }, /y in .* holds NaN; targets are finite numbers/],
+  ];
+  for (const [arrays, message] of cases) {
+    writeFileSync(at('bad.npz'), archive(arrays));
+    const given = { model, data: `npz:${at('bad.npz')}`, learn: 'regression' as const };
+    await assert.rejects(evaluateModel(given), { name: 'UserError', message });
+  }
+  const digits = { model, data: 'digits', learn: 'dense' as const };
+  await assert.rejects(evaluateModel(digits), { name: 'UserError' });
+});

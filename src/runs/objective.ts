@@ -2,14 +2,26 @@
 import { fail } from '../base/errors.js';
 import { isUnlabelled } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
-import { distillation, measureScales, tellHeads } from '../objectives/index.js';
+import {
+  dense,
+  distillation,
+  measureScales,
+  multiLabel,
+  type Objective,
+  regression,
+  tellHeads,
+} from '../objectives/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
+import type { Learnable } from './learn.js';
 import { NO_TEACHER } from './recipe.js';
 import type { Task } from './task.js';
 
 export interface ObjectiveOptions {
   machine: Machine;
+  /** What is learnt, where that is said. */
+  learn?: Learnable;
+  ignoreIndex?: number;
   /** A file, or `self` for the task's own model. */
   teacher?: string;
   signal?: AbortSignal;
@@ -22,22 +34,38 @@ export interface ObjectiveOptions {
  */
 export async function withObjective(
   task: Task,
-  { machine, teacher, signal, onNote }: ObjectiveOptions,
+  { machine, learn, ignoreIndex, teacher, signal, onNote }: ObjectiveOptions,
 ): Promise<Task> {
   const { dataset, inputShapes } = task;
-  if (!isUnlabelled(dataset.train)) return task;
+  const [targets] = dataset.train.targets ?? [];
+  if (targets) return { ...task, objective: ofTargets(learn, targets.shape, ignoreIndex) };
+  const unlabelled = isUnlabelled(dataset.train);
+  if (learn === 'classification' && unlabelled)
+    fail(
+      'The samples have no labels, but classification is to be learnt; add y to the .npz, or leave --learn out.',
+    );
+  if (learn !== 'distillation' && !unlabelled) return task;
   if (teacher === undefined || teacher === NO_TEACHER)
     return fail(
-      'The samples have no labels, so there is nothing to compare answers with: give --teacher with the model that answers them well, or data with labels.',
+      unlabelled
+        ? 'The samples have no labels, so there is nothing to compare answers with: give --teacher with the model that answers them well, or data with labels.'
+        : 'Distillation learns the outputs of a teacher: give --teacher with its file.',
     );
   const model = await teacherGraph(teacher, task.graph);
   onNote?.(
-    `The samples have no labels: the model learns the outputs of ${teacher === 'self' ? 'the model before the run' : teacher}: ${tellHeads(model)}.`,
+    `${unlabelled ? 'The samples have no labels: the' : 'The'} model learns the outputs of ${teacher === 'self' ? 'the model before the run' : teacher}: ${tellHeads(model)}.`,
   );
   const scales = await measureScales(model, dataset.train, {
     ...{ machine, inputShapes, normalize: dataset, augment: dataset.augment.test, signal },
   });
   return { ...task, objective: distillation(model, scales) };
+}
+
+/** The objective of samples with targets of a shape. */
+function ofTargets(learn: Learnable | undefined, shape: readonly number[], ignore?: number): Objective {
+  if (learn === 'dense') return dense(shape, ignore);
+  if (learn === 'multi-label') return multiLabel(shape);
+  return regression(shape, learn === 'absolute' || learn === 'huber' ? learn : 'squared');
 }
 
 /** @throws UserError where the file cannot be read, or holds numbers that are none. */

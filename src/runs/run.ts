@@ -183,10 +183,10 @@ function refuseMissingData({ data }: Recipe): void {
 
 /** What prunes learns from the model before it was pruned where nothing else is said. */
 const objectiveOptions = (
-  { command, teacher = command === 'prune' ? 'self' : undefined }: Recipe,
+  { command, learn, ignoreIndex, teacher = command === 'prune' ? 'self' : undefined }: Recipe,
   machine: Machine,
   { signal, onNote }: RunOptions,
-) => ({ machine, teacher, signal, onNote });
+) => ({ machine, learn, ignoreIndex, teacher, signal, onNote });
 
 /** A run of channels of an earlier version goes on as it was begun, without a step that there was none of then. */
 const withEveryStage = (kept: Recipe): Recipe =>

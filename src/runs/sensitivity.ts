@@ -53,7 +53,7 @@ export async function measureSensitivity(options: MeasureSensitivityOptions): Pr
   const split = test ? dataset.test! : choosingSplit(dataset, samples || dataset.train.length);
   const machine = await openMachine({ threads: options.threads });
   try {
-    const task = await withObjective(opened, { machine, teacher: 'self', signal });
+    const task = await withObjective(opened, { ...options, machine, teacher: 'self' });
     const { objective } = task;
     const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
     const how = { ...importances[name], seed };

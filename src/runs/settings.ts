@@ -15,6 +15,7 @@ import {
 import { NAMED, resizeModes } from '../data/index.js';
 import { methods as masking, scores } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
+import { learnable } from './learn.js';
 
 export interface Setting<T = unknown> {
   schema: z.ZodType<T>;
@@ -175,6 +176,11 @@ export const dataSettings = {
     'rgb',
     'bgr',
   ]),
+  learn: choice(
+    'what is learnt and measured (default: classification where samples have labels, else distillation from a teacher)',
+    learnable,
+  ),
+  ignoreIndex: whole('class of positions that do not count, for --learn dense (default: 255)', 0),
   skipBroken: flag('leave out the pictures of a folder that cannot be decoded (default: stop and list them)'),
 } satisfies Settings;
 

@@ -20,6 +20,7 @@ import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
+import { hasTargets } from './learn.js';
 import { isPath } from './paths.js';
 import { type Pictures, type Prepared, preparePictures, withClassesOf } from './pictures.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
@@ -110,9 +111,13 @@ function buildZoo(options: ModelOptions, shape: readonly number[], classes: numb
 
 /** Normalisation comes later: the model has a say in it. */
 const openData = (
-  { data, size, resize, skipBroken, onPictures }: TaskOptions,
+  { data, size, resize, skipBroken, learn, onPictures }: TaskOptions,
   how: OpenOptions,
-): Promise<Dataset> => openDataset(data, { ...{ size, resize, skipBroken, onProgress: onPictures }, ...how });
+): Promise<Dataset> =>
+  openDataset(data, {
+    ...{ size, resize, skipBroken, targets: hasTargets(learn), onProgress: onPictures },
+    ...how,
+  });
 
 /** Opens the data as a model's inputs take them. */
 async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {

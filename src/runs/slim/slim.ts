@@ -131,7 +131,10 @@ async function slimWithData(job: Job): Promise<SlimResult> {
   refuseNotFinite(opened.graph, { trained: true });
   const recipe = await onMachine(known.threads as number | undefined, async (machine) => {
     const { signal, onNote } = options;
-    const task = await withObjective(opened, { machine, teacher: 'self', signal, onNote });
+    const task = await withObjective(opened, {
+      ...{ machine, teacher: 'self', signal, onNote },
+      ...(known as Pick<TaskOptions, 'learn' | 'ignoreIndex'>),
+    });
     const situation = await situationOf('prune', task, { machine, signal: options.signal });
     if (!situation.trained) untrained(situation);
     options.onNote?.(`The model is trained: ${situation.evidence}.`);

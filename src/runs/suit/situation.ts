@@ -119,8 +119,12 @@ async function unlabelled(
         await program.run(inputs, count);
         seconds = (performance.now() - start) / 1000 / count;
       }
-    const evidence = 'the samples have no labels, so what it answers is what is learnt';
-    return { command, ...factsOf(task), seconds, trained: true, unlabelled: true, evidence };
+    const learns = dataset.train.targets === undefined;
+    const evidence = learns
+      ? 'the samples have no labels, so what it answers is what is learnt'
+      : 'it is a file that is to be pruned';
+    const trained = learns || command === 'prune';
+    return { command, ...factsOf(task), seconds, trained, unlabelled: true, evidence };
   } finally {
     network.close();
   }
