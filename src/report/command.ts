@@ -4,43 +4,56 @@ import { flagOf, type Recipe, resolveRecipe } from '../runs/index.js';
 /** What every command says, whether or not it is the default, in this order. */
 const ALWAYS = ['data', 'method', 'sparsity', 'macs', 'params', 'bytes', 'latency', 'channels'];
 
+/** What else is said: a command that leaves these out chooses them by the model and the data (docs/defaults.md). */
+const CHOSEN = ['epochs', 'batch', 'augment', 'lr', 'warmup', 'roundTo', 'teacher'];
+
+/** What may name files: as the recipe writes them, relative to its folder, or made absolute. */
+const PATHS = ['data', 'teacher', 'mask'];
+
 /** What makes a recipe, but is no flag. */
-const APART = new Set(['version', 'command', 'model']);
+const APART = ['version', 'command', 'model', 'because'];
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The shortest list of flags that gives this recipe; where none does, a command that reads the recipe's file. */
+/** A short list of flags that gives this recipe; where none does, a command that reads the recipe's file. */
 export function repeatCommand(recipe: Recipe, out = 'again'): string {
   const { command, model } = recipe;
-  const flags = flagsFor(recipe as Values & Recipe);
+  const flags = flagsFor(recipe);
   const words = flags ? [quoted(model), ...flags] : ['--recipe recipe.json'];
   return ['espalier', command, ...words, `--out ${out}`].join(' ');
 }
 
-function flagsFor(recipe: Values & Recipe): string[] | undefined {
-  const place = (name: string) => (ALWAYS.includes(name) ? ALWAYS.indexOf(name) : ALWAYS.length);
-  const settings = Object.entries(recipe)
-    .filter(([name]) => !APART.has(name))
-    .sort(([a], [b]) => place(a) - place(b));
-  const least = Object.fromEntries(settings.filter(([name]) => ALWAYS.includes(name)));
-  const resolved = resolvedOf(recipe, least) ?? {};
-  const told = settings.filter(([name, value]) => name in least || !same(resolved[name], value));
-  const again = resolvedOf(recipe, Object.fromEntries(told));
-  const complete =
-    again && [...settings, ...Object.entries(again)].every(([name]) => same(again[name], recipe[name]));
-  return complete ? told.map(([name, value]) => flagFor(name, value)) : undefined;
+function flagsFor(recipe: Recipe): string[] | undefined {
+  const order = [...ALWAYS, ...CHOSEN, ...PATHS];
+  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const settings = settingsIn(recipe).sort(([a], [b]) => place(a) - place(b));
+  let told = settings;
+  if (!gives(told, recipe)) return undefined;
+  for (const setting of settings) {
+    const less = told.filter((one) => one !== setting);
+    if (!order.includes(setting[0]) && gives(less, recipe)) told = less;
+  }
+  return told.map(([name, value]) => flagFor(name, value));
 }
 
-/** The recipe that such settings make; undefined where they make none. */
-function resolvedOf({ command, model, version }: Recipe, given: Values): Values | undefined {
+const settingsIn = (recipe: object): [string, unknown][] =>
+  Object.entries(recipe).filter(([name]) => !APART.includes(name));
+
+/** Whether such settings make the recipe. */
+function gives(settings: readonly [string, unknown][], recipe: Recipe): boolean {
+  const { command, model, version } = recipe;
   try {
-    return resolveRecipe(command, { model, ...given }, version) as unknown as Values;
+    const made = resolveRecipe(command, { model, ...Object.fromEntries(settings) }, version);
+    return same(Object.fromEntries(settingsIn(made)), Object.fromEntries(settingsIn(recipe)));
   } catch {
-    return undefined;
+    return false;
   }
 }
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+const same = (a: Values, b: Values): boolean =>
+  [...Object.keys(a), ...Object.keys(b)].every((name) =>
+    PATHS.includes(name) ? name in a === name in b : JSON.stringify(a[name]) === JSON.stringify(b[name]),
+  );
 
 function flagFor(name: string, value: unknown): string {
   const flag = flagOf(name);

@@ -24,7 +24,8 @@ import { scatterOperators } from './scatter.js';
 import { shapeOperators } from './shape.js';
 import { softmaxOperators } from './softmax.js';
 
-const operators = new Map(
+/** Those of ONNX. */
+const operators: ReadonlyMap<string, Operator> = new Map(
   Object.entries({
     ...attentionOperators,
     ...constantOperators,
@@ -49,6 +50,8 @@ const operators = new Map(
 );
 
 const masks = new Map(Object.entries(maskOperators).map(([name, operator]) => [name, guarded(operator)]));
+
+export { operators as knownOperators };
 
 /** What to do about families of operators that are not there, by domain or name. */
 const advice = new Map(
