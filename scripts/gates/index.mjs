@@ -141,6 +141,12 @@ export const gates = [
     args: ['--install'],
     needs: withoutCommand('npm'),
   }),
+  {
+    name: 'docs',
+    what: 'every command and program of the README and the docs runs, on small data',
+    needs: () => undefined,
+    run: (bench) => openBench(bench).summed('scripts/doc-blocks.mjs'),
+  },
   script({
     name: 'models',
     what: 'real models go through every step of the command line, or are refused in a sentence',
