@@ -6,7 +6,7 @@ import { subset } from '../data/dataset.js';
 import { byName } from '../engine/index.js';
 import type { Batch } from '../graph/batch.js';
 import type { Graph } from '../onnx/model.js';
-import { checkInputs, type TrainData } from '../train/index.js';
+import type { TrainData } from '../train/index.js';
 
 /** Some samples, dense and sample first, by the name of the input. */
 export interface Samples {
@@ -42,6 +42,3 @@ export function calibrationSamples(
       yield { inputs: byName(inputs, names), count };
   };
 }
-
-/** @throws UserError where the samples are not what the inputs take. */
-export const checkSamples = checkInputs;

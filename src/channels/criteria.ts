@@ -24,7 +24,8 @@ export const criteria = {
   index: (all) => all.map((_, unit) => unit),
 } satisfies Record<string, (slices: Slices, draw: Random) => number[]>;
 
-export type Criterion = keyof typeof criteria;
+/** `reconstruction` is measured on samples, see {@link measureElimination}, not read from weights. */
+export type Criterion = keyof typeof criteria | 'reconstruction';
 
 function total(slice: Float64Array): number {
   let sum = 0;

@@ -31,6 +31,8 @@ export interface ImportanceOptions {
   seed?: number;
   /** For the criterion `taylor`: (w·∂L/∂w)² of every parameter that counts, see {@link addSaliency}. */
   saliency?: ReadonlyMap<string, ArrayLike<number>>;
+  /** For the criterion `reconstruction`: what {@link measureElimination} has found. */
+  measured?: Importance;
 }
 
 /** What one parameter of a group says of each unit. */
@@ -115,6 +117,7 @@ export const importances = {
   'group-norm': { criterion: 'energy', reduce: 'mean', normalize: 'mean', scope: 'global' },
   'group-taylor': { criterion: 'taylor', reduce: 'mean', normalize: 'mean', scope: 'global' },
   lamp: { criterion: 'energy', reduce: 'mean', normalize: 'lamp', scope: 'global' },
+  reconstruction: { criterion: 'reconstruction', scope: 'global' },
   random: { ...filters, criterion: 'random', reduce: 'first', scope: 'global' },
   index: { ...filters, criterion: 'index', reduce: 'first' },
 } satisfies Record<string, ImportanceSetting>;
@@ -131,7 +134,8 @@ export function importanceOf(
   channels: Channels,
   options: ImportanceOptions = {},
 ): Map<string, Float64Array> {
-  const { reduce = 'mean', normalize = 'mean' } = options;
+  const { reduce = 'mean', normalize = 'mean', criterion, measured } = options;
+  if (criterion === 'reconstruction') return new Map(measured ?? unmeasured());
   const judged = [...judge(graph, channels, options)].map(([name, judgements]): [string, Float64Array] => {
     const reduced = judgements[0].values.map((_, unit) =>
       reductions[reduce](judgements.map(({ values }) => values[unit])),
@@ -140,6 +144,11 @@ export function importanceOf(
   });
   return new Map(judged);
 }
+
+const unmeasured = (): never =>
+  fail(
+    'The importance by reconstruction is measured on samples and known for whole groups only: take it with prune, with data or --calibrate, or choose another, such as group-norm.',
+  );
 
 /** The same importance, with less than any for units that a selection has removed: they stay the first to go. */
 export const removedFirst = (importance: Importance, removed: Selection): Importance =>
@@ -187,6 +196,7 @@ function valuesOf(
   const numbers =
     criterion === 'taylor' ? saliencyOf(member.tensor, tensor.data.length, saliency) : floats(tensor);
   const draw = random(seed, 'importance', group.name, member.tensor, member.axis);
+  if (criterion === 'reconstruction') return unmeasured();
   const values = Float64Array.from(criteria[criterion](numbersOf(numbers, tensor.shape, member), draw));
   const bad = values.findIndex(Number.isNaN);
   if (bad >= 0)

@@ -54,6 +54,7 @@ export {
 } from './order.js';
 export type { Part } from './parts.js';
 export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf } from './pipeline.js';
+export { type EliminationOptions, measureElimination } from './pipeline-elimination.js';
 export { composed, followed } from './pipeline-rounds.js';
 export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
 export {

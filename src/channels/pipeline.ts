@@ -25,6 +25,8 @@ export interface ChooseOptions {
   cost?: Cost;
   /** For the importances by Taylor expansion, see {@link addSaliency}. */
   saliency?: () => Promise<ReadonlyMap<string, ArrayLike<number>>>;
+  /** For the importance by reconstruction, see {@link measureElimination}. */
+  elimination?: () => Promise<Importance>;
   /** How good a network is, more is better, on images that are not for testing; `adapt`: BatchNorm's statistics first. */
   evaluate: (graph: Graph, adapt: boolean) => Promise<number>;
   /** Networks that a search measures. */
@@ -47,7 +49,8 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
   const { graph, channels, settings, limits, goal, cost, seed } = options;
   const how = { ...importances[settings.importance], seed };
   const saliency = how.criterion === 'taylor' ? await options.saliency?.() : undefined;
-  const judged = { ...how, saliency };
+  const measured = how.criterion === 'reconstruction' ? await options.elimination?.() : undefined;
+  const judged = { ...how, saliency, measured };
   const raw =
     settings.vote && goal ? votedImportance(options, judged) : importanceOf(graph, channels, judged);
   const importance = settings.sparse === 'soft' ? zerosFirst(graph, channels, raw) : raw;
@@ -60,7 +63,12 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
         ...limits,
         prices: pricesFor(goal, graph, channels),
       })
-    : removalOrder(channels, importance, { ...limits, scope: scopeOf(settings) });
+    : removalOrder(channels, importance, {
+        ...limits,
+        scope: scopeOf(settings),
+        // What an error is worth beside the others is known only of what is measured.
+        prices: measured && pricesFor(goal, graph, channels),
+      });
   return { importance, selection: await reachGoal(order, { graph, channels, goal, cost }), sensitivity };
 }
 

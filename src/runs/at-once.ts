@@ -9,6 +9,7 @@ import {
   findChannels,
   hasScales,
   type MethodSettings,
+  measureElimination,
   needsScales,
   readMasks,
   selectionFrom,
@@ -80,7 +81,14 @@ async function removeChannels({ recipe, folder, task, machine, options }: AtOnce
   const { heads, ignore, freeze } = recipe;
   const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
   const costing = costingOf(recipe, { machine, inputShapes, folded: false, signal });
-  const { selection, importance } = await choose(recipe, { graph, channels, costing, signal });
+  const { selection, importance } = await choose(recipe, {
+    graph,
+    channels,
+    costing,
+    signal,
+    machine,
+    inputShapes,
+  });
   const smaller = shrink(graph, channels, selection);
   sayFixed(graph, smaller, options);
   const how = { machine, inputShapes, samples: randomSamples, path: folder.model };
@@ -118,10 +126,15 @@ function repairBlindly(
 }
 
 type Choosing = Pick<Parameters<typeof chooseUnits>[0], 'graph' | 'channels' | 'signal'> & {
+  machine: Machine;
+  inputShapes: ModelTask['inputShapes'];
   costing: ReturnType<typeof costingOf>;
 };
 
-async function choose(recipe: PruneRecipe, { graph, channels, costing, signal }: Choosing): Promise<Chosen> {
+async function choose(
+  recipe: PruneRecipe,
+  { graph, channels, costing, signal, machine, inputShapes }: Choosing,
+): Promise<Chosen> {
   if (recipe.mask) {
     const selection = selectionFrom(graph, channels, await readMasks(recipe.mask));
     return { selection, importance: new Map() };
@@ -139,6 +152,15 @@ async function choose(recipe: PruneRecipe, { graph, channels, costing, signal }:
     goal: costing && (await goalOf(costing, { graph, channels }, 1)),
     cost: costing?.cost,
     saliency: needsData,
+    elimination: () =>
+      recipe.calibrate === undefined
+        ? fail(
+            `${method} looks at samples to choose: give --data, or --calibrate 512 to make do with random inputs.`,
+          )
+        : measureElimination(graph, channels, {
+            ...{ machine, inputShapes, signal },
+            samples: randomCalibration(recipe.calibrate),
+          }),
     evaluate: needsData,
   });
 }

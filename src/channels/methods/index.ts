@@ -9,10 +9,11 @@ import { lamp } from './lamp.js';
 import { masksparsity } from './masksparsity.js';
 import { networkSlimming } from './network-slimming.js';
 import { randomChannels } from './random-channels.js';
+import { reconstruction } from './reconstruction.js';
 import { taylor, taylorWeights } from './taylor.js';
 
 export const structuredMethods: readonly StructuredMethod[] = [
   ...[masksparsity, networkSlimming, l1Filters, fpgm, softFpgm, taylor, taylorWeights],
-  ...[depgraph, depgraphSparse, eagleeye, lamp, randomChannels],
+  ...[depgraph, depgraphSparse, eagleeye, lamp, reconstruction, randomChannels],
   ...[uniform, ratio, order, ot, maskL1, gradDecay],
 ];

@@ -1,9 +1,12 @@
 /** What goes, in a run: the channels of the network as it is, scored and chosen by the settings of its method. */
+import { calibrationSamples } from '../../calibration/index.js';
 import {
+  type Channels,
   type Chosen,
   chooseUnits,
   importanceOf,
   importances,
+  measureElimination,
   measureSaliency,
   type Selection,
   selectMarked,
@@ -12,6 +15,7 @@ import { meritOf } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { recalibrate } from '../../train/index.js';
 import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
+import { defaultSamples } from './defaults.js';
 import { goalOf } from './goal.js';
 import { channelsNow, type Progress, type Running } from './progress.js';
 import type { Stage } from './stages.js';
@@ -32,6 +36,7 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
   return chooseUnits({
     ...{ graph, channels, settings, limits, goal, cost: costing?.cost, candidates, seed, signal },
     saliency: () => saliencyOf(graph, work),
+    elimination: () => eliminationOf(graph, channels, work),
     async evaluate(network, adapt) {
       const how = { machine, inputShapes, batch, seed, signal, samples: split.length };
       const ready = adapt ? (await recalibrate(network, data, how)).graph : network;
@@ -41,6 +46,14 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
       if (done % 20 === 0 || done === all) options.onNote?.(`${done} of ${all} networks measured.`);
     },
   });
+}
+
+function eliminationOf(graph: Graph, channels: Channels, { recipe, task, machine, options }: Running) {
+  const { calibrate = defaultSamples, seed } = recipe;
+  const { signal, onNote } = options;
+  onNote?.(`Measuring on ${calibrate} samples what each channel is worth to the layers that read it …`);
+  const samples = calibrationSamples(dataOf(recipe, task), { samples: calibrate, seed });
+  return measureElimination(graph, channels, { machine, inputShapes: task.inputShapes, samples, signal });
 }
 
 function saliencyOf(graph: Graph, { recipe, task, machine, options: { signal } }: Running) {

@@ -102,6 +102,10 @@ function checkTarget(
 ): void {
   const target = targetOf(given);
   const mask = given.mask !== undefined;
+  if (importances[importance].criterion === 'reconstruction' && !mask && (!target || given.vote))
+    fail(
+      `The importance ${importance} ranks whole groups at a target: give --macs, such as --macs 0.5, and leave out --vote.`,
+    );
   if (target && mask)
     fail('A mask says what goes, and so does a target: give --mask or the target, not both.');
   if (mask && rounds > 1) fail('A mask goes at once: leave --mask out, or give --rounds 1.');
@@ -115,9 +119,10 @@ function checkTarget(
     fail(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
   if (rounds < 1) fail('Channels go in one round at least: give --rounds 1, or leave it out.');
   if (rounds > 1 && !target) fail('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
-  if (sparse === 'soft' && importances[importance].criterion === 'taylor')
+  const judge = importances[importance].criterion;
+  if (sparse === 'soft' && (judge === 'taylor' || judge === 'reconstruction'))
     fail(
-      `Filters are set to 0 again and again by what their weights say, but ${importance} looks at gradients: choose another --importance, such as fpgm, or another --sparse.`,
+      `Filters are set to 0 again and again by what their weights say, but ${importance} looks at ${judge === 'taylor' ? 'gradients' : 'samples'}: choose another --importance, such as fpgm, or another --sparse.`,
     );
   if (sparse === 'soft' && target?.of === 'latency')
     fail('Filters are set to 0 by a target that can be counted: give --macs instead of --latency.');
