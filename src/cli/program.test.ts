@@ -51,6 +51,7 @@ test('help and version', async () => {
     'eval',
     'bench',
     'profile',
+    'explain',
     'pack',
     'data',
     'resume',

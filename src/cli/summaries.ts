@@ -12,6 +12,7 @@ export const summaries = {
   eval: 'measure accuracy and loss on the test samples',
   bench: 'compare the latency of models side by side, in every runtime that is installed',
   profile: 'show where the time of a model goes, by kernel and by layer',
+  explain: 'show how a model is computed: its core graph, what is fused, and the steps of its program',
   pack: 'write a pruned model as a small file for espalier/runtime',
   data: 'verify a downloaded data set and unpack it into the cache, or list the data sets that are there',
   resume: 'continue a run that was stopped or killed',

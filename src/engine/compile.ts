@@ -9,6 +9,7 @@ import { assemble } from './lowering/assemble.js';
 import { callsTo } from './lowering/calls.js';
 import { NO_BARRIER, STEP } from './lowering/contract.js';
 import { fuse } from './lowering/fuse.js';
+import type { Layout } from './lowering/layout.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
 import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
@@ -61,6 +62,8 @@ export interface Program {
   ): Promise<void>;
   /** Nanoseconds by kernel over all runs, summed over threads; 'wait' is what they stood still. */
   profile(): Map<string, number>;
+  /** What it was made of. */
+  readonly layout: Layout;
   /** The steps of a run, in their order, with the nanoseconds that each took over all runs, summed over threads. */
   steps(): StepTime[];
   close(): void;
@@ -127,7 +130,8 @@ export function compile(o: CompileOptions): Program | undefined {
   const wanted = new Set([...o.outputs, ...(o.destined?.keys() ?? []), ...(o.patterns?.values() ?? [])]);
   const nodes = needed(tape.nodes, wanted);
   const backward = new Set(tape.nodes.slice(o.backwardFrom ?? tape.nodes.length).flatMap((n) => n.outputs));
-  lower(l, fuse(nodes, tape.type, wanted), {
+  const units = fuse(nodes, tape.type, wanted);
+  lower(l, units, {
     type: tape.type,
     place,
     put: (name, p) => places.set(name, p),
@@ -186,6 +190,7 @@ export function compile(o: CompileOptions): Program | undefined {
       await machine.run(program, profile);
       guide.learn();
     },
+    layout: { nodes, units, places, steps, offsets: plan.offsets },
     profile: () => profileOf(machine, steps, profile),
     steps() {
       const taken = (i: number) => machine.ints(program, words.length)[at[i] + STEP.items] > 0;

@@ -204,6 +204,7 @@ function inference(
     },
     profile: program.profile,
     steps: program.steps,
+    compiled: { layout: program.layout, type: model.tape.type },
     close: program.close,
   };
 }

@@ -129,6 +129,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     gradientNorm: update.norm,
     profile: program.profile,
     steps: program.steps,
+    compiled: { layout: program.layout, type: tape.type },
     close() {
       program.close();
       sums?.close();

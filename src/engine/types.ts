@@ -3,8 +3,9 @@
  * `close` gives its memory back when the calls under way have ended, and throws a UserError when it is used after that.
  */
 import type { Batch } from '../graph/batch.js';
-import type { Build } from '../graph/core.js';
+import type { Build, Type } from '../graph/core.js';
 import type { Graph } from '../onnx/model.js';
+import type { Layout } from './lowering/layout.js';
 import type { Machine } from './machine.js';
 
 /** Dense [count, …sample], by name of the input; or by itself what the only input takes. */
@@ -93,7 +94,15 @@ export interface Inference {
   profile(): ReadonlyMap<string, number>;
   /** The same step by step. */
   steps(): readonly StepTime[];
+  /** What the program was made of. */
+  readonly compiled?: Compiled;
   close(): void;
+}
+
+/** A program to look at, and the shapes of its values. */
+export interface Compiled {
+  layout: Layout;
+  type(name: string): Type;
 }
 
 /** A kernel call of a program, and the time that it has taken so far. */
@@ -233,5 +242,7 @@ export interface Training {
   profile(): ReadonlyMap<string, number>;
   /** The same step by step, of gradients alone. */
   steps(): readonly StepTime[];
+  /** What the program of the gradients was made of. */
+  readonly compiled?: Compiled;
   close(): void;
 }

@@ -2,6 +2,7 @@
 
 export * from './bench.js';
 export * from './evaluate.js';
+export * from './explain.js';
 export * from './export.js';
 export * from './folder.js';
 export * from './inspect.js';

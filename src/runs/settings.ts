@@ -522,6 +522,17 @@ export const profileSettings = {
   sparsity: fraction('first set this fraction of every prunable weight to zero, the smallest values'),
 } satisfies Settings;
 
+/** Which program is explained, and what of it is shown. */
+export const explainSettings = {
+  train: flag('explain a training step instead of inference'),
+  batch: also(
+    whole('samples per run (default: 128 for training, else 1, in espalier/runtime)', 1),
+    '--batch-size',
+  ),
+  layer: text('show only what belongs to this node of the model, with the words of its steps', 'NAME'),
+  step: whole('show only this step of the program, with its words; the first is 0', 0),
+} satisfies Settings;
+
 /** Where a data set comes from, and what a run would do with it. */
 export const importSettings = {
   from: text('folder or archive that you have downloaded', 'DIR'),

@@ -4,6 +4,7 @@ import { assemble } from '../engine/lowering/assemble.js';
 import { callsTo, type MapCall } from '../engine/lowering/calls.js';
 import { LANES, MAP_ROW_AXES } from '../engine/lowering/contract.js';
 import { fuse } from '../engine/lowering/fuse.js';
+import type { Layout } from '../engine/lowering/layout.js';
 import type { Values } from '../engine/lowering/lower.js';
 import { type Buffer, type Place, wholePlace } from '../engine/lowering/place.js';
 import { planMemory } from '../engine/lowering/plan.js';
@@ -26,6 +27,8 @@ export interface Program {
   output(name: string): Float32Array;
   /** The line where the program begins. */
   readonly start: number;
+  /** What it was made of. */
+  readonly layout: Layout;
   /** In their order. */
   readonly steps: readonly ProgramStep[];
   /** Bytes of activations at the peak of a run. */
@@ -109,7 +112,8 @@ export function compile({ machine, tape, inputs, outputs, parts }: CompileOption
       widened: new Map(),
       residuals: onlyResiduals(nodes, tails, kept),
     };
-    lowerPlanes(context, fuse(nodes, tape.type, kept));
+    const units = fuse(nodes, tape.type, kept);
+    lowerPlanes(context, units);
     const results = outputs.map((name) => place(name).buffer);
     for (const buffer of results) buffer.kept = true;
     const plan = planMemory(steps, 1, results);
@@ -124,6 +128,7 @@ export function compile({ machine, tape, inputs, outputs, parts }: CompileOption
       input: (name) => (plan.offsets.has(places.get(name)!.buffer) ? view(places.get(name)!) : undefined),
       output: (name) => gathered(view(place(name)), place(name)),
       start,
+      layout: { nodes, units, places, steps, offsets: plan.offsets },
       steps: steps.map(({ kernel, makes }) => {
         const maker = makers.get(makes ?? '');
         return { kernel, makes, op: maker?.op, layer: maker?.layer };

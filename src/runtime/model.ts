@@ -13,7 +13,7 @@ import { type Tape, tape } from '../graph/tape.js';
 import { answersOf } from '../objectives/logits.js';
 import type { Graph } from '../onnx/model.js';
 import { floats, sizeOf } from '../onnx/tensor.js';
-import { compile, type ProgramStep } from './compile.js';
+import { compile, type Program, type ProgramStep } from './compile.js';
 import { rewrite } from './rewrite.js';
 import { type Declared, floatsFor, type Numbers } from './values.js';
 import { countOf } from './weights.js';
@@ -91,12 +91,16 @@ function shapesFor(graph: Graph, given: LoadOptions['inputShapes']): LoadOptions
 export const modelOf = (graph: Graph, options: ModelOptions, most?: number): Model =>
   programmed(graph, options, most).model;
 
-/** {@link modelOf} with the steps of its program. */
-export function programmed(
-  graph: Graph,
-  given: ModelOptions,
-  most?: number,
-): { model: Model; steps: readonly ProgramStep[] } {
+export interface Programmed {
+  model: Model;
+  /** The steps of its program, and what that was made of. */
+  steps: readonly ProgramStep[];
+  layout: Program['layout'];
+  type: Tape['type'];
+}
+
+/** {@link modelOf} with its program. */
+export function programmed(graph: Graph, given: ModelOptions, most?: number): Programmed {
   const options = { ...given, inputShapes: shapesFor(graph, given.inputShapes) };
   const { machine } = options;
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
@@ -159,7 +163,7 @@ export function programmed(
       return closed;
     },
   };
-  return { model, steps: program.steps };
+  return { model, steps: program.steps, layout: program.layout, type: t.type };
 }
 
 function modelCard(graph: Graph): ModelCard {

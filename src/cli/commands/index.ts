@@ -12,6 +12,7 @@ export const loaders: Loaders = {
   eval: async () => (await import('./eval.js')).addEval,
   bench: async () => (await import('./bench.js')).addBench,
   profile: async () => (await import('./profile.js')).addProfile,
+  explain: async () => (await import('./explain.js')).addExplain,
   pack: async () => (await import('./pack.js')).addPack,
   data: async () => (await import('./data.js')).addData,
   resume: async () => (await import('./run.js')).addResume,
