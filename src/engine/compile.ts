@@ -1,22 +1,25 @@
 /** From a core graph to a program in a machine's memory. */
-import type { Type } from '../graph/core.js';
+import type { CoreNode, Type } from '../graph/core.js';
 import { needed } from '../graph/needed.js';
 import type { Tape } from '../graph/tape.js';
-import { floats, sizeOf } from '../onnx/tensor.js';
-import { chooseWays } from './choice.js';
+import { sizeOf } from '../onnx/tensor.js';
+import { bytesTouched, profileOf, timesOf } from './account.js';
 import { LINE } from './driver.js';
-import { assemble } from './lowering/assemble.js';
+import { guideOf, INSTEAD } from './guide.js';
+import { lanesOf, linesAt, readPlace } from './lanes.js';
 import { callsTo } from './lowering/calls.js';
-import { NO_BARRIER, STEP } from './lowering/contract.js';
+import { STEP } from './lowering/contract.js';
 import { fuse } from './lowering/fuse.js';
 import type { Layout } from './lowering/layout.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
-import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
-import { linesOf, planMemory } from './lowering/plan.js';
+import { LANES, type Place, wholePlace } from './lowering/place.js';
+import { type Plan, planMemory } from './lowering/plan.js';
 import type { Choice, Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
+import { type Arena, arena } from './memory.js';
 import type { StepTime } from './types.js';
+import { placesOf, tables, type Written, written } from './writing.js';
 
 export interface CompileOptions {
   machine: Machine;
@@ -71,27 +74,37 @@ export interface Program {
 
 /** Compiles the nodes that `outputs` and `destined` need. @returns undefined when it needs more than `memory` bytes. */
 export function compile(o: CompileOptions): Program | undefined {
-  const { machine, tape } = o;
-  const blocks = Math.ceil(o.batch / LANES);
-  const lines: number[] = [];
-  const take = (bytes: number): number => {
-    const line = machine.allocate(bytes);
-    lines.push(line);
-    return line;
+  const { machine, batch } = o;
+  const memory = arena(machine);
+  const l = loweringFor(o, memory);
+  const { places, backward, kept, nodes, units } = lowered(o, l);
+  const plan = planMemory(l.steps, l.blocks, kept);
+  if (o.memory !== undefined && plan.lines * LINE > o.memory) {
+    memory.free();
+    return undefined;
+  }
+  const made = written(machine, memory, l.steps, plan);
+  const profile = memory.take((profileStride(l.steps.length) * LINE * machine.threads) / 4).fixed;
+  return {
+    ...{ batch, peakBytes: plan.lines * LINE, close: memory.free },
+    layout: { nodes, units, places: places.places, steps: l.steps, offsets: plan.offsets },
+    ...accessTo(l, places, made, plan),
+    ...runsOf(l, made, profile),
+    profile: () => profileOf(machine, l.steps, profile),
+    steps: () => accountOf(l, { nodes, backward, made, profile }),
   };
-  const fixed = (floatsOf: number): Buffer => ({ laned: false, size: floatsOf, fixed: take(floatsOf * 4) });
-  const valid = fixed(1);
-  const whole = fixed(1);
-  const every = fixed(1);
-  const seed = fixed(2);
+}
+
+/** How calls become steps, in so many blocks of samples. */
+function loweringFor({ machine, batch }: CompileOptions, memory: Arena): Lowering {
   const steps: Step[] = [];
-  const l: Lowering = {
+  return {
     machine,
-    blocks,
-    valid,
-    whole,
-    every,
-    seed,
+    blocks: Math.ceil(batch / LANES),
+    valid: memory.take(1),
+    whole: memory.take(1),
+    every: memory.take(1),
+    seed: memory.take(2),
     steps,
     call: callsTo({
       told: machine.told,
@@ -106,81 +119,80 @@ export function compile(o: CompileOptions): Program | undefined {
         for (const step of steps.slice(before)) step.way ??= { choice, way };
       };
       for (const [way, { counts, emit }] of ways.entries()) {
-        choice.counts.push(fixed(counts));
+        choice.counts.push(memory.take(counts));
         record(way, () => emit(choice.counts[way]));
       }
       if (instead) record(INSTEAD, instead);
     },
-    table: tables(machine, fixed),
+    table: tables(machine, memory),
   };
-  const places = new Map<string, Place>(o.places);
-  for (const name of o.inputs) {
-    const place = inputPlace(tape.type(name));
-    places.set(name, place);
-  }
-  const place = (name: string): Place => {
-    const found = places.get(name);
-    if (found) return found;
-    const { constant } = tape.type(name);
-    if (!constant) throw new Error(`The value '${name}' has no place yet`);
-    const made = wholePlace(l.table(floats(constant)), constant.shape);
-    places.set(name, made);
-    return made;
-  };
-  const wanted = new Set([...o.outputs, ...(o.destined?.keys() ?? []), ...(o.patterns?.values() ?? [])]);
+}
+
+/** Fuses what is needed and writes the steps of it. */
+function lowered(o: CompileOptions, l: Lowering) {
+  const { tape, outputs, inputs, destined, masks, patterns } = o;
+  const given = inputs.map((name) => [name, inputPlace(tape.type(name))] as const);
+  const places = placesOf(tape, l.table, new Map([...o.places, ...given]));
+  const { place } = places;
+  const wanted = new Set([...outputs, ...(destined?.keys() ?? []), ...(patterns?.values() ?? [])]);
   const nodes = needed(tape.nodes, wanted);
   const backward = new Set(tape.nodes.slice(o.backwardFrom ?? tape.nodes.length).flatMap((n) => n.outputs));
   const units = fuse(nodes, tape.type, wanted);
   lower(l, units, {
-    type: tape.type,
-    place,
-    put: (name, p) => places.set(name, p),
-    destined: (name) => o.destined?.get(name),
-    mask: (name) => o.masks?.get(name) ?? (o.patterns?.has(name) ? place(o.patterns.get(name)!) : undefined),
+    ...places,
+    destined: (name) => destined?.get(name),
+    mask: (name) => masks?.get(name) ?? (patterns?.has(name) ? place(patterns.get(name)!) : undefined),
     masked: (name) => backward.has(name),
   });
-  for (const [name, p] of o.destined ?? []) settle(l, place(name), p);
-  const kept = o.outputs.map((name) => place(name).buffer);
+  for (const [name, to] of destined ?? []) settle(l, place(name), to);
+  const kept = outputs.map((name) => place(name).buffer);
   for (const buffer of kept) buffer.kept = true;
+  return { places, backward, kept, nodes, units };
+}
 
-  const plan = planMemory(steps, blocks, kept);
-  const free = () => {
-    for (const line of lines) machine.free(line);
-  };
-  if (o.memory !== undefined && plan.lines * LINE > o.memory) {
-    free();
-    return undefined;
-  }
-  const base = take(Math.max(1, plan.lines) * LINE);
-  const { words, at } = assemble(machine, steps, plan, base);
-  const program = take(words.byteLength);
-  machine.ints(program, words.length).set(words);
-  const profile = take(profileStride(steps.length) * LINE * machine.threads);
-  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const guide = guideOf(machine, steps, machine.ints(program, words.length), at, profile);
-  const address = (b: Buffer) => b.fixed ?? base + (plan.offsets.get(b) ?? 0);
+/** Reading and writing values. */
+function accessTo(
+  { machine, blocks }: Lowering,
+  { places, place }: ReturnType<typeof placesOf>,
+  { address }: Written,
+  { offsets }: Plan,
+): Pick<Program, 'write' | 'read' | 'writeLines' | 'readLines'> {
   return {
-    batch: o.batch,
-    peakBytes: plan.lines * LINE,
     write(name, data, count) {
       const { buffer } = places.get(name)!;
-      if (buffer.fixed === undefined && !plan.offsets.has(buffer)) return;
+      if (buffer.fixed === undefined && !offsets.has(buffer)) return;
       lanesOf(machine.floats(address(buffer), buffer.size * blocks * LANES), buffer.size, data, count);
     },
     writeLines(name, lines) {
       const { buffer } = places.get(name)!;
-      if (buffer.fixed === undefined && !plan.offsets.has(buffer)) return;
+      if (buffer.fixed === undefined && !offsets.has(buffer)) return;
       machine.floats(address(buffer), buffer.size * blocks * LANES).set(lines);
     },
     readLines(name) {
-      const p = place(name);
-      return linesAt(machine.floats(address(p.buffer), p.buffer.size * blocks * LANES), p, blocks);
+      const found = place(name);
+      return linesAt(
+        machine.floats(address(found.buffer), found.buffer.size * blocks * LANES),
+        found,
+        blocks,
+      );
     },
     read(name, count) {
-      const p = place(name);
-      const size = p.buffer.laned ? p.buffer.size * blocks * LANES : p.buffer.size;
-      return readPlace(machine.floats(address(p.buffer), size), p, count);
+      const found = place(name);
+      const { buffer } = found;
+      const size = buffer.laned ? buffer.size * blocks * LANES : buffer.size;
+      return readPlace(machine.floats(address(buffer), size), found, count);
     },
+  };
+}
+
+/** A run: what it has to know is written, and the ways that it takes are chosen by the clock. */
+function runsOf(
+  { machine, steps, valid, whole, every, seed }: Lowering,
+  { program, words, at }: Written,
+  profile: number,
+): Pick<Program, 'run'> {
+  const guide = guideOf(machine, steps, words, at, profile);
+  return {
     async run(count, { whole: all = count, seed: key = 0, step = 0, every: whether = true } = {}) {
       machine.floats(valid.fixed!, 1)[0] = count;
       machine.floats(whole.fixed!, 1)[0] = all;
@@ -190,20 +202,30 @@ export function compile(o: CompileOptions): Program | undefined {
       await machine.run(program, profile);
       guide.learn();
     },
-    layout: { nodes, units, places, steps, offsets: plan.offsets },
-    profile: () => profileOf(machine, steps, profile),
-    steps() {
-      const taken = (i: number) => machine.ints(program, words.length)[at[i] + STEP.items] > 0;
-      return timesOf(machine, steps, profile).map((time, i) => {
-        const { kernel, makes } = steps[i];
-        const node = makes === undefined ? undefined : makers.get(makes);
-        const gradient = makes !== undefined && backward.has(makes);
-        const bytes = bytesTouched(steps[i], blocks);
-        return { kernel, makes, layer: node?.layer, op: node?.op, gradient, time, bytes, taken: taken(i) };
-      });
-    },
-    close: free,
   };
+}
+
+interface Accounted {
+  nodes: readonly CoreNode[];
+  backward: ReadonlySet<string>;
+  made: Written;
+  profile: number;
+}
+
+/** The steps with what they make, and their times. */
+function accountOf(
+  { machine, steps, blocks }: Lowering,
+  { nodes, backward, made, profile }: Accounted,
+): StepTime[] {
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  return timesOf(machine, steps, profile).map((time, i) => {
+    const { kernel, makes } = steps[i];
+    const node = makes === undefined ? undefined : makers.get(makes);
+    const gradient = makes !== undefined && backward.has(makes);
+    const taken = made.words[made.at[i] + STEP.items] > 0;
+    const bytes = bytesTouched(steps[i], blocks);
+    return { kernel, makes, layer: node?.layer, op: node?.op, gradient, time, bytes, taken };
+  });
 }
 
 const inputPlace = (type: Type): Place => {
@@ -214,199 +236,4 @@ const inputPlace = (type: Type): Place => {
 /** A value that was there before its destination was known (a parameter's gradient that is another's, say) is copied. */
 function settle(l: Lowering, from: Place, to: Place): void {
   if (from.buffer !== to.buffer) lowerCopy(l, from, to);
-}
-
-/** Tables in memory, each content once. */
-function tables(machine: Machine, fixed: (size: number) => Buffer): Lowering['table'] {
-  const known = new Map<string, { data: Int32Array | Float32Array; buffer: Buffer }[]>();
-  return (data) => {
-    const key = `${data instanceof Int32Array}${data.length}:${data.slice(0, 8)}`;
-    const same = known.get(key)?.find((k) => k.data.every((x, i) => Object.is(x, data[i])));
-    if (same) return same.buffer;
-    const buffer = fixed(Math.max(1, data.length));
-    if (data instanceof Int32Array) machine.ints(buffer.fixed!, data.length).set(data);
-    else machine.floats(buffer.fixed!, data.length).set(data);
-    known.set(key, [...(known.get(key) ?? []), { data, buffer }]);
-    return buffer;
-  };
-}
-
-/** Samples into lanes. Lanes without a sample repeat the first, so that they compute with sound numbers. */
-export function lanesOf(memory: Float32Array, size: number, data: ArrayLike<number>, count: number): void {
-  const lanes = memory.length / size;
-  for (let lane = 0; lane < lanes; lane++) {
-    const from = (lane < count ? lane : 0) * size;
-    const to = Math.floor(lane / LANES) * size * LANES + (lane % LANES);
-    for (let i = 0; i < size; i++) memory[to + i * LANES] = data[from + i];
-  }
-}
-
-/** Where in its buffer each element of a place lies, row-major. */
-function offsetsOf(p: Place): Int32Array {
-  const offsets = new Int32Array(sizeOf(p.shape));
-  const index = p.shape.map(() => 0);
-  for (let i = 0, at = p.offset; i < offsets.length; i++) {
-    offsets[i] = at;
-    for (let axis = p.shape.length - 1; axis >= 0; axis--) {
-      at += p.strides[axis];
-      if (++index[axis] < p.shape[axis]) break;
-      at -= p.strides[axis] * p.shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return offsets;
-}
-
-/** The lines of a laned place, in stretches that lie side by side. */
-function linesAt(memory: Float32Array, p: Place, blocks: number): Float32Array {
-  const offsets = offsetsOf(p);
-  const size = offsets.length;
-  const lines = new Float32Array(blocks * size * LANES);
-  for (let from = 0; from < size; ) {
-    let to = from + 1;
-    while (to < size && offsets[to] === offsets[from] + to - from) to++;
-    for (let block = 0; block < blocks; block++) {
-      const at = (block * p.buffer.size + offsets[from]) * LANES;
-      lines.set(memory.subarray(at, at + (to - from) * LANES), (block * size + from) * LANES);
-    }
-    from = to;
-  }
-  return lines;
-}
-
-function readPlace(memory: Float32Array, p: Place, count: number): Float32Array {
-  const offsets = offsetsOf(p);
-  const size = offsets.length;
-  if (!p.buffer.laned) return Float32Array.from(offsets, (at) => memory[at]);
-  const result = new Float32Array(size * count);
-  for (let n = 0; n < count; n++) {
-    const lane = Math.floor(n / LANES) * p.buffer.size * LANES + (n % LANES);
-    for (let i = 0; i < size; i++) result[n * size + i] = memory[lane + offsets[i] * LANES];
-  }
-  return result;
-}
-
-/** The number of the way that is taken by the weights alone. */
-const INSTEAD = 2;
-/** How many of the weights are looked at to tell how many are not 0. */
-const LOOKS = 1024;
-
-/** The share of the floats at a place that are not 0, from looks at equal distances. */
-function densityOf(machine: Machine, { buffer, offset, shape }: Place): () => number {
-  const size = sizeOf(shape);
-  const values = machine.floats(buffer.fixed!, offset + size).subarray(offset);
-  const looks = Math.min(LOOKS, size);
-  return () => {
-    let found = 0;
-    for (let i = 0; i < looks; i++) if (values[Math.floor(((i + 0.5) * size) / looks)] !== 0) found++;
-    return found / looks;
-  };
-}
-
-/** Sets a program to the ways that its choices take, and learns from the clock. */
-function guideOf(
-  machine: Machine,
-  steps: readonly Step[],
-  words: Int32Array,
-  at: readonly number[],
-  profile: number,
-) {
-  const stride = profileStride(steps.length);
-  const times = Array.from({ length: machine.threads }, (_, t) =>
-    machine.doubles(profile + t * stride, steps.length),
-  );
-  const timeOf = (own: readonly number[]) => {
-    let total = 0;
-    for (const view of times) for (const i of own) total += view[i];
-    return total;
-  };
-  const owned = new Map<Choice, { way: number; step: number }[]>();
-  steps.forEach(({ way }, step) => {
-    if (!way) return;
-    const own = owned.get(way.choice);
-    if (own) own.push({ way: way.way, step });
-    else owned.set(way.choice, [{ way: way.way, step }]);
-  });
-  const guides = [...owned].map(([choice, all]) => {
-    const counts: (Int32Array | undefined)[] = choice.counts.map((c) => machine.ints(c.fixed!, c.size));
-    if (choice.instead) counts[INSTEAD] = undefined;
-    const ways = counts.map((own, way) => ({
-      counts: own,
-      steps: all.flatMap((one) => (one.way === way ? [one.step] : [])),
-      spent: 0,
-    }));
-    const density = choice.instead && densityOf(machine, choice.instead.weights);
-    const instead = () => density !== undefined && density() >= choice.instead!.density;
-    return {
-      ...choice,
-      ways,
-      instead,
-      chooser: chooseWays(choice.weights, machine.sparse),
-      taken: -1,
-      free: true,
-    };
-  });
-  return {
-    set(every: boolean) {
-      for (const guide of guides) {
-        const instead = guide.instead();
-        guide.free = !instead && !(guide.gradient && every);
-        const way = instead ? INSTEAD : guide.free ? guide.chooser.next() : 0;
-        if (way === guide.taken) continue;
-        guide.taken = way;
-        for (const [w, own] of guide.ways.entries())
-          for (const i of own.steps) {
-            words[at[i] + STEP.items] = w === way ? steps[i].items : 0;
-            words[at[i] + STEP.flags] = w === way ? 0 : NO_BARRIER;
-          }
-      }
-    },
-    learn() {
-      for (const guide of guides) {
-        const own = guide.ways[guide.taken];
-        const spent = timeOf(own.steps);
-        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts!));
-        own.spent = spent;
-      }
-    },
-  };
-}
-
-const sum = (numbers: Int32Array): number => {
-  let total = 0;
-  for (const x of numbers) total += x;
-  return total;
-};
-
-/** Nanoseconds of each step over all runs, summed over threads. */
-function timesOf(machine: Machine, steps: readonly Step[], line: number): number[] {
-  const stride = profileStride(steps.length);
-  const views = Array.from({ length: machine.threads }, (_, t) =>
-    machine.doubles(line + t * stride, steps.length),
-  );
-  return steps.map((_, i) => views.reduce((sum, view) => sum + view[i], 0));
-}
-
-/** Bytes of the buffers that a step reads or writes, each counted once. */
-function bytesTouched({ words }: Step, blocks: number): number {
-  const buffers = new Set(
-    words.flatMap((word) => (typeof word === 'object' && 'buffer' in word ? [word.buffer] : [])),
-  );
-  return [...buffers].reduce((sum, buffer) => sum + linesOf(buffer, blocks) * LINE, 0);
-}
-
-function profileOf(machine: Machine, steps: readonly Step[], line: number): Map<string, number> {
-  const total = new Map<string, number>();
-  const add = (name: string, time: number) => total.set(name, (total.get(name) ?? 0) + time);
-  const stride = profileStride(steps.length);
-  for (let t = 0; t < machine.threads; t++) {
-    const times = machine.doubles(line + t * stride, steps.length + 1);
-    let busy = 0;
-    steps.forEach((step, i) => {
-      add(step.kernel, times[i]);
-      busy += times[i];
-    });
-    add('wait', times[steps.length] - busy);
-  }
-  return total;
 }
