@@ -39,38 +39,25 @@ export interface TrainedNetwork {
  */
 export function training(network: TrainedNetwork, o: TrainingOptions): Training {
   const { graph, model, machine, places, parameters } = network;
+  const { tape } = model;
   const trained = [...parameters.values()]
     .filter(o.trained ?? (() => true))
     .map((p) => ({ ...p, block: places.get(p.name)!.buffer as Block }));
   const { optimizer } = o;
   const update = updater(machine, trained, typeof optimizer === 'string' ? () => optimizer : optimizer);
-  const { tape } = model;
   const given = graph.inputs.map(({ name }) => name);
-  const { loss, correct, seeds, backwardFrom, asked, answersOf } = goalOf(graph, model, o);
-  const names = trained.map((p) => p.name);
+  const goal = goalOf(graph, model, o);
   const { patterns } = tape;
-  const all = differentiate(tape, seeds, [...names, ...patterns.keys()]);
+  const all = differentiate(tape, goal.seeds, [...trained.map(({ name }) => name), ...patterns.keys()]);
   const gradients = new Map([...all].filter(([name]) => !patterns.has(name)));
   const directions = o.curvature ? openDirections(machine, tape, trained) : undefined;
-  const { destined, masks } = destinations(
-    tape,
-    directions?.changes(gradients, asked[0].name) ?? gradients,
-    update,
-  );
-  const memory =
-    o.memory ?? Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
-  const outputs = correct === undefined ? [loss] : [loss, correct];
+  const changes = directions?.changes(gradients, goal.asked[0].name) ?? gradients;
+  const memory = o.memory ?? memoryFor(machine);
   const options = {
-    ...{
-      machine,
-      tape,
-      outputs,
-      inputs: [...given, ...asked.map(({ name }) => name)],
-      destined,
-      masks,
-      backwardFrom,
-      memory,
-    },
+    ...{ machine, tape, memory, backwardFrom: goal.backwardFrom },
+    outputs: goal.correct === undefined ? [goal.loss] : [goal.loss, goal.correct],
+    inputs: [...given, ...goal.asked.map(({ name }) => name)],
+    ...destinations(tape, changes, update),
     patterns: patternsOf(tape, all),
     places: new Map([...places, ...(directions?.places ?? [])]),
   };
@@ -79,52 +66,15 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     directions?.close();
   };
   const program = largest(o.batch, (batch) => compile({ ...options, batch }), memory, free);
-  const part = program.batch;
-  const most = o.samples ?? 1;
-  const sums = part < o.batch || most > 1 ? update.sums() : undefined;
-
-  const pass = async (
-    { inputs, answers, count }: Whole,
-    [from, n]: Part,
-    { step, every }: { step: number; every: boolean },
-  ) => {
-    for (const name of given) {
-      const size = sizeOf(tape.type(name).shape);
-      const whole = own(inputs, name);
-      const some = n === count ? whole : whole?.subarray(from * size, (from + n) * size);
-      writeInput(program, name, some, n, size, part);
-    }
-    for (const { name, size } of asked) {
-      const whole = own(answers, name);
-      writeInput(program, name, whole?.subarray(from * size, (from + n) * size), n, size, part);
-    }
-    await program.run(n, { whole: count, seed: o.seed ?? 0, step, every });
-    return {
-      loss: program.read(loss, n)[0],
-      correct: correct === undefined ? 0 : program.read(correct, n)[0],
-    };
-  };
+  const samples = o.samples ?? 1;
+  const sums = program.batch < o.batch || samples > 1 ? update.sums() : undefined;
   return {
     batch: o.batch,
-    microBatch: part,
+    microBatch: program.batch,
     peakBytes: program.peakBytes,
     slots: update.slots,
     directions: directions?.views,
-    async gradients(values, answers, count, step, { dense = true, samples = most } = {}) {
-      const whole = { inputs: byName(values, given), answers: answersOf(answers, count), count };
-      const total = { loss: 0, correct: 0 };
-      let passes = 0;
-      for (let sample = 0; sample < samples; sample++) {
-        for (const some of partsOf(count, part)) {
-          const result = await pass(whole, some, { step: step * MOST_PASSES + passes, every: dense });
-          await sums?.add(passes++ === 0);
-          total.loss += result.loss / samples;
-          total.correct += result.correct / samples;
-        }
-      }
-      sums?.finish(1 / samples);
-      return total;
-    },
+    gradients: passesOf({ program, goal, given, tape, sums, seed: o.seed ?? 0, samples }),
     update: update.step,
     gradientNorm: update.norm,
     profile: program.profile,
@@ -135,6 +85,60 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
       sums?.close();
       free();
     },
+  };
+}
+
+/** Bytes that activations may take. */
+const memoryFor = (machine: Machine): number =>
+  Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
+
+interface Passes {
+  program: Program;
+  goal: ReturnType<typeof goalOf>;
+  /** Inputs of the model. */
+  given: readonly string[];
+  tape: Tape;
+  /** Adds up the gradients of several passes. */
+  sums?: ReturnType<Updater['sums']>;
+  seed: number;
+  /** Passes over a batch, at most. */
+  samples: number;
+}
+
+/** Forward and backward over a batch: in as many parts as memory asks for, as often as the step wants samples of it. */
+function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Passes): Training['gradients'] {
+  const { loss, correct, asked, answersOf } = goal;
+  const pass = async ({ inputs, answers, count }: Whole, [from, n]: Part, step: number, every: boolean) => {
+    for (const name of given) {
+      const size = sizeOf(tape.type(name).shape);
+      const whole = own(inputs, name);
+      const some = n === count ? whole : whole?.subarray(from * size, (from + n) * size);
+      writeInput(program, name, some, n, size, program.batch);
+    }
+    for (const { name, size } of asked) {
+      const some = own(answers, name)?.subarray(from * size, (from + n) * size);
+      writeInput(program, name, some, n, size, program.batch);
+    }
+    await program.run(n, { whole: count, seed, step, every });
+    return {
+      loss: program.read(loss, n)[0],
+      correct: correct === undefined ? 0 : program.read(correct, n)[0],
+    };
+  };
+  return async (values, answers, count, step, { dense = true, samples = most } = {}) => {
+    const whole = { inputs: byName(values, given), answers: answersOf(answers, count), count };
+    const total = { loss: 0, correct: 0 };
+    let passes = 0;
+    for (let sample = 0; sample < samples; sample++) {
+      for (const part of partsOf(count, program.batch)) {
+        const result = await pass(whole, part, step * MOST_PASSES + passes, dense);
+        await sums?.add(passes++ === 0);
+        total.loss += result.loss / samples;
+        total.correct += result.correct / samples;
+      }
+    }
+    sums?.finish(1 / samples);
+    return total;
   };
 }
 

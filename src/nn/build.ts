@@ -74,7 +74,15 @@ const pair = (value: number | [number, number]): [number, number] =>
   typeof value === 'number' ? [value, value] : value;
 
 /** Opens a graph. Throws a UserError where an image becomes too small for a layer, or a parameter too large for a file. */
-export function builder({ name: network, seed, initialization = he }: BuilderOptions) {
+export function builder(options: BuilderOptions) {
+  const sheet = newSheet(options);
+  return { ...ends(sheet), ...weighted(sheet), ...activations(sheet), ...pools(sheet), ...shapes(sheet) };
+}
+
+type Sheet = ReturnType<typeof newSheet>;
+
+/** A graph to be written on, and what all layers are written with. */
+function newSheet({ name: network, seed, initialization = he }: BuilderOptions) {
   const graph: Graph = {
     name: network,
     inputs: [],
@@ -124,10 +132,6 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
     return { name, shape };
   }
 
-  /** An operator that keeps the shape and has one input. */
-  const elementwise = (op: string) => (x: Signal) =>
-    node(op, unique(`${x.name}.${op.toLowerCase()}`), [x.name], x.shape);
-
   /** Output image and attributes of a sliding window. */
   function slide(x: Signal, layer: string, { kernel, stride = 1, pad = 0 }: WindowOptions, dilation = 1) {
     const kernelShape = pair(kernel);
@@ -153,49 +157,80 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
     };
   }
 
-  const pool = (op: 'MaxPool' | 'AveragePool') => (x: Signal, options: WindowOptions) => {
-    const name = unique(options.name ?? `${x.name}.pool`);
-    const { image, attributes } = slide(x, name, { stride: options.kernel, ...options });
-    return node(op, name, [x.name], [x.shape[0], ...image], attributes);
-  };
+  return { graph, initialization, unique, parameter, integers, scalar, node, slide };
+}
 
+/** Where a graph begins and ends. */
+const ends = ({ graph, unique }: Sheet) => ({
+  /** A float32 graph input [N, …shape], the batch N symbolic. */
+  input(name: string, shape: readonly number[]): Signal {
+    graph.inputs.push({ name: unique(name), dtype: 'float32', shape: ['N', ...shape] });
+    return { name, shape: [...shape] };
+  },
+
+  /** Closes the graph; the key is the name under which a signal leaves. */
+  finish(outputs: Record<string, Signal>): Graph {
+    for (const [name, signal] of Object.entries(outputs)) {
+      for (const { inputs, outputs } of graph.nodes)
+        for (const names of [inputs, outputs])
+          names.forEach((value, i) => {
+            if (value === signal.name) names[i] = name;
+          });
+      graph.outputs.push({ name, dtype: 'float32', shape: ['N', ...signal.shape] });
+    }
+    return graph;
+  },
+});
+
+/** Layers with parameters. */
+const weighted = ({ initialization, unique, parameter, node, slide }: Sheet) => ({
+  /** Convolution [C, H, W] → [out, H′, W′]; no bias unless asked for. */
+  conv(x: Signal, options: ConvOptions): Signal {
+    const { out, groups = 1, dilation = 1, bias = false } = options;
+    const name = unique(options.name);
+    const { image, attributes } = slide(x, name, options, dilation);
+    const shape = [out, x.shape[0] / groups, ...pair(options.kernel)];
+    const inputs = [x.name, parameter(`${name}.weight`, shape, initialization.conv)];
+    if (bias) inputs.push(parameter(`${name}.bias`, [out], initialization.bias(shape)));
+    return node('Conv', name, inputs, [out, ...image], {
+      ...attributes,
+      dilations: intList([dilation, dilation]),
+      group: int(groups),
+    });
+  },
+
+  /** In inference form: y = weight · (x − running_mean) / √(running_var + 1e-5) + bias, per channel. */
+  batchNorm(x: Signal, layer: string): Signal {
+    const name = unique(layer);
+    const per = (kind: string, initialize: Initialize) =>
+      parameter(`${name}.${kind}`, [x.shape[0]], initialize);
+    const inputs = [
+      per('weight', ones),
+      per('bias', zeros),
+      per('running_mean', zeros),
+      per('running_var', ones),
+    ];
+    const attributes = { epsilon: float(1e-5), momentum: float(0.9) };
+    return node('BatchNormalization', name, [x.name, ...inputs], x.shape, attributes);
+  },
+
+  /** [F] → [out]: Gemm with the weight as [out, F], like PyTorch's Linear. */
+  linear(x: Signal, options: { out: number; bias?: boolean; name: string }): Signal {
+    const { out, bias = true } = options;
+    const name = unique(options.name);
+    const shape = [out, x.shape[0]];
+    const inputs = [x.name, parameter(`${name}.weight`, shape, initialization.linear)];
+    if (bias) inputs.push(parameter(`${name}.bias`, [out], initialization.bias(shape)));
+    return node('Gemm', name, inputs, [out], { transB: int(1) });
+  },
+});
+
+/** What keeps the image: activations, sums, concatenation. */
+function activations({ unique, scalar, node }: Sheet) {
+  /** An operator that keeps the shape and has one input. */
+  const elementwise = (op: string) => (x: Signal) =>
+    node(op, unique(`${x.name}.${op.toLowerCase()}`), [x.name], x.shape);
   return {
-    /** A float32 graph input [N, …shape], the batch N symbolic. */
-    input(name: string, shape: readonly number[]): Signal {
-      graph.inputs.push({ name: unique(name), dtype: 'float32', shape: ['N', ...shape] });
-      return { name, shape: [...shape] };
-    },
-
-    /** Convolution [C, H, W] → [out, H′, W′]; no bias unless asked for. */
-    conv(x: Signal, options: ConvOptions): Signal {
-      const { out, groups = 1, dilation = 1, bias = false } = options;
-      const name = unique(options.name);
-      const { image, attributes } = slide(x, name, options, dilation);
-      const shape = [out, x.shape[0] / groups, ...pair(options.kernel)];
-      const inputs = [x.name, parameter(`${name}.weight`, shape, initialization.conv)];
-      if (bias) inputs.push(parameter(`${name}.bias`, [out], initialization.bias(shape)));
-      return node('Conv', name, inputs, [out, ...image], {
-        ...attributes,
-        dilations: intList([dilation, dilation]),
-        group: int(groups),
-      });
-    },
-
-    /** In inference form: y = weight · (x − running_mean) / √(running_var + 1e-5) + bias, per channel. */
-    batchNorm(x: Signal, layer: string): Signal {
-      const name = unique(layer);
-      const per = (kind: string, initialize: Initialize) =>
-        parameter(`${name}.${kind}`, [x.shape[0]], initialize);
-      const inputs = [
-        per('weight', ones),
-        per('bias', zeros),
-        per('running_mean', zeros),
-        per('running_var', ones),
-      ];
-      const attributes = { epsilon: float(1e-5), momentum: float(0.9) };
-      return node('BatchNormalization', name, [x.name, ...inputs], x.shape, attributes);
-    },
-
     relu: elementwise('Relu'),
     sigmoid: elementwise('Sigmoid'),
     hardSwish: elementwise('HardSwish'),
@@ -216,7 +251,16 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
       const shape = [channels, ...signals[0].shape.slice(1)];
       return node('Concat', unique(`${names[0]}.concat`), names, shape, { axis: int(1) });
     },
+  };
+}
 
+function pools({ unique, node, slide }: Sheet) {
+  const pool = (op: 'MaxPool' | 'AveragePool') => (x: Signal, options: WindowOptions) => {
+    const name = unique(options.name ?? `${x.name}.pool`);
+    const { image, attributes } = slide(x, name, { stride: options.kernel, ...options });
+    return node(op, name, [x.name], [x.shape[0], ...image], attributes);
+  };
+  return {
     maxPool: pool('MaxPool'),
     averagePool: pool('AveragePool'),
 
@@ -224,59 +268,39 @@ export function builder({ name: network, seed, initialization = he }: BuilderOpt
     globalAveragePool(x: Signal): Signal {
       return node('GlobalAveragePool', unique(`${x.name}.mean`), [x.name], [x.shape[0], 1, 1]);
     },
-
-    flatten(x: Signal): Signal {
-      return node('Flatten', unique(`${x.name}.flat`), [x.name], [sizeOf(x.shape)], { axis: int(1) });
-    },
-
-    /** [F] → [out]: Gemm with the weight as [out, F], like PyTorch's Linear. */
-    linear(x: Signal, options: { out: number; bias?: boolean; name: string }): Signal {
-      const { out, bias = true } = options;
-      const name = unique(options.name);
-      const shape = [out, x.shape[0]];
-      const inputs = [x.name, parameter(`${name}.weight`, shape, initialization.linear)];
-      if (bias) inputs.push(parameter(`${name}.bias`, [out], initialization.bias(shape)));
-      return node('Gemm', name, inputs, [out], { transB: int(1) });
-    },
-
-    /** Zeros around [C, H, W]: how many before and after along each of the three axes. */
-    pad(x: Signal, options: { before: number[]; after: number[]; name?: string }): Signal {
-      const { before, after } = options;
-      const name = unique(options.name ?? `${x.name}.pad`);
-      const pads = integers(`${name}.pads`, [0, ...before, 0, ...after]);
-      return node(
-        'Pad',
-        name,
-        [x.name, pads],
-        x.shape.map((length, i) => length + before[i] + after[i]),
-      );
-    },
-
-    /** x[starts:ends:steps] along `axes`, with positive steps. */
-    slice(x: Signal, options: SliceOptions): Signal {
-      const { axes, starts, ends, steps = axes.map(() => 1) } = options;
-      const name = unique(options.name ?? `${x.name}.slice`);
-      const bounds = Object.entries({ starts, ends, axes, steps });
-      const shape = [...x.shape];
-      axes.forEach((axis, i) => {
-        const end = Math.min(ends[i], shape[axis - 1]);
-        shape[axis - 1] = Math.ceil((end - starts[i]) / steps[i]);
-      });
-      const inputs = bounds.map(([kind, values]) => integers(`${name}.${kind}`, values));
-      return node('Slice', name, [x.name, ...inputs], shape);
-    },
-
-    /** Closes the graph; the key is the name under which a signal leaves. */
-    finish(outputs: Record<string, Signal>): Graph {
-      for (const [name, signal] of Object.entries(outputs)) {
-        for (const { inputs, outputs } of graph.nodes)
-          for (const names of [inputs, outputs])
-            names.forEach((value, i) => {
-              if (value === signal.name) names[i] = name;
-            });
-        graph.outputs.push({ name, dtype: 'float32', shape: ['N', ...signal.shape] });
-      }
-      return graph;
-    },
   };
 }
+
+/** What only moves numbers. */
+const shapes = ({ unique, integers, node }: Sheet) => ({
+  flatten(x: Signal): Signal {
+    return node('Flatten', unique(`${x.name}.flat`), [x.name], [sizeOf(x.shape)], { axis: int(1) });
+  },
+
+  /** Zeros around [C, H, W]: how many before and after along each of the three axes. */
+  pad(x: Signal, options: { before: number[]; after: number[]; name?: string }): Signal {
+    const { before, after } = options;
+    const name = unique(options.name ?? `${x.name}.pad`);
+    const pads = integers(`${name}.pads`, [0, ...before, 0, ...after]);
+    return node(
+      'Pad',
+      name,
+      [x.name, pads],
+      x.shape.map((length, i) => length + before[i] + after[i]),
+    );
+  },
+
+  /** x[starts:ends:steps] along `axes`, with positive steps. */
+  slice(x: Signal, options: SliceOptions): Signal {
+    const { axes, starts, ends, steps = axes.map(() => 1) } = options;
+    const name = unique(options.name ?? `${x.name}.slice`);
+    const bounds = Object.entries({ starts, ends, axes, steps });
+    const shape = [...x.shape];
+    axes.forEach((axis, i) => {
+      const end = Math.min(ends[i], shape[axis - 1]);
+      shape[axis - 1] = Math.ceil((end - starts[i]) / steps[i]);
+    });
+    const inputs = bounds.map(([kind, values]) => integers(`${name}.${kind}`, values));
+    return node('Slice', name, [x.name, ...inputs], shape);
+  },
+});
