@@ -10,8 +10,8 @@
  * What is computed for the borders between rows is nonsense and stored as 0 (`mask`: −1 where a pixel is, 0 elsewhere). A
  * stride is done away with before (plane_phases): pixels whose row and column leave the same remainders are a plane each.
  *
- * A *tile* is a few vectors side by side, [from, to, vectors]: where in the run of x and of y. An *item* is a range of tiles
- * and a range of outputs, a *cut*: [first tile, end, first output, end]. After its last tile, zeros follow up to the next plane.
+ * A *tile* is a few vectors side by side, an *item* a *cut*: a range of tiles and a range of outputs. After its last tile, zeros follow
+ * up to the next plane.
  *
  * y = clip(sum + residual[residual offset of o + p], low, high); a residual offset of −1 means none.
  */
@@ -21,6 +21,16 @@ typedef struct {
   int32_t distance;
   float value;
 } plane_term;
+
+/* A few vectors side by side: where in the run of x and of y, and how many; of points, rows · 16 + columns. */
+typedef struct {
+  int32_t from, to, size;
+} plane_tile;
+
+/* An item: a range of tiles and a range of outputs, or of blocks of outputs. */
+typedef struct {
+  int32_t first_tile, end_tile, first, end;
+} plane_cut;
 
 /* Outputs and vectors of a dense tile; pixels of one of points, at most. */
 #if VL == 16
@@ -57,16 +67,16 @@ static void plane_margins(float *y, int channel, int run, int margin, int from, 
 }
 #define PLANE_MARGINS(from, end) plane_margins(at(base, a->y), a->y_channel, a->run, a->margin, from, end)
 
-INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const int32_t *tile, int first, int end,
+INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const plane_tile *tile, int first, int end,
                               const int NV) {
-  const float *x = at(base, a->x) + tile[0];
-  float *y = at(base, a->y) + tile[1];
+  const float *x = at(base, a->x) + tile->from;
+  float *y = at(base, a->y) + tile->to;
   const float *bias = at(base, a->bias);
-  const float *residual = at(base, a->residual) + tile[1];
+  const float *residual = at(base, a->residual) + tile->to;
   const int32_t *offsets = ints_at(base, a->residual_offsets);
   const int32_t *starts = ints_at(base, a->starts);
   int masks = a->mask >= 0, adds = a->residual >= 0;
-  const int32_t *mask = ints_at(base, a->mask) + tile[1];
+  const int32_t *mask = ints_at(base, a->mask) + tile->to;
   const plane_term *terms = (const plane_term *)at(base, a->terms);
   float low = a->low, high = a->high;
   int64_t channel = a->y_channel;
@@ -103,12 +113,13 @@ INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const
 }
 
 KERNEL(plane_sparse) {
-  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
-  for (int t = cut[0]; t < cut[1]; t++) {
-    const int32_t *tile = tiles + 3 * t;
-    switch (tile[2]) {
+  const plane_cut *cut = (const plane_cut *)at(base, a->cuts) + item;
+  const plane_tile *tiles = (const plane_tile *)at(base, a->tiles);
+  for (int t = cut->first_tile; t < cut->end_tile; t++) {
+    const plane_tile *tile = tiles + t;
+    switch (tile->size) {
 #define TILE(n) \
-  case n: plane_sparse_tile(a, base, tile, cut[2], cut[3], n); break
+  case n: plane_sparse_tile(a, base, tile, cut->first, cut->end, n); break
       TILE(1);
       TILE(2);
       TILE(3);
@@ -124,13 +135,13 @@ KERNEL(plane_sparse) {
 #undef TILE
     }
   }
-  if (cut[1] == a->tile_count) PLANE_MARGINS(cut[2], cut[3]);
+  if (cut->end_tile == a->tile_count) PLANE_MARGINS(cut->first, cut->end);
 }
 
 /* MR outputs of one group; weights [tap][MR]. The last block of a group may have fewer outputs to store. */
-INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const int32_t *tile, int first, int outputs,
+INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const plane_tile *tile, int first, int outputs,
                              const float *weights, const int32_t *distances, const int NV) {
-  const float *x = at(base, a->x) + tile[0];
+  const float *x = at(base, a->x) + tile->from;
   vec acc[PLANE_MR * PLANE_NV];
   int taps = a->taps;
 #pragma GCC unroll 24
@@ -149,15 +160,15 @@ INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const i
       for (int v = 0; v < NV; v++) acc[m * NV + v] += in[v] * w[m];
   }
   int masks = a->mask >= 0;
-  const int32_t *mask = ints_at(base, a->mask) + tile[1];
+  const int32_t *mask = ints_at(base, a->mask) + tile->to;
   float low = a->low, high = a->high;
 #pragma GCC unroll 8
   for (int m = 0; m < PLANE_MR; m++) {
     if (m >= outputs) break;
     int o = first + m;
-    float bias = at(base, a->bias)[o], *y = at(base, a->y) + (int64_t)o * a->y_channel + tile[1];
+    float bias = at(base, a->bias)[o], *y = at(base, a->y) + (int64_t)o * a->y_channel + tile->to;
     int32_t offset = a->residual < 0 ? -1 : ints_at(base, a->residual_offsets)[o];
-    const float *r = at(base, a->residual) + offset + tile[1];
+    const float *r = at(base, a->residual) + offset + tile->to;
 #pragma GCC unroll 3
     for (int v = 0; v < NV; v++)
       plane_store(y + v * VL, acc[m * NV + v] + splat(bias), offset >= 0, r + v * VL, masks, mask + v * VL, low, high);
@@ -166,16 +177,17 @@ INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const i
 
 /* The ranges of items count blocks of outputs here. */
 KERNEL(plane_dense) {
-  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
+  const plane_cut *cut = (const plane_cut *)at(base, a->cuts) + item;
+  const plane_tile *tiles = (const plane_tile *)at(base, a->tiles);
   int taps = a->taps, per_group = a->group, blocks = a->blocks;
-  for (int b = cut[2]; b < cut[3]; b++) {
+  for (int b = cut->first; b < cut->end; b++) {
     int group = b / blocks, inner = b % blocks * PLANE_MR, first = group * per_group + inner;
     int outputs = min_int(PLANE_MR, per_group - inner);
     const float *weights = at(base, a->weights) + (int64_t)b * taps * PLANE_MR;
     const int32_t *distances = ints_at(base, a->distances) + group * taps;
-    for (int t = cut[0]; t < cut[1]; t++) {
-      const int32_t *tile = tiles + 3 * t;
-      switch (tile[2]) {
+    for (int t = cut->first_tile; t < cut->end_tile; t++) {
+      const plane_tile *tile = tiles + t;
+      switch (tile->size) {
 #define TILE(n) \
   case n: plane_dense_tile(a, base, tile, first, outputs, weights, distances, n); break
         TILE(1);
@@ -184,18 +196,18 @@ KERNEL(plane_dense) {
 #undef TILE
       }
     }
-    if (cut[1] == a->tile_count) PLANE_MARGINS(first, first + outputs);
+    if (cut->end_tile == a->tile_count) PLANE_MARGINS(first, first + outputs);
   }
 }
 
 /*
  * Small images leave most of a run to its borders. Then lanes run along VL outputs instead, and a tile is a few pixels, rows ×
  * columns of them, each with a sum of its own: weights [block][tap][VL], pixels one at a time. Of one group only.
- * A tile is [from, to, rows · 16 + columns]; all that is no pixel is set to 0 before, so a mask is not needed.
+ * All that is no pixel is set to 0 before, so a mask is not needed.
  */
-INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const int32_t *tile, int first, int outputs,
-                              const float *weights, const int R, const int C) {
-  const float *x = at(base, a->x) + tile[0];
+INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const plane_tile *tile, int first,
+                              int outputs, const float *weights, const int R, const int C) {
+  const float *x = at(base, a->x) + tile->from;
   const int32_t *distances = ints_at(base, a->distances);
   int xr = a->x_row, yr = a->y_row, taps = a->taps;
   int64_t channel = a->y_channel;
@@ -213,8 +225,8 @@ INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const
   }
   vec bias = load(at(base, a->bias) + first);
   vec low = splat(a->low), high = splat(a->high);
-  float *y = at(base, a->y) + first * channel + tile[1];
-  const float *residual = at(base, a->residual) + tile[1];
+  float *y = at(base, a->y) + first * channel + tile->to;
+  const float *residual = at(base, a->residual) + tile->to;
   const int32_t *offsets = ints_at(base, a->residual_offsets) + first;
   int adds = a->residual >= 0;
 #pragma GCC unroll 16
@@ -231,8 +243,9 @@ INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const
 }
 
 KERNEL(plane_points) {
-  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
-  for (int b = cut[2]; b < cut[3]; b++) {
+  const plane_cut *cut = (const plane_cut *)at(base, a->cuts) + item;
+  const plane_tile *tiles = (const plane_tile *)at(base, a->tiles);
+  for (int b = cut->first; b < cut->end; b++) {
     int first = b * VL, outputs = min_int(VL, a->outputs - first);
     const float *weights = at(base, a->weights) + (int64_t)b * a->taps * VL;
     for (int o = first; o < first + outputs; o++) {
@@ -240,9 +253,9 @@ KERNEL(plane_points) {
       for (int i = 0, run = a->run; i < run; i++) y[i] = 0;
     }
     PLANE_MARGINS(first, first + outputs);
-    for (int t = cut[0]; t < cut[1]; t++) {
-      const int32_t *tile = tiles + 3 * t;
-      switch (tile[2]) {
+    for (int t = cut->first_tile; t < cut->end_tile; t++) {
+      const plane_tile *tile = tiles + t;
+      switch (tile->size) {
 #define TILE(r, c) \
   case r * 16 + c: plane_points_tile(a, base, tile, first, outputs, weights, r, c); break
         TILE(1, 1);
@@ -331,26 +344,27 @@ KERNEL(plane_phases) {
 
 /* y[p] = max over taps of x[p + distance], for max pooling; channels are outputs. */
 KERNEL(plane_max) {
-  const int32_t *cut = ints_at(base, a->cuts) + 4 * item, *tiles = ints_at(base, a->tiles);
+  const plane_cut *cut = (const plane_cut *)at(base, a->cuts) + item;
+  const plane_tile *tiles = (const plane_tile *)at(base, a->tiles);
   const int32_t *distances = ints_at(base, a->distances);
   const float low = -__builtin_inff(), high = __builtin_inff();
   int taps = a->taps, masks = a->mask >= 0;
-  for (int o = cut[2]; o < cut[3]; o++)
-    for (int t = cut[0]; t < cut[1]; t++) {
-      const int32_t *tile = tiles + 3 * t;
-      for (int v = 0; v < tile[2]; v++) {
-        const float *x = at(base, a->x) + (int64_t)o * a->x_channel + tile[0] + v * VL;
+  for (int o = cut->first; o < cut->end; o++)
+    for (int t = cut->first_tile; t < cut->end_tile; t++) {
+      const plane_tile *tile = tiles + t;
+      for (int v = 0; v < tile->size; v++) {
+        const float *x = at(base, a->x) + (int64_t)o * a->x_channel + tile->from + v * VL;
         vec best = load_loose(x + distances[0]);
         for (int k = 1; k < taps; k++) {
           vec other = load_loose(x + distances[k]);
           best = choose((other > best) | (other != other), other, best);
         }
-        int to = tile[1] + v * VL;
+        int to = tile->to + v * VL;
         plane_store(at(base, a->y) + (int64_t)o * a->y_channel + to, best, 0, 0, masks, ints_at(base, a->mask) + to,
                     low, high);
       }
     }
-  if (cut[1] == a->tile_count) PLANE_MARGINS(cut[2], cut[3]);
+  if (cut->end_tile == a->tile_count) PLANE_MARGINS(cut->first, cut->end);
 }
 
 /*
