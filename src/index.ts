@@ -149,12 +149,15 @@ export {
   resolveRecipe,
   resumeRun,
   reviewData,
+  type SlimResult,
   type Study,
   type StudyResult,
   type StudyRun,
   type Summary,
+  slim,
   startRun,
   studyRuns,
+  suitRecipe,
   summarizeStudy,
 } from './runs/index.js';
 export {

@@ -38,6 +38,7 @@ import {
   pruningSettings,
   type Settings,
   sensitivitySettings,
+  slimEpochs,
   slimSettings,
   studySettings,
   trainingSettings,
@@ -60,7 +61,7 @@ const pruneSettings = {
 export const settingsOf = {
   train: runSettings,
   prune: pruneSettings,
-  slim: { ...slimSettings, ...pruneSettings },
+  slim: { ...slimSettings, ...pruneSettings, epochs: slimEpochs },
   eval: {
     ...{ ...dataSettings, ...modelSettings, batch: trainingSettings.batch },
     ...{ teacher: trainingSettings.teacher, ...machineSettings },

@@ -501,6 +501,9 @@ export const slimSettings = {
   time: text('time that all may take, such as 90s, 10m or 1h (default: 10m)', 'TIME'),
 } satisfies Settings;
 
+/** Instead of so many epochs, slim takes a time. */
+export const slimEpochs = whole('passes over the training samples (default: as many as --time allows)', 0);
+
 /** How latency is measured. */
 export const benchSettings = {
   batch: also(whole('samples per run (default: 1)', 1), '--batch-size'),
