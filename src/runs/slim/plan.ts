@@ -107,7 +107,10 @@ async function rateFor({
 }: Planning): Promise<RateTest | undefined> {
   const forward = situation.seconds!;
   const left = secondsLeft(end);
-  const guessed = epochsIn((PLANNED - TESTING) * left, { task, forward, perSample: PASSES * forward });
+  const guessed = epochsIn((PLANNED - TESTING) * left, {
+    ...{ known, task, forward },
+    perSample: PASSES * forward,
+  });
   const epochs = known.epochs ?? Math.min(MOST_EPOCHS, Math.ceil(guessed.fitting));
   if (known.lr !== undefined || epochs === 0) return undefined;
   onNote?.('Trying learning rates on training samples …');
@@ -138,11 +141,10 @@ function epochsFor({ known, task, situation, end }: Planning, test: RateTest | u
   if (known.epochs !== undefined) return new Map();
   const forward = situation.seconds!;
   const perSample = test?.perSample ?? PASSES * forward;
-  const { fitting, epoch } = epochsIn(PLANNED * secondsLeft(end), { task, forward, perSample });
+  const { fitting, epoch } = epochsIn(PLANNED * secondsLeft(end), { known, task, forward, perSample });
   const long = `an epoch takes about ${spoken(epoch)}`;
   const short = `${long}, for which there is no time`;
-  const { length } = task.dataset.train;
-  const part = Math.floor(fitting * length);
+  const part = Math.floor(fitting * samplesOf(known, task));
   if (fitting >= MOST_EPOCHS)
     return new Map([
       ['epochs', { value: MOST_EPOCHS, because: `${long}, and more are seldom worth their time` }],
@@ -164,13 +166,18 @@ function epochsFor({ known, task, situation, end }: Planning, test: RateTest | u
 /** How many epochs fit, which may be a part of one, and what one takes. */
 function epochsIn(
   seconds: number,
-  { task, forward, perSample }: { task: Task; forward: number; perSample: number },
+  { known, task, forward, perSample }: { known: Known; task: Task; forward: number; perSample: number },
 ): { fitting: number; epoch: number } {
   const { train, test = train } = task.dataset;
-  const epoch = perSample * train.length + forward * test.length;
+  const epoch = perSample * samplesOf(known, task) + forward * test.length;
   const around = AROUND * forward * test.length;
   return { epoch, fitting: Math.max(0, (seconds - around) / epoch) };
 }
+
+const samplesOf = (
+  { trainSamples = Number.POSITIVE_INFINITY }: Known,
+  { dataset: { train } }: Task,
+): number => Math.min(train.length, trainSamples as number);
 
 const spoken = (seconds: number): string =>
   seconds < 100 ? `${Math.ceil(seconds)}s` : `${Math.ceil(seconds / 60)}m`;
