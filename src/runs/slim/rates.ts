@@ -73,14 +73,16 @@ export async function testRates(
     trials.push({ rate, ...(await rehearse(recipe, { ...task, dataset }, { machine, signal })) });
     return trials[trials.length - 1];
   };
+  const end = performance.now() + 1000 * seconds;
+  const more = () => trials.length < TRIALS && performance.now() < end;
   const first = known.lr as number;
   let best = await attempt(first);
-  for (let rate = first * FACTOR; trials.length < TRIALS; rate *= FACTOR) {
+  for (let rate = first * FACTOR; more(); rate *= FACTOR) {
     const next = await attempt(rate);
     if (!better(next, best, validation)) break;
     best = next;
   }
-  if (best.rate === first && trials.length < TRIALS) {
+  if (best.rate === first && more()) {
     const lower = await attempt(first / FACTOR);
     if (better(lower, best, validation)) best = lower;
   }
