@@ -80,6 +80,30 @@ test('weights are solved for from random inputs where that is asked for, with a 
   assert.deepEqual(modelOf('unfitted'), modelOf('half'));
 });
 
+test('wanda and sparsegpt look at samples: random ones where nothing else is there, with a word on it', async () => {
+  for (const method of ['wanda', 'sparsegpt']) {
+    const line = `prune two.onnx --method ${method} --sparsity 0.6 --data none`;
+    const { status, err } = await espalier(`${line} --calibrate 64 --out ${method}`);
+    assert.equal(status, 0, err);
+    assert.match(err, /random inputs say what goes/);
+    const { initializers } = await readModel(at(method, 'model.onnx'));
+    // Every layer has its share, by largest remainder.
+    for (const name of ['up', 'down', 'w1', 'w2']) {
+      const values = floats(initializers.get(name)!);
+      const zeros = values.reduce((count, x) => count + (x === 0 ? 1 : 0), 0);
+      assert.ok(Math.abs(zeros - 0.6 * values.length) < 1, `${method} ${name}: ${zeros} of ${values.length}`);
+    }
+    assert.match(
+      (await espalier(`${line} --out refused`)).err,
+      /looks at samples: give --data, or --calibrate 512/,
+    );
+  }
+  const gmp = await espalier(
+    'prune two.onnx --method magnitude --sparsity 0.5 --data none --calibrate 5 --out refused',
+  );
+  assert.match(gmp.err, /magnitude looks at no samples before it trains: leave --calibrate out/);
+});
+
 test('masks are compared, of runs or files, for the model that a run started with or one that is named', async () => {
   await done('prune two.onnx --method random-channels --macs 0.5 --round-to 1 --data none --out other');
   const { out } = await espalier('masks half other --json');

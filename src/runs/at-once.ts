@@ -27,6 +27,7 @@ import type { RunFolder } from './folder.js';
 import { layersToPrune, methodOptions } from './pruning.js';
 import { isStructured, type PruneRecipe } from './recipe.js';
 import { randomCalibration, randomSamples } from './samples.js';
+import { presparsified } from './sparsify.js';
 import { agreement, sayFixed } from './structured/agree.js';
 import { changeWith } from './structured/change.js';
 import { costingOf, goalOf } from './structured/goal.js';
@@ -165,10 +166,29 @@ async function choose(
   });
 }
 
-async function zeroWeights({ recipe, task: { graph } }: AtOnce): Promise<Made> {
-  const { method: name, seed } = recipe;
+async function zeroWeights({ recipe, task, machine, options }: AtOnce): Promise<Made> {
+  const { method: name, calibrate } = recipe;
   if (learntMethods.some((learnt) => learnt.name === name) || !findMethod(name).defaults.rounds)
     fail(`${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`);
+  const method = findMethod(name);
+  const { inputShapes } = task;
+  if (!method.calibrated) return zeroed(recipe, task.graph);
+  if (calibrate === undefined)
+    fail(`${name} looks at samples: give --data, or --calibrate 512 to make do with random inputs.`);
+  options.onNote?.(
+    'There are no data, so random inputs say what goes. That is worth less than real ones: give --data.',
+  );
+  const samples = randomCalibration(calibrate);
+  const how = { recipe, method, machine, inputShapes, samples, iterations: 0, ...options };
+  return zeroed(recipe, await presparsified({ ...how, graph: task.graph }));
+}
+
+/** The smallest weights at zero, without training. */
+export async function zeroed(
+  recipe: PruneRecipe,
+  graph: Graph,
+): Promise<Required<Pick<Made, 'graph' | 'plan' | 'masks'>>> {
+  const { method: name, seed } = recipe;
   const method = findMethod(name);
   const layers = layersToPrune(graph);
   const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));

@@ -45,7 +45,7 @@ import {
   type Values,
   watchSettings,
 } from './settings.js';
-import { refuseForeign, structuredDefaults } from './structured/defaults.js';
+import { defaultSamples, refuseForeign, structuredDefaults } from './structured/defaults.js';
 
 export { isPath } from './paths.js';
 
@@ -98,6 +98,9 @@ export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method'> & {
   command: 'prune';
   version: string;
 };
+
+const structured = (method: string | undefined): boolean =>
+  structuredMethods.some(({ name }) => name === method);
 
 /** Whether a recipe removes whole channels. */
 export const isStructured = (recipe: Recipe): recipe is PruneRecipe =>
@@ -170,9 +173,9 @@ export const WITHOUT_DATA = 'none';
 const orNone = { train: '', prune: ', or --data none to prune at once, without training or measuring' };
 
 /** What no data leave of the defaults: nothing is measured, and solved for only where random inputs are asked for. */
-const withoutData = ({ calibrate, reconstruct }: Given<'prune'>): object => ({
+const withoutData = ({ calibrate, reconstruct, method }: Given<'prune'>): object => ({
   ...{ epochs: 0, recalibrate: undefined, calibrate },
-  reconstruct: calibrate === undefined ? undefined : (reconstruct ?? true),
+  reconstruct: calibrate === undefined || !structured(method) ? undefined : (reconstruct ?? true),
 });
 
 /** @throws UserError on what takes data, in a run that has none. */
@@ -227,14 +230,18 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   const method = [...masking, ...learntMethods].find((known) => known.name === name);
   if (!method) return unknownMethod(name);
   refuseForeign(name, given, false);
-  if (epochs === 0 && data !== WITHOUT_DATA)
+  const calibrated = 'calibrated' in method;
+  if (given.calibrate !== undefined && !calibrated)
+    fail(`${name} looks at no samples before it trains: leave --calibrate out.`);
+  if (epochs === 0 && data !== WITHOUT_DATA && !calibrated)
     return fail(
       `${name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
     );
   if (sparsity === undefined && !('targetOptional' in method))
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
   const { schedule, ...defaults } = method.defaults;
-  return { ...defaults, pruningSchedule: schedule };
+  const calibrate = calibrated ? defaultSamples : undefined;
+  return { ...defaults, pruningSchedule: schedule, calibrate };
 }
 
 /** @throws UserError that lists the methods there are. */

@@ -9,11 +9,12 @@ import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail } from '../base/errors.js';
+import { calibrationSamples } from '../calibration/index.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import { type Figures, figuresIn, graphToTrain } from '../objectives/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
-import type { Plan } from '../sparsity/index.js';
+import { methods, type Plan } from '../sparsity/index.js';
 import {
   type EpochMetrics,
   type Evaluation,
@@ -22,7 +23,7 @@ import {
   weightsOf,
   withWeights,
 } from '../train/index.js';
-import { pruneAtOnce } from './at-once.js';
+import { pruneAtOnce, zeroed } from './at-once.js';
 import { conclude } from './conclude.js';
 import { dataNotes } from './data-notes.js';
 import { UncheckedError } from './export.js';
@@ -54,11 +55,12 @@ import {
   WITHOUT_DATA,
 } from './recipe.js';
 import { samplesOf } from './samples.js';
+import { presparsified } from './sparsify.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
-import { evaluateGraph, stepsOf, teacherOf, trainInFolder } from './training.js';
+import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import type { RunOptions, Work } from './work.js';
 
 export interface RunResult {
@@ -306,15 +308,38 @@ async function evaluateBefore({ task, machine, options }: Work): Promise<Evaluat
   return before;
 }
 
+/** The run with what samples make of its model beforehand, where its method looks at some. */
+async function calibrated(work: Work): Promise<Work> {
+  const { recipe, task, machine, options } = work;
+  const method = isPrune(recipe) ? methods.find(({ name }) => name === recipe.method) : undefined;
+  if (!isPrune(recipe) || !method?.calibrated) return work;
+  const samples = calibrationSamples(dataOf(recipe, task), { samples: recipe.calibrate, seed: recipe.seed });
+  const iterations = recipe.epochs * stepsOf(recipe, task);
+  const { inputShapes } = task;
+  const { onNote, signal } = options;
+  const how = { recipe, method, machine, inputShapes, samples, iterations, onNote, signal };
+  return { ...work, task: { ...task, graph: await presparsified({ ...how, graph: task.graph }) } };
+}
+
+/** A run that trains nothing. */
+async function zeroOnce({ recipe, folder, task, machine, options }: Work<PruneRecipe>): Promise<Made> {
+  const made = await zeroed(recipe, task.graph);
+  await writeMetrics(folder, []);
+  const measured = await evaluateGraph(task, made.graph, { machine, signal: options.signal });
+  return { ...made, epochs: [], measured: figuresIn(measured) };
+}
+
 /** A run of one training: dense, or with single weights pruned while it goes on. Undefined when the signal stopped it. */
-async function trainOnce(work: Work): Promise<Made | undefined> {
+async function trainOnce(given: Work): Promise<Made | undefined> {
+  const work = await calibrated(given);
   const { recipe, folder, task, machine } = work;
+  if (isPrune(recipe) && recipe.epochs === 0) return zeroOnce({ ...work, recipe });
   let plan: Plan | undefined;
   const training = { ...trainerSettings(recipe), steps: stepsOf(recipe, task) };
   const pruning = pruningOf(recipe, task, training, (made) => {
     plan = made;
   });
-  const teacher = await teacherOf(recipe, task);
+  const teacher = await teacherOf(recipe, given.task);
   const network = loadTask(task, graphToTrain(pruning.graph, task.objective), machine);
   try {
     const result = await trainInFolder(work, network, {

@@ -490,7 +490,14 @@ export const sensitivitySettings = {
 } satisfies Settings;
 
 /** Settings of pruning that methods of weights and of channels understand alike. */
-export const sharedSettings = ['method', 'rounds', 'threshold', 'fineTune', 'fineTuneRate'] as const;
+export const sharedSettings = [
+  'calibrate',
+  'method',
+  'rounds',
+  'threshold',
+  'fineTune',
+  'fineTuneRate',
+] as const;
 
 /** What slim is told instead of a method and its settings. */
 export const slimSettings = {

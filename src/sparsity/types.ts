@@ -17,6 +17,7 @@
  *   method.afterUpdate?.(plan, t, around)
  * ```
  */
+import type { Sparsifier } from '../calibration/index.js';
 import type { TrainState } from '../train/index.js';
 
 /** 1 = kept, 0 = pruned. */
@@ -124,6 +125,8 @@ export interface Method {
   /** One line: what it is and whose. */
   summary: string;
   defaults: Readonly<Record<string, unknown>>;
+  /** How samples choose what goes before the run begins; the method then finds it at zero. */
+  calibrated?: Sparsifier;
   /** Works the whole run out. Throws a UserError if it cannot succeed. */
   plan(context: Context, options: Readonly<Record<string, unknown>>): Plan;
   /** Sets the masks that training begins with, and zeroes what they prune. */

@@ -12,12 +12,15 @@ import { random } from './random.js';
 import { rigl } from './rigl.js';
 import { set } from './set.js';
 import { snip } from './snip.js';
+import { sparsegpt } from './sparsegpt.js';
 import { synflow } from './synflow.js';
+import { wanda } from './wanda.js';
 
 export const methods: readonly Method[] = [
   ...[fggp, gmp, granet, rigl, set],
   ...[magnitude, iterativeMagnitude, lottery],
   ...[random, snip, grasp, synflow],
+  ...[wanda, sparsegpt],
 ];
 
 /** The method of that name. Throws a UserError that lists those there are. */

@@ -1,0 +1,36 @@
+/** Single weights of a whole graph set to zero, layer after layer, each by what the samples are once the layers before it have lost theirs. */
+import type { Graph } from '../onnx/model.js';
+import { withWeights } from '../train/index.js';
+import { type Sparsifier, sparsified } from './sparsify.js';
+import { type VisitOptions, visitLayers } from './visit.js';
+
+export interface SparsifyLayersOptions
+  extends Pick<VisitOptions, 'machine' | 'samples' | 'inputShapes' | 'signal' | 'onPlan' | 'memory'> {
+  how: Sparsifier;
+  /** How many weights stay of each that is named; the others stay whole. */
+  kept: ReadonlyMap<string, number>;
+}
+
+/**
+ * @returns the graph with exactly so many weights in every layer that could be looked at, and their names.
+ * @throws UserError where the samples do not fit; the signal's reason when it stops.
+ */
+export async function sparsifyLayers(
+  graph: Graph,
+  { how, kept, ...options }: SparsifyLayersOptions,
+): Promise<{ graph: Graph; layers: string[] }> {
+  const layers: string[] = [];
+  const which: VisitOptions['which'] = (all) => all.filter(({ weight }) => kept.has(weight));
+  const weights = await visitLayers(
+    { ...options, teacher: graph, student: graph, which },
+    ({ layer, moments, weights: now }) => {
+      const weight = now.get(layer.weight)!;
+      const matrix = Float64Array.from(layer.at, (at) => weight[at]);
+      const found = sparsified(matrix, moments, { how, kept: kept.get(layer.weight)! });
+      if (!found) return;
+      for (const [i, at] of layer.at.entries()) weight[at] = found.matrix[i];
+      layers.push(layer.weight);
+    },
+  );
+  return { graph: withWeights(graph, weights), layers };
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { normal, random } from '../base/random.js';
+import { inverseOf } from './dense.test.fixture.js';
+import { sparsified } from './sparsify.js';
+
+const DAMPING = 0.01;
+
+function layer(name: string, { groups = 1, outputs = 3, inner = 9 } = {}) {
+  const draw = random(11, name);
+  const gram = new Float64Array(groups * inner * inner);
+  for (let g = 0; g < groups; g++)
+    for (let n = 0; n < inner + 20; n++) {
+      const u = Array.from({ length: inner }, (_, j) => normal(draw) * (1 + (j % 3)));
+      const mixed = u.map((x, j) => x + 0.5 * u[(j + 1) % inner]);
+      for (let i = 0; i < inner; i++)
+        for (let j = 0; j < inner; j++) gram[(g * inner + i) * inner + j] += mixed[i] * mixed[j];
+    }
+  const matrix = Float64Array.from({ length: outputs * inner }, () => normal(draw));
+  return { moments: { gram, groups, inner, outputs }, matrix };
+}
+
+const sum = (marks: Uint8Array) => marks.reduce((total, mark) => total + mark, 0);
+
+test('Wanda: of each row those of greatest |w|·‖u‖ stay as they are, exactly so many', () => {
+  const { moments, matrix } = layer('wanda', { groups: 2, outputs: 4, inner: 9 });
+  const found = sparsified(matrix, moments, { how: 'wanda', kept: 14 })!;
+  assert.equal(sum(found.marks), 14);
+  for (let o = 0; o < 4; o++) {
+    const scores = Array.from({ length: 9 }, (_, j) => {
+      const norm = Math.sqrt(moments.gram[(Math.floor(o / 2) * 9 + j) * 9 + j]);
+      return Math.abs(matrix[o * 9 + j]) * norm;
+    });
+    const marks = [...found.marks.subarray(o * 9, (o + 1) * 9)];
+    const [gone, stay] = [0, 1].map((mark) => scores.filter((_, j) => marks[j] === mark));
+    assert.ok(Math.max(...gone) <= Math.min(...stay) && [3, 4].includes(stay.length));
+    for (let j = 0; j < 9; j++) assert.equal(found.matrix[o * 9 + j], marks[j] ? matrix[o * 9 + j] : 0);
+  }
+});
+
+/**
+ * SparseGPT by its definition: for every column the inverse of what is left of H is taken anew, and a weight that goes moves those behind it by
+ * optimal brain surgery.
+ */
+function byDefinition(
+  { moments: { gram, inner, outputs }, matrix }: ReturnType<typeof layer>,
+  kept: number,
+  block: number,
+) {
+  const mean = Array.from({ length: inner }, (_, i) => gram[i * inner + i]).reduce((a, b) => a + b) / inner;
+  const h = Array.from({ length: inner }, (_, i) =>
+    Array.from({ length: inner }, (_, j) => gram[i * inner + j] + (i === j ? DAMPING * mean : 0)),
+  );
+  const inverses = Array.from({ length: inner }, (_, j) => inverseOf(h.slice(j).map((row) => row.slice(j))));
+  const w = matrix.slice();
+  const marks = new Uint8Array(w.length);
+  for (let start = 0; start < inner; start += block) {
+    const end = Math.min(inner, start + block);
+    const count = Math.floor((kept * end) / inner) - Math.floor((kept * start) / inner);
+    const scored: { at: number; score: number }[] = [];
+    for (let o = 0; o < outputs; o++)
+      for (let j = start; j < end; j++)
+        scored.push({ at: o * inner + j, score: w[o * inner + j] ** 2 / inverses[j][0][0] });
+    for (const { at } of scored.sort((a, b) => b.score - a.score).slice(0, count)) marks[at] = 1;
+    for (let j = start; j < end; j++)
+      for (let o = 0; o < outputs; o++) {
+        if (marks[o * inner + j]) continue;
+        const factor = w[o * inner + j] / inverses[j][0][0];
+        for (let k = j; k < inner; k++) w[o * inner + k] -= factor * inverses[j][0][k - j];
+        w[o * inner + j] = 0;
+      }
+  }
+  return { w, marks };
+}
+
+for (const inner of [9, 134])
+  test(`SparseGPT: masks and weights of ${inner} columns are those of surgery column by column`, () => {
+    const one = layer('surgery', { inner });
+    const kept = Math.floor(1.2 * inner);
+    const found = sparsified(one.matrix, one.moments, { how: 'sparsegpt', kept, damping: DAMPING })!;
+    const golden = byDefinition(one, kept, 128);
+    assert.deepEqual(found.marks, golden.marks);
+    assert.equal(sum(found.marks), kept);
+    for (const [i, x] of golden.w.entries())
+      assert.ok(Math.abs(found.matrix[i] - x) < 1e-8 * (1 + Math.abs(x)), `${found.matrix[i]}, not ${x}`);
+  });
+
+for (const how of ['wanda', 'sparsegpt'] as const)
+  test(`${how}: of every four neighbours two stay`, () => {
+    const { moments, matrix } = layer('pattern', { inner: 12 });
+    const { marks } = sparsified(matrix, moments, { how, kept: 0, pattern: { keep: 2, of: 4 } })!;
+    for (let i = 0; i < marks.length; i += 4) assert.equal(sum(marks.subarray(i, i + 4)), 2);
+  });
+
+test('surgery loses less of what the layer gives than zeros alone', () => {
+  const one = layer('loss', { inner: 24, outputs: 5 });
+  const { gram, inner, outputs } = one.moments;
+  const loss = (found: Float64Array) => {
+    let total = 0;
+    for (let o = 0; o < outputs; o++)
+      for (let i = 0; i < inner; i++)
+        for (let j = 0; j < inner; j++) {
+          const [a, b] = [o * inner + i, o * inner + j];
+          total += (found[a] - one.matrix[a]) * gram[i * inner + j] * (found[b] - one.matrix[b]);
+        }
+    return total;
+  };
+  const [zeros, repaired] = (['wanda', 'sparsegpt'] as const).map((how) =>
+    loss(sparsified(one.matrix, one.moments, { how, kept: 60 })!.matrix),
+  );
+  assert.ok(repaired < 0.8 * zeros, `${repaired} beside ${zeros}`);
+});
+
+test('moments that are not finite are refused', () => {
+  const { moments, matrix } = layer('broken');
+  moments.gram[4] = Number.NaN;
+  moments.gram[0] = Number.NaN;
+  for (const how of ['wanda', 'sparsegpt'] as const)
+    assert.equal(sparsified(matrix, moments, { how, kept: 5 }), undefined);
+});

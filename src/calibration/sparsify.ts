@@ -1,0 +1,162 @@
+/**
+ * Single weights set to zero by what samples say of a layer's inputs, and the others made to make up for them.
+ *
+ * *Wanda* (Sun, Liu, Bair, Kolter: "A simple and effective pruning approach for large language models", ICLR 2024, arXiv 2306.11695): in every row those of
+ * least |W[o, j]|·‖u[j]‖₂ go, and nothing else changes.
+ *
+ * *SparseGPT* (Frantar, Alistarh: "Massive language models can be accurately pruned in one-shot", ICML 2023, arXiv 2301.00774), which is optimal brain
+ * surgery with the columns in a fixed order. With H = G + λI and U the upper factor of H⁻¹ = Uᵀ U, a weight at column j costs (w / U[j, j])², and when it
+ * goes, those at later columns make up for it:
+ *
+ *     W[o, k] ← W[o, k] − W[o, j] / U[j, j] · U[j, k]      for k > j
+ *
+ * Which weights of a block of columns go is decided over all rows when the columns before it are done with.
+ */
+import type { Moments } from './moments.js';
+import { factored, solveInPlace } from './solve.js';
+
+export const sparsifiers = ['wanda', 'sparsegpt'] as const;
+export type Sparsifier = (typeof sparsifiers)[number];
+
+export interface SparsifyOptions {
+  how: Sparsifier;
+  /** How many weights stay. */
+  kept: number;
+  /** So many of each so many weights that stand side by side in a row stay; then `kept` says nothing. */
+  pattern?: { keep: number; of: number };
+  /** λ relative to the mean of G's diagonal; default 0.01, as in the paper. */
+  damping?: number;
+}
+
+/** Columns that are decided on together. */
+const BLOCK = 128;
+
+/**
+ * The matrix with exactly so many weights that are not to be zero; `marks` is 1 for those.
+ * @returns undefined where the moments are not finite.
+ */
+export function sparsified(
+  matrix: Float64Array,
+  moments: Pick<Moments, 'gram' | 'groups' | 'inner' | 'outputs'>,
+  options: SparsifyOptions,
+): { matrix: Float64Array; marks: Uint8Array } | undefined {
+  const { groups, inner, outputs, gram } = moments;
+  const per = outputs / groups;
+  const result = matrix.slice();
+  const marks = new Uint8Array(matrix.length);
+  const shares = shared(options.kept, groups, per * inner);
+  for (let g = 0; g < groups; g++) {
+    const [from, to] = [g * per * inner, (g + 1) * per * inner];
+    const own = {
+      weights: result.subarray(from, to),
+      marks: marks.subarray(from, to),
+      gram: gram.subarray(g * inner * inner, (g + 1) * inner * inner),
+      ...{ rows: per, inner },
+    };
+    const done = (options.how === 'wanda' ? byNorms : bySurgery)(own, { ...options, kept: shares[g] });
+    if (!done) return undefined;
+  }
+  return result.every(Number.isFinite) ? { matrix: result, marks } : undefined;
+}
+
+interface Part {
+  weights: Float64Array;
+  marks: Uint8Array;
+  gram: Float64Array;
+  rows: number;
+  inner: number;
+}
+
+/** A whole number in so many parts of at most `most`, as even as can be, the first ones greater. */
+function shared(whole: number, parts: number, most: number): number[] {
+  return Array.from({ length: parts }, (_, i) =>
+    Math.min(most, Math.floor((whole * (i + 1)) / parts) - Math.floor((whole * i) / parts)),
+  );
+}
+
+function byNorms({ weights, marks, gram, rows, inner }: Part, { kept, pattern }: SparsifyOptions): boolean {
+  const norms = Float64Array.from({ length: inner }, (_, j) => Math.sqrt(Math.max(0, gram[j * inner + j])));
+  if (!norms.every(Number.isFinite)) return false;
+  const counts = shared(kept, rows, inner);
+  for (let o = 0; o < rows; o++) {
+    const row = weights.subarray(o * inner, (o + 1) * inner);
+    const scores = row.map((w, j) => Math.abs(w) * norms[j]);
+    const own = marks.subarray(o * inner, (o + 1) * inner);
+    if (pattern) markPattern(own, scores, pattern);
+    else markGreatest(own, scores, counts[o]);
+    for (let j = 0; j < inner; j++) if (own[j] === 0) row[j] = 0;
+  }
+  return true;
+}
+
+function bySurgery(
+  { weights, marks, gram, rows, inner }: Part,
+  { kept, pattern, damping = 0.01 }: SparsifyOptions,
+): boolean {
+  const upper = upperOfInverse(gram, inner, damping);
+  if (!upper) return false;
+  const width = pattern ? Math.ceil(BLOCK / pattern.of) * pattern.of : BLOCK;
+  for (let start = 0; start < inner; start += width) {
+    const end = Math.min(inner, start + width);
+    const size = end - start;
+    const scores = new Float64Array(rows * size);
+    for (let o = 0; o < rows; o++)
+      for (let j = start; j < end; j++)
+        scores[o * size + j - start] = (weights[o * inner + j] / upper[j * inner + j]) ** 2;
+    const block = new Uint8Array(rows * size);
+    const count = Math.floor((kept * end) / inner) - Math.floor((kept * start) / inner);
+    if (pattern)
+      for (let o = 0; o < rows; o++)
+        markPattern(
+          block.subarray(o * size, (o + 1) * size),
+          scores.subarray(o * size, (o + 1) * size),
+          pattern,
+        );
+    else markGreatest(block, scores, count);
+    for (let o = 0; o < rows; o++) {
+      const row = weights.subarray(o * inner, (o + 1) * inner);
+      for (let j = start; j < end; j++) {
+        if (block[o * size + j - start]) {
+          marks[o * inner + j] = 1;
+          continue;
+        }
+        const factor = row[j] / upper[j * inner + j];
+        for (let k = j; k < inner; k++) row[k] -= factor * upper[j * inner + k];
+        row[j] = 0;
+      }
+    }
+  }
+  return true;
+}
+
+/** U of (G + λI)⁻¹ = Uᵀ U, upper triangular. Inputs that are always 0 count as if they had the least that there is. */
+export function upperOfInverse(gram: Float64Array, size: number, damping: number): Float64Array | undefined {
+  const factors = factored(gram, size, damping);
+  if (!factors) return undefined;
+  const inverse = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) inverse[i * size + i] = 1;
+  solveInPlace(factors, size, inverse, size);
+  const lower = factored(inverse, size, 0);
+  if (!lower) return undefined;
+  const upper = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) for (let j = 0; j <= i; j++) upper[j * size + i] = lower[i * size + j];
+  return upper;
+}
+
+/** Marks the greatest, of equal ones the first. */
+function markGreatest(marks: Uint8Array, scores: Float64Array, count: number): void {
+  const order = Uint32Array.from({ length: scores.length }, (_, i) => i).sort(
+    (a, b) => scores[b] - scores[a] || a - b,
+  );
+  for (const i of order.subarray(0, count)) marks[i] = 1;
+}
+
+/** Of every `of` neighbours the greatest `keep`. */
+function markPattern(
+  marks: Uint8Array,
+  scores: Float64Array,
+  { keep, of }: { keep: number; of: number },
+): void {
+  for (let from = 0; from < scores.length; from += of)
+    markGreatest(marks.subarray(from, from + of), scores.subarray(from, from + of), keep);
+}

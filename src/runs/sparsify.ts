@@ -1,0 +1,56 @@
+/** What methods of single weights that look at samples do to a model before the run: the weights that go become zero, and others make up for them. */
+import { fail } from '../base/errors.js';
+import { type Calibration, sparsifyLayers } from '../calibration/index.js';
+import type { Machine } from '../engine/index.js';
+import type { Graph } from '../onnx/index.js';
+import type { Method, Plan } from '../sparsity/index.js';
+import { layersToPrune, methodOptions } from './pruning.js';
+import type { PruneRecipe } from './recipe.js';
+import type { RunOptions } from './work.js';
+
+export interface SparsifyRun extends Pick<RunOptions, 'onNote' | 'signal'> {
+  recipe: PruneRecipe;
+  method: Method;
+  graph: Graph;
+  inputShapes: Record<string, number[]>;
+  machine: Machine;
+  samples: Calibration;
+  /** Optimiser steps of the run. */
+  iterations: number;
+}
+
+/** The plan of a method that shares out by layer, as far as it is needed here. */
+interface LayerPlan extends Plan {
+  groups?: { members: number[] }[];
+  steps?: { kept: number[] }[];
+}
+
+/**
+ * The model with as many zeros in each layer as the method plans.
+ * @throws UserError where the plan does not say them layer by layer.
+ */
+export async function presparsified(run: SparsifyRun): Promise<Graph> {
+  const { recipe, method, graph, inputShapes, machine, samples, iterations, onNote, signal } = run;
+  const context = { layers: layersToPrune(graph), iterations, seed: recipe.seed };
+  const { groups, steps, layers }: LayerPlan = method.plan(context, methodOptions(recipe));
+  const [first, ...later] = steps ?? [];
+  if (!groups || !first || later.length > 0 || groups.some(({ members }) => members.length > 1))
+    fail(
+      `${method.name} takes weights of every layer by themselves, and all at once: leave --scope, --rounds and --pruning-schedule out.`,
+    );
+  const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, first.kept[g]]));
+  const found = await sparsifyLayers(graph, {
+    ...{ machine, samples, inputShapes, kept, signal },
+    how: method.calibrated!,
+    onPlan: ({ layers: count, values, moments }) =>
+      onNote?.(
+        `Looking at ${count} layers on ${recipe.calibrate} samples, with at most ${Math.ceil(values / 1e6)} MB of activations and ${Math.ceil(moments / 1e6)} MB of statistics in memory …`,
+      ),
+  });
+  const left = [...kept.keys()].filter((name) => !found.layers.includes(name));
+  if (left.length > 0)
+    onNote?.(
+      `${left.length} of ${kept.size} weights are pruned by magnitude, as no samples could be summed up for them: ${left[0]}${left.length > 1 ? ', …' : ''}.`,
+    );
+  return found.graph;
+}
