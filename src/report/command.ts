@@ -62,5 +62,5 @@ function flagFor(name: string, value: unknown): string {
 }
 
 /** A word as a shell takes it. */
-const quoted = (word: string): string =>
+export const quoted = (word: string): string =>
   /^[\w./:,@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -23,7 +23,10 @@ test('what to do next depends on what was done', () => {
   assert.match(said(shrunk), /espalier bench checkpoint\/start\.onnx model\.onnx/);
   assert.match(said({ ...summary, accuracy: undefined }), /images:PHOTOS/);
   assert.match(said({ ...summary, accuracy: { before: 0.9, after: 0.3 } }), /Do not use this model yet/);
-  assert.match(said({ ...summary, command: 'train', method: undefined }), /espalier prune model\.onnx/);
+  assert.match(
+    said({ ...summary, command: 'train', method: undefined }),
+    /espalier slim model\.onnx --data digits/,
+  );
 });
 
 test('a class that lost more than the rest is named, and comes first', () => {

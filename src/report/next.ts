@@ -1,6 +1,7 @@
 /** What a person may do with the result of a run, in plain words and with the commands for it. */
 import type { Summary } from '../runs/index.js';
 import { worstFirst } from './classes.js';
+import { quoted } from './command.js';
 import { commandBlock, html } from './page.js';
 import { verdictOf } from './verdict.js';
 import { percent } from './words.js';
@@ -29,20 +30,20 @@ export function stepsFor(summary: Summary): Step[] {
 const trained = ({ data }: Summary): Step[] => [
   {
     text: 'Make the model smaller and faster by removing half of its multiply-accumulates:',
-    command: `espalier prune model.onnx --method l1-filters --macs 0.5 --data ${data} --teacher self --lr 0.005 --out pruned`,
+    command: `espalier slim model.onnx --data ${quoted(data)} --out slim`,
   },
   { text: 'Measure how long one sample takes on this machine:', command: 'espalier bench model.onnx' },
 ];
 
 function pruned(summary: Summary): Step[] {
-  const { channels, accuracy, objective, latency, data } = summary;
+  const { channels, accuracy, objective, latency } = summary;
   const measured = accuracy !== undefined || objective !== undefined;
   const bad = measured && verdictOf(summary) !== undefined;
   return [
     ...(bad
       ? [
           {
-            text: 'Do not use this model yet: run the command above again with the changes that the warning names.',
+            text: 'Do not use this model yet: run the command below again with the changes that the warning names.',
           },
         ]
       : []),
@@ -52,7 +53,7 @@ function pruned(summary: Summary): Step[] {
       ? [
           {
             text: 'Check the accuracy on samples that the run has never seen, such as photos of your own:',
-            command: `espalier eval model.onnx --data ${data}`,
+            command: 'espalier eval model.onnx --data images:PHOTOS',
           },
         ]
       : []),
