@@ -18,7 +18,7 @@ import { HoldsAtOneSize, type Plan, planOf, shapeIn, typeIn, type View } from '.
 import { rewritten } from './rewrite.js';
 import { retied, type Tie } from './ties.js';
 import type { ChannelOptions, Channels, Selection } from './types.js';
-import { type Walk, walk } from './walk.js';
+import { type Step, type Walk, walk } from './walk.js';
 import { separated } from './weights.js';
 
 /**
@@ -213,9 +213,9 @@ function cleaned(graph: Graph, plan: Plan): Graph {
  * @throws Error where it has not at the first: a defect of the surgery.
  */
 function verify(graph: Graph, { views }: Plan, shapes: readonly ChannelOptions['inputShapes'][]): void {
-  const opaque = new Map(views[0].walk.steps.map(({ node, opaque }) => [node.name, opaque]));
+  const before = new Map(views[0].walk.steps.map((step) => [step.node.name, step]));
   for (const [v, view] of views.entries()) {
-    const wrong = misfit(walk(graph, shapes[v]), view, opaque);
+    const wrong = misfit(walk(graph, shapes[v]), view, before);
     if (wrong === undefined) continue;
     if (v > 0) throw new HoldsAtOneSize(wrong);
     throw new Error(`After surgery, ${wrong}`);
@@ -223,9 +223,12 @@ function verify(graph: Graph, { views }: Plan, shapes: readonly ChannelOptions['
 }
 
 /** What does not have its shape. */
-function misfit(now: Walk, view: View, opaque: ReadonlyMap<string, string | undefined>): string | undefined {
+function misfit(now: Walk, view: View, before: ReadonlyMap<string, Step>): string | undefined {
   for (const step of now.steps) {
-    if (step.opaque !== undefined && opaque.get(step.node.name) === undefined)
+    const known = before.get(step.node.name);
+    // What was known without data has no positions to follow, and its readers were given what they need.
+    if (step.opaque !== undefined && known?.folded) continue;
+    if (step.opaque !== undefined && known?.opaque === undefined)
       return `${describe(step.node)} does not fit its operands: ${step.opaque}`;
     for (const name of step.node.outputs) {
       const [found, wanted] = [typeIn(now, name), shapeIn(view, name)];
