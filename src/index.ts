@@ -20,6 +20,7 @@
  * @module espalier
  */
 export { UserError } from './base/errors.js';
+export * as setting from './base/setting.js';
 export {
   type Calibration,
   calibrationSamples,
@@ -113,9 +114,11 @@ export {
 } from './onnx/index.js';
 export { writeReport, writeStudy } from './report/index.js';
 export {
+  addMethod,
   type Bench,
   type BenchOptions,
   bench,
+  defineMethod,
   type ExplainOptions,
   type Explanation,
   type Exported,
@@ -126,16 +129,20 @@ export {
   inspectModel,
   type Measure,
   type MeasuredSensitivity,
+  type MethodDefinition,
   measure,
   measureSensitivity,
   type NetronAttachment,
   netronAttachment,
+  openMethod,
   type PackedModel,
   type PackModelOptions,
   type Profile,
   type ProfileOptions,
+  type PruneSettings,
   packModel,
   profileModel,
+  pruneRecipe,
   type Recipe,
   type Review,
   type ReviewOptions,
@@ -159,6 +166,8 @@ export {
   studyRuns,
   suitRecipe,
   summarizeStudy,
+  type TrainSettings,
+  trainRecipe,
 } from './runs/index.js';
 export {
   applyMasks,

@@ -35,13 +35,16 @@ export {
   allocations,
   type MethodSettings,
   markedStages,
+  type OwnImportance,
+  type OwnSettings,
   rules,
   type Shares,
   type StructuredMethod,
   sparseStages,
+  structuredMethod,
   usual,
 } from './method-types.js';
-export { structuredMethods } from './methods/index.js';
+export { type StructuredName, structuredMethods } from './methods/index.js';
 export {
   countsAfter,
   type Limits,
@@ -67,6 +70,7 @@ export {
   settledFor,
   sparseHooks,
 } from './pipeline-stages.js';
+export { type Pull, pulls } from './regularize.js';
 export { addSaliency } from './saliency.js';
 export { type Candidate, type Found, type SearchOptions, searchNetworks } from './search.js';
 export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';

@@ -6,8 +6,8 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
+import { nearest } from '../base/nearest.js';
 import { own } from '../base/records.js';
-import { nearest } from '../nn/nearest.js';
 import type { Graph } from '../onnx/model.js';
 import { emptied } from './floors.js';
 import type { Channels, Selection } from './types.js';

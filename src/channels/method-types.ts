@@ -12,7 +12,10 @@
  * With several rounds the last but one and the last (mask, prune, fine-tune) are done as often, each time a step nearer to the
  * target.
  */
-import type { ImportanceName } from './importance.js';
+import { asMany, nameOn } from '../base/axis.js';
+import { type Criterion, criteria } from './criteria.js';
+import { type ImportanceName, type ImportanceSetting, importances } from './importance.js';
+import { type Pull, pulls } from './regularize.js';
 
 export const sparseStages = ['none', 'l1', 'l2', 'smooth-l1', 'lasso', 'depgraph', 'soft'] as const;
 export const markedStages = ['none', 'l1', 'l2', 'smooth-l1', 'decay'] as const;
@@ -79,3 +82,58 @@ export const usual: MethodSettings = {
   marked: 'none',
   rounds: 1,
 };
+
+/** An importance of one's own: with a name, or a function that judges a unit by its slices of a layer's weights. */
+export type OwnImportance =
+  | (ImportanceSetting & { name: string })
+  | ((slices: readonly Float64Array[]) => number[]);
+
+/** Where a method differs from {@link usual}: axes by name, or importances and pulls of one's own. */
+export type OwnSettings = Partial<
+  Omit<MethodSettings, 'importance' | 'sparse' | 'marked'> & {
+    importance: ImportanceName | OwnImportance;
+    sparse: MethodSettings['sparse'] | Pull;
+    marked: MethodSettings['marked'] | Pull;
+  }
+>;
+
+/** The method with every axis by its name, which stands for what was given as a function from then on. */
+export function structuredMethod(
+  definition: Omit<StructuredMethod, 'defaults'> & { defaults: OwnSettings },
+): StructuredMethod {
+  const { name, summary, shares, defaults } = definition;
+  const axes = {
+    importance: (value: string | OwnImportance) =>
+      nameOn(
+        { what: 'importance', axis: importances as Record<string, ImportanceSetting> },
+        value,
+        importanceOfOwn,
+      ),
+    sparse: pullName,
+    marked: pullName,
+  };
+  const named = Object.entries(defaults).map(([axis, value]) => [
+    axis,
+    Object.hasOwn(axes, axis) ? axes[axis as keyof typeof axes](value as never) : value,
+  ]);
+  return { name, summary, shares, defaults: Object.fromEntries(named) };
+}
+
+const importanceOfOwn = (own: OwnImportance): ImportanceSetting => {
+  if (typeof own !== 'function') return own;
+  const criterion = nameOn(
+    { what: 'criterion', axis: criteria as unknown as Record<string, typeof own> },
+    own,
+    () => (slices) => asMany(`The importance ${own.name}`, own(slices), slices.length),
+  );
+  return {
+    criterion: criterion as Criterion,
+    parts: ['producers'],
+    reduce: 'mean',
+    normalize: 'mean',
+    scope: 'global',
+  };
+};
+
+const pullName = (value: string | Pull): string =>
+  nameOn({ what: 'pull', axis: pulls as Record<string, Pull> }, value, (own) => own);

@@ -5,7 +5,7 @@ import { type Hook, weightsOf, withWeights } from '../train/index.js';
 import { type ImportanceSetting, importanceOf, importances } from './importance.js';
 import { type MethodSettings, usual } from './method-types.js';
 import type { Limits } from './order.js';
-import { penalty, scaleFactors } from './regularize.js';
+import { penalty, pulls, scaleFactors } from './regularize.js';
 import { decay, softFilters } from './regularize-decay.js';
 import { groupPenalty } from './regularize-groups.js';
 import { selectCounts } from './select.js';
@@ -16,7 +16,7 @@ import type { Channels, Selection } from './types.js';
 export function needsScales({ importance, sparse, marked }: MethodSettings): boolean {
   const { parts }: ImportanceSetting = importances[importance];
   const judgesScales = parts?.every((part) => part === 'scales') ?? false;
-  return judgesScales || marked !== 'none' || ['l1', 'l2', 'smooth-l1'].includes(sparse);
+  return judgesScales || marked !== 'none' || Object.hasOwn(pulls, sparse);
 }
 
 const nothing = ({ groups }: Channels): Selection =>

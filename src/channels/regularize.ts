@@ -23,13 +23,16 @@ export interface Penalty {
    * With s the strength times the element's factor, the gradient of w grows by: l1 s·sign(w); l2 s·w; smooth-l1 as l1, but
    * w/η where |w| < η·s at learning rate η, so that a step does not go beyond 0.
    */
-  kind: 'l1' | 'l2' | 'smooth-l1';
+  kind: PullName;
   strength: number;
 }
 
-type Slope = (w: number, s: number, learningRate: number) => number;
+/** What a penalty of strength `s` adds to the gradient of a scale or shift `w`. */
+export type Pull = (w: number, s: number, learningRate: number) => number;
 
-const slopes: Record<Penalty['kind'], Slope> = {
+export type PullName = 'l1' | 'l2' | 'smooth-l1';
+
+export const pulls: Record<PullName, Pull> = {
   l1: (w, s) => s * Math.sign(w),
   l2: (w, s) => s * w,
   'smooth-l1': (w, s, rate) => (Math.abs(w) < rate * s ? w / rate : s * Math.sign(w)),
@@ -49,7 +52,7 @@ export function penalty({ tensors, kind, strength }: Penalty): Hook {
         const { gradient } = training.slots.get(name)!;
         const { weight } = network.parameters.get(name)!;
         for (let i = 0; i < gradient.length; i++)
-          if (factor[i] !== 0) gradient[i] += slopes[kind](weight[i], strength * factor[i], rate);
+          if (factor[i] !== 0) gradient[i] += pulls[kind](weight[i], strength * factor[i], rate);
       }
       return undefined;
     },

@@ -5,10 +5,12 @@ import {
   checkSettings,
   flagOf,
   type Given,
+  openMethod,
   readRecipe,
   rescaleRecipe,
   type Settings,
-  settingsOf,
+  settingsFor,
+  type settingsOf,
 } from '../runs/index.js';
 import { type Face, openFace } from './face.js';
 import { addHelp, type Topic } from './help.js';
@@ -37,7 +39,7 @@ export interface Definition<N extends Name> {
 }
 
 /** The settings that stand behind a command's flags. */
-export const settingsBehind = (name: Name): Settings => settingsOf[name];
+export const settingsBehind = (name: Name): Settings => settingsFor(name);
 
 /** Adds a command to the program. */
 export function define<N extends Name>(
@@ -86,6 +88,7 @@ export function define<N extends Name>(
     } = flags as Record<string, unknown> & { recipe?: string; help?: Topic };
     if (help) return showHelp(help);
     const beneath = recipe === undefined ? {} : rescaleRecipe(await readRecipe(recipe), own.epochs);
+    await openMethod((own as { method?: unknown }).method ?? (beneath as { method?: unknown }).method);
     const given = checkSettings(name, { ...beneath, ...own, ...reasonsOf(beneath, own) }) as Given<N>;
     const face = openFace({ json: json as boolean, quiet: quiet as boolean }, signal);
     await run({ given, argument: [words ?? []].flat(), out: folder as string | undefined }, face);

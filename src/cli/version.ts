@@ -1,6 +1,1 @@
-/** The version in package.json. */
-import { readFileSync } from 'node:fs';
-
-export const { version } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
+export { version } from '../base/version.js';

@@ -19,13 +19,13 @@ import {
 import type { Machine } from '../engine/index.js';
 import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/index.js';
-import { findMethod, type Plan, type Surroundings, type UpdateReport } from '../sparsity/index.js';
-import { learntMethods } from '../sparsity/learnt/index.js';
+import type { Plan, Surroundings, UpdateReport } from '../sparsity/index.js';
 import { withWeights } from '../train/index.js';
 import { conclude } from './conclude.js';
 import type { RunFolder } from './folder.js';
 import { layersToPrune, methodOptions } from './pruning.js';
 import { isStructured, type PruneRecipe } from './recipe.js';
+import { maskingMethod, titleOfMethod, unknownMethod } from './registry.js';
 import { randomCalibration, randomSamples } from './samples.js';
 import { presparsified } from './sparsify.js';
 import { agreement, sayFixed } from './structured/agree.js';
@@ -167,14 +167,17 @@ async function choose(
 }
 
 async function zeroWeights({ recipe, task, machine, options }: AtOnce): Promise<Made> {
-  const { method: name, calibrate } = recipe;
-  if (learntMethods.some((learnt) => learnt.name === name) || !findMethod(name).defaults.rounds)
-    fail(`${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`);
-  const method = findMethod(name);
+  const { calibrate } = recipe;
+  const name = titleOfMethod(recipe.method);
+  const method = maskingMethod(recipe.method);
+  if (!method?.defaults.rounds)
+    return fail(
+      `${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`,
+    );
   const { inputShapes } = task;
   if (!method.calibrated) return zeroed(recipe, task.graph);
   if (calibrate === undefined)
-    fail(`${name} looks at samples: give --data, or --calibrate 512 to make do with random inputs.`);
+    return fail(`${name} looks at samples: give --data, or --calibrate 512 to make do with random inputs.`);
   options.onNote?.(
     'There are no data, so random inputs say what goes. That is worth less than real ones: give --data.',
   );
@@ -188,8 +191,9 @@ export async function zeroed(
   recipe: PruneRecipe,
   graph: Graph,
 ): Promise<Required<Pick<Made, 'graph' | 'plan' | 'masks'>>> {
-  const { method: name, seed } = recipe;
-  const method = findMethod(name);
+  const { seed } = recipe;
+  const name = titleOfMethod(recipe.method);
+  const method = maskingMethod(recipe.method) ?? unknownMethod(recipe.method);
   const layers = layersToPrune(graph);
   const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
   if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);

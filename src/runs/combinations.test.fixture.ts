@@ -59,17 +59,11 @@ const left = [
 /** Every setting with some of the values that it takes. */
 export const settingValues: readonly (readonly [name: string, value: unknown])[] = Object.entries(
   settingsOf.prune,
-).flatMap(([name, { schema }]) => {
+).flatMap(([name, { ok, words: named }]) => {
   if (left.includes(name)) return [];
-  const named = (schema as { options?: unknown }).options;
-  const all =
-    Array.isArray(named) && typeof named[0] === 'string'
-      ? named
-      : [...(texts[name] ?? []), ...(names[name] ?? []), ...values];
-  const fitting = all.filter((value) => schema.safeParse(value).success);
-  return fitting
-    .slice(0, Array.isArray(named) || texts[name] ? undefined : 3)
-    .map((value) => [name, value] as const);
+  const all = named && !texts[name] ? named : [...(texts[name] ?? []), ...(names[name] ?? []), ...values];
+  const fitting = all.filter((value) => ok(value));
+  return fitting.slice(0, named || texts[name] ? undefined : 3).map((value) => [name, value] as const);
 });
 
 const targets = ['macs', 'params', 'bytes', 'channels'];

@@ -13,6 +13,7 @@ import { fail } from '../base/errors.js';
 import { makeFolder, reason, writeAtomically } from '../base/files.js';
 import { keepOrigin, keptIn, takenFrom } from './paths.js';
 import type { Recipe } from './recipe.js';
+import { digestOfMethod } from './registry.js';
 import type { Summary } from './summary.js';
 
 export interface RunFolder {
@@ -26,6 +27,8 @@ export interface RunFolder {
   readonly start: string;
   /** What tells its data from others. */
   readonly data: string;
+  /** What tells the file of its method from others. */
+  readonly method: string;
   readonly checkpoint: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
@@ -50,6 +53,7 @@ export function runFolder(path: string): RunFolder {
     metrics: at('metrics.jsonl'),
     start: at('checkpoint', 'start.onnx'),
     data: at('checkpoint', 'data.json'),
+    method: at('checkpoint', 'method.json'),
     checkpoint: at('checkpoint', 'state.bin'),
     stages: at('checkpoint'),
     mask: at('mask.json'),
@@ -111,11 +115,18 @@ export async function createRun(path: string, recipe: Recipe): Promise<Claimed> 
     await makeFolder(folder.stages);
     await writeJson(folder.recipe, keptIn(folder.path, recipe));
     await keepOrigin(folder.path);
+    await keepMethod(folder, recipe);
   } catch (error) {
     await release();
     throw error;
   }
   return { folder, made, release };
+}
+
+/** Keeps what tells the file of a method, where it is one, from others. */
+async function keepMethod({ method: path }: RunFolder, recipe: Recipe): Promise<void> {
+  const digest = recipe.command === 'prune' ? await digestOfMethod(recipe.method) : undefined;
+  if (digest) await writeJson(path, { digest });
 }
 
 /** Makes this process the only one to work on a run. @throws UserError when another one does. */

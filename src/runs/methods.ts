@@ -1,12 +1,15 @@
 /** What methods there are, and what each does unless told otherwise: for people who choose one. */
-import { leftToLength, structuredMethods, usual } from '../channels/index.js';
-import { methods as masking } from '../sparsity/index.js';
-import { learntMethods } from '../sparsity/learnt/index.js';
-import { methodDefaults, unknownMethod } from './recipe.js';
-import { channelSettings, flagOf, pruningSettings, type Settings } from './settings.js';
-
-/** What a method removes: single weights, by rules or by masks that it learns, or whole channels. */
-export type MethodKind = 'weights' | 'learnt masks' | 'channels';
+import { leftToLength, usual } from '../channels/index.js';
+import { methodDefaults, settingsFor } from './recipe.js';
+import {
+  learntMethod,
+  type MethodKind,
+  methodsOfKind,
+  structuredMethod,
+  titleOfMethod,
+  unknownMethod,
+} from './registry.js';
+import { flagOf } from './settings.js';
 
 export interface MethodEntry {
   name: string;
@@ -32,9 +35,9 @@ const entries = (kind: MethodKind, methods: readonly { name: string; summary: st
 
 /** Every pruning method that there is. */
 export const listMethods = (): MethodEntry[] => [
-  ...entries('weights', masking),
-  ...entries('learnt masks', learntMethods),
-  ...entries('channels', structuredMethods),
+  ...entries('weights', methodsOfKind('weights')),
+  ...entries('learnt masks', methodsOfKind('learnt masks')),
+  ...entries('channels', methodsOfKind('channels')),
 ];
 
 /**
@@ -42,11 +45,11 @@ export const listMethods = (): MethodEntry[] => [
  * @throws UserError when there is no method of that name.
  */
 export function describeMethod(name: string): MethodDetails {
-  const method = listMethods().find((entry) => entry.name === name);
+  const method = listMethods().find((entry) => entry.name === titleOfMethod(name));
   if (!method) return unknownMethod(name);
   const target = method.kind === 'channels' ? { macs: 0.5 } : { sparsity: 0.9 };
   const defaults = methodDefaults({ method: name, ...target }, { lr: 0.05, epochs: 10 });
-  const all: Settings = { ...pruningSettings, ...channelSettings };
+  const all = settingsFor('prune');
   const left = leftToLengthOf(name).map((key) => [key, 'by the length of the run'] as const);
   const settings = [...Object.entries(defaults), ...left]
     .filter(([key, value]) => key in all && value !== undefined)
@@ -56,7 +59,7 @@ export function describeMethod(name: string): MethodDetails {
 
 /** The settings of a method that are left to the length of its trainings. */
 function leftToLengthOf(name: string): readonly string[] {
-  const structured = structuredMethods.find((method) => method.name === name);
+  const structured = structuredMethod(name);
   if (structured) return leftToLength({ ...usual, ...structured.defaults });
-  return learntMethods.find((method) => method.name === name)?.leftToLength ?? [];
+  return learntMethod(name)?.leftToLength ?? [];
 }

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { writeAtomically } from '../base/files.js';
+import { isMethodFile } from './registry.js';
 
 /** Whether a MODEL means a file rather than a network of the zoo. */
 export const isPath = (model: string): boolean => /[\\/]|\.(onnx|espk)$/i.test(model);
@@ -26,6 +27,7 @@ const places: Readonly<Record<string, (value: string, move: (path: string) => st
     return place === undefined || place.startsWith('~') ? data : `${kind}:${move(place)}`;
   },
   mask: (mask, move) => move(mask),
+  method: (method, move) => (isMethodFile(method) ? move(method) : method),
   teacher: (teacher, move) => (['self', 'none'].includes(teacher) ? teacher : move(teacher)),
 };
 

@@ -191,8 +191,7 @@ export function withClassesOf(
 
 const outputsOf = (graph: Graph, inputShapes: Record<string, number[]>): number => {
   const { types } = inferTypes(graph, { inputShapes });
-  const type = types.get(graph.outputs[0].name);
-  return type ? sizeOf(type.shape) : 0;
+  return sizeOf(types.get(graph.outputs[0].name)!.shape);
 };
 
 /**

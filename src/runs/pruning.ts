@@ -7,11 +7,11 @@ import { fail } from '../base/errors.js';
 import { batchCount } from '../data/index.js';
 import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
-import { findMethod, layersOf, methods, type Plan, pruningHook } from '../sparsity/index.js';
-import { bakeMasks, type LearntContext, learntMethods } from '../sparsity/learnt/index.js';
+import { layersOf, type Plan, pruningHook } from '../sparsity/index.js';
+import { bakeMasks, type LearntContext } from '../sparsity/learnt/index.js';
 import { checkBatches, type Hook, type TrainOptions } from '../train/index.js';
 import type { PruneRecipe, Recipe } from './recipe.js';
-import { pruningSettings } from './settings.js';
+import { learntMethod, maskingMethod, unknownMethod } from './registry.js';
 import type { Task } from './task.js';
 import { trainOptions } from './training.js';
 
@@ -38,9 +38,13 @@ export function pruningOf(
 ): Pruning {
   const plain = { graph, training: {}, finish: (trained: Graph) => trained };
   if (recipe.command === 'train') return { ...plain, hooks: [] };
-  const learnt = learntMethods.find(({ name }) => name === recipe.method);
+  const learnt = learntMethod(recipe.method);
   if (!learnt) {
-    const hook = pruningHook(findMethod(recipe.method), methodOptions(recipe), onPlan);
+    const hook = pruningHook(
+      maskingMethod(recipe.method) ?? unknownMethod(recipe.method),
+      methodOptions(recipe),
+      onPlan,
+    );
     return { ...plain, hooks: [hook] };
   }
   const { epochs, seed } = recipe;
@@ -56,9 +60,8 @@ export function checkRun(recipe: Recipe, task: Task, network: Network): void {
   if (recipe.command === 'train') return;
   const { method: name, epochs, seed } = recipe;
   const steps = batchCount(data.train, training);
-  if (learntMethods.some((learnt) => learnt.name === name))
-    pruningOf(recipe, task, { ...training, steps }, () => {});
-  const method = methods.find((known) => known.name === name);
+  if (learntMethod(name)) pruningOf(recipe, task, { ...training, steps }, () => {});
+  const method = maskingMethod(name);
   const iterations = epochs * steps;
   if (!method || iterations === 0) return;
   method.plan({ layers: layersToPrune(task.graph), iterations, seed }, methodOptions(recipe));
@@ -85,12 +88,9 @@ function quantizedWeights({ nodes, initializers }: Graph): string[] {
   return [...new Set(used)].filter((name) => (initializers.get(name)?.shape.length ?? 0) > 1);
 }
 
-/** What a recipe says to its method, by the method's own names. */
+/** What a recipe says to its method. */
 export function methodOptions(recipe: PruneRecipe): Record<string, unknown> {
-  const own = Object.keys(pruningSettings).filter((name) => !['method', 'pruningSchedule'].includes(name));
+  const method = maskingMethod(recipe.method) ?? learntMethod(recipe.method);
   const given = recipe as unknown as Record<string, unknown>;
-  return Object.fromEntries([
-    ...own.map((name) => [name, given[name]]),
-    ['schedule', recipe.pruningSchedule],
-  ]);
+  return Object.fromEntries(Object.keys(method?.settings ?? {}).map((name) => [name, given[name]]));
 }

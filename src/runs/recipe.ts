@@ -6,14 +6,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
 import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { own } from '../base/records.js';
-import { structuredMethods } from '../channels/index.js';
-import { nearest } from '../nn/index.js';
-import { methods as masking } from '../sparsity/index.js';
-import { learntMethods } from '../sparsity/learnt/index.js';
+import { checked, meant, shown } from '../base/setting.js';
 import {
   type OptimizerSettings,
   resolveOptimizer,
@@ -21,6 +17,8 @@ import {
   type ScheduleSettings,
 } from '../train/index.js';
 import { takenFrom, withPaths } from './paths.js';
+
+import { learntMethod, maskingMethod, ownSettings, structuredMethod, unknownMethod } from './registry.js';
 import {
   benchSettings,
   channelSettings,
@@ -81,6 +79,14 @@ export const settingsOf = {
   watch: watchSettings,
 } satisfies Record<string, Settings>;
 
+/** The same, with those of users' methods that have been loaded. */
+export const settingsFor = (command: keyof typeof settingsOf): Settings =>
+  command === 'prune' ? { ...settingsOf.prune, ...beyond(settingsOf.prune) } : settingsOf[command];
+
+/** Settings of users' methods that others do not have. */
+const beyond = (settings: Settings): Settings =>
+  Object.fromEntries(Object.entries(ownSettings()).filter(([name]) => !(name in settings)));
+
 export type RunCommand = 'train' | 'prune';
 
 export type Given<Command extends keyof typeof settingsOf> = Values<(typeof settingsOf)[Command]> & {
@@ -99,12 +105,11 @@ export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method'> & {
   version: string;
 };
 
-const structured = (method: string | undefined): boolean =>
-  structuredMethods.some(({ name }) => name === method);
+const structured = (method: string | undefined): boolean => structuredMethod(method) !== undefined;
 
 /** Whether a recipe removes whole channels. */
 export const isStructured = (recipe: Recipe): recipe is PruneRecipe =>
-  recipe.command === 'prune' && structuredMethods.some(({ name }) => name === recipe.method);
+  recipe.command === 'prune' && structuredMethod(recipe.method) !== undefined;
 
 /** Everything that makes a run what it is. */
 export type Recipe = TrainRecipe | PruneRecipe;
@@ -198,7 +203,7 @@ function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
 
 /** The same settings in the order of their tables, so that equal recipes are equal files. */
 function inOrder(command: RunCommand, recipe: Readonly<Record<string, unknown>>): object {
-  const names = ['version', 'command', 'model', ...Object.keys(settingsOf[command]), 'because'];
+  const names = ['version', 'command', 'model', ...Object.keys(settingsFor(command)), 'because'];
   return defined(Object.fromEntries(names.map((name) => [name, recipe[name]])));
 }
 
@@ -222,34 +227,35 @@ export const NO_TEACHER = 'none';
 export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epochs: number }): object {
   const { method: name, sparsity, epochs, data } = given;
   if (!name) return fail('The method is missing: give --method, such as --method fggp.');
-  const structured = structuredMethods.find((known) => known.name === name);
+  const structured = structuredMethod(name);
   if (structured) {
     const settings = data === WITHOUT_DATA ? { ...given, epochs: 0 } : given;
     return structuredDefaults(structured, settings, given.lr ?? usual.lr, usual.epochs);
   }
-  const method = [...masking, ...learntMethods].find((known) => known.name === name);
+  const method = maskingMethod(name) ?? learntMethod(name);
   if (!method) return unknownMethod(name);
-  refuseForeign(name, given, false);
+  refuseForeign(method.name, given, false);
   const calibrated = 'calibrated' in method;
   if (given.calibrate !== undefined && !calibrated)
-    fail(`${name} looks at no samples before it trains: leave --calibrate out.`);
+    fail(`${method.name} looks at no samples before it trains: leave --calibrate out.`);
   if (epochs === 0 && data !== WITHOUT_DATA && !calibrated)
     return fail(
-      `${name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
+      `${method.name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
     );
   if (sparsity === undefined && !('targetOptional' in method))
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
-  const { schedule, ...defaults } = method.defaults;
-  const calibrate = calibrated ? defaultSamples : undefined;
-  return { ...defaults, pruningSchedule: schedule, calibrate };
+  refuseUnknown(method.name, method.settings, given);
+  return { ...method.defaults, calibrate: calibrated ? defaultSamples : undefined };
 }
 
-/** @throws UserError that lists the methods there are. */
-export function unknownMethod(name: string): never {
-  const known = [...masking, ...learntMethods, ...structuredMethods].map((method) => method.name);
-  return fail(
-    `There is no pruning method ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
+/** @throws UserError on a setting of pruning that a method does not have. */
+function refuseUnknown(method: string, settings: Settings, given: Given<'prune'>): void {
+  const known = Object.keys(settings);
+  const unknown = Object.keys({ ...pruningSettings, ...ownSettings() }).find(
+    (name) => name !== 'method' && !known.includes(name) && given[name as keyof typeof given] !== undefined,
   );
+  if (unknown)
+    fail(`${method} has no setting ${unknown}${meant(unknown, known)}; it has ${known.join(', ')}.`);
 }
 
 type TrainerSettings = Pick<
@@ -296,40 +302,29 @@ function trainerDefaults(settings: TrainerSettings): object {
 const defined = <T extends object>(settings: T): T =>
   Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as T;
 
-const meant = (name: string, known: string[]): string => {
-  const guess = nearest(name, known);
-  return guess ? ` (did you mean ${guess}?)` : '';
-};
+const isTexts = (value: unknown): value is Record<string, string> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((text) => typeof text === 'string');
 
 /**
  * The settings of a command, each of them sound by itself.
  * @throws UserError that names the first one that is not.
  */
 export function checkSettings(command: keyof typeof settingsOf, given: object): object {
-  const settings = settingsOf[command] as Settings;
-  const kinds = Object.fromEntries(
-    Object.entries(settings).map(([name, { schema }]) => [name, schema.optional()]),
-  );
-  const schema = z.strictObject({
-    model: z.string({ error: 'must be a text' }).optional(),
-    command: z.literal(command, { error: `is of another command than ${command}` }).optional(),
-    version: z.string().optional(),
-    because: z.record(z.string(), z.string()).optional(),
-    ...kinds,
-  });
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  if (issue.code === 'unrecognized_keys')
-    return unknownSetting(command, issue.keys[0], Object.keys(settings));
-  const name = String(issue.path[0]);
-  const value = (given as Record<string, unknown>)[name];
-  return fail(`The setting ${name} ${issue.message}, but it is ${shown(value)}.`);
-}
-
-function unknownSetting(command: string, name: string, known: string[]): never {
-  return fail(
-    `${command} has no setting ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
+  const { model, command: own, version, because, ...settings } = given as Record<string, unknown>;
+  for (const [name, value] of Object.entries({ model, version }))
+    if (value !== undefined && typeof value !== 'string')
+      fail(`The setting ${name} must be a text, but it is ${shown(value)}.`);
+  if (own !== undefined && own !== command)
+    fail(`The setting command is of another command than ${command}, but it is ${shown(own)}.`);
+  if (because !== undefined && !isTexts(because))
+    fail(`The setting because must hold reasons by the names of settings, but it is ${shown(because)}.`);
+  const sound = checked(command, settingsFor(command), settings);
+  return Object.fromEntries(
+    Object.entries({ ...sound, model, command: own, version, because }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
 }
 
@@ -367,15 +362,5 @@ async function importRecipe(path: string, what: string): Promise<unknown> {
         `Node ${process.versions.node} cannot load the ${extname(path)} ${what} ${path}; use Node 22.18 or later, or write it as .mjs or YAML.`,
       );
     return fail(`The ${what} ${path} cannot be loaded: ${(error as Error).message.split('\n')[0]}.`);
-  }
-}
-
-/** A value in a few words; lists of YAML may contain themselves. */
-function shown(value: unknown): string {
-  try {
-    const text = JSON.stringify(value) ?? String(value);
-    return text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  } catch {
-    return 'something that contains itself';
   }
 }

@@ -10,11 +10,10 @@ import { zoo } from '../nn/index.js';
 import { layer } from '../sparsity/fixture.js';
 import { findMethod } from '../sparsity/index.js';
 import { learntMethods } from '../sparsity/learnt/index.js';
-import { pruningOf } from './pruning.js';
+import { methodOptions, pruningOf } from './pruning.js';
 import { type PruneRecipe, readRecipe, resolveRecipe, trainerSettings } from './recipe.js';
 import { rescaleRecipe } from './rescale.js';
 import { startRun } from './run.js';
-import { pruningSettings } from './settings.js';
 import { stagesOf } from './structured/stages.js';
 import { readStudy, studyRuns } from './study/index.js';
 import { openModel } from './task.js';
@@ -42,10 +41,8 @@ async function assertPlanned(recipe: PruneRecipe): Promise<void> {
     pruningOf(recipe, task, { ...trainerSettings(recipe), steps: 391 }, () => {});
     return;
   }
-  const { pruningSchedule: schedule, ...rest } = recipe;
-  const own = Object.entries(rest).filter(([name]) => name in pruningSettings && name !== 'method');
   const context = { layers, iterations: 391 * recipe.epochs, seed: 0 };
-  const plan = findMethod(recipe.method).plan(context, { ...Object.fromEntries(own), schedule });
+  const plan = findMethod(recipe.method).plan(context, methodOptions(recipe));
   assert.ok(plan.pruned > 0);
 }
 

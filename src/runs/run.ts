@@ -14,7 +14,7 @@ import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import { type Figures, figuresIn, graphToTrain } from '../objectives/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
-import { methods, type Plan } from '../sparsity/index.js';
+import type { Plan } from '../sparsity/index.js';
 import {
   type EpochMetrics,
   type Evaluation,
@@ -54,6 +54,7 @@ import {
   trainerSettings,
   WITHOUT_DATA,
 } from './recipe.js';
+import { digestOfMethod, maskingMethod, openMethod } from './registry.js';
 import { samplesOf } from './samples.js';
 import { presparsified } from './sparsify.js';
 import { pruneChannels } from './structured/perform.js';
@@ -75,6 +76,7 @@ export interface RunResult {
  */
 export async function startRun(recipe: Recipe, out: string, options: RunOptions = {}): Promise<RunResult> {
   await refuseOccupied(out);
+  if (isPrune(recipe)) await openMethod(recipe.method);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) return startAtOnce(recipe, out, options);
   const opened = await openRunTask(recipe, options);
   const machine = await openMachine({ threads: recipe.threads });
@@ -139,8 +141,10 @@ async function goOn(
   const { folder, recipe: kept, summary } = await openRun(path);
   if (summary) return { folder, summary };
   await sweepRun(folder);
+  if (isPrune(kept)) await openMethod(kept.method);
   const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
   const recipe = resolveRecipe(kept.command, withEveryStage(moved), kept.version);
+  if (isPrune(recipe)) await refuseOtherMethod(folder, recipe);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
@@ -193,6 +197,15 @@ const objectiveOptions = (
 /** A run of channels of an earlier version goes on as it was begun, without a step that there was none of then. */
 const withEveryStage = (kept: Recipe): Recipe =>
   isStructured(kept) && kept.reconstruct === undefined ? { ...kept, reconstruct: false } : kept;
+
+/** @throws UserError when the file of a method is not what it was when the run was begun. */
+async function refuseOtherMethod({ method: path }: RunFolder, { method }: PruneRecipe): Promise<void> {
+  const before = (await readJson(path)) as { digest: string } | undefined;
+  if (before && before.digest !== (await digestOfMethod(method)))
+    fail(
+      `The method ${method} is not what it was when the run was begun: put the file back, or start a new run.`,
+    );
+}
 
 /** Runs of earlier versions have not kept what would tell other data: from now on they do. */
 async function refuseOtherData(
@@ -311,7 +324,7 @@ async function evaluateBefore({ task, machine, options }: Work): Promise<Evaluat
 /** The run with what samples make of its model beforehand, where its method looks at some. */
 async function calibrated(work: Work): Promise<Work> {
   const { recipe, task, machine, options } = work;
-  const method = isPrune(recipe) ? methods.find(({ name }) => name === recipe.method) : undefined;
+  const method = isPrune(recipe) ? maskingMethod(recipe.method) : undefined;
   if (!isPrune(recipe) || !method?.calibrated) return work;
   const samples = calibrationSamples(dataOf(recipe, task), { samples: recipe.calibrate, seed: recipe.seed });
   const iterations = recipe.epochs * stepsOf(recipe, task);

@@ -1,118 +1,40 @@
 /**
- * Every setting of a run by name: what it may be, how a flag's text becomes it, and a line for the help. The recipe's
- * schema and the command line's flags are both made from this.
+ * Every setting of a run by name. The recipe's schema, the command line's flags and their help are made from these tables; those of
+ * methods stand beside the methods.
  */
-import { z } from 'zod';
+import {
+  aboveZero,
+  also,
+  atLeastZero,
+  choice,
+  entryOf,
+  flag,
+  fraction,
+  names,
+  number,
+  numbers,
+  percentage,
+  type Setting,
+  type Settings,
+  text,
+  upToOne,
+  whole,
+} from '../base/setting.js';
 import {
   allocations,
-  type ImportanceName,
   importances,
   markedStages,
+  pulls,
   rules,
   sparseStages,
   structuredMethods,
 } from '../channels/index.js';
 import { NAMED, resizeModes } from '../data/index.js';
-import { methods as masking, scores } from '../sparsity/index.js';
-import { learntMethods } from '../sparsity/learnt/index.js';
+import { methods as masking } from '../sparsity/index.js';
+import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js';
 import { learnable } from './learn.js';
 
-export interface Setting<T = unknown> {
-  schema: z.ZodType<T>;
-  /** What a flag's text means; what cannot be read is passed on for the schema to refuse. Absent: a switch without text. */
-  parse?: (text: string) => unknown;
-  /** Stands for the text in the help: 'N', 'DATA', 'a|b'. */
-  argument?: string;
-  /** A phrase for the help. */
-  about: string;
-  /** Other flags that mean the same, which people try first. */
-  synonyms?: readonly string[];
-  /** Words that a shell may offer. */
-  words?: readonly string[];
-}
-
-const numeric = (text: string): unknown =>
-  text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
-/** '90%' is 0.9. */
-const percentage = (text: string): unknown => {
-  const [, digits] = /^\s*([\d.]+)\s*%\s*$/.exec(text) ?? [];
-  return digits ? Number((Number(digits) / 100).toPrecision(12)) : numeric(text);
-};
-const listed = (text: string): string[] => text.split(',').map((item) => item.trim());
-
-const number = (
-  about: string,
-  ok: (x: number) => boolean,
-  must: string,
-  argument = 'X',
-): Setting<number> => ({
-  schema: z.number({ error: must }).refine(ok, { error: must }),
-  parse: argument === 'FRACTION' ? percentage : numeric,
-  argument,
-  about,
-});
-
-const whole = (about: string, least: number, argument = 'N'): Setting<number> =>
-  number(
-    about,
-    (x) => Number.isSafeInteger(x) && x >= least,
-    `must be a whole number of at least ${least}`,
-    argument,
-  );
-
-const fraction = (about: string): Setting<number> =>
-  number(about, (x) => x > 0 && x < 1, 'must be a number above 0 and below 1, such as 0.9', 'FRACTION');
-
-const aboveZero = [(x: number) => x > 0, 'must be a number above 0'] as const;
-
-const belowOne = [
-  (x: number) => x >= 0 && x < 1,
-  'must be a number of at least 0 and below 1',
-  'FRACTION',
-] as const;
-
-const text = (about: string, argument: string, words?: readonly string[]): Setting<string> => ({
-  schema: z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' }),
-  parse: (given) => given,
-  argument,
-  about,
-  words,
-});
-
-/** Names that fit stand in the flag's place for its text, others behind what the flag is about. */
-const choice = <const Name extends string>(about: string, names: readonly Name[]): Setting<Name> => {
-  const short = names.join('|');
-  const fits = short.length <= 16;
-  return {
-    schema: z.enum(names, { error: `must be one of ${names.join(', ')}` }),
-    parse: (given) => given,
-    argument: fits ? short : 'NAME',
-    words: names,
-    about: fits ? about : `${about}: ${names.join(', ')}`,
-  };
-};
-
-const flag = (about: string): Setting<boolean> => ({
-  schema: z.boolean({ error: 'must be true or false' }),
-  about,
-});
-
-const numbers = (about: string, argument: string): Setting<number[]> => ({
-  schema: z.array(z.number({ error: 'must be a list of numbers' }), { error: 'must be a list of numbers' }),
-  parse: (given) => listed(given).map(numeric),
-  argument,
-  about,
-});
-
-const names = (about: string, argument: string): Setting<string[]> => ({
-  schema: z.array(z.string({ error: 'must be a list of names' }), { error: 'must be a list of names' }),
-  parse: (given) => listed(given).filter((name) => name !== ''),
-  argument,
-  about,
-});
-
-/** A setting whose flag people also call by other names. */
-const also = <T>(setting: Setting<T>, ...synonyms: string[]): Setting<T> => ({ ...setting, synonyms });
+export { flagOf, type Setting, type Settings, type Values } from '../base/setting.js';
 
 const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9 } as const;
 
@@ -127,22 +49,16 @@ export function amountOf(given: string | number, unit: string): number | undefin
 
 /** A fraction of what the model has (a number up to 1), or so much of it. */
 const amount = (about: string, unit: string, example: string): Setting<string | number> => {
-  const must = `must be a fraction of the model’s, such as 0.5, or an amount such as ${example}`;
+  const must = `be a fraction of the model’s, such as 0.5, or an amount such as ${example}`;
   return {
-    schema: z
-      .union([z.number(), z.string()], { error: must })
-      .refine((x) => Number(amountOf(x, unit)) > 0, { error: must }),
+    ok: (value): value is string | number =>
+      (typeof value === 'number' || typeof value === 'string') && Number(amountOf(value, unit)) > 0,
+    must,
     parse: percentage,
     argument: `FRACTION|${example}`,
     about,
   };
 };
-
-// biome-ignore lint/suspicious/noExplicitAny: a table of settings of any types
-export type Settings = Readonly<Record<string, Setting<any>>>;
-
-/** The values that such settings take, none of them given for sure. */
-export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends Setting<infer T> ? T : never };
 
 /** Which data, and how images are brought to the network. */
 export const dataSettings = {
@@ -186,11 +102,7 @@ export const dataSettings = {
 
 /** What a model leaves open. */
 export const modelSettings = {
-  width: number(
-    'factor on the number of channels of a zoo network',
-    (x) => x > 0,
-    'must be a number above 0',
-  ),
+  width: number('factor on the number of channels of a zoo network', ...aboveZero),
   shortcut: choice('kind of shortcut in the zoo’s residual networks for CIFAR', ['A', 'B']),
   stem: choice('first layers of the zoo’s resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
   classes: also(whole('number of classes of a zoo network (default: those of the data)', 1), '--num-classes'),
@@ -210,8 +122,7 @@ export const trainingSettings = {
   lr: also(
     number(
       'peak learning rate (default: 0.01 for a trained model; else 0.1 to train and 0.05 to prune; a hundredth of that with adam and adamw)',
-      (x) => x > 0,
-      'must be a number above 0',
+      ...aboveZero,
     ),
     '--learning-rate',
   ),
@@ -219,40 +130,32 @@ export const trainingSettings = {
   every: number(
     'epochs between drops of the learning rate, for --schedule step',
     (x) => x > 0,
-    'must be a number above 0',
+    'be a number above 0',
     'EPOCHS',
   ),
   milestones: numbers('epochs at which the learning rate drops, for --schedule multi-step', 'EPOCHS'),
-  gamma: number(
-    'factor on the learning rate at each drop (default: 0.1)',
-    (x) => x > 0,
-    'must be a number above 0',
-  ),
+  gamma: number('factor on the learning rate at each drop (default: 0.1)', ...aboveZero),
   warmup: number(
     'epochs of linear warm-up (default: 0; a tenth of the run, at most 1, for a trained model)',
     (x) => x >= 0,
-    'must be a number of at least 0',
+    'be a number of at least 0',
     'EPOCHS',
   ),
   optimizer: choice('optimiser, by default sgd', ['sgd', 'adam', 'adamw']),
   momentum: number(
     'momentum of sgd (default: 0.9)',
     (x) => x >= 0 && x < 1,
-    'must be a number of at least 0 and below 1',
+    'be a number of at least 0 and below 1',
   ),
   nesterov: flag('use Nesterov momentum with sgd'),
   weightDecay: also(
-    number(
-      'weight decay of every parameter (default: 5e-4; 0 with adam, 0.01 with adamw)',
-      (x) => x >= 0,
-      'must be a number of at least 0',
-    ),
+    number('weight decay of every parameter (default: 5e-4; 0 with adam, 0.01 with adamw)', ...atLeastZero),
     '--wd',
   ),
   labelSmoothing: number(
     'label smoothing of the loss (default: 0)',
     (x) => x >= 0 && x < 1,
-    'must be a number of at least 0 and below 1',
+    'be a number of at least 0 and below 1',
   ),
   augment: flag(
     'augment the training images with random crops and flips, as is usual for the data set (default: on where that suits images and model)',
@@ -265,148 +168,28 @@ export const trainingSettings = {
     ['self', 'none'],
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),
-  teacherWeight: number(
-    'weight of the teacher’s answers relative to the labels (default: 0.5)',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
+  teacherWeight: number('weight of the teacher’s answers relative to the labels (default: 0.5)', ...upToOne),
 } satisfies Settings;
 
 /** Methods of channels can prune without training. */
 export const pruningEpochs = whole('passes over the training samples, all stages together (default: 10)', 0);
 
-/** What goes; the rules are the method's own and are checked by it. */
+/** What goes, and how: the settings of every method that removes single weights. */
 export const pruningSettings = {
   method: text('pruning method, such as gmp or l1-filters; espalier methods lists them all', 'NAME', [
     ...[...masking, ...learntMethods, ...structuredMethods].map(({ name }) => name),
   ]),
-  sparsity: fraction('target: fraction of the prunable weights to remove, such as 0.9 or 90%'),
-  score: text(
-    'score by which weights are ranked: magnitude, gradient, magnitude-times-gradient, weight-times-gradient or random',
-    'SCORE',
-    Object.keys(scores),
-  ),
-  objective: choice('the loss whose gradient scores the weights when pruning before training', [
-    'loss',
-    'synaptic-flow',
-    'gradient-norm',
-  ]),
-  perClass: whole('samples per class for that gradient (0: the first batch)', 0),
-  rounds: whole(
-    'number of pruning rounds; single weights are pruned before training (0: prune during training)',
-    0,
-  ),
-  first: text('score that first narrows down the candidates, as in --score', 'SCORE', Object.keys(scores)),
-  selectRatio: number(
-    'fraction of the remaining weights that become candidates',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
-  selectAnneal: flag(
-    'anneal that fraction to a hundredth of itself over the run; the weights that must go are candidates besides',
-  ),
-  averageWeight: number(
-    'decay of the moving average of the weights that are scored (0: no average)',
-    ...belowOne,
-  ),
-  averageGradient: number(
-    'decay of the moving average of the gradients that are scored (0: no average)',
-    ...belowOne,
-  ),
-  scope: choice('rank the weights of all layers together, or of each layer by itself', ['global', 'layer']),
-  allocation: choice('density per layer for --scope layer: the same everywhere, or Erdős–Rényi-kernel', [
-    'uniform',
-    'erk',
-  ]),
-  pruningSchedule: choice('how sparsity rises during the run', [
-    'cubic',
-    'exponential',
-    'one-shot',
-    'constant',
-  ]),
-  endRatio: number(
-    'fraction of the run after which the masks are fixed',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
-  interval: whole('steps between mask updates (0: chosen to give --updates)', 0),
-  updates: whole('approximate number of mask updates when no interval is given', 1),
-  growth: choice('which pruned weights grow back', ['gradient', 'random']),
-  growthRatio: number(
-    'fraction of the weights exchanged at an update',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
-  growthDecay: choice('how that fraction changes during the run', ['constant', 'cosine']),
-  growthFloor: number('value that fraction falls to', ...belowOne),
-  growthEnd: number(
-    'fraction of the run after which no weights are exchanged',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
-  skipSteps: flag('skip the optimiser step at mask updates'),
-  rewind: number('fraction of the first training whose weights the next rounds rewind to', ...belowOne),
-  startDensity: number(
-    'density of random masks at the start (default: dense)',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
-  startAllocation: choice('density per layer at the start: the same everywhere, or Erdős–Rényi-kernel', [
-    'uniform',
-    'erk',
-  ]),
-  spareFirst: flag('do not prune the first convolution'),
-  spareLast: flag('do not prune the output layer'),
-  spare: names('names of weights not to prune; * matches any text, as in layer1.*', 'NAMES'),
-  countBiases: flag('count biases, which are never pruned, in the denominator of the sparsity'),
-  keepZeros: flag('keep weights pruned that are zero at the start'),
-  allowEmpty: flag('allow a layer to lose all its weights'),
-  start: choice('learnt masks: train the weights as well, or keep them frozen at random values', [
-    'dense',
-    'frozen',
-  ]),
-  frozenWeights: choice('distribution of the frozen weights', ['signed-constant', 'kaiming-normal', 'as-is']),
-  scaleFan: flag('scale the frozen weights for the number of inputs that are kept'),
-  samples: whole('probmask: passes with fresh masks per step', 1),
-  clip: number('probmask: largest norm of all gradients together', ...aboveZero),
-  scoreRate: number(
-    'probmask: peak learning rate of the probabilities (default: 0.006, higher in short runs)',
-    ...aboveZero,
-  ),
-  perEpoch: flag('probmask: change keep rate, temperature and learning rates between epochs only'),
-  probability: number('probmask: initial probability of every weight', ...aboveZero),
-  anneal: flag('probmask: anneal the temperature of the masks'),
-  projection: choice('probmask: projection onto the sparsity budget', ['exact', 'halving']),
-  finalMask: choice('probmask: keep the weights of highest probability, or draw the final mask', [
-    'top',
-    'draw',
-  ]),
-  draws: whole('probmask: number of masks drawn to choose from', 1),
-  chooseOn: choice('probmask: samples on which the drawn masks are compared', ['validation', 'train']),
-  fineTune: whole(
-    'epochs of fine-tuning at the end, with the mask fixed (probmask and structured methods)',
-    0,
-    'EPOCHS',
-  ),
-  fineTuneRate: number('learning rate of the fine-tuning', ...aboveZero),
-  fineTuneSchedule: choice('probmask: learning rate of the fine-tuning stays, or falls to 0 by a cosine', [
-    'constant',
-    'cosine',
-  ]),
-  threshold: number(
-    'str: initial s of the thresholds σ(s); structured: importance below which channels go',
-    () => true,
-    'must be a number',
-  ),
+  ...unstructuredSettings,
 } satisfies Settings;
 
-const importanceNames = Object.keys(importances) as ImportanceName[];
+/** One of the stages, or a pull of a method's own. */
+const pulling = <const Name extends string>(about: string, stages: readonly Name[]): Setting<Name> => {
+  const setting = choice(about, stages);
+  return {
+    ...setting,
+    ok: (value): value is Name => setting.ok(value) || Object.hasOwn(pulls, value as string),
+  };
+};
 
 /** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
 export const channelSettings = {
@@ -414,25 +197,20 @@ export const channelSettings = {
   params: amount('target: parameters', '', '300k'),
   bytes: amount('target: size of the .onnx file', 'B', '2MB'),
   latency: amount('target: latency of one sample in onnxruntime on this machine', 'ms', '5ms'),
-  channels: number(
-    'target: fraction of all channels to keep',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
-  importance: choice('how the importance of a channel is measured', importanceNames),
+  channels: number('target: fraction of all channels to keep', ...upToOne),
+  importance: entryOf('how the importance of a channel is measured', importances),
   allocate: choice('how the channels to remove are distributed over the groups', allocations),
   candidates: whole('number of networks that a search measures (default: 100)', 1),
   rule: choice('which channels go when no target is given', rules),
   vote: flag('let layers that share channels vote on which of them go'),
   mask: text('use the mask in this file', 'FILE'),
-  sparse: choice('regularisation of all channels in a first training stage', sparseStages),
+  sparse: pulling('regularisation of all channels in a first training stage', sparseStages),
   sparseStrength: number(
     "strength of that regularisation (default: the method's, more on scales in a short training)",
     ...aboveZero,
   ),
   sparseEpochs: whole('epochs of the first training stage', 0, 'EPOCHS'),
-  marked: choice(
+  marked: pulling(
     'regularisation of only the channels that will go, in a second training of the original model',
     markedStages,
   ),
@@ -449,12 +227,7 @@ export const channelSettings = {
     1,
   ),
   keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
-  maxRatio: number(
-    'largest fraction of a group that may be removed',
-    (x) => x > 0 && x <= 1,
-    'must be a number above 0 and at most 1',
-    'FRACTION',
-  ),
+  maxRatio: number('largest fraction of a group that may be removed', ...upToOne),
   ignore: names('names of weights whose output channels stay', 'NAMES'),
   freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
   heads: flag('remove whole attention heads only'),
@@ -570,7 +343,7 @@ export const watchSettings = {
   port: number(
     'port to listen on (default: one that is free)',
     (x) => Number.isInteger(x) && x > 0 && x < 65_536,
-    'must be a port from 1 to 65535',
+    'be a port from 1 to 65535',
     'PORT',
   ),
   host: text(
@@ -585,7 +358,3 @@ export const machineSettings = {
   seed: whole('seed of everything random (default: 0)', 0),
   threads: also(whole('number of threads (default: all cores)', 1), '--num-threads'),
 } satisfies Settings;
-
-/** `labelSmoothing` → `--label-smoothing`. */
-export const flagOf = (name: string): string =>
-  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

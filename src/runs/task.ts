@@ -1,5 +1,6 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
 import { fail } from '../base/errors.js';
+import { nearest } from '../base/nearest.js';
 import { own } from '../base/records.js';
 import {
   cardOf,
@@ -14,7 +15,7 @@ import {
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { decideBranches } from '../graph/branches.js';
-import { buildNetwork, nearest, zoo } from '../nn/index.js';
+import { buildNetwork, zoo } from '../nn/index.js';
 import type { Objective } from '../objectives/index.js';
 import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
@@ -61,10 +62,6 @@ export async function openTask(options: TaskOptions, graph?: Graph): Promise<Tas
   if (!imagesOf(raw.train))
     fail(
       `The networks of the zoo are for images, but the samples of ${options.data} are [N, ${raw.shape.join(', ')}]; give an .onnx file.`,
-    );
-  if (raw.classes.length === 0 && options.classes === undefined)
-    fail(
-      `The pictures of ${options.data} have no labels, so a network of the zoo would have no outputs; give --classes, a folder for each class, or an .onnx file.`,
     );
   const prepared = preparePictures(raw, {}, options);
   return { graph: buildZoo(options, raw.shape, raw.classes.length), ...prepared, inputShapes: {} };

@@ -172,7 +172,7 @@ test("FGGP's settings of the ablation and its averages: all exact, all different
     annealed: { selectAnneal: true },
     averages: { averageWeight: 0.5, averageGradient: 0.5 },
     'sparse-start': { startDensity: 0.5 },
-    exponential: { schedule: 'exponential', countBiases: true, spareFirst: false },
+    exponential: { pruningSchedule: 'exponential', countBiases: true, spareFirst: false },
   };
   const results: string[] = [];
   for (const [name, options] of Object.entries(settings)) {

@@ -26,7 +26,7 @@ const settings: [Method, object][] = [
   [gmp, { sparsity: 0.9, scope: 'layer', allocation: 'erk', interval: 7 }],
   [gmp, { sparsity: 0.9, score: 'random' }],
   [fggp, { sparsity: 0.9, interval: 7 }],
-  [fggp, { sparsity: 0.9, schedule: 'exponential' }],
+  [fggp, { sparsity: 0.9, pruningSchedule: 'exponential' }],
   [fggp, { sparsity: 0.9, first: 'magnitude', score: 'gradient' }],
   [fggp, { sparsity: 0.9, startDensity: 0.5 }],
   [fggp, { sparsity: 0.85, scope: 'layer', countBiases: true, startDensity: 0.5 }],
@@ -35,13 +35,13 @@ const settings: [Method, object][] = [
 for (const [method, options] of settings)
   test(`${method.name} ${JSON.stringify(options)}: on schedule, monotone, exact, and still afterwards`, async () => {
     const { plan, layers } = await begin(method, options);
-    const { sparsity, startDensity, schedule, countBiases, spareFirst } = {
+    const { sparsity, startDensity, pruningSchedule, countBiases, spareFirst } = {
       ...method.defaults,
       ...options,
     } as {
       sparsity: number;
       startDensity: number;
-      schedule: 'cubic';
+      pruningSchedule: 'cubic';
       countBiases: boolean;
       spareFirst: boolean;
     };
@@ -53,7 +53,8 @@ for (const [method, options] of settings)
         const after = masks(layers);
         if (!plan.updates.includes(t)) assert.deepEqual(after, before);
         else {
-          const wanted = counted * (1 - densityAt(schedule, { from: startDensity, to: 1 - sparsity }, t, 80));
+          const wanted =
+            counted * (1 - densityAt(pruningSchedule, { from: startDensity, to: 1 - sparsity }, t, 80));
           assert.ok(
             Math.abs(pruned(layers) - wanted) <= 1,
             `${pruned(layers)} pruned at ${t}, not ${wanted}`,
@@ -162,7 +163,7 @@ test('an update that would empty a layer leaves it one weight and says so; unles
     layers[3].weight.fill(1e-6);
     return layers;
   };
-  const { plan, layers } = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot' }, small());
+  const { plan, layers } = await begin(gmp, { sparsity: 0.9, pruningSchedule: 'one-shot' }, small());
   layers[3].weight[77] = -2e-6;
   const report = gmp.update(plan, layers, 1, alone())!;
   assert.deepEqual(report.held, ['fc']);
@@ -171,7 +172,7 @@ test('an update that would empty a layer leaves it one weight and says so; unles
     [...layers[3].mask.keys()].filter((i) => layers[3].mask[i] !== 0),
     [77],
   );
-  const allowed = await begin(gmp, { sparsity: 0.9, schedule: 'one-shot', allowEmpty: true }, small());
+  const allowed = await begin(gmp, { sparsity: 0.9, pruningSchedule: 'one-shot', allowEmpty: true }, small());
   const emptied = gmp.update(allowed.plan, allowed.layers, 1, alone())!;
   assert.equal(emptied.layers[3].kept, 0);
   assert.equal(emptied.held, undefined);

@@ -6,34 +6,57 @@
  * streams named by seed, iteration and layer, so a resumed run needs nothing but the plan, the masks and, for moving
  * averages and rewinding, the arrays in memory.
  */
+import { fail } from '../base/errors.js';
 import { random, uniform } from '../base/random.js';
+import { checked, type Settings, usually } from '../base/setting.js';
 import { exchange } from './growth.js';
 import { applyMasks, census, clear, countNonZero, resetMask } from './masks.js';
 import { averaged, keepTraining, rewindTraining } from './memory.js';
 import { trainingClock } from './moments.js';
 import { objectives } from './objectives/index.js';
-import { type GradualDefaults, gradualDefaults, resolveOptions } from './options.js';
+import {
+  type CommonName,
+  type Given,
+  type GradualDefaults,
+  type GradualOptions,
+  gradualDefaults,
+  named,
+  resolveOptions,
+} from './options.js';
 import { type GradualPlan, passedAt, planGradual, poolSize, type Step } from './plan.js';
 import { choose, readsGradient } from './score.js';
 import { smallest } from './select.js';
+import { gradualSettings } from './settings.js';
 import type { Method, Prunable, Surroundings, UpdateReport } from './types.js';
 
+/** A method of these settings, those of `Name` besides the ones that all have. */
+export type GradualMethod<Name extends keyof GradualOptions = never> = Method<
+  Pick<GradualOptions, 'sparsity'> & Partial<Given<Pick<GradualOptions, CommonName | Name>>>
+>;
+
 /** The method with these settings. */
-export function gradual(setting: {
+export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
   name: string;
+  /** One line: what it is and whose. */
   summary: string;
   /** Of the iterations between exchanges where none is asked for; a tenth of the span where that is shorter. */
   usualInterval?: number;
-  defaults: Partial<GradualDefaults>;
-}): Method {
+  /** Where it differs from the usual; it has the settings that are named here and those that all methods have. */
+  defaults: Own;
+}): GradualMethod<keyof Own & keyof GradualOptions> {
   const { name, summary, usualInterval } = setting;
-  const defaults = { ...gradualDefaults, ...setting.defaults };
+  const defaults: Readonly<Record<string, unknown>> = { ...gradualDefaults, ...named(setting.defaults) };
+  const settings = settingsWith(defaults);
   return {
     name,
     summary,
-    defaults: { ...defaults },
-    plan: (context, options) =>
-      planGradual({ method: name, usualInterval }, resolveOptions(name, defaults, options), context),
+    settings,
+    defaults,
+    plan(context, options) {
+      const given = checked(name, settings, named(options));
+      if (given.sparsity === undefined) fail(`${name} needs a sparsity to reach, such as 0.95.`);
+      return planGradual({ method: name, usualInterval }, resolveOptions(name, defaults, given), context);
+    },
     start,
     needsGradient: ({ options, updates }: GradualPlan, iteration) =>
       Boolean(options.averageGradient) ||
@@ -44,6 +67,13 @@ export function gradual(setting: {
     update,
     ...(defaults.rewind === undefined ? {} : { afterUpdate: keepAt, clock }),
   };
+}
+
+/** The target, and every axis that has a default. */
+function settingsWith(defaults: Readonly<Record<string, unknown>>): Settings {
+  const all: Settings = gradualSettings;
+  const own = Object.keys(all).filter((name) => name === 'sparsity' || name in defaults);
+  return Object.fromEntries(own.map((name) => [name, usually(all[name], defaults[name])]));
 }
 
 /**
@@ -66,7 +96,7 @@ async function start(
   const pruned = await pruneFirst(plan, layers, around);
   dropped += pruned.dropped;
   keepAt(plan, 0, around);
-  const final = options.rounds > 0 || options.schedule === 'constant';
+  const final = options.rounds > 0 || options.pruningSchedule === 'constant';
   const scheduled = final ? 1 - options.sparsity : plan.start ? options.startDensity : 1;
   return { iteration: 0, scheduled, dropped, ...heldOf(pruned), final, ...census(layers) };
 }

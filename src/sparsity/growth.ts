@@ -8,7 +8,7 @@
  * Chance draws among the places that the mini-batch's gradient reaches, as long as there are any: elsewhere a weight would
  * stay 0, and the layer be sparser than its mask.
  */
-import { random, uniform } from '../base/random.js';
+import { type Random, random, uniform } from '../base/random.js';
 import { clear, countNonZero } from './masks.js';
 import { choose, type ScoreName } from './score.js';
 import { largest } from './select.js';
@@ -17,25 +17,37 @@ import type { Prunable } from './types.js';
 /** Below every other number that chance gives. */
 const LAST = 2 ** -40;
 
+/** What brings pruned weights of a layer back: those of largest magnitude. The gradient of the mini-batch is there. */
+export type Growth = (layer: Prunable, draw: Random) => Float32Array;
+
+const builtIn = {
+  gradient: ({ gradient }) => gradient,
+  random: ({ gradient }, draw) => gradient.map((g) => uniform(draw) * (g === 0 ? LAST : 1)),
+} satisfies Record<string, Growth>;
+
+export type GrowthName = keyof typeof builtIn;
+
+export const growths: Record<GrowthName, Growth> = builtIn;
+
 export interface Exchange {
   /** Of the kept weights; the number is rounded up, as in GraNet. */
   fraction: number;
   /** Those least by this go. */
   score: ScoreName;
-  /** What brings pruned ones back: the largest gradient, or chance. */
-  growth: 'gradient' | 'random';
+  /** What brings pruned ones back. */
+  growth: GrowthName;
   seed: number;
   iteration: number;
 }
 
 /** Exchanges weights in the mask of a layer. */
 export function exchange(layer: Prunable, { fraction, score, growth, seed, iteration }: Exchange): void {
-  const { name, mask, gradient } = layer;
+  const { name, mask } = layer;
   const count = Math.ceil(fraction * countNonZero(mask) - 1e-9);
   const { marks } = choose([layer], { score }, { drop: count, pool: 0, seed, iteration });
   clear(layer, marks[0]);
   const draw = random(seed, 'growth', iteration, name);
-  const values = growth === 'gradient' ? gradient : gradient.map((g) => uniform(draw) * (g === 0 ? LAST : 1));
+  const values = growths[growth](layer, draw);
   const [coming] = largest([{ name, values, among: Uint8Array.from(mask, (m) => (m === 0 ? 1 : 0)) }], count);
   for (let i = 0; i < mask.length; i++) if (coming[i] !== 0) mask[i] = 1;
 }

@@ -5,17 +5,19 @@ import { findOperator } from '../graph/ops/index.js';
 import { biasInput, inputsThatAre, outputAxisOf } from '../graph/roles.js';
 import type { Graph, Node } from '../onnx/index.js';
 import type { Hook, TrainState } from '../train/index.js';
+import { named } from './options.js';
 import type { Method, Plan, Prunable, Surroundings } from './types.js';
 
 /**
  * The hook of a method; `onPlan` is told the plan once it stands, fresh or restored. A run is resumed only with the method
  * and the options that it was begun with; else the hook throws a UserError.
  */
-export function pruningHook(
-  method: Method,
-  options: Readonly<Record<string, unknown>>,
+export function pruningHook<Options extends object>(
+  method: Method<Options>,
+  given: Options,
   onPlan: (plan: Plan) => void = () => {},
 ): Hook {
+  const options = named(given);
   let plan: Plan;
   let layers: Prunable[];
   let around: Surroundings;
@@ -44,11 +46,17 @@ export function pruningHook(
     arrays: () => around.memory,
     restore(saved, state, arrays) {
       enter(state, new Map(arrays));
-      plan = saved as Plan;
+      plan = upToDate(saved as Plan);
       refuseOther(plan, method, options);
       onPlan(plan);
     },
   };
+}
+
+/** A plan of an earlier version, which called the pruning schedule `schedule`. */
+function upToDate(plan: Plan): Plan {
+  const { schedule, ...options } = plan.options as { schedule?: string };
+  return schedule === undefined ? plan : { ...plan, options: { ...options, pruningSchedule: schedule } };
 }
 
 /** Throws a UserError that names the first thing in which a resumed run is not what it was. */

@@ -21,7 +21,7 @@ test('rounds before training, evenly on the schedule', () => {
 
 test("RigL's rate: (α/2)(1 + cos(πt/T_end)) every 100 iterations until 75 % of the run", () => {
   const growth = { growth: 'gradient', growthRatio: 0.3, growthDecay: 'cosine', growthFloor: 0 };
-  const { moments } = plan({ ...growth, schedule: 'constant', growthEnd: 0.75, interval: 100 }, 1000);
+  const { moments } = plan({ ...growth, pruningSchedule: 'constant', growthEnd: 0.75, interval: 100 }, 1000);
   assert.deepEqual(
     moments.map(({ iteration }) => iteration),
     [100, 200, 300, 400, 500, 600, 700],
@@ -34,7 +34,7 @@ test('exchanges at the usual interval, or ten in a run too short for that', () =
   const growth = {
     growth: 'random',
     growthRatio: 0.1,
-    schedule: 'constant',
+    pruningSchedule: 'constant',
     growthEnd: 1,
     usualInterval: 100,
   };

@@ -34,7 +34,8 @@ type Named = GradualOptions & { method: string; usualInterval?: number };
 export function planMoments(o: Named, total: number): { moments: Moment[]; rewinding?: Rewinding } {
   if (o.rounds > 0) return { moments: evenly(o.rounds, () => 0) };
   if (o.rewind !== undefined) return planRewinding(o, o.rewind, total);
-  const changing = o.schedule === 'constant' ? [] : planPruning(o, pruningEnd(total, o.endRatio), total);
+  const changing =
+    o.pruningSchedule === 'constant' ? [] : planPruning(o, pruningEnd(total, o.endRatio), total);
   return { moments: o.growth ? addExchanges(o, changing, total) : changing };
 }
 
@@ -44,7 +45,7 @@ const evenly = (count: number, iteration: (n: number) => number): Moment[] =>
 function planPruning(o: Named, end: number, total: number): Moment[] {
   checkRoom(o, end, `${o.endRatio} of the run's ${total}`);
   const iterations =
-    o.schedule === 'one-shot'
+    o.pruningSchedule === 'one-shot'
       ? [o.interval || 1]
       : updateIterations(end, o.interval || defaultInterval(end, o.updates));
   const last = iterations[iterations.length - 1];

@@ -1,9 +1,13 @@
 /** The options of gradual pruning, and the sentences for values that make no sense. */
+
+import { asMany, nameOn } from '../base/axis.js';
 import { fail } from '../base/errors.js';
-import { type AllocationName, claims } from './allocation.js';
+import type { AllocationName } from './allocation.js';
+import { type Growth, type GrowthName, growths } from './growth.js';
 import { type ObjectiveName, objectives } from './objectives/index.js';
-import { type ScheduleName, schedules } from './schedule.js';
-import { type ScoreName, scores } from './score.js';
+import type { Objective } from './probe.js';
+import { type Schedule, type ScheduleName, schedules } from './schedule.js';
+import { type OwnScore, type ScoreName, scoreName } from './score.js';
 
 export interface GradualOptions {
   /** Fraction of the counted weights to remove, in (0, 1). */
@@ -21,7 +25,7 @@ export interface GradualOptions {
   /** Rank all layers together, or each by itself with the counts that `allocation` gives. */
   scope: 'global' | 'layer';
   allocation: AllocationName;
-  schedule: ScheduleName;
+  pruningSchedule: ScheduleName;
   /** Prune in so many rounds before the first step, each with scores of its own; 0: during training. */
   rounds: number;
   /** What is differentiated for the gradient that scores of such rounds read. */
@@ -34,7 +38,7 @@ export interface GradualOptions {
   interval: number;
   updates: number;
   /** Also exchange weights layer by layer at every update: those of least score for pruned ones, by gradient or at random. */
-  growth?: 'gradient' | 'random';
+  growth?: GrowthName;
   /** Fraction of a layer's weights that is exchanged, at first. */
   growthRatio?: number;
   /** It stays, or falls to `growthFloor` along half a cosine. */
@@ -54,7 +58,7 @@ export interface GradualOptions {
   /** Leave the output layer as it is; it counts in the denominator all the same. */
   spareLast: boolean;
   /** Names of further layers to leave as they are; they count in the denominator all the same. */
-  spare: readonly string[];
+  spare: string[];
   /** Put biases, which are never pruned, into the denominator. */
   countBiases: boolean;
   /** Take weights that are exactly zero before the start for pruned already. */
@@ -63,75 +67,15 @@ export interface GradualOptions {
   allowEmpty: boolean;
 }
 
-interface Rule {
-  ok: (value: unknown) => boolean;
-  must: string;
-}
-
-const oneOf = (names: readonly string[]): Rule => ({
-  ok: (value) => names.includes(value as string),
-  must: `be one of ${names.join(', ')}`,
-});
-const number = (ok: (value: number) => boolean, must: string): Rule => ({
-  ok: (value) => typeof value === 'number' && ok(value),
-  must,
-});
-const fraction = number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1');
-const belowOne = number((x) => x >= 0 && x < 1, 'be a number of at least 0 and below 1');
-const flag: Rule = { ok: (value) => typeof value === 'boolean', must: 'be true or false' };
-
-const rules: Record<keyof GradualOptions, Rule> = {
-  sparsity: number((x) => x > 0 && x < 1, 'be a number between 0 and 1, both excluded (0.95 removes 95 %)'),
-  score: oneOf(Object.keys(scores)),
-  first: oneOf(Object.keys(scores)),
-  selectRatio: fraction,
-  selectAnneal: flag,
-  averageWeight: belowOne,
-  averageGradient: belowOne,
-  scope: oneOf(['global', 'layer']),
-  allocation: oneOf(Object.keys(claims)),
-  schedule: oneOf(Object.keys(schedules)),
-  rounds: number((x) => Number.isSafeInteger(x) && x >= 0, 'be a whole number (0 prunes during training)'),
-  objective: oneOf(Object.keys(objectives)),
-  perClass: number(
-    (x) => Number.isSafeInteger(x) && x >= 0,
-    "be a whole number of images (0 takes the run's first batch)",
-  ),
-  endRatio: fraction,
-  interval: number(
-    (x) => Number.isSafeInteger(x) && x >= 0,
-    'be a whole number of iterations (0 chooses one)',
-  ),
-  updates: number((x) => Number.isSafeInteger(x) && x >= 1, 'be a whole number of at least 1'),
-  growth: oneOf(['gradient', 'random']),
-  growthRatio: fraction,
-  growthDecay: oneOf(['constant', 'cosine']),
-  growthFloor: belowOne,
-  growthEnd: fraction,
-  skipSteps: flag,
-  rewind: belowOne,
-  startDensity: fraction,
-  startAllocation: oneOf(Object.keys(claims)),
-  spareFirst: flag,
-  spareLast: flag,
-  spare: {
-    ok: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
-    must: 'be a list of weight names',
-  },
-  countBiases: flag,
-  keepZeros: flag,
-  allowEmpty: flag,
-};
-
 /** The defaults of a method: everything but the target. */
 export type GradualDefaults = Omit<GradualOptions, 'sparsity'>;
 
 /** What a gradual method leaves to its caller unless it says otherwise. */
-export const gradualDefaults: GradualDefaults = {
+export const gradualDefaults = {
   score: 'magnitude',
   scope: 'global',
   allocation: 'uniform',
-  schedule: 'cubic',
+  pruningSchedule: 'cubic',
   rounds: 0,
   objective: 'loss',
   endRatio: 0.8,
@@ -145,25 +89,57 @@ export const gradualDefaults: GradualDefaults = {
   countBiases: false,
   keepZeros: true,
   allowEmpty: false,
+} satisfies GradualDefaults;
+
+/** What a method leaves to its caller unless it says otherwise, with the target. */
+export type CommonName = 'sparsity' | keyof typeof gradualDefaults;
+
+/** Values of an axis may be given as functions, whose names then stand for them. */
+export type Axes = {
+  score: ScoreName | OwnScore;
+  first: ScoreName | OwnScore;
+  objective: ObjectiveName | Objective;
+  pruningSchedule: ScheduleName | Schedule;
+  growth: GrowthName | Growth;
 };
 
-/** Completes and checks options; those a method has no default for, it does not have. Throws a UserError. */
+/** Options as they are given: axes by name or as functions. */
+export type Given<Options> = {
+  [Name in keyof Options]: Name extends keyof Axes ? Axes[Name] : Options[Name];
+};
+
+/** Options with every axis by name. */
+export function named<Options extends object>(given: Options): Record<string, unknown> {
+  const axes: Record<keyof Axes, (value: never) => string> = {
+    score: scoreName,
+    first: scoreName,
+    objective: (value) => nameOn({ what: 'objective', axis: objectives }, value, (own: Objective) => own),
+    pruningSchedule: (value) =>
+      nameOn({ what: 'pruning schedule', axis: schedules }, value, (own: Schedule) => own),
+    growth: (value) =>
+      nameOn(
+        { what: 'growth rule', axis: growths },
+        value,
+        (own: Growth): Growth =>
+          (layer, draw) =>
+            asMany(`The growth rule ${own.name}`, own(layer, draw), layer.weight.length),
+      ),
+  };
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [
+      name,
+      value !== undefined && Object.hasOwn(axes, name) ? axes[name as keyof Axes](value as never) : value,
+    ]),
+  );
+}
+
+/** Completes options that are sound by themselves, and checks that they go together. @throws UserError where they do not. */
 export function resolveOptions(
   method: string,
-  defaults: GradualDefaults,
+  defaults: Readonly<Record<string, unknown>>,
   given: Readonly<Record<string, unknown>>,
 ): GradualOptions {
-  const known = ['sparsity', ...Object.keys(defaults)];
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  for (const name of Object.keys(set))
-    if (!known.includes(name)) fail(`${method} has no option ${name}; it has ${known.join(', ')}.`);
-  if (set.sparsity === undefined) fail(`${method} needs a sparsity to reach, such as 0.95.`);
-  const options = { ...defaults, ...set } as GradualOptions;
-  for (const name of known as (keyof GradualOptions)[])
-    if (!rules[name].ok(options[name]))
-      fail(
-        `The option ${name} of ${method} must ${rules[name].must}, but is ${JSON.stringify(options[name])}.`,
-      );
+  const options = { ...defaults, ...given } as unknown as GradualOptions;
   if (options.objective !== 'loss' && options.rounds === 0)
     fail(`The objective ${options.objective} is for pruning before training: set rounds to at least 1.`);
   if (options.rounds > 0 && (options.averageWeight || options.averageGradient || options.growth))
@@ -172,12 +148,12 @@ export function resolveOptions(
     fail(
       `${method} prunes between trainings and has no rounds before them: leave rounds out; updates says how often it prunes.`,
     );
-  if (options.schedule !== 'constant') return options;
+  if (options.pruningSchedule !== 'constant') return options;
   if (!options.growth)
-    fail(`With the schedule constant ${method} prunes nothing: choose another, or a growth.`);
+    fail(`With the pruningSchedule constant ${method} prunes nothing: choose another, or a growth.`);
   if (options.startDensity !== 1)
     fail(
-      `With the schedule constant ${method} starts at the target, so startDensity cannot be ${options.startDensity}: leave it out.`,
+      `With the pruningSchedule constant ${method} starts at the target, so startDensity cannot be ${options.startDensity}: leave it out.`,
     );
   return options;
 }

@@ -26,7 +26,7 @@ test('a plan survives JSON and says what it counts, what it spares and why', () 
 test('updates: at multiples of the interval and at the end, 40 by default here', () => {
   assert.deepEqual(plan(gmp, { sparsity: 0.9, interval: 30 }).updates, [30, 60, 80]);
   assert.equal(plan(gmp, { sparsity: 0.9 }).updates.length, 40);
-  assert.deepEqual(plan(gmp, { sparsity: 0.9, schedule: 'one-shot' }).updates, [1]);
+  assert.deepEqual(plan(gmp, { sparsity: 0.9, pruningSchedule: 'one-shot' }).updates, [1]);
 });
 
 test('biases count in the denominator if asked', () => {
@@ -156,15 +156,21 @@ test('no update before the end', () => {
 
 test('options that make no sense, one sentence each', () => {
   refuses('gmp needs a sparsity to reach, such as 0.95.', gmp, {});
-  refuses(/The option sparsity of gmp must be a number between 0 and 1.*is 95\./, gmp, { sparsity: 95 });
-  for (const sparsity of [0, 1, Number.NaN, '0.9', null]) refuses(/option sparsity/, gmp, { sparsity });
-  refuses(/gmp has no option selectRatio; it has sparsity, score,/, gmp, { sparsity: 0.9, selectRatio: 0.5 });
-  refuses(/option selectRatio .* above 0 and at most 1, but is 0/, fggp, { sparsity: 0.9, selectRatio: 0 });
-  refuses(/option schedule .* cubic, exponential, one-shot, constant, but is "linear"/, gmp, {
+  refuses(/The setting sparsity must be a number above 0 and below 1.* is 95\./, gmp, { sparsity: 95 });
+  for (const sparsity of [0, 1, Number.NaN, '0.9', null]) refuses(/setting sparsity/, gmp, { sparsity });
+  refuses(/gmp has no setting "selectRatio".*; there are sparsity, score,/, gmp, {
     sparsity: 0.9,
-    schedule: 'linear',
+    selectRatio: 0.5,
   });
-  refuses(/option interval .* whole number/, gmp, { sparsity: 0.9, interval: 1.5 });
+  refuses(/setting selectRatio .* above 0 and at most 1, but it is 0/, fggp, {
+    sparsity: 0.9,
+    selectRatio: 0,
+  });
+  refuses(/setting pruningSchedule .* cubic, exponential, one-shot, constant, but it is "linear"/, gmp, {
+    sparsity: 0.9,
+    pruningSchedule: 'linear',
+  });
+  refuses(/setting interval .* whole number/, gmp, { sparsity: 0.9, interval: 1.5 });
   refuses(/no prunable layer conv9 to spare .did you mean conv1.*; there are conv1,/, gmp, {
     sparsity: 0.9,
     spare: ['conv9'],

@@ -57,7 +57,7 @@ export function planGradual(
   options: GradualOptions,
   context: Context,
 ): GradualPlan {
-  const startDensity = options.schedule === 'constant' ? 1 - options.sparsity : options.startDensity;
+  const startDensity = options.pruningSchedule === 'constant' ? 1 - options.sparsity : options.startDensity;
   const { moments, rewinding } = planMoments({ ...options, method, usualInterval }, context.iterations);
   const layers = planLayers(method, options, context.layers);
   const counted = sum(context.layers.map((l) => l.weight.length + (options.countBiases ? l.biases : 0)));
@@ -210,12 +210,12 @@ function planSteps(
   present: readonly number[],
   from: number,
 ): Step[] {
-  const { schedule, sparsity, allocation, scope, allowEmpty } = options;
+  const { pruningSchedule, sparsity, allocation, scope, allowEmpty } = options;
   const zerosSpared = sum(layers.map((layer) => (layer.spared ? layer.size - layer.present : 0)));
   const size = sum(layers.map((layer) => (layer.spared ? 0 : layer.size)));
   let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
   return moments.map((moment) => {
-    const density = schedules[schedule]({ from, to: 1 - sparsity }, moment.progress);
+    const density = schedules[pruningSchedule]({ from, to: 1 - sparsity }, moment.progress);
     const total = Math.min(sum(active), size + zerosSpared - prunedAt(counted, density));
     const shares: Share[] = groups.map(({ members }, g) => ({
       shape: prunables[members[0]].shape,

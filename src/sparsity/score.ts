@@ -10,12 +10,13 @@
  * would take last is held, and the next in the ranking goes instead, so that the count stays exact. Where the pool has no next one,
  * it is widened by as many. A ranking that empties no layer is left as it is.
  */
+import { asMany, nameOn } from '../base/axis.js';
 import { type Random, random, uniform } from '../base/random.js';
 import { countNonZero } from './masks.js';
 import { type Order, smallest } from './select.js';
 import type { Mask, Prunable } from './types.js';
 
-interface Score {
+export interface Score {
   readsGradient: boolean;
   /** Default magnitude. */
   order?: Order;
@@ -23,7 +24,7 @@ interface Score {
   of(layer: Prunable, draw: Random): Float32Array;
 }
 
-export const scores = {
+const builtIn = {
   magnitude: { readsGradient: false, of: ({ weight }) => weight },
   gradient: { readsGradient: true, of: ({ gradient }) => gradient },
   'magnitude-times-gradient': {
@@ -38,7 +39,25 @@ export const scores = {
   random: { readsGradient: false, of: ({ weight }, draw) => weight.map(() => uniform(draw)) },
 } satisfies Record<string, Score>;
 
-export type ScoreName = keyof typeof scores;
+export type ScoreName = keyof typeof builtIn;
+
+export const scores: Record<ScoreName, Score> = builtIn;
+
+/** A score of one's own: with a name, or a function that may read weights and gradients. Those of smallest magnitude go. */
+export type OwnScore = (Score & { name: string }) | Score['of'];
+
+/** The name of a score, which may be one's own. */
+export const scoreName = (score: ScoreName | OwnScore): ScoreName =>
+  nameOn({ what: 'score', axis: scores }, score, (own) => ({
+    readsGradient: true,
+    ...(typeof own === 'function' ? {} : own),
+    of: (layer, draw) =>
+      asMany(
+        `The score ${own.name}`,
+        typeof own === 'function' ? own(layer, draw) : own.of(layer, draw),
+        layer.weight.length,
+      ),
+  })) as ScoreName;
 
 export interface Criterion {
   first?: ScoreName;
@@ -85,7 +104,7 @@ export function choose(
     smallest(
       layers.map((layer, l) => ({ name: layer.name, values: of[l], among: among[l] })),
       count,
-      { order: (scores[name] as Score).order, ...(iteration <= 0 && { cause: UNTRAINED }) },
+      { order: scores[name].order, ...(iteration <= 0 && { cause: UNTRAINED }) },
     );
 
   const held = new Map<number, number>();
@@ -101,7 +120,7 @@ export function choose(
     const marks = least(values, score, open, drop);
     const emptied = floor ? emptiedBy(marks, kept, held) : [];
     if (emptied.length === 0) return { marks, held: [...held.keys()].map((l) => layers[l].name) };
-    for (const l of emptied) held.set(l, lastOf(values[l], kept[l], (scores[score] as Score).order));
+    for (const l of emptied) held.set(l, lastOf(values[l], kept[l], scores[score].order));
   }
 }
 

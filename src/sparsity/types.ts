@@ -17,6 +17,7 @@
  *   method.afterUpdate?.(plan, t, around)
  * ```
  */
+import type { Settings } from '../base/setting.js';
 import type { Sparsifier } from '../calibration/index.js';
 import type { TrainState } from '../train/index.js';
 
@@ -119,14 +120,20 @@ export interface UpdateReport extends Census {
   skip?: boolean;
 }
 
-/** A pruning method. `options` are checked by `plan`; `defaults` names those there are. */
-export interface Method {
+/** A pruning method; `Options` is what a caller may give. `plan` checks them. */
+// biome-ignore lint/suspicious/noExplicitAny: a method of any options
+export interface Method<Options extends object = any> {
   name: string;
   /** One line: what it is and whose. */
   summary: string;
+  /** What it can be told: rules, defaults and help. Nothing else is accepted. */
+  settings: Settings;
+  /** The defaults of these. */
   defaults: Readonly<Record<string, unknown>>;
   /** How samples choose what goes before the run begins; the method then finds it at zero. */
   calibrated?: Sparsifier;
+  /** For the compiler alone. */
+  readonly given?: Options;
   /** Works the whole run out. Throws a UserError if it cannot succeed. */
   plan(context: Context, options: Readonly<Record<string, unknown>>): Plan;
   /** Sets the masks that training begins with, and zeroes what they prune. */

@@ -12,8 +12,21 @@ import { randomChannels } from './random-channels.js';
 import { reconstruction } from './reconstruction.js';
 import { taylor, taylorWeights } from './taylor.js';
 
-export const structuredMethods: readonly StructuredMethod[] = [
-  ...[masksparsity, networkSlimming, l1Filters, fpgm, softFpgm, taylor, taylorWeights],
-  ...[depgraph, depgraphSparse, eagleeye, lamp, reconstruction, randomChannels],
-  ...[uniform, ratio, order, ot, maskL1, gradDecay],
-];
+const byName = {
+  ...{ masksparsity, 'network-slimming': networkSlimming, 'l1-filters': l1Filters, fpgm },
+  ...{ 'soft-fpgm': softFpgm, taylor, 'taylor-weights': taylorWeights },
+  ...{ depgraph, 'depgraph-sparse': depgraphSparse, eagleeye, lamp, reconstruction },
+  ...{
+    'random-channels': randomChannels,
+    uniform,
+    ratio,
+    order,
+    ot,
+    'mask-l1': maskL1,
+    'grad-decay': gradDecay,
+  },
+} satisfies Record<string, StructuredMethod>;
+
+export type StructuredName = keyof typeof byName;
+
+export const structuredMethods: readonly StructuredMethod[] = Object.values(byName);

@@ -1,6 +1,12 @@
 /** methods: what there is to prune with. */
 import type { Command } from 'commander';
-import { describeMethod, listMethods, type MethodDetails, type MethodEntry } from '../../runs/index.js';
+import {
+  describeMethod,
+  listMethods,
+  type MethodDetails,
+  type MethodEntry,
+  openMethod,
+} from '../../runs/index.js';
 import { define } from '../define.js';
 import { flowing, left, table } from '../table.js';
 
@@ -13,6 +19,7 @@ export function addMethods(program: Command, signal: AbortSignal): void {
     examples: ['methods', 'methods fggp'],
     async run({ argument: [name] }, face) {
       if (name) {
+        await openMethod(name);
         const method = describeMethod(name);
         face.result(method, detailsOf(method));
       } else {

@@ -1,7 +1,7 @@
 /** The zoo: networks by name. */
 import { fail } from '../../base/errors.js';
+import { nearest } from '../../base/nearest.js';
 import type { Graph } from '../../onnx/model.js';
-import { nearest } from '../nearest.js';
 import { cifarResnet } from './cifar-resnet.js';
 import { conv } from './conv.js';
 import { lenet5 } from './lenet.js';

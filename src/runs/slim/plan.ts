@@ -1,17 +1,10 @@
 /** How slim goes about a model that has data: what to reach, at which rate, for how many epochs. */
 
 import { UserError } from '../../base/errors.js';
-import {
-  checkGoal,
-  costs,
-  findChannels,
-  type MethodSettings,
-  structuredMethods,
-  untied,
-  usual,
-} from '../../channels/index.js';
+import { checkGoal, costs, findChannels, type MethodSettings, untied, usual } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
 import { type Recipe, resolveRecipe } from '../recipe.js';
+import { structuredMethod } from '../registry.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import type { Situation } from '../suit/situation.js';
 import { chosenLines, valuesOf } from '../suit/suit.js';
@@ -72,9 +65,7 @@ async function targetFor({ known, task, situation }: Planning): Promise<Chosen> 
   const channels = findChannels(graph, { inputShapes: task.inputShapes });
   for (const fraction of FRACTIONS) {
     const chosen = choose({ epochs: 1, ...known, macs: fraction }, situation);
-    const method = structuredMethods.find(
-      ({ name }) => name === (known.method ?? chosen.get('method')?.value),
-    );
+    const method = structuredMethod((known.method ?? chosen.get('method')?.value) as string | undefined);
     if (!method) break;
     const settings: MethodSettings = { ...usual, ...method.defaults };
     const limits = { roundTo: (known.roundTo ?? chosen.get('roundTo')?.value) as number | undefined };

@@ -36,8 +36,8 @@ export function targetFrom(text: string): Partial<Record<TargetName, string | nu
   if (named.length > 1 || value === '') return refuse(text);
   const name = named.length === 1 ? words[named[0].toLowerCase()] : nameByUnit(value);
   const setting = name === 'sparsity' ? pruningSettings.sparsity : channelSettings[name];
-  const result = setting.schema.safeParse(setting.parse!(value));
-  return result.success ? { [name]: result.data as string | number } : refuse(text);
+  const amount = setting.parse!(value);
+  return setting.ok(amount) ? { [name]: amount } : refuse(text);
 }
 
 const refuse = (text: string): never =>

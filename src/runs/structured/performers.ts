@@ -12,7 +12,6 @@ import {
   settledFor,
   shrink,
   sparseHooks,
-  structuredMethods,
   unfoldBatchNorm,
 } from '../../channels/index.js';
 import { loadNetwork } from '../../engine/index.js';
@@ -21,6 +20,7 @@ import type { Graph } from '../../onnx/index.js';
 import { type Hook, recalibrate, type TrainOptions, weightsOf, withWeights } from '../../train/index.js';
 import { answersNotFinite } from '../finite.js';
 import type { PruneRecipe } from '../recipe.js';
+import { structuredMethod } from '../registry.js';
 import { rescaleRecipe } from '../rescale.js';
 import { samplesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
@@ -120,7 +120,7 @@ function settledIn(
 }
 
 const publishedStrength = ({ method }: PruneRecipe): number | undefined =>
-  structuredMethods.find(({ name }) => name === method)?.defaults.sparseStrength;
+  structuredMethod(method)?.defaults.sparseStrength;
 
 const rounded = (x: number): number => Number(x.toPrecision(3));
 

@@ -11,6 +11,7 @@ import { fail, UserError } from '../../base/errors.js';
 import { openRun, readJson, runFolder } from '../folder.js';
 import { foundOut } from '../pictures.js';
 import { type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
+import { openMethod, titleOfMethod } from '../registry.js';
 
 /** Something that varies: its values by name, each with the settings that it stands for. */
 export interface Axis {
@@ -73,6 +74,7 @@ export async function readStudy(path: string): Promise<Study> {
   const result = schema.safeParse(given);
   if (!result.success) return refuse(path, result.error.issues[0]);
   const { title, recipe, vary, seeds, baseline } = result.data;
+  for (const method of methodsIn(recipe, vary)) await openMethod(method);
   const axes = Object.entries(vary).map(([name, values]) => axisOf(path, name, values));
   for (const name of ['seed', 'threads'])
     if (name in recipe || name in vary)
@@ -99,7 +101,7 @@ type Scalar = z.infer<typeof scalar>;
 
 function axisOf(path: string, name: string, values: Scalar[] | Record<string, object>): Axis {
   const named: Axis['values'] = Array.isArray(values)
-    ? values.map((value) => ({ label: String(value), settings: { [name]: value } }))
+    ? values.map((value) => ({ label: labelOf(name, value), settings: { [name]: value } }))
     : Object.entries(values).map(([label, settings]) => ({ label, settings }));
   const labels = named.map(({ label }) => label);
   const bad = labels.find((label) => !LABEL.test(label));
@@ -110,6 +112,21 @@ function axisOf(path: string, name: string, values: Scalar[] | Record<string, ob
   if (new Set(labels).size < labels.length) fail(`In the study ${path}, a value of ${name} is there twice.`);
   return { name, values: named };
 }
+
+/** Every method that a study names. */
+const methodsIn = (
+  recipe: Record<string, unknown>,
+  vary: Record<string, readonly Scalar[] | Record<string, Record<string, unknown>>>,
+): unknown[] => [
+  recipe.method,
+  ...Object.entries(vary).flatMap(([axis, values]) => {
+    if (Array.isArray(values)) return axis === 'method' ? values : [];
+    return Object.values(values as Record<string, Record<string, unknown>>).map(({ method }) => method);
+  }),
+];
+
+const labelOf = (name: string, value: Scalar): string =>
+  name === 'method' ? titleOfMethod(String(value)) : String(value);
 
 /** The axis that the baseline is a value of. @throws UserError when there is none. */
 export function baselineAxis({ axes, baseline }: Study): string {

@@ -3,8 +3,8 @@
  * says what it chooses and why; what is given explicitly is never asked. docs/defaults.md lists them for people, with the runs that they
  * were chosen by.
  */
-import { onnxruntimeRounding, structuredMethods } from '../../channels/index.js';
-import { learntMethods } from '../../sparsity/learnt/index.js';
+import { onnxruntimeRounding } from '../../channels/index.js';
+import { learntMethod, structuredMethod } from '../registry.js';
 import type { Situation } from './situation.js';
 
 /** Settings of a recipe by name, as given and as chosen so far. */
@@ -51,10 +51,9 @@ const BLOCKS = 4;
 
 /** Methods that learn anew what they keep, or go back to early weights: they need the rates of a training. */
 const anew = (known: Known): boolean =>
-  known.method === 'lottery' || learntMethods.some(({ name }) => name === known.method);
+  known.method === 'lottery' || learntMethod(known.method) !== undefined;
 
-const removesChannels = (known: Known): boolean =>
-  structuredMethods.some(({ name }) => name === known.method);
+const removesChannels = (known: Known): boolean => structuredMethod(known.method) !== undefined;
 
 const withoutData = (known: Known): boolean => known.data === 'none';
 

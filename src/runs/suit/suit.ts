@@ -1,5 +1,5 @@
 /** A recipe whose defaults follow the situation: what is given stands, the rules choose the rest and say why. */
-import { structuredMethods } from '../../channels/index.js';
+
 import { type Machine, openMachine } from '../../engine/index.js';
 import { refuseNotFinite } from '../finite.js';
 import {
@@ -13,6 +13,7 @@ import {
   resolveRecipe,
   WITHOUT_DATA,
 } from '../recipe.js';
+import { structuredMethod } from '../registry.js';
 import { flagOf } from '../settings.js';
 import { openModel, openTask, type TaskOptions } from '../task.js';
 import { type Choice, choose, type Known } from './rules.js';
@@ -94,7 +95,7 @@ const shown = (name: string, value: unknown): string => {
 const MANY = 50;
 
 function madeForHundreds(recipe: Recipe): string | undefined {
-  const method = recipe.command === 'prune' && structuredMethods.find(({ name }) => name === recipe.method);
+  const method = recipe.command === 'prune' && structuredMethod(recipe.method);
   if (!method || recipe.epochs >= MANY || recipe.epochs === 0) return undefined;
   if (!method.shares.sparse && !method.shares.marked) return undefined;
   return `${method.name} trains before it cuts and is made for hundreds of epochs: with ${recipe.epochs}, --method l1-filters usually keeps more accuracy.`;

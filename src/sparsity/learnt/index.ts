@@ -1,7 +1,9 @@
 /** Methods that learn their masks by gradient: the public surface, and the registry. */
+import { together } from '../../base/setting.js';
 import { edgePopup } from '../methods/edge-popup.js';
-import { probmask } from '../methods/probmask.js';
-import { str } from '../methods/str.js';
+import { probmask, type probmaskSettings } from '../methods/probmask.js';
+import { type steering, str } from '../methods/str.js';
+import { gradualSettings } from '../settings.js';
 import type { LearntMethod } from './types.js';
 
 export type { LearntReport } from './layers.js';
@@ -12,4 +14,17 @@ export type { LearntContext, LearntMethod, LearntRun } from './types.js';
 export { edgePopup, probmask, str };
 
 /** A new one is a file in methods/ and its name here. */
-export const learntMethods: readonly LearntMethod[] = [probmask, str, edgePopup];
+const byName = { probmask, str, 'edge-popup': edgePopup };
+
+/** Every method with what it can be told. */
+export type LearntMethods = typeof byName;
+
+export const learntMethods: readonly LearntMethod[] = Object.values(byName);
+
+type UnstructuredSettings = typeof gradualSettings & typeof probmaskSettings & typeof steering;
+
+/** The settings of all methods that remove single weights. */
+export const unstructuredSettings = together([
+  { owner: '', settings: gradualSettings },
+  ...learntMethods.map(({ name: owner, settings }) => ({ owner, settings })),
+]) as UnstructuredSettings;

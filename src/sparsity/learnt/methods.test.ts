@@ -228,7 +228,7 @@ test('STR begins where decay alone takes the paper’s −3200 to −5', () => {
 test('options that make no sense get a sentence', async () => {
   for (const [options, sentence] of [
     [{}, /needs sparsity/],
-    [{ sparsity: 1 }, /between 0 and 1/],
+    [{ sparsity: 1 }, /above 0 and below 1/],
     [{ sparsity: 0.9, fineTune: 1 }, /none left before a fine-tuning/],
     [{ sparsity: 0.9, score: 'magnitude' }, /no setting score/],
     [{ sparsity: 0.9999 }, /for 8 layers: ask for at most 0\.9/],

@@ -1,29 +1,37 @@
-/** Rules for the options of learnt masks. */
-import { number, oneOf, type Rule, resolve } from '../../train/settings.js';
+/** Settings that several methods of learnt masks have, and how theirs are resolved. */
+import { choice, flag, type Setting, type Settings, usually } from '../../base/setting.js';
+import { resolve } from '../../train/settings.js';
+import { gradualSettings } from '../settings.js';
 import { frozenWeights } from './frozen.js';
 
-/** In (0, 1). */
-export const sparsity = number(
-  (x) => x > 0 && x < 1,
-  'be a number between 0 and 1, both excluded (0.95 removes 95 %)',
+export const { sparsity } = gradualSettings;
+
+export const allowEmpty = usually(gradualSettings.allowEmpty, false);
+
+export const frozenKind = usually(
+  choice('distribution of the frozen weights', [
+    ...(Object.keys(frozenWeights) as (keyof typeof frozenWeights)[]),
+    'as-is',
+  ]),
+  'signed-constant',
 );
 
-export const frozenKind = oneOf(
-  [...(Object.keys(frozenWeights) as (keyof typeof frozenWeights)[]), 'as-is'],
-  'signed-constant',
+export const scaleFan = usually(
+  flag('scale the frozen weights for the number of inputs that are kept'),
+  true,
 );
 
 /** The options with defaults filled in. @throws UserError on one that makes no sense or that the method does not have. */
 export const resolveOptions = <Options>(
   method: string,
-  rules: Readonly<Record<keyof Options & string, Rule>>,
+  settings: Readonly<Record<keyof Options & string, Setting>>,
   given: Readonly<Record<string, unknown>>,
-): Options => resolve(`method ${method}`, rules, given) as Options;
+): Options => resolve(`method ${method}`, settings, given) as Options;
 
-/** The defaults of the rules that have one. */
-export const defaultsOf = (rules: Readonly<Record<string, Rule>>): Record<string, unknown> =>
+/** The defaults of the settings that have one. */
+export const defaultsOf = (settings: Settings): Record<string, unknown> =>
   Object.fromEntries(
-    Object.entries(rules).flatMap(([name, { fallback }]) =>
+    Object.entries(settings).flatMap(([name, { fallback }]) =>
       fallback === undefined ? [] : [[name, fallback]],
     ),
   );

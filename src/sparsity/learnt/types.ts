@@ -1,4 +1,5 @@
 /** Methods that learn their masks: what they make of a model before training, and what they ask of the trainer. */
+import type { Settings } from '../../base/setting.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainOptions } from '../../train/index.js';
 
@@ -25,10 +26,16 @@ export interface LearntRun {
   hook: Hook;
 }
 
-export interface LearntMethod {
+/** `Options` is what a caller may give. */
+// biome-ignore lint/suspicious/noExplicitAny: a method of any options
+export interface LearntMethod<Options extends object = any> {
   name: string;
   /** One line: what it is and whose. */
   summary: string;
+  /** What it can be told: rules, defaults and help. Nothing else is accepted. */
+  settings: Settings;
+  /** For the compiler alone. */
+  readonly given?: Options;
   /** Its options, but for the target and those that depend on the run. */
   defaults: Readonly<Record<string, unknown>>;
   /** Names of options that the length of the run decides where they are not given. */

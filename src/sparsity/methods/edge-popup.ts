@@ -10,34 +10,34 @@ import { random } from '../../base/random.js';
 import type { Ranking } from '../../engine/types.js';
 import { initialize } from '../../nn/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
-import { flag } from '../../train/settings.js';
 import { allocate } from '../allocation.js';
 import { keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
 import { type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
-import { defaultsOf, frozenKind, resolveOptions, sparsity } from '../learnt/options.js';
+import { allowEmpty, defaultsOf, frozenKind, resolveOptions, scaleFan, sparsity } from '../learnt/options.js';
 import { insertMasks, maskable, maskOf, scoresOf } from '../learnt/rewrite.js';
 import type { LearntMethod } from '../learnt/types.js';
 import { prunedAt } from '../schedule.js';
 
-interface Options {
+export interface EdgePopupOptions {
   sparsity: number;
   frozenWeights: FrozenOptions['frozenWeights'];
   scaleFan: boolean;
   allowEmpty: boolean;
 }
 
-const rules = { sparsity, frozenWeights: frozenKind, scaleFan: flag(true), allowEmpty: flag(false) };
+const settings = { sparsity, frozenWeights: frozenKind, scaleFan, allowEmpty };
 
 /** PyTorch's default for a layer: ±1/√fan_in. */
 const firstScores = initialize.kaimingUniform({ a: Math.sqrt(5) });
 
-export const edgePopup: LearntMethod = {
+export const edgePopup: LearntMethod<Pick<EdgePopupOptions, 'sparsity'> & Partial<EdgePopupOptions>> = {
   name: 'edge-popup',
   summary: 'Supermasks of random weights by straight-through scores (Ramanujan et al., 2020)',
-  defaults: defaultsOf(rules),
+  settings,
+  defaults: defaultsOf(settings),
   prepare(graph, given, { seed, schedule, inputShapes }) {
-    const options = resolveOptions<Options>('edge-popup', rules, given);
+    const options = resolveOptions<EdgePopupOptions>('edge-popup', settings, given);
     const names = maskable(graph, inputShapes);
     refuseTooFew(graph, names, options);
     const density = 1 - options.sparsity;
@@ -55,7 +55,7 @@ export const edgePopup: LearntMethod = {
 /** So many scores are ranked by the engine's kernels. */
 const MANY = 100_000;
 
-function hookOf({ sparsity: target, allowEmpty }: Options): Hook {
+function hookOf({ sparsity: target, allowEmpty }: EdgePopupOptions): Hook {
   const density = 1 - target;
   let layers: MaskedLayer[];
   let kept: number[];

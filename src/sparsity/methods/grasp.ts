@@ -16,7 +16,7 @@ export const grasp = gradual({
     score: 'weight-times-gradient',
     objective: 'gradient-norm',
     perClass: 10,
-    schedule: 'one-shot',
+    pruningSchedule: 'one-shot',
     rounds: 1,
   },
 });

@@ -16,12 +16,17 @@ import { sparsegpt } from './sparsegpt.js';
 import { synflow } from './synflow.js';
 import { wanda } from './wanda.js';
 
-export const methods: readonly Method[] = [
-  ...[fggp, gmp, granet, rigl, set],
-  ...[magnitude, iterativeMagnitude, lottery],
-  ...[random, snip, grasp, synflow],
-  ...[wanda, sparsegpt],
-];
+const byName = {
+  ...{ fggp, gmp, granet, rigl, set },
+  ...{ magnitude, 'iterative-magnitude': iterativeMagnitude, lottery },
+  ...{ random, snip, grasp, synflow },
+  ...{ wanda, sparsegpt },
+};
+
+/** Every method with what it can be told. */
+export type MaskingMethods = typeof byName;
+
+export const methods: readonly Method[] = Object.values(byName);
 
 /** The method of that name. Throws a UserError that lists those there are. */
 export const findMethod = (name: string): Method =>

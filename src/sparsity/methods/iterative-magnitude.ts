@@ -10,5 +10,5 @@ import { gradual } from '../gradual.js';
 export const iterativeMagnitude = gradual({
   name: 'iterative-magnitude',
   summary: 'Magnitude pruning in a few steps with training in between (Han et al., 2015)',
-  defaults: { schedule: 'exponential', updates: 10 },
+  defaults: { pruningSchedule: 'exponential', updates: 10 },
 });

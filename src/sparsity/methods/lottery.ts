@@ -14,5 +14,5 @@ import { gradual } from '../gradual.js';
 export const lottery = gradual({
   name: 'lottery',
   summary: 'Lottery tickets: iterative magnitude pruning with rewinding (Frankle and Carbin, 2019)',
-  defaults: { schedule: 'exponential', updates: 5, rewind: 0.05 },
+  defaults: { pruningSchedule: 'exponential', updates: 5, rewind: 0.05 },
 });

@@ -9,5 +9,5 @@ import { gradual } from '../gradual.js';
 export const magnitude = gradual({
   name: 'magnitude',
   summary: 'Magnitude pruning at once, then fine-tuning (Han et al., 2015)',
-  defaults: { schedule: 'one-shot', rounds: 1 },
+  defaults: { pruningSchedule: 'one-shot', rounds: 1 },
 });

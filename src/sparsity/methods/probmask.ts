@@ -24,15 +24,15 @@
  * for the last epochs then is BatchNorm's statistics, which come from soft masks until the mask is fixed.
  */
 import { fail } from '../../base/errors.js';
+import { aboveZero, choice, flag, number, upToOne, usually, whole } from '../../base/setting.js';
 import type { Clipping, Parameter } from '../../engine/types.js';
 import { meritOf } from '../../objectives/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
-import { aboveZero, flag, number, oneOf, whole } from '../../train/settings.js';
 import { drawMasks, keepTop } from '../learnt/choose.js';
 import { drawWeights, type FrozenOptions } from '../learnt/frozen.js';
 import { distribution, type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
-import { defaultsOf, frozenKind, resolveOptions, sparsity } from '../learnt/options.js';
+import { allowEmpty, defaultsOf, frozenKind, resolveOptions, scaleFan, sparsity } from '../learnt/options.js';
 import { project, projectBy, projectByHalving } from '../learnt/projection.js';
 import { insertMasks, maskable, scoresOf, TEMPERATURE } from '../learnt/rewrite.js';
 import { keepRate, placeOf, temperature } from '../learnt/schedules.js';
@@ -40,7 +40,7 @@ import { type FineTuning, fineTuningFor, scoreRateFor } from '../learnt/short-ru
 import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
 import { prunedAt } from '../schedule.js';
 
-interface Options extends FineTuning {
+export interface ProbmaskOptions extends FineTuning {
   sparsity: number;
   start: 'dense' | 'frozen';
   frozenWeights: FrozenOptions['frozenWeights'];
@@ -61,25 +61,41 @@ interface Options extends FineTuning {
   allowEmpty: boolean;
 }
 
-const rules = {
+/** Of ProbMask. */
+export const probmaskSettings = {
   sparsity,
-  start: oneOf(['dense', 'frozen'], 'dense'),
+  start: usually(
+    choice('train the weights as well, or keep them frozen at random values', ['dense', 'frozen']),
+    'dense',
+  ),
   frozenWeights: frozenKind,
-  scaleFan: flag(true),
-  samples: whole(1, 2),
-  clip: aboveZero(3),
-  scoreRate: aboveZero(),
-  perEpoch: flag(false),
-  probability: number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1'),
-  anneal: flag(true),
-  projection: oneOf(['exact', 'halving'], 'exact'),
-  finalMask: oneOf(['top', 'draw'], 'top'),
-  draws: whole(1, 10),
-  chooseOn: oneOf(['validation', 'train'], 'validation'),
-  fineTune: whole(0),
-  fineTuneRate: aboveZero(),
-  fineTuneSchedule: oneOf(['constant', 'cosine']),
-  allowEmpty: flag(false),
+  scaleFan,
+  samples: usually(whole('passes with fresh masks per step', 1), 2),
+  clip: usually(number('largest norm of all gradients together', ...aboveZero), 3),
+  scoreRate: number(
+    'peak learning rate of the probabilities (default: 0.006, higher in short runs)',
+    ...aboveZero,
+  ),
+  perEpoch: usually(flag('change keep rate, temperature and learning rates between epochs only'), false),
+  probability: number('initial probability of every weight', ...upToOne),
+  anneal: usually(flag('anneal the temperature of the masks'), true),
+  projection: usually(choice('projection onto the sparsity budget', ['exact', 'halving']), 'exact'),
+  finalMask: usually(
+    choice('keep the weights of highest probability, or draw the final mask', ['top', 'draw']),
+    'top',
+  ),
+  draws: usually(whole('number of masks drawn to choose from', 1), 10),
+  chooseOn: usually(
+    choice('samples on which the drawn masks are compared', ['validation', 'train']),
+    'validation',
+  ),
+  fineTune: whole('epochs of fine-tuning at the end, with the mask fixed', 0, 'EPOCHS'),
+  fineTuneRate: number('learning rate of the fine-tuning', ...aboveZero),
+  fineTuneSchedule: choice('learning rate of the fine-tuning stays, or falls to 0 by a cosine', [
+    'constant',
+    'cosine',
+  ]),
+  allowEmpty,
 };
 
 /** At this multiplier a probability of 0 or 1 gives that mask whatever the noise, which is below 21: the logit is ±46. */
@@ -90,17 +106,18 @@ const MANY = 100_000;
 
 const isScore = ({ name }: Parameter): boolean => name.startsWith(scoresOf(''));
 
-export const probmask: LearntMethod = {
+export const probmask: LearntMethod<Pick<ProbmaskOptions, 'sparsity'> & Partial<ProbmaskOptions>> = {
   name: 'probmask',
   summary: 'Probabilities of being kept under a global budget (Zhou et al., 2021)',
-  defaults: defaultsOf(rules),
+  settings: probmaskSettings,
+  defaults: defaultsOf(probmaskSettings),
   leftToLength: ['scoreRate', 'fineTune', 'fineTuneRate', 'fineTuneSchedule'],
   prepare,
 };
 
 function prepare(graph: Graph, given: Readonly<Record<string, unknown>>, context: LearntContext): LearntRun {
   const { epochs, seed, schedule } = context;
-  const options = resolveOptions<Options>('probmask', rules, {
+  const options = resolveOptions<ProbmaskOptions>('probmask', probmaskSettings, {
     ...usualFor(given, context),
     ...defined(given),
   });
@@ -159,7 +176,7 @@ const defined = (given: Readonly<Record<string, unknown>>): object =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 
 /** `epochs`: those before the fine-tuning. */
-function hookOf(options: Options, epochs: number, seed: number): Hook {
+function hookOf(options: ProbmaskOptions, epochs: number, seed: number): Hook {
   const density = 1 - options.sparsity;
   let steps: number;
   /** Of an iteration, counted from 1. */
@@ -232,7 +249,7 @@ const temperatureOf = ({ network }: Pick<EpochState, 'network'>): Float32Array =
 /** Draws masks and leaves the one that does best, of equal ones the first; what drawing it gave. */
 async function chooseDraw(
   { data, evaluate, objective }: EpochState,
-  { draws, chooseOn }: Options,
+  { draws, chooseOn }: ProbmaskOptions,
   draw: (number: number) => string[],
 ): Promise<string[]> {
   const split = chooseOn === 'validation' ? data.validation! : data.train;

@@ -7,5 +7,5 @@ import { gradual } from '../gradual.js';
 export const random = gradual({
   name: 'random',
   summary: 'Random pruning before training',
-  defaults: { score: 'random', schedule: 'one-shot', rounds: 1 },
+  defaults: { score: 'random', pruningSchedule: 'one-shot', rounds: 1 },
 });

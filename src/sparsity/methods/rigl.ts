@@ -13,7 +13,7 @@ export const rigl = gradual({
   summary: 'The rigged lottery: regrowth by gradient (Evci et al., 2020)',
   usualInterval: 100,
   defaults: {
-    schedule: 'constant',
+    pruningSchedule: 'constant',
     growth: 'gradient',
     growthRatio: 0.3,
     growthDecay: 'cosine',

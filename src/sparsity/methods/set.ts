@@ -16,7 +16,7 @@ export const set = gradual({
   summary: 'Sparse evolutionary training: random regrowth (Mocanu et al., 2018)',
   usualInterval: 100,
   defaults: {
-    schedule: 'constant',
+    pruningSchedule: 'constant',
     growth: 'random',
     growthRatio: 0.1,
     growthDecay: 'constant',

@@ -11,5 +11,5 @@ import { gradual } from '../gradual.js';
 export const snip = gradual({
   name: 'snip',
   summary: 'Connection sensitivity of one batch before training (Lee et al., 2019)',
-  defaults: { score: 'magnitude-times-gradient', schedule: 'one-shot', rounds: 1, perClass: 0 },
+  defaults: { score: 'magnitude-times-gradient', pruningSchedule: 'one-shot', rounds: 1, perClass: 0 },
 });

@@ -5,14 +5,13 @@
  * Before any training, weights go by what their loss costs a layer's output on samples without labels, and the others of their row make up for it,
  * layer after layer with the inputs that the pruned layers before give. The surgery is in `calibration`.
  */
-import { gradual } from '../gradual.js';
-import type { Method } from '../types.js';
+import { type GradualMethod, gradual } from '../gradual.js';
 
-export const sparsegpt: Method = {
+export const sparsegpt: GradualMethod = {
   ...gradual({
     name: 'sparsegpt',
     summary: 'Surgery column by column, on samples without labels (Frantar and Alistarh, 2023)',
-    defaults: { schedule: 'one-shot', rounds: 1, scope: 'layer', allocation: 'uniform' },
+    defaults: { pruningSchedule: 'one-shot', rounds: 1, scope: 'layer', allocation: 'uniform' },
   }),
   calibrated: 'sparsegpt',
 };

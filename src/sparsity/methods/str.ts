@@ -18,16 +18,17 @@
  * selection among the odds of |w| beside those of the threshold. At the last of these updates the weights are replaced by
  * w', the mask is fixed, and the rest of the run trains what is kept without thresholds.
  */
+import { number, usually, withoutDefaults } from '../../base/setting.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainState } from '../../train/index.js';
 import { learningRateAt, type Optimizer, resolveOptimizer, resolveSchedule } from '../../train/index.js';
-import { flag, number, whole } from '../../train/settings.js';
 import { keepTop } from '../learnt/choose.js';
 import { type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
-import { resolveOptions, sparsity } from '../learnt/options.js';
+import { allowEmpty, resolveOptions, sparsity } from '../learnt/options.js';
 import { insertMasks, maskable, scoresOf, thresholdAt } from '../learnt/rewrite.js';
 import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js';
 import { defaultInterval, densityAt, prunedAt, pruningEnd, updateIterations } from '../schedule.js';
+import { gradualSettings } from '../settings.js';
 
 /** Where σ(s) is of the size of a weight, and the part of the learning after which the paper's thresholds are there. */
 const FELT = -5;
@@ -37,9 +38,9 @@ const UNFELT = -10;
 /** Where it is 0. */
 const OFF = -1e4;
 
-const threshold = (fallback: number) => number(() => true, 'be a number, such as -8', fallback);
+const threshold = number('initial s of the thresholds σ(s)', () => true, 'be a number, such as -8');
 
-interface Steering {
+export interface StrOptions {
   sparsity: number;
   threshold: number;
   endRatio: number;
@@ -47,17 +48,23 @@ interface Steering {
   allowEmpty: boolean;
 }
 
-const steering = {
+/** Of STR. */
+export const steering = {
   sparsity,
-  threshold: threshold(UNFELT),
-  endRatio: number((x) => x > 0 && x <= 1, 'be a number above 0 and at most 1', 0.8),
-  updates: whole(1, 100),
-  allowEmpty: flag(false),
+  threshold: usually(threshold, UNFELT),
+  endRatio: usually(gradualSettings.endRatio, 0.8),
+  updates: usually(gradualSettings.updates, 100),
+  allowEmpty,
 };
 
-export const str: LearntMethod = {
+/** Without a sparsity. */
+const free = { threshold: usually(threshold, FELT) };
+
+export const str: LearntMethod<Partial<StrOptions>> = {
   name: 'str',
   summary: 'Soft thresholds learnt per layer (Kusupati et al., 2020)',
+  // Which defaults there are depends on whether there is a sparsity.
+  settings: withoutDefaults(steering),
   defaults: {},
   targetOptional: true,
   prepare(graph, given, context) {
@@ -65,13 +72,11 @@ export const str: LearntMethod = {
       const { threshold: first } = resolveOptions<{ threshold: number }>('str', free, given);
       return runOf(graph, context, first, freeHook(given.threshold === undefined ? context : undefined));
     }
-    const options = resolveOptions<Steering>('str', steering, given);
+    const options = resolveOptions<StrOptions>('str', steering, given);
     refuseTooFew(graph, maskable(graph, context.inputShapes), options);
     return runOf(graph, context, options.threshold, steeredHook(options));
   },
 };
-
-const free = { threshold: threshold(FELT) };
 
 function runOf(graph: Graph, { schedule, inputShapes }: LearntContext, first: number, hook: Hook): LearntRun {
   const names = maskable(graph, inputShapes);
@@ -100,7 +105,7 @@ function freeHook(chosen: LearntContext | undefined): Hook {
 }
 
 /** A function of the iteration and the layers alone, so there is nothing to remember. */
-function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: Steering): Hook {
+function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: StrOptions): Hook {
   const span = { from: 1, to: 1 - target };
   const endOf = (iterations: number) => Math.max(1, pruningEnd(iterations, endRatio));
   return {

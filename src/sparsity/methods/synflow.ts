@@ -14,7 +14,7 @@ export const synflow = gradual({
   defaults: {
     score: 'magnitude-times-gradient',
     objective: 'synaptic-flow',
-    schedule: 'exponential',
+    pruningSchedule: 'exponential',
     rounds: 100,
   },
 });

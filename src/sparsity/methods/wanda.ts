@@ -5,14 +5,13 @@
  * Before any training, those of least |w|·‖u‖₂ go, u being the inputs that a weight meets on samples without labels: in every row of every layer
  * equally many. The sums are those of `calibration`; what goes there is zero when the method begins, and the least in magnitude with it.
  */
-import { gradual } from '../gradual.js';
-import type { Method } from '../types.js';
+import { type GradualMethod, gradual } from '../gradual.js';
 
-export const wanda: Method = {
+export const wanda: GradualMethod = {
   ...gradual({
     name: 'wanda',
     summary: 'Magnitude times the norm of the inputs, on samples without labels (Sun et al., 2024)',
-    defaults: { schedule: 'one-shot', rounds: 1, scope: 'layer', allocation: 'uniform' },
+    defaults: { pruningSchedule: 'one-shot', rounds: 1, scope: 'layer', allocation: 'uniform' },
   }),
   calibrated: 'wanda',
 };

@@ -11,10 +11,12 @@ import { gradientNorm } from './gradient-norm.js';
 import { loss } from './loss.js';
 import { synapticFlow } from './synaptic-flow.js';
 
-export const objectives = {
+const builtIn = {
   loss,
   'synaptic-flow': synapticFlow,
   'gradient-norm': gradientNorm,
 } satisfies Record<string, Objective>;
 
-export type ObjectiveName = keyof typeof objectives;
+export type ObjectiveName = keyof typeof builtIn;
+
+export const objectives: Record<ObjectiveName, Objective> = builtIn;

@@ -1,0 +1,190 @@
+/**
+ * The pruning methods that there are: those of the package, and those of users' own files, which a recipe names by their paths.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename, extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { fail } from '../base/errors.js';
+import { reason } from '../base/files.js';
+import { flagOf, meant, type Settings } from '../base/setting.js';
+import {
+  structuredMethod as asStructured,
+  type StructuredMethod,
+  structuredMethods,
+} from '../channels/index.js';
+import { gradual, gradualSettings, type Method, methods as masking } from '../sparsity/index.js';
+import { type LearntMethod, learntMethods } from '../sparsity/learnt/index.js';
+
+/** What a method removes: single weights, by rules or by masks that it learns, or whole channels. */
+export type MethodKind = 'weights' | 'learnt masks' | 'channels';
+
+/** A method of one's own: as the axes on which it differs from others, or in full. */
+export type MethodDefinition =
+  | ({ kind: 'weights' } & Parameters<typeof gradual>[0])
+  | ({ kind: 'weights' } & Pick<Method, 'name' | 'summary' | 'plan' | 'start' | 'needsGradient' | 'update'> &
+      Partial<Method>)
+  | ({ kind: 'learnt masks' } & Pick<LearntMethod, 'name' | 'summary' | 'prepare'> & Partial<LearntMethod>)
+  | ({ kind: 'channels' } & Parameters<typeof asStructured>[0]);
+
+/**
+ * A method of one's own, for `--method ./mine.mjs`, whose default export it is, or for {@link addMethod}. It gives the definition
+ * back; the compiler sees whether it is one.
+ */
+export const defineMethod = <Definition extends MethodDefinition>(definition: Definition): Definition =>
+  definition;
+
+type Known =
+  | { kind: 'weights'; method: Method }
+  | { kind: 'learnt masks'; method: LearntMethod }
+  | { kind: 'channels'; method: StructuredMethod };
+
+const known = new Map<string, Known>([
+  ...masking.map((method): [string, Known] => [method.name, { kind: 'weights', method }]),
+  ...learntMethods.map((method): [string, Known] => [method.name, { kind: 'learnt masks', method }]),
+  ...structuredMethods.map((method): [string, Known] => [method.name, { kind: 'channels', method }]),
+]);
+
+/** Methods of files, by their absolute paths, with the definitions that they were made of. */
+const files = new Map<string, { name: string; definition: unknown }>();
+
+/** Whether a METHOD means a file rather than a method by its name. */
+export const isMethodFile = (method: string): boolean => /\.[cm]?[jt]s$/i.test(method);
+
+/** How a method is called, also one of a file that has not been loaded here. */
+export const titleOfMethod = (method: string): string =>
+  files.get(resolve(method))?.name ?? (isMethodFile(method) ? basename(method, extname(method)) : method);
+
+/** The method of that name, or of that file. */
+export function methodOf(method: unknown): Known | undefined {
+  if (typeof method !== 'string') return undefined;
+  return known.get(isMethodFile(method) ? (files.get(resolve(method))?.name ?? '') : method);
+}
+
+/** All of a kind, those of the package first. */
+export const methodsOfKind = <K extends MethodKind>(kind: K): Extract<Known, { kind: K }>['method'][] =>
+  [...known.values()].flatMap((entry) => (entry.kind === kind ? [entry.method] : [])) as never;
+
+/** The method that masks single weights of that name; undefined where it is of another kind. */
+export function maskingMethod(name: unknown): Method | undefined {
+  const found = methodOf(name);
+  return found?.kind === 'weights' ? found.method : undefined;
+}
+
+export function learntMethod(name: unknown): LearntMethod | undefined {
+  const found = methodOf(name);
+  return found?.kind === 'learnt masks' ? found.method : undefined;
+}
+
+export function structuredMethod(name: unknown): StructuredMethod | undefined {
+  const found = methodOf(name);
+  return found?.kind === 'channels' ? found.method : undefined;
+}
+
+/** Settings that only methods of users have. */
+export const ownSettings = (): Settings =>
+  Object.assign(
+    {},
+    ...[...known.values()].map(({ method }) => ('settings' in method ? method.settings : {})),
+  );
+
+/** @throws UserError that lists the methods there are. */
+export function unknownMethod(name: string): never {
+  if (isMethodFile(name)) fail(`The method ${name} has not been loaded: call openMethod first.`);
+  const names = [...known.keys()];
+  return fail(
+    `There is no pruning method ${JSON.stringify(name)}${meant(name, names)}; there are ${names.join(', ')}. A method of your own is named by its file, such as ${flagOf('method')} ./mine.mjs.`,
+  );
+}
+
+/**
+ * Adds a method of one's own under its name.
+ * @throws UserError when it is not one, or there is one of its name.
+ */
+export function addMethod(definition: MethodDefinition): void {
+  const made = methodFrom(definition, 'The method');
+  const { name } = made.method;
+  if (known.has(name)) fail(`There is a pruning method ${name} already: give yours another name.`);
+  known.set(name, made);
+}
+
+/**
+ * Loads the file of a method, the default export of which defines it; does nothing for a name, or a file that is loaded already.
+ * @throws UserError when it cannot be loaded or defines no method.
+ */
+export async function openMethod(method: unknown): Promise<void> {
+  if (typeof method !== 'string' || !isMethodFile(method)) return;
+  const path = resolve(method);
+  if (files.has(path)) return;
+  const definition = await load(path);
+  const made = methodFrom(definition, `The default export of ${path}`);
+  const { name } = made.method;
+  const other = [...files.values()].find((file) => file.name === name);
+  if (known.has(name) && other?.definition !== definition)
+    fail(`The method of ${path} is called ${name}, as another one is: give it another name.`);
+  known.set(name, made);
+  files.set(path, { name, definition });
+}
+
+/** What tells the file of a method from others; undefined for a method of the package. */
+export const digestOfMethod = async (method: string): Promise<string | undefined> =>
+  isMethodFile(method)
+    ? createHash('sha256')
+        .update(await readFile(method))
+        .digest('hex')
+    : undefined;
+
+async function load(path: string): Promise<MethodDefinition> {
+  await readFile(path).catch((error) =>
+    fail(`Cannot read the method ${path}: ${reason(error)}; check the path.`),
+  );
+  const module = await import(pathToFileURL(path).href).catch((error: Error) =>
+    fail(`The method ${path} cannot be loaded: ${error.message.split('\n')[0]}.`),
+  );
+  return module.default;
+}
+
+/** @throws UserError where it is not one. */
+function methodFrom(definition: MethodDefinition, what: string): Known {
+  const { kind, name, summary } = Object(definition) as Partial<MethodDefinition>;
+  if (typeof name !== 'string' || !/^[\w-]+$/.test(name))
+    fail(`${what} is no method: it needs a name of letters, digits and '-', such as name: 'mine'.`);
+  if (typeof summary !== 'string') fail(`${what} needs a summary, one line that says what ${name} is.`);
+  switch (kind) {
+    case 'weights':
+      return {
+        kind,
+        method: 'plan' in definition ? maskingFrom(definition as Method, what) : gradual(definition as never),
+      };
+    case 'learnt masks':
+      if (typeof (definition as LearntMethod).prepare !== 'function')
+        fail(`${what} needs a function prepare, which rewrites the model.`);
+      return { kind, method: withSettings(definition as LearntMethod) };
+    case 'channels':
+      return { kind, method: asStructured(definition as never) };
+    default:
+      return fail(
+        `${what} must say what ${name} removes: kind: 'weights', 'learnt masks' or 'channels', not ${JSON.stringify(kind)}.`,
+      );
+  }
+}
+
+function maskingFrom(method: Method, what: string): Method {
+  for (const part of ['plan', 'start', 'needsGradient', 'update'] as const)
+    if (typeof method[part] !== 'function') fail(`${what} needs a function ${part}.`);
+  return withSettings(method);
+}
+
+/** The method with its target, and the defaults of its settings. */
+function withSettings<M extends Method | LearntMethod>(method: M): M {
+  const settings: Settings = { sparsity: gradualSettings.sparsity, ...method.settings };
+  const defaults = Object.entries(settings).filter(([, { fallback }]) => fallback !== undefined);
+  return {
+    ...method,
+    settings,
+    defaults: {
+      ...Object.fromEntries(defaults.map(([key, { fallback }]) => [key, fallback])),
+      ...method.defaults,
+    },
+  };
+}
