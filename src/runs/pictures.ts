@@ -184,7 +184,8 @@ export function withClassesOf(
   dataset: Dataset,
 ): { dataset: Dataset; notes: string[] } {
   const { classes } = cardOf(graph);
-  if (!classes || classes.length !== outputsOf(graph, inputShapes)) return { dataset, notes: [] };
+  if (!classes || dataset.classes.length === 0 || classes.length !== outputsOf(graph, inputShapes))
+    return { dataset, notes: [] };
   const matched = matchClasses(dataset, classes);
   return { dataset: matched.dataset, notes: matched.note ? [matched.note] : [] };
 }
