@@ -17,3 +17,13 @@ export function inferenceForm(graph: Graph): Graph {
   };
   return { ...graph, nodes: graph.nodes.map(settled) };
 }
+
+/** The graph with nothing that drops values in training; every name stays. */
+export const withoutDropout = (graph: Graph): Graph => ({
+  ...graph,
+  nodes: graph.nodes.map((node) =>
+    node.domain === '' && node.op === 'Dropout' && node.outputs.length === 1
+      ? { ...node, op: 'Identity', inputs: node.inputs.slice(0, 1), attributes: {} }
+      : node,
+  ),
+});

@@ -11,6 +11,7 @@
  * Sigmoid at the end is trained on what stands before it. V and D come from the first samples to train on.
  */
 import { fail } from '../base/errors.js';
+import { withoutDropout } from '../graph/inference.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { binaryDivergences, divergences, mean, noisy, squares, weighted } from './emit.js';
@@ -58,6 +59,8 @@ export function distillation(teacher: Graph, scales: Scales): Objective {
     metrics: metricsOf(theirs),
     settings: { outputs: theirs.map(({ output, kind }) => `${output}: ${kind}`) },
     teacher,
+    // The teacher's answers have no noise; a student that drops values could not give them.
+    form: withoutDropout,
     loss(graph, use) {
       const pairs = pairsOf(graph, theirs).filter(({ taught }) => trained.includes(taught));
       return {

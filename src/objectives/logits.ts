@@ -6,6 +6,7 @@ import { fail } from '../base/errors.js';
 import type { Operator } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import type { Graph, Node } from '../onnx/model.js';
+import type { Objective } from './types.js';
 
 /** What the numbers that a classifier puts out are. */
 export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
@@ -66,6 +67,6 @@ export function answersOf(graph: Graph, output: string): Operator['answers'] {
   return node && findOperator(node)?.answers;
 }
 
-/** The graph to load where an objective is trained: classifiers alone need another one. */
-export const graphToTrain = (graph: Graph, objective: object | undefined): Graph =>
-  objective ? graph : trainingGraph(graph);
+/** The graph to load where an objective is trained. */
+export const graphToTrain = (graph: Graph, objective: Pick<Objective, 'form'> | undefined): Graph =>
+  objective ? (objective.form?.(graph) ?? graph) : trainingGraph(graph);

@@ -55,6 +55,8 @@ export interface Objective {
   settings: object;
   /** The model whose answers are compared with; takes the same inputs. */
   teacher?: Graph;
+  /** The graph that is trained in the place of a graph: with the same names and weights. */
+  form?(graph: Graph): Graph;
   /** The loss of a graph; for scores of weights, one whose gradient is not 0 where the network already is what it should be. */
   loss(graph: Graph, use: 'training' | 'scoring'): LossOptions;
   /** What a batch is compared with. */

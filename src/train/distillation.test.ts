@@ -5,7 +5,7 @@ import { normal, random } from '../base/random.js';
 import { type Image, memorySplit } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { builder } from '../nn/build.js';
-import { distillation, headsOf, measureScales } from '../objectives/index.js';
+import { distillation, graphToTrain, headsOf, measureScales } from '../objectives/index.js';
 import { type Graph, int } from '../onnx/index.js';
 import { evaluate, trainNetwork } from './index.js';
 
@@ -141,4 +141,25 @@ test('outputs that cannot be learnt are named', async () => {
     () => objective.reads(fewer),
     /The teacher has an output map but the model has classes, vector, best;/,
   );
+});
+
+test('a student drops nothing, so that it can answer as its teacher does', async () => {
+  const { teacher, objective } = await learn();
+  const [body, ...others] = teacher.nodes;
+  const dropping = {
+    ...teacher,
+    nodes: [
+      { ...body, outputs: ['undropped'] },
+      { ...body, name: 'drop', op: 'Dropout', inputs: ['undropped'], outputs: body.outputs, attributes: {} },
+      ...others,
+    ],
+  };
+  const network = loadNetwork(graphToTrain(dropping, objective), { machine });
+  const training = network.training({
+    ...{ batch: 16, optimizer: 'sgd' },
+    ...objective.loss(network.graph, 'training'),
+  });
+  const batch = { index: 0, inputs: pixels(16), labels: new Int32Array(16), count: 16 };
+  const { loss } = await training.gradients(batch.inputs, objective.targets(batch), 16, 1);
+  assert.ok(Math.abs(loss) < 1e-5, `${loss}`);
 });

@@ -11,7 +11,7 @@ import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
-import { inferenceForm } from '../graph/inference.js';
+import { inferenceForm, withoutDropout } from '../graph/inference.js';
 import { float } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import type { TrainData } from './data.js';
@@ -77,12 +77,10 @@ const hasStatistics = ({ initializers }: Graph, { op, domain, inputs }: Node): b
 
 /** Running statistics become those of the last batch, and nothing drops. */
 function measuringForm(graph: Graph): Graph {
-  const nodes = inferenceForm(graph).nodes.map((node): Node => {
+  const nodes = withoutDropout(inferenceForm(graph)).nodes.map((node): Node => {
     if (node.domain !== '') return node;
     if (node.op === 'BatchNormalization')
       return { ...node, attributes: { ...node.attributes, momentum: float(0) } };
-    if (node.op === 'Dropout' && node.outputs.length === 1)
-      return { ...node, op: 'Identity', inputs: node.inputs.slice(0, 1), attributes: {} };
     return node;
   });
   return { ...graph, nodes };
