@@ -78,7 +78,7 @@ function runs() {
   return [
     ...ofPhotos(
       '`prune --method masksparsity --macs 0.5`, then',
-      `prune MODEL --method masksparsity --macs 0.5 --epochs 10 --round-to 16 ${THEN}`,
+      `prune MODEL --method masksparsity --macs 0.5 --epochs 10 --round-to 16 --no-reconstruct ${THEN}`,
     ),
     ...ofPhotos('`prune --macs 0.5`, now', 'prune MODEL --macs 0.5 --epochs 10'),
     ...ofPhotos('`slim`, 10 epochs', 'slim MODEL --epochs 10'),
@@ -99,7 +99,7 @@ function runs() {
     ),
     ...ofPhotos(
       '`l1-filters`, settings found by hand',
-      'prune MODEL --method l1-filters --macs 0.5 --epochs 10 --round-to 4 --lr 0.005 --batch 128 --teacher self --no-augment --warmup 0',
+      'prune MODEL --method l1-filters --macs 0.5 --epochs 10 --round-to 4 --lr 0.005 --batch 128 --teacher self --no-augment --warmup 0 --no-reconstruct',
     ),
     ...ofCifar('resnet20', '10m', SEEDS.slice(1)),
     ...ofCifar('resnet56', '20m', SEEDS.slice(1)),
