@@ -5,7 +5,8 @@
  *
  *     node scripts/doc-blocks.mjs [PAGE…]     (after node scripts/setup.mjs; some minutes)
  *
- * Ends with a line 'N passed, N failed, N skipped'; a block that says `no-test` is skipped, with its reason.
+ * Ends with a line 'N passed, N failed, N skipped'. A block that says `no-test` is skipped, with its reason; so is one that speaks of a model or a data
+ * set of the reader's, except on the pages that beginners follow, which must run as a whole.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -21,6 +22,12 @@ const work = mkdtempSync(join(tmpdir(), 'espalier-blocks-'));
 /** Pages whose blocks are run: those of results tell of runs of hours, and two have tests of their own (src/docs.test.ts). */
 const isRun = (page) =>
   page === 'README.md' || /^docs\/(?!benchmarks|methods|structured)[^/]*\.md$/.test(page);
+
+/** Pages that must run from the first block to the last. */
+const WHOLE = ['README.md', 'docs/tutorial.md', 'docs/coming-from.md'];
+
+/** What a command says of a model, a study or a data set that is not there. */
+const MISSING = /: no such file or folder; check the path|is not at .*; download/;
 
 function run(folder, args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -100,7 +107,8 @@ try {
     for (const block of blocksOf(page).filter(({ language }) => ['sh', 'js'].includes(language))) {
       const place = `${page}:${block.line}`;
       const problem = block.untested === undefined ? runBlock(block, folder) : undefined;
-      const result = block.untested !== undefined ? 'skipped' : problem ? 'failed' : 'passed';
+      const lacks = !WHOLE.includes(page) && MISSING.test(problem ?? '');
+      const result = block.untested !== undefined || lacks ? 'skipped' : problem ? 'failed' : 'passed';
       addCounts(counts, { ...noCounts(), [result]: 1 });
       process.stdout.write(
         `${result} ${place}${problem ? `: ${problem}` : block.untested ? `: ${block.untested}` : ''}\n`,

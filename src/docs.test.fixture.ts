@@ -83,10 +83,10 @@ export function callsIn({ code }: Block): string[][] {
     .map((words) => words.slice(1));
 }
 
-/** The words of a line as a shell reads them; what follows a # is a comment. */
+/** The words of a line as a shell reads them, up to a comment or a pipe. */
 function wordsOf(line: string): string[] {
   const words = line.match(/"[^"]*"|'[^']*'|[^\s"']+/g) ?? [];
-  const comment = words.findIndex((word) => word.startsWith('#'));
+  const comment = words.findIndex((word) => word.startsWith('#') || word === '|');
   return words
     .slice(0, comment < 0 ? undefined : comment)
     .map((word) => word.replace(/^(["'])(.*)\1$/, '$2'))
