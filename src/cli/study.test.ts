@@ -54,7 +54,7 @@ test('a study that is killed goes on, and one cell that fails does not stop it',
     readFileSync(at('s', 'study.md'), 'utf8'),
     /^\| fggp \| 0\.8 \| \d\d\.\d\d ± \d+\.\d\d \| [+−]?\d/m,
   );
-  assert.match(readFileSync(at('s', 'study.html'), 'utf8'), /<svg[\s\S]*Figures/);
+  assert.match(readFileSync(at('s', 'study.html'), 'utf8'), /Results[\s\S]*<svg/);
   const lines = readFileSync(at('s', 'study.jsonl'), 'utf8')
     .trim()
     .split('\n')
