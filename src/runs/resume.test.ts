@@ -98,7 +98,12 @@ test('a run of a version that kept no digests goes on', async () => {
   const saved = (await readCheckpoint<RunState>(state))!;
   const { data, ...older } = saved.state;
   assert.ok(data?.train?.samples);
-  await writeCheckpoint(state, { ...saved, state: older });
+  // Its plan called the pruning schedule by a shorter name.
+  const [plan] = saved.state.hooks as [{ options: Record<string, unknown> }];
+  const { pruningSchedule: schedule, ...options } = plan.options;
+  assert.ok(schedule);
+  const hooks = [{ ...plan, options: { ...options, schedule } }];
+  await writeCheckpoint(state, { ...saved, state: { ...older, hooks } });
   assert.ok((await resumeRun(at('old'))).summary);
 });
 
