@@ -255,17 +255,26 @@ typedef void cw_fn(const float *const *xs, const float *dy, int64_t yc, const in
     cw_micro(xs, dy, yc, pixels, count, sum, so, st, MO, MT);                                                       \
   }
 CW(1, 1)
-CW(1, 2) CW(1, 3) CW(2, 1) CW(2, 2) CW(2, 3) CW(4, 1) CW(4, 2) CW(4, 3)
+CW(1, 2)
+CW(1, 3)
+CW(2, 1)
+CW(2, 2)
+CW(2, 3)
+CW(4, 1)
+CW(4, 2)
+CW(4, 3)
 #if CW_MO == 8
-    CW(8, 1) CW(8, 2) CW(8, 3)
+CW(8, 1)
+CW(8, 2)
+CW(8, 3)
 #endif
 
-        static cw_fn *const cw_table[4][3] = {
-            {cw_1_1, cw_1_2, cw_1_3},
-            {cw_2_1, cw_2_2, cw_2_3},
-            {cw_4_1, cw_4_2, cw_4_3},
+static cw_fn *const cw_table[4][3] = {
+    {cw_1_1, cw_1_2, cw_1_3},
+    {cw_2_1, cw_2_2, cw_2_3},
+    {cw_4_1, cw_4_2, cw_4_3},
 #if CW_MO == 8
-            {cw_8_1, cw_8_2, cw_8_3},
+    {cw_8_1, cw_8_2, cw_8_3},
 #endif
 };
 

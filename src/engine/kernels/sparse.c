@@ -239,21 +239,26 @@ typedef void sparse_dots_fn(const float *x, const float *dy, const int32_t *pixe
     sparse_dots(x, dy, pixels, count, sums, to, MT);                                              \
   }
 DOTS(1)
-DOTS(2) DOTS(3) DOTS(4) DOTS(5) DOTS(6)
+DOTS(2)
+DOTS(3)
+DOTS(4)
+DOTS(5)
+DOTS(6)
 #if SW_TILE == 8
-    DOTS(7) DOTS(8)
+DOTS(7)
+DOTS(8)
 #endif
-        static sparse_dots_fn *const sparse_dots_of[] = {
-            0,
-            sparse_dots_1,
-            sparse_dots_2,
-            sparse_dots_3,
-            sparse_dots_4,
-            sparse_dots_5,
-            sparse_dots_6,
+static sparse_dots_fn *const sparse_dots_of[] = {
+    0,
+    sparse_dots_1,
+    sparse_dots_2,
+    sparse_dots_3,
+    sparse_dots_4,
+    sparse_dots_5,
+    sparse_dots_6,
 #if SW_TILE == 8
-            sparse_dots_7,
-            sparse_dots_8,
+    sparse_dots_7,
+    sparse_dots_8,
 #endif
 };
 

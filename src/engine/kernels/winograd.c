@@ -318,19 +318,24 @@ typedef void wino_dots_fn(const float *const *x, const float *dy, int64_t os, in
     wino_dots(x, dy, os, count, sum, so, first, MO, MT);                                                              \
   }
 WINO_DOTS(1, 1)
-WINO_DOTS(1, 2) WINO_DOTS(1, 3)
+WINO_DOTS(1, 2)
+WINO_DOTS(1, 3)
 #if CW_MO == 8
-    WINO_DOTS(8, 1) WINO_DOTS(8, 2) WINO_DOTS(8, 3)
+WINO_DOTS(8, 1)
+WINO_DOTS(8, 2)
+WINO_DOTS(8, 3)
 #else
-    WINO_DOTS(4, 1) WINO_DOTS(4, 2) WINO_DOTS(4, 3)
+WINO_DOTS(4, 1)
+WINO_DOTS(4, 2)
+WINO_DOTS(4, 3)
 #endif
 /* One output at a time, or CW_MO. */
-    static wino_dots_fn *const wino_dots_of[2][3] = {
-        {wino_dots_1_1, wino_dots_1_2, wino_dots_1_3},
+static wino_dots_fn *const wino_dots_of[2][3] = {
+    {wino_dots_1_1, wino_dots_1_2, wino_dots_1_3},
 #if CW_MO == 8
-        {wino_dots_8_1, wino_dots_8_2, wino_dots_8_3},
+    {wino_dots_8_1, wino_dots_8_2, wino_dots_8_3},
 #else
-        {wino_dots_4_1, wino_dots_4_2, wino_dots_4_3},
+    {wino_dots_4_1, wino_dots_4_2, wino_dots_4_3},
 #endif
 };
 
