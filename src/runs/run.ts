@@ -277,10 +277,12 @@ interface Made {
 
 async function perform(work: Work): Promise<RunResult> {
   const { recipe, folder, task, options } = work;
-  if (recipe.command === 'train' && measure(task.graph, task.inputShapes).sparsity > 0.01)
-    options.onNote?.('The model has zero weights, which train will fill: prune keeps them.');
   const { pictures } = task;
-  const notes = [...(pictures ? [pictures.told] : []), ...dataNotes(task, 'training')];
+  const notes = [
+    ...(pictures ? [pictures.told] : []),
+    ...dataNotes(task, 'training'),
+    ...zerosThatFill(recipe, task),
+  ];
   for (const note of notes) options.onNote?.(note);
   try {
     const before = isPath(recipe.model) ? await evaluateBefore(work) : undefined;
@@ -294,6 +296,17 @@ async function perform(work: Work): Promise<RunResult> {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;
   }
+}
+
+/** Where a run trains a network with zeros whose method does not keep them, a sentence about that. */
+function zerosThatFill(recipe: Recipe, { graph, inputShapes }: ModelTask): string[] {
+  if (isPrune(recipe) && !isStructured(recipe)) return [];
+  const { sparsity } = measure(graph, inputShapes);
+  if (sparsity <= 0.01) return [];
+  const zeros = `${(100 * sparsity).toFixed(0)} % of the model's prunable weights are zero`;
+  return isPrune(recipe)
+    ? [`${zeros}. They will not stay zero: remove channels first, then prune single weights (--sparsity).`]
+    : [`${zeros}. train makes them non-zero; use prune to keep them pruned.`];
 }
 
 /** Does what a recipe says of a task for nothing but what it comes to: its folder is a temporary one, and nothing is exported. */

@@ -103,6 +103,21 @@ test('what is masked computes what was exported', async () => {
   assert.equal(masked.accuracy, shrunk.accuracy);
 });
 
+test('whoever removes channels of a sparse model is told that its zeros will not stay', async () => {
+  const graph = await readModel(at('dense', 'model.onnx'));
+  const initializers = [...graph.initializers].map(([name, tensor]) => {
+    const data = (tensor.data as Float32Array).map((x, i) => (tensor.shape.length > 1 && i % 2 ? 0 : x));
+    return [name, { ...tensor, data }] as const;
+  });
+  await writeModel(at('half.onnx'), { ...graph, initializers: new Map(initializers) });
+  const given = { model: at('half.onnx'), method: 'l1-filters', params: 0.5, epochs: 1, reconstruct: false };
+  const { notes } = await prune('of-half', given);
+  assert.ok(
+    notes.some((note) => /^50 % of the model's prunable weights are zero\. They will not stay/.test(note)),
+    notes.join('\n'),
+  );
+});
+
 test('a model whose BatchNorm was folded away is pruned by its scales, and folded again', async () => {
   const folded = foldBatchNorm(await readModel(at('dense', 'model.onnx')));
   await writeModel(at('folded.onnx'), folded);
