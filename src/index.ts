@@ -95,11 +95,17 @@ export {
 } from './engine/index.js';
 export { builder, buildNetwork, type NetworkOptions, zoo } from './nn/index.js';
 export {
+  defineObjective,
   distillation,
   type Figures,
+  type LossBuilder,
+  type LossParts,
   type Metric,
   measureScales,
   type Objective,
+  type ObjectiveDefinition,
+  ownObjective,
+  type SampleAnswer,
 } from './objectives/index.js';
 export {
   type Attribute,

@@ -5,6 +5,15 @@ export { distillation, type Scales, tellHeads } from './distillation.js';
 export { type Head, headsOf } from './heads.js';
 export { graphToTrain, type Scale, scaleOf, trainingGraph } from './logits.js';
 export { multiLabel } from './multi-label.js';
+export {
+  checkDefinition,
+  defineObjective,
+  type LossBuilder,
+  type LossParts,
+  type ObjectiveDefinition,
+  ownObjective,
+  type SampleAnswer,
+} from './own.js';
 export { type RegressionLoss, regression, regressionLosses } from './regression.js';
 export { measureScales, type ScaleOptions } from './scales.js';
 export type * from './types.js';

@@ -11,10 +11,11 @@ import { join, resolve } from 'node:path';
 import { claim } from '../base/claim.js';
 import { fail } from '../base/errors.js';
 import { makeFolder, reason, writeAtomically } from '../base/files.js';
+import { filesToLearn } from './learn.js';
 import { keepOrigin, keptIn, takenFrom } from './paths.js';
 import type { Recipe } from './recipe.js';
-import { digestOfMethod } from './registry.js';
 import type { Summary } from './summary.js';
+import { digestOfUserFiles, isUserFile } from './user-file.js';
 
 export interface RunFolder {
   /** Absolute. */
@@ -29,6 +30,8 @@ export interface RunFolder {
   readonly data: string;
   /** What tells the file of its method from others. */
   readonly method: string;
+  /** The same of its objective. */
+  readonly objective: string;
   readonly checkpoint: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
@@ -54,6 +57,7 @@ export function runFolder(path: string): RunFolder {
     start: at('checkpoint', 'start.onnx'),
     data: at('checkpoint', 'data.json'),
     method: at('checkpoint', 'method.json'),
+    objective: at('checkpoint', 'objective.json'),
     checkpoint: at('checkpoint', 'state.bin'),
     stages: at('checkpoint'),
     mask: at('mask.json'),
@@ -115,7 +119,7 @@ export async function createRun(path: string, recipe: Recipe): Promise<Claimed> 
     await makeFolder(folder.stages);
     await writeJson(folder.recipe, keptIn(folder.path, recipe));
     await keepOrigin(folder.path);
-    await keepMethod(folder, recipe);
+    await keepUserFiles(folder, recipe);
   } catch (error) {
     await release();
     throw error;
@@ -123,10 +127,32 @@ export async function createRun(path: string, recipe: Recipe): Promise<Claimed> 
   return { folder, made, release };
 }
 
-/** Keeps what tells the file of a method, where it is one, from others. */
-async function keepMethod({ method: path }: RunFolder, recipe: Recipe): Promise<void> {
-  const digest = recipe.command === 'prune' ? await digestOfMethod(recipe.method) : undefined;
-  if (digest) await writeJson(path, { digest });
+/** Files of users' own that a recipe names, and where what tells them from others is kept. */
+function userFilesOf(folder: RunFolder, recipe: Recipe): { what: string; files: string[]; kept: string }[] {
+  const method = recipe.command === 'prune' ? [recipe.method].filter(isUserFile) : [];
+  return [
+    { what: 'method', files: method, kept: folder.method },
+    { what: 'objective', files: filesToLearn(recipe.learn), kept: folder.objective },
+  ];
+}
+
+/** Keeps what tells files of users' own from others. */
+async function keepUserFiles(folder: RunFolder, recipe: Recipe): Promise<void> {
+  for (const { files, kept } of userFilesOf(folder, recipe)) {
+    const digest = await digestOfUserFiles(files);
+    if (digest) await writeJson(kept, { digest });
+  }
+}
+
+/** @throws UserError when the file of a method or an objective is not what it was when the run was begun. */
+export async function refuseOtherFiles(folder: RunFolder, recipe: Recipe): Promise<void> {
+  for (const { what, files, kept } of userFilesOf(folder, recipe)) {
+    const before = (await readJson(kept)) as { digest: string } | undefined;
+    if (before && before.digest !== (await digestOfUserFiles(files)))
+      fail(
+        `The ${what} ${files.join(', ')} is not what it was when the run was begun: put the file back, or start a new run.`,
+      );
+  }
 }
 
 /** Makes this process the only one to work on a run. @throws UserError when another one does. */

@@ -1,26 +1,31 @@
 /** What a task's models are trained and compared by: classes where the data have labels, a teacher's answers where they have none. */
+import { resolve } from 'node:path';
 import { fail } from '../base/errors.js';
 import { isUnlabelled } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
 import {
+  checkDefinition,
   dense,
   distillation,
   measureScales,
   multiLabel,
   type Objective,
+  type ObjectiveDefinition,
+  ownObjective,
   regression,
   tellHeads,
 } from '../objectives/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
-import type { Learnable } from './learn.js';
+import { learnable } from './learn.js';
 import { NO_TEACHER } from './recipe.js';
 import type { Task } from './task.js';
+import { isUserFile, loadUserFile } from './user-file.js';
 
 export interface ObjectiveOptions {
   machine: Machine;
   /** What is learnt, where that is said. */
-  learn?: Learnable;
+  learn?: string;
   ignoreIndex?: number;
   /** A file, or `self` for the task's own model. */
   teacher?: string;
@@ -38,7 +43,7 @@ export async function withObjective(
 ): Promise<Task> {
   const { dataset, inputShapes } = task;
   const [targets] = dataset.train.targets ?? [];
-  if (targets) return { ...task, objective: ofTargets(learn, targets.shape, ignoreIndex) };
+  if (targets) return { ...task, objective: await ofTargets(learn, targets.shape, ignoreIndex) };
   const unlabelled = isUnlabelled(dataset.train);
   if (learn === 'classification' && unlabelled)
     fail(
@@ -62,10 +67,24 @@ export async function withObjective(
 }
 
 /** The objective of samples with targets of a shape. */
-function ofTargets(learn: Learnable | undefined, shape: readonly number[], ignore?: number): Objective {
+async function ofTargets(
+  learn: string | undefined,
+  shape: readonly number[],
+  ignore?: number,
+): Promise<Objective> {
+  if (learn !== undefined && isUserFile(learn)) return ownObjective(await openObjective(learn), shape);
   if (learn === 'dense') return dense(shape, ignore);
   if (learn === 'multi-label') return multiLabel(shape);
   return regression(shape, learn === 'absolute' || learn === 'huber' ? learn : 'squared');
+}
+
+/** @throws UserError where the file cannot be loaded, or its default export is no objective. */
+async function openObjective(file: string): Promise<ObjectiveDefinition> {
+  const path = resolve(file);
+  const definition = checkDefinition(await loadUserFile(path, 'objective'), `The default export of ${path}`);
+  if ((learnable as readonly string[]).includes(definition.name))
+    fail(`The objective of ${path} is called ${definition.name}, as another one is: give it another name.`);
+  return definition;
 }
 
 /** @throws UserError where the file cannot be read, or holds numbers that are none. */

@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { writeAtomically } from '../base/files.js';
-import { isMethodFile } from './registry.js';
+import { learnMoved } from './learn.js';
+import { isUserFile } from './user-file.js';
 
 /** Whether a MODEL means a file rather than a network of the zoo. */
 export const isPath = (model: string): boolean => /[\\/]|\.(onnx|espk)$/i.test(model);
@@ -27,7 +28,8 @@ const places: Readonly<Record<string, (value: string, move: (path: string) => st
     return place === undefined || place.startsWith('~') ? data : `${kind}:${move(place)}`;
   },
   mask: (mask, move) => move(mask),
-  method: (method, move) => (isMethodFile(method) ? move(method) : method),
+  method: (method, move) => (isUserFile(method) ? move(method) : method),
+  learn: learnMoved,
   teacher: (teacher, move) => (['self', 'none'].includes(teacher) ? teacher : move(teacher)),
 };
 

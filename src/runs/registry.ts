@@ -1,12 +1,8 @@
 /**
  * The pruning methods that there are: those of the package, and those of users' own files, which a recipe names by their paths.
  */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { fail } from '../base/errors.js';
-import { reason } from '../base/files.js';
 import { flagOf, meant, type Settings } from '../base/setting.js';
 import {
   structuredMethod as asStructured,
@@ -15,6 +11,7 @@ import {
 } from '../channels/index.js';
 import { gradual, gradualSettings, type Method, methods as masking } from '../sparsity/index.js';
 import { type LearntMethod, learntMethods } from '../sparsity/learnt/index.js';
+import { isUserFile, loadUserFile } from './user-file.js';
 
 /** What a method removes: single weights, by rules or by masks that it learns, or whole channels. */
 export type MethodKind = 'weights' | 'learnt masks' | 'channels';
@@ -48,17 +45,14 @@ const known = new Map<string, Known>([
 /** Methods of files, by their absolute paths, with the definitions that they were made of. */
 const files = new Map<string, { name: string; definition: unknown }>();
 
-/** Whether a METHOD means a file rather than a method by its name. */
-export const isMethodFile = (method: string): boolean => /\.[cm]?[jt]s$/i.test(method);
-
 /** How a method is called, also one of a file that has not been loaded here. */
 export const titleOfMethod = (method: string): string =>
-  files.get(resolve(method))?.name ?? (isMethodFile(method) ? basename(method, extname(method)) : method);
+  files.get(resolve(method))?.name ?? (isUserFile(method) ? basename(method, extname(method)) : method);
 
 /** The method of that name, or of that file. */
 export function methodOf(method: unknown): Known | undefined {
   if (typeof method !== 'string') return undefined;
-  return known.get(isMethodFile(method) ? (files.get(resolve(method))?.name ?? '') : method);
+  return known.get(isUserFile(method) ? (files.get(resolve(method))?.name ?? '') : method);
 }
 
 /** All of a kind, those of the package first. */
@@ -90,7 +84,7 @@ export const ownSettings = (): Settings =>
 
 /** @throws UserError that lists the methods there are. */
 export function unknownMethod(name: string): never {
-  if (isMethodFile(name)) fail(`The method ${name} has not been loaded: call openMethod first.`);
+  if (isUserFile(name)) fail(`The method ${name} has not been loaded: call openMethod first.`);
   const names = [...known.keys()];
   return fail(
     `There is no pruning method ${JSON.stringify(name)}${meant(name, names)}; there are ${names.join(', ')}. A method of your own is named by its file, such as ${flagOf('method')} ./mine.mjs.`,
@@ -113,10 +107,10 @@ export function addMethod(definition: MethodDefinition): void {
  * @throws UserError when it cannot be loaded or defines no method.
  */
 export async function openMethod(method: unknown): Promise<void> {
-  if (typeof method !== 'string' || !isMethodFile(method)) return;
+  if (typeof method !== 'string' || !isUserFile(method)) return;
   const path = resolve(method);
   if (files.has(path)) return;
-  const definition = await load(path);
+  const definition = (await loadUserFile(path, 'method')) as MethodDefinition;
   const made = methodFrom(definition, `The default export of ${path}`);
   const { name } = made.method;
   const other = [...files.values()].find((file) => file.name === name);
@@ -124,24 +118,6 @@ export async function openMethod(method: unknown): Promise<void> {
     fail(`The method of ${path} is called ${name}, as another one is: give it another name.`);
   known.set(name, made);
   files.set(path, { name, definition });
-}
-
-/** What tells the file of a method from others; undefined for a method of the package. */
-export const digestOfMethod = async (method: string): Promise<string | undefined> =>
-  isMethodFile(method)
-    ? createHash('sha256')
-        .update(await readFile(method))
-        .digest('hex')
-    : undefined;
-
-async function load(path: string): Promise<MethodDefinition> {
-  await readFile(path).catch((error) =>
-    fail(`Cannot read the method ${path}: ${reason(error)}; check the path.`),
-  );
-  const module = await import(pathToFileURL(path).href).catch((error: Error) =>
-    fail(`The method ${path} cannot be loaded: ${error.message.split('\n')[0]}.`),
-  );
-  return module.default;
 }
 
 /** @throws UserError where it is not one. */

@@ -37,6 +37,7 @@ import {
   type RunFolder,
   readJson,
   refuseOccupied,
+  refuseOtherFiles,
   runFolder,
   sweepRun,
   writeJson,
@@ -54,7 +55,7 @@ import {
   trainerSettings,
   WITHOUT_DATA,
 } from './recipe.js';
-import { digestOfMethod, maskingMethod, openMethod } from './registry.js';
+import { maskingMethod, openMethod } from './registry.js';
 import { samplesOf } from './samples.js';
 import { presparsified } from './sparsify.js';
 import { pruneChannels } from './structured/perform.js';
@@ -144,7 +145,7 @@ async function goOn(
   if (isPrune(kept)) await openMethod(kept.method);
   const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
   const recipe = resolveRecipe(kept.command, withEveryStage(moved), kept.version);
-  if (isPrune(recipe)) await refuseOtherMethod(folder, recipe);
+  await refuseOtherFiles(folder, recipe);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
     return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
   }
@@ -197,15 +198,6 @@ const objectiveOptions = (
 /** A run of channels of an earlier version goes on as it was begun, without a step that there was none of then. */
 const withEveryStage = (kept: Recipe): Recipe =>
   isStructured(kept) && kept.reconstruct === undefined ? { ...kept, reconstruct: false } : kept;
-
-/** @throws UserError when the file of a method is not what it was when the run was begun. */
-async function refuseOtherMethod({ method: path }: RunFolder, { method }: PruneRecipe): Promise<void> {
-  const before = (await readJson(path)) as { digest: string } | undefined;
-  if (before && before.digest !== (await digestOfMethod(method)))
-    fail(
-      `The method ${method} is not what it was when the run was begun: put the file back, or start a new run.`,
-    );
-}
 
 /** Runs of earlier versions have not kept what would tell other data: from now on they do. */
 async function refuseOtherData(

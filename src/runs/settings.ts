@@ -32,7 +32,7 @@ import {
 import { NAMED, resizeModes } from '../data/index.js';
 import { methods as masking } from '../sparsity/index.js';
 import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js';
-import { learnable } from './learn.js';
+import { learnSetting } from './learn.js';
 
 export { flagOf, type Setting, type Settings, type Values } from '../base/setting.js';
 
@@ -92,10 +92,7 @@ export const dataSettings = {
     'rgb',
     'bgr',
   ]),
-  learn: choice(
-    'what is learnt and measured (default: classification where samples have labels, else distillation from a teacher)',
-    learnable,
-  ),
+  learn: learnSetting,
   ignoreIndex: whole('class of positions that do not count, for --learn dense (default: 255)', 0),
   skipBroken: flag('leave out the pictures of a folder that cannot be decoded (default: stop and list them)'),
 } satisfies Settings;

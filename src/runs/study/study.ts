@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, UserError } from '../../base/errors.js';
 import { openRun, readJson, runFolder } from '../folder.js';
+import { titleOfLearn } from '../learn.js';
 import { foundOut } from '../pictures.js';
 import { type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
 import { openMethod, titleOfMethod } from '../registry.js';
@@ -125,8 +126,10 @@ const methodsIn = (
   }),
 ];
 
-const labelOf = (name: string, value: Scalar): string =>
-  name === 'method' ? titleOfMethod(String(value)) : String(value);
+const labelOf = (name: string, value: Scalar): string => {
+  if (name === 'method') return titleOfMethod(String(value));
+  return name === 'learn' ? titleOfLearn(String(value)) : String(value);
+};
 
 /** The axis that the baseline is a value of. @throws UserError when there is none. */
 export function baselineAxis({ axes, baseline }: Study): string {
