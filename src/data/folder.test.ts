@@ -162,11 +162,15 @@ test('what is missing or damaged is named', async (t) => {
     'split/train/x/1.png',
     'split/test/z/1.png',
   ]);
+  await mkdir(join(root, 'x', 'none-here'));
   await assert.rejects(
     openDataset(`images:${join(root, 'none')}`),
     /Cannot read the image folder .*none: no such file/,
   );
-  await assert.rejects(openDataset(`images:${join(root, 'x')}`), /x holds no class folders; give a folder/);
+  await assert.rejects(
+    openDataset(`images:${join(root, 'x', 'none-here')}`),
+    /none-here holds no class folders; give a folder/,
+  );
   await assert.rejects(
     openDataset(`images:${join(root, 'split')}`),
     /test\/z is not a class of the training images \(x\)/,
@@ -239,6 +243,23 @@ test('pictures of one size stay as they are; others are brought to it as is aske
       assert.ok(pixels.every((value) => value === 0 || Math.abs(value - 200) < 2));
     }
   }
+});
+
+test('pictures in no folder of a class are samples without labels', async (t) => {
+  const root = await pictures(t, [
+    '1.png',
+    '2.jpg',
+    '3.png',
+    'more/4.png',
+    'parts/train/a.png',
+    'parts/test/b.png',
+  ]);
+  await rm(join(root, 'more'), { recursive: true });
+  const parts = await openDataset(`images:${join(root, 'parts')}`);
+  assert.deepEqual([[...parts.train.labels], [...parts.test!.labels], parts.classes], [[-1], [-1], []]);
+  await rm(join(root, 'parts'), { recursive: true });
+  const { train, test: held, numbered } = await openDataset(`images:${root}`);
+  assert.deepEqual([[...train.labels, ...held!.labels], numbered], [[-1, -1, -1], true]);
 });
 
 test('many pictures are remembered as whole, and looked at again when they change', async (t) => {

@@ -3,6 +3,8 @@
  * is opened (see check-up.ts), and decoded again when they are needed where not all fit into memory. Files of other kinds are left
  * out, which the data set's notes say.
  *
+ * Without folders of classes, pictures that lie in the folder itself are samples without labels.
+ *
  * With a folder `train` the classes are in there, and the test images in `test`, `val`, `valid` or `validation` (the first that is
  * there) in folders of the same names; otherwise a tenth, always the same, is held back for testing.
  */
@@ -77,7 +79,7 @@ export interface CheckUp {
 /**
  * Opens a folder of images.
  *
- * @throws UserError when there are no class folders, one of them has no image, a test class is unknown, or pictures are broken, all of
+ * @throws UserError when there are neither class folders nor images, one of them has no image, a test class is unknown, or pictures are broken, all of
  * which are named.
  */
 export async function openFolder(path: string, options: FolderOptions = {}): Promise<Dataset> {
@@ -100,6 +102,7 @@ export function datasetOf(found: CheckUp, resize: ResizeMode = 'crop'): Dataset 
   const mode = asTheyAre ? undefined : resize;
   return {
     ...{ name: 'images', classes, shape },
+    ...(classes.length === 0 && { numbered: true as const }),
     ...(found.test ? { train, test: splitOf(found.test, found) } : splitTest(train)),
     notes: [
       ...skipped(broken, root),
@@ -186,9 +189,11 @@ async function layoutOf(root: string): Promise<Layout> {
   const { folders: below } = await list(root);
   const inParts = below.includes('train');
   const train = inParts ? join(root, 'train') : root;
-  const classes = inParts ? (await list(train)).folders : below;
-  if (!classes.length)
-    fail(`${train} holds no class folders; give a folder with one folder of images per class.`);
+  const { files, folders: classes } = await list(train);
+  if (!classes.length && !files.some(isPicture))
+    fail(
+      `${train} holds no class folders; give a folder with one folder of images per class, or with images alone where no labels are needed.`,
+    );
   const [test, ...unused] = inParts ? TESTING.filter((name) => below.includes(name)) : [];
   return { classes, train, test: test && join(root, test), unused };
 }
@@ -199,6 +204,7 @@ async function listPart(
   leftOut: LeftOut,
 ): Promise<Part & { stray: string[] }> {
   const here = await list(root);
+  if (classes.length === 0) return withoutLabels(root, here, leftOut);
   const stray = here.files.filter(isPicture);
   const stranger = here.folders.find((name) => !classes.includes(name));
   if (stranger !== undefined) {
@@ -220,6 +226,16 @@ async function listPart(
   return { root, files, labels, stray };
 }
 
+/** The pictures that lie in the folder itself. */
+async function withoutLabels(
+  root: string,
+  { files, folders }: Listing,
+  leftOut: LeftOut,
+): Promise<Part & { stray: string[] }> {
+  const pictures = (await decodable(files, leftOut)).map((file) => join(root, file));
+  return { root, files: pictures, labels: pictures.map(() => -1), stray: folders };
+}
+
 /** @throws UserError when a class has no picture to train on, or there is none to test on. */
 function refuseEmpty({ train, test, classes, broken }: CheckUp): void {
   const found = new Set(train.labels);
@@ -229,6 +245,8 @@ function refuseEmpty({ train, test, classes, broken }: CheckUp): void {
     fail(
       `${join(train.root, classes[empty])} holds no ${kinds}; every class needs at least one: add some or remove the folder.`,
     );
+  if (train.files.length === 0)
+    fail(`${train.root} holds no ${kinds}; add some, or folders of images of each class.`);
   if (test?.files.length === 0)
     fail(`${test.root} holds no ${kinds} in folders of the classes; add some or remove the folder.`);
 }
@@ -301,8 +319,14 @@ async function digestOfFiles(root: string, files: readonly string[]): Promise<st
   return hash.digest('hex');
 }
 
+/** Names in a folder. */
+interface Listing {
+  files: string[];
+  folders: string[];
+}
+
 /** What is in a folder, but for what is hidden, sorted by code unit so that it comes in the same order everywhere. */
-async function list(folder: string): Promise<{ files: string[]; folders: string[] }> {
+async function list(folder: string): Promise<Listing> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error) =>
     fail(
       `Cannot read the image folder ${folder}: ${reason(error)}; give a folder with one folder of images per class.`,

@@ -192,7 +192,8 @@ export function withClassesOf(
 
 const outputsOf = (graph: Graph, inputShapes: Record<string, number[]>): number => {
   const { types } = inferTypes(graph, { inputShapes });
-  return sizeOf(types.get(graph.outputs[0].name)!.shape);
+  const type = types.get(graph.outputs[0].name);
+  return type ? sizeOf(type.shape) : 0;
 };
 
 /**

@@ -9,6 +9,7 @@ import {
   datasetOf,
   type Image,
   imagesOf,
+  isUnlabelled,
   openDataset,
   type Split,
 } from '../data/index.js';
@@ -22,6 +23,7 @@ export interface ReviewOptions extends PictureSettings {
 
 export interface Review {
   name: string;
+  /** Empty where samples have no labels. */
   classes: readonly string[];
   /** Of a sample in a batch. */
   shape: readonly number[];
@@ -95,11 +97,12 @@ async function reviewOther(options: ReviewOptions): Promise<Review> {
 }
 
 function reviewOf(name: string, dataset: Dataset, settings: PictureSettings): Review {
-  const { classes, shape, train, test } = dataset;
+  const { shape, train, test } = dataset;
+  const classes = isUnlabelled(train) ? [] : dataset.classes;
   const pictures = imagesOf(train) ? preparePictures(dataset, {}, settings).pictures : undefined;
   const countsIn = (split?: Split) => {
     const counts = new Array<number>(classes.length).fill(0);
-    for (const label of split?.labels ?? []) counts[label]++;
+    for (const label of split?.labels ?? []) if (label >= 0) counts[label]++;
     return counts;
   };
   return {

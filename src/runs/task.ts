@@ -63,6 +63,10 @@ export async function openTask(options: TaskOptions, graph?: Graph): Promise<Tas
     fail(
       `The networks of the zoo are for images, but the samples of ${options.data} are [N, ${raw.shape.join(', ')}]; give an .onnx file.`,
     );
+  if (raw.classes.length === 0 && options.classes === undefined)
+    fail(
+      `The pictures of ${options.data} have no labels, so a network of the zoo would have no outputs; give --classes, a folder for each class, or an .onnx file.`,
+    );
   const prepared = preparePictures(raw, {}, options);
   return { graph: buildZoo(options, raw.shape, raw.classes.length), ...prepared, inputShapes: {} };
 }

@@ -69,13 +69,14 @@ function lead({ name, classes, shape, train, test, inputs }: Review): string {
     inputs && inputs.length > 1
       ? inputs.map((input) => `${input.name} ${input.shape.join('×')}`).join(', ')
       : shape.join('×');
-  return `${name}: ${count(train)} training and ${count(test)} test ${what} of ${shapes} in ${classes.length} classes`;
+  return `${name}: ${count(train)} training and ${count(test)} test ${what} of ${shapes} ${classes.length > 0 ? `in ${classes.length} classes` : 'without labels'}`;
 }
 
 /** Rows that a table shows. */
 const MOST_ROWS = 30;
 
 function classTable({ classes, counts }: Review): string {
+  if (classes.length === 0) return '';
   const rows = classes.map((name, c) => [name, count(counts.train[c]), count(counts.test[c])]);
   const more =
     rows.length > MOST_ROWS ? `\n… and ${rows.length - MOST_ROWS} more classes (--json has them all)` : '';
