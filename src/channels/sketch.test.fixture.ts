@@ -91,8 +91,7 @@ export function sketch(opset = 17) {
       graph.initializers.set(name, floatTensor([], [value]));
       return name;
     },
-    op(op: string, inputs: string[], plain: Plain = {}): string {
-      const name = `${op}${count++}`;
+    op(op: string, inputs: string[], plain: Plain = {}, name = `${op}${count++}`): string {
       node(op, inputs, plain, [name]);
       return name;
     },

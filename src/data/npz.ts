@@ -81,11 +81,11 @@ export async function openNpz(
   path: string,
   inputs?: readonly Value[],
   channelsLast = false,
-  targets = false,
+  targets: readonly string[] = [],
 ): Promise<Dataset> {
   const file = expandHome(path);
   const wanted = wantedFor(inputs, channelsLast);
-  const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted);
+  const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted, targets);
   const split = (part: Part) => splitOf(part, wanted, arrays, { file, targets });
   const whole = split('train') ?? split('whole') ?? failMissing(file, wanted, members);
   const tested = split('test');
@@ -169,10 +169,13 @@ async function unzipArrays(
   bytes: Uint8Array,
   file: string,
   arrays: readonly Wanted[],
+  targets: readonly string[],
 ): Promise<{ arrays: Map<string, Uint8Array>; members: string[] }> {
   const wanted = new Set(
     (['train', 'test', 'whole'] as const).flatMap((part) =>
-      [...arrays.flatMap(({ names }) => names), ...LABELS].flatMap((name) => spellings(name, part)),
+      [...arrays.flatMap(({ names }) => names), ...LABELS, ...targets].flatMap((name) =>
+        spellings(name, part),
+      ),
     ),
   );
   const damaged = (error: unknown): never =>
@@ -222,11 +225,11 @@ function splitOf(
   part: Part,
   wanted: readonly Wanted[],
   arrays: ReadonlyMap<string, Uint8Array>,
-  { file, targets }: { file: string; targets: boolean },
+  { file, targets }: { file: string; targets: readonly string[] },
 ): Read | undefined {
   const found = (names: readonly string[]) =>
     names.flatMap((name) => spellings(name, part)).find((name) => arrays.has(name));
-  const y = found(LABELS);
+  const y = found(targets.length > 0 ? spellingsOf(targets[0]) : LABELS);
   const xs = wanted.map(({ names }) => found(names));
   const missing = wanted.findIndex((_, a) => xs[a] === undefined);
   if (y !== undefined && missing >= 0 && part === 'test')
@@ -235,12 +238,22 @@ function splitOf(
     );
   if (missing >= 0) return undefined;
   const labels = y === undefined ? undefined : readNpy(arrays.get(y)!, `${y} in ${file}`);
-  const compared = targets ? undefined : labels;
+  const compared = targets.length > 0 ? undefined : labels;
   const read = wanted.map((array, a) => {
     const x = xs[a]!;
     return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels: compared, file });
   });
-  if (targets) return withTargets(read, labels, y, file);
+  if (targets.length > 0) {
+    const given = targets.map((name) => {
+      const own = found(spellingsOf(name));
+      return {
+        name,
+        spelling: own,
+        array: own === undefined ? undefined : readNpy(arrays.get(own)!, `${own} in ${file}`),
+      };
+    });
+    return withTargets(read, given, file);
+  }
   const [{ noun, bytes }] = read;
   const bad =
     labels?.data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES)) ?? -1;
@@ -257,26 +270,35 @@ function splitOf(
   return { split, bytes };
 }
 
-/** Samples whose `y` holds numbers, of any shape. */
-function withTargets(
-  read: ReturnType<typeof arrayOf>[],
-  y: NumpyArray | undefined,
-  name: string | undefined,
-  file: string,
-): Read {
+/** What targets may be called in the file. */
+const spellingsOf = (target: string): readonly string[] => (target === 'y' ? LABELS : [target]);
+
+interface GivenTarget {
+  name: string;
+  /** In the file. */
+  spelling?: string;
+  array?: NumpyArray;
+}
+
+/** Samples with arrays of numbers, of any shape, that a model should answer. */
+function withTargets(read: ReturnType<typeof arrayOf>[], given: readonly GivenTarget[], file: string): Read {
   const [{ count, bytes }] = read;
-  if (!y) return fail(`${file} lacks y, which holds what the model should answer; add it, sample first.`);
-  if (y.shape[0] !== count)
-    fail(`${file} has ${count} samples but ${y.shape[0] ?? 0} in ${name}; there must be as many.`);
-  const wild = y.data.findIndex((value) => !Number.isFinite(value));
-  if (wild >= 0)
-    fail(`${name} in ${file} holds ${y.data[wild]}; targets are finite numbers: remove or mend it.`);
-  const data = Float32Array.from(y.data);
+  const targets = given.map(({ name, spelling, array }) => {
+    if (!array)
+      return fail(`${file} lacks ${name}, which holds what the model should answer; add it, sample first.`);
+    const { shape, data } = array;
+    if (shape[0] !== count)
+      fail(`${file} has ${count} samples but ${shape[0] ?? 0} in ${spelling}; there must be as many.`);
+    const wild = data.findIndex((value) => !Number.isFinite(value));
+    if (wild >= 0)
+      fail(`${spelling} in ${file} holds ${data[wild]}; targets are finite numbers: remove or mend it.`);
+    return numbers(Float32Array.from(data), shape.slice(1), name);
+  });
   const split = {
     length: count,
     labels: new Int32Array(count).fill(-1),
     arrays: read.map(({ array }) => array),
-    targets: [numbers(data, y.shape.slice(1), 'y')],
+    targets,
   };
   return { split, bytes };
 }

@@ -29,7 +29,7 @@ export interface OpenOptions {
   /** Inputs of the model that the data are for: what an .npz must hold (see npz.ts). Without them it holds one array x. */
   readonly inputs?: readonly Value[];
   /** The `y` of an .npz holds numbers that the model should answer, not classes. */
-  readonly targets?: boolean;
+  readonly targets?: readonly string[];
 }
 
 /**
@@ -68,8 +68,10 @@ async function openKind(
   spec: string,
   options: OpenOptions & { size?: readonly [number, number] },
 ): Promise<Dataset> {
-  if (options.targets && kind !== 'npz')
-    fail(`${spec} has classes, but numbers are to be learnt; give them as y in npz:FILE.`);
+  if (options.targets?.length && kind !== 'npz')
+    fail(
+      `${spec} has classes, but numbers are to be learnt; give them as ${options.targets.join(' and ')} in npz:FILE.`,
+    );
   if (spec === 'digits') return openDigits();
   if (kind === 'images' && place) return openFolder(place, options);
   if (kind === 'npz' && place) return openNpz(place, options.inputs, options.channelsLast, options.targets);

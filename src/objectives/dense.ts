@@ -13,6 +13,9 @@ const METRICS: readonly Metric[] = [
   { name: 'mean IoU', title: 'mean IoU over the classes', better: 'higher', percent: true },
 ];
 
+/** Where a sample is but one position. */
+const OF_SAMPLES = [{ ...METRICS[0], title: 'accuracy' }, METRICS[1]];
+
 /** What labels of unknown pixels are called in most data sets. */
 export const IGNORED = 255;
 
@@ -24,7 +27,7 @@ export function dense(shape: readonly number[], ignore = IGNORED): Objective {
   return {
     name: 'dense',
     title: 'a class for every position',
-    metrics: METRICS,
+    metrics: shape.length === 0 ? OF_SAMPLES : METRICS,
     settings: { shape, ignore },
     loss: (graph) => ({
       goal: {

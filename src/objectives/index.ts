@@ -3,6 +3,7 @@ export { ACCURACY, figuresIn, headlineOf, isBetter, meritOf, metricIn } from './
 export { dense, IGNORED } from './dense.js';
 export { distillation, type Scales, tellHeads } from './distillation.js';
 export { type Head, headsOf } from './heads.js';
+export { inGraph } from './in-graph.js';
 export { graphToTrain, type Scale, scaleOf, trainingGraph } from './logits.js';
 export { multiLabel } from './multi-label.js';
 export {
@@ -16,4 +17,5 @@ export {
 } from './own.js';
 export { type RegressionLoss, regression, regressionLosses } from './regression.js';
 export { measureScales, type ScaleOptions } from './scales.js';
+export { type OutputObjective, severalOutputs } from './several.js';
 export type * from './types.js';

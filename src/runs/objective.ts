@@ -1,23 +1,26 @@
 /** What a task's models are trained and compared by: classes where the data have labels, a teacher's answers where they have none. */
 import { resolve } from 'node:path';
 import { fail } from '../base/errors.js';
-import { isUnlabelled } from '../data/index.js';
+import { isUnlabelled, type Numbers } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
 import {
   checkDefinition,
   dense,
   distillation,
+  inGraph,
   measureScales,
   multiLabel,
   type Objective,
   type ObjectiveDefinition,
+  type OutputObjective,
   ownObjective,
   regression,
+  severalOutputs,
   tellHeads,
 } from '../objectives/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
-import { learnable } from './learn.js';
+import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
 import { NO_TEACHER } from './recipe.js';
 import type { Task } from './task.js';
 import { isUserFile, loadUserFile } from './user-file.js';
@@ -42,8 +45,12 @@ export async function withObjective(
   { machine, learn, ignoreIndex, teacher, signal, onNote }: ObjectiveOptions,
 ): Promise<Task> {
   const { dataset, inputShapes } = task;
-  const [targets] = dataset.train.targets ?? [];
-  if (targets) return { ...task, objective: await ofTargets(learn, targets.shape, ignoreIndex) };
+  const { targets = [] } = dataset.train;
+  const outputs = outputsToLearn(learn);
+  if (outputs) return { ...task, objective: await ofOutputs(outputs, targets, ignoreIndex) };
+  if (learn === 'loss') return { ...task, objective: inGraph() };
+  if (targets.length > 0)
+    return { ...task, objective: await ofTargets(learn, targets[0].shape, ignoreIndex) };
   const unlabelled = isUnlabelled(dataset.train);
   if (learn === 'classification' && unlabelled)
     fail(
@@ -66,14 +73,32 @@ export async function withObjective(
   return { ...task, objective: distillation(model, scales) };
 }
 
-/** The objective of samples with targets of a shape. */
+/** The objective of several outputs, each with targets by its name. */
+async function ofOutputs(
+  outputs: readonly LearntOutput[],
+  targets: readonly Numbers[],
+  ignore?: number,
+): Promise<Objective> {
+  const parts: OutputObjective[] = [];
+  for (const { output, what, weight } of outputs) {
+    const target = targets.find(({ name }) => name === output);
+    parts.push({
+      output,
+      weight,
+      objective: target ? await ofTargets(what, target.shape, ignore) : inGraph(),
+    });
+  }
+  return severalOutputs(parts);
+}
+
+/** The objective of samples with targets of a shape; whole numbers of samples are classes. */
 async function ofTargets(
   learn: string | undefined,
   shape: readonly number[],
   ignore?: number,
 ): Promise<Objective> {
   if (learn !== undefined && isUserFile(learn)) return ownObjective(await openObjective(learn), shape);
-  if (learn === 'dense') return dense(shape, ignore);
+  if (learn === 'dense' || learn === 'classification') return dense(shape, ignore);
   if (learn === 'multi-label') return multiLabel(shape);
   return regression(shape, learn === 'absolute' || learn === 'huber' ? learn : 'squared');
 }

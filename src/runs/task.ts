@@ -21,7 +21,7 @@ import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/local.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
-import { hasTargets } from './learn.js';
+import { targetsToLearn } from './learn.js';
 import { isPath } from './paths.js';
 import { type Pictures, type Prepared, preparePictures, withClassesOf } from './pictures.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
@@ -120,7 +120,7 @@ const openData = (
   how: OpenOptions,
 ): Promise<Dataset> =>
   openDataset(data, {
-    ...{ size, resize, skipBroken, targets: hasTargets(learn), onProgress: onPictures },
+    ...{ size, resize, skipBroken, targets: targetsToLearn(learn), onProgress: onPictures },
     ...how,
   });
 
