@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { documentSettings } from './document-settings.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -50,8 +51,13 @@ function install() {
 /** A fingerprint of all that dist/ is made of, and of when it was made: somebody may have run tsc meanwhile. */
 function fingerprint() {
   const hash = createHash('sha256');
-  for (const file of ['tsconfig.json', 'package-lock.json', ...filesOf('src').sort()])
-    if (/\.(ts|json)$/.test(file)) hash.update(file).update(readFileSync(file));
+  for (const file of [
+    'tsconfig.json',
+    'package-lock.json',
+    'scripts/document-settings.mjs',
+    ...filesOf('src').sort(),
+  ])
+    if (/\.(ts|json|mjs)$/.test(file)) hash.update(file).update(readFileSync(file));
   for (const file of compiled().sort()) hash.update(`${file} ${statSync(file).mtimeMs}`);
   return hash.digest('hex');
 }
@@ -68,7 +74,7 @@ function sweep() {
   }
 }
 
-function compile() {
+async function compile() {
   const stamp = 'build/sources';
   mkdirSync('dist', { recursive: true });
   mkdirSync('build', { recursive: true });
@@ -76,11 +82,12 @@ function compile() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint()) return;
   const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' });
   if (status !== 0) stop('the sources do not compile: see above.');
+  await documentSettings('dist');
   writeFileSync(stamp, fingerprint());
 }
 
 if (Number.parseInt(process.versions.node, 10) < 20)
   stop(`Node ${process.versions.node} is too old: install Node 20 or later.`);
 if (!installed()) install();
-compile();
+await compile();
 await import('./build-native.mjs');

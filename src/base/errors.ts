@@ -8,6 +8,7 @@ import { sentence } from './text.js';
  * bring along, control characters and great length, is taken out.
  */
 export class UserError extends Error {
+  /** Always `UserError`. */
   override name = 'UserError';
 
   constructor(text: string) {

@@ -5,6 +5,7 @@
 import { fail } from './errors.js';
 import { nearest } from './nearest.js';
 
+/** A setting: what a value must be, its default, and its help. */
 export interface Setting<T = unknown> {
   ok(value: unknown): value is T;
   /** Goes on from "must". */
@@ -23,6 +24,7 @@ export interface Setting<T = unknown> {
   words?: readonly string[];
 }
 
+/** Settings by name. */
 // biome-ignore lint/suspicious/noExplicitAny: a table of settings of any types
 export type Settings = Readonly<Record<string, Setting<any>>>;
 
@@ -54,6 +56,7 @@ export const number = (
   about,
 });
 
+/** A whole number of at least `least`. */
 export const whole = (about: string, least: number, argument = 'N'): Setting<number> =>
   number(
     about,
@@ -68,11 +71,16 @@ export const fraction = (about: string): Setting<number> =>
 
 type Bounds = readonly [ok: (x: number) => boolean, must: string, argument?: string];
 
+/** For {@link number}: above 0. */
 export const aboveZero: Bounds = [(x) => x > 0, 'be a number above 0'];
+/** For {@link number}: at least 0. */
 export const atLeastZero: Bounds = [(x) => x >= 0, 'be a number of at least 0'];
+/** For {@link number}: at least 0 and below 1; text may be a percentage. */
 export const belowOne: Bounds = [(x) => x >= 0 && x < 1, 'be a number of at least 0 and below 1', 'FRACTION'];
+/** For {@link number}: above 0 and at most 1; text may be a percentage. */
 export const upToOne: Bounds = [(x) => x > 0 && x <= 1, 'be a number above 0 and at most 1', 'FRACTION'];
 
+/** A text that is not empty; a shell may offer `words`. */
 export const text = (about: string, argument: string, words?: readonly string[]): Setting<string> => ({
   ok: (value): value is string => typeof value === 'string' && value !== '',
   must: 'be a text that is not empty',
@@ -105,6 +113,7 @@ export const entryOf = <Name extends string>(
   ok: (value): value is Name => typeof value === 'string' && Object.hasOwn(axis, value),
 });
 
+/** A switch: true or false. */
 export const flag = (about: string): Setting<boolean> => ({
   ok: (value): value is boolean => typeof value === 'boolean',
   must: 'be true or false',
@@ -116,6 +125,7 @@ const listOf =
   (value: unknown): value is T[] =>
     Array.isArray(value) && value.every(ok);
 
+/** A list of numbers, separated by commas on the command line. */
 export const numbers = (about: string, argument: string): Setting<number[]> => ({
   ok: listOf((item): item is number => typeof item === 'number' && Number.isFinite(item)),
   must: 'be a list of numbers',
@@ -124,6 +134,7 @@ export const numbers = (about: string, argument: string): Setting<number[]> => (
   about,
 });
 
+/** A list of names, separated by commas on the command line. */
 export const names = (about: string, argument: string): Setting<string[]> => ({
   ok: listOf((item): item is string => typeof item === 'string'),
   must: 'be a list of names',

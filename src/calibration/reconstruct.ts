@@ -17,6 +17,7 @@ import type { Linear } from './linear.js';
 import { solveRidge, variances } from './solve.js';
 import { type Visited, type VisitOptions, type VisitPlan, visitLayers } from './visit.js';
 
+/** Options of {@link reconstruct}. */
 export interface ReconstructOptions extends Omit<VisitOptions, 'which' | 'teacher' | 'student'> {
   /** λ relative to the mean second moment of the inputs; default 1e-3. */
   ridge?: number;
@@ -31,9 +32,11 @@ export interface Repaired {
   after: number;
 }
 
+/** The result of {@link reconstruct}. */
 export interface Reconstructed {
   /** In inference form, of the shapes that it had. */
   graph: Graph;
+  /** Layers whose weights were solved for, with their errors before and after. */
   layers: readonly Repaired[];
   /** Layers that were left as they are, and why. */
   left: readonly { weight: string; reason: string }[];
@@ -47,7 +50,7 @@ const LEAST_SCALE = 1e-4;
  * @throws UserError where the samples do not fit; the signal's reason when it stops.
  */
 export async function reconstruct(
-  { teacher, student }: { teacher: Graph; student: Graph },
+  { teacher, student }: Pick<VisitOptions, 'teacher' | 'student'>,
   { ridge = 1e-3, onPlan, ...options }: ReconstructOptions,
 ): Promise<Reconstructed> {
   const layers: Repaired[] = [];

@@ -29,14 +29,19 @@ export interface VisitOptions {
   kept?: (value: string) => readonly (readonly number[])[] | undefined;
   /** Which layers are visited, of those whose places in the graph are given; default all. */
   which?: (layers: readonly Linear[]) => readonly Linear[];
+  /** Samples without labels; see {@link calibrationSamples}. */
   samples: Calibration;
+  /** The machine that computes it. */
   machine: Machine;
+  /** Shapes of inputs whose dimensions the file leaves open, by input name, batch first. */
   inputShapes?: Record<string, readonly number[]>;
   /** Bytes that values between segments may take; default 2 GB. */
   memory?: number;
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Told before any of them is run. */
   onPlan?: (plan: VisitPlan) => void;
+  /** Called after each layer, with the number of layers done and of all. */
   onLayer?: (done: number, all: number) => void;
 }
 

@@ -17,11 +17,17 @@ import { withMembers } from './weights.js';
 /** By name of a group or of a parameter: whether each unit or position is kept. */
 export type Masks = Readonly<Record<string, readonly boolean[]>>;
 
-/** @throws UserError where the file cannot be written. */
+/**
+ * Writes which channels are kept to a JSON file, atomically.
+ * @throws UserError where the file cannot be written.
+ */
 export const writeMasks = (path: string, selection: Selection): Promise<void> =>
   writeAtomically(path, `${JSON.stringify(Object.fromEntries(selection))}\n`);
 
-/** @throws UserError where there is no such file, or it holds anything else. */
+/**
+ * Reads which channels are kept from a JSON file that {@link writeMasks} has written.
+ * @throws UserError where there is no such file, or it holds anything else.
+ */
 export async function readMasks(path: string): Promise<Masks> {
   const text = await readFile(path, 'utf8').catch((error: unknown) =>
     fail(`Cannot read the mask file ${path}: ${reason(error)}.`),

@@ -61,7 +61,9 @@ export interface Shares {
   fineTune: number;
 }
 
+/** A method that removes whole channels: a name for a combination of settings. */
 export interface StructuredMethod {
+  /** The name after `--method`. */
   name: string;
   /** One line: what it is and whose. */
   summary: string;
@@ -99,7 +101,10 @@ export type OwnSettings = Partial<
 
 /** The method with every axis by its name, which stands for what was given as a function from then on. */
 export function structuredMethod(
-  definition: Omit<StructuredMethod, 'defaults'> & { defaults: OwnSettings },
+  definition: Omit<StructuredMethod, 'defaults'> & {
+    /** Where it differs from the usual; axes may be functions of your own. */
+    defaults: OwnSettings;
+  },
 ): StructuredMethod {
   const { name, summary, shares, defaults } = definition;
   const axes = {

@@ -10,8 +10,11 @@ import type { TrainData } from '../train/index.js';
 import { addSaliency } from './saliency.js';
 
 export interface SaliencyOptions {
+  /** The machine that computes it. */
   machine: Machine;
+  /** Shapes of inputs whose dimensions the file leaves open, by input name, batch first. */
   inputShapes?: Record<string, readonly number[]>;
+  /** Labelled samples and how to normalise them. */
   data: TrainData;
   /** What the loss is of; default classification. */
   objective?: Objective;
@@ -19,7 +22,9 @@ export interface SaliencyOptions {
   batch: number;
   /** How many of them; default 10, at most all there are. */
   count?: number;
+  /** Seed that chooses the samples. */
   seed: number;
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 

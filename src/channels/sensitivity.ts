@@ -10,13 +10,17 @@ import { selectDensities } from './select.js';
 import type { Channels } from './types.js';
 
 export interface SensitivityOptions {
+  /** Which units of a group go first, from {@link importanceOf}. */
   importance: Importance;
   /** Fractions of units to keep; default 0.1, 0.2, …, 0.9. */
   densities?: readonly number[];
   /** Accuracy, or anything else of which more is better, of the masked network. */
   evaluate: (graph: Graph) => number | Promise<number>;
+  /** How many units every group must keep. */
   limits?: Limits;
+  /** Called after each measurement, with the number done and of all. */
   onProgress?: (done: number, all: number) => void;
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -37,7 +41,10 @@ export interface Sensitivity {
   rows: SensitivityRow[];
 }
 
-/** @throws UserError where a density is no fraction, the signal's reason when it stops. */
+/**
+ * Thins one group at a time to each density, and measures how much worse the model gets.
+ * @throws UserError where a density is no fraction, the signal's reason when it stops.
+ */
 export async function sensitivityOf(
   graph: Graph,
   channels: Channels,

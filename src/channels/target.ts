@@ -21,9 +21,13 @@ import type { ChannelOptions, Channels, Cost, Measurable, Selection } from './ty
 export type Target = { of: Measurable; fraction: number } | { of: Measurable; atMost: number };
 
 export interface TargetOptions {
+  /** The model. */
   graph: Graph;
+  /** Its groups of channels, from {@link findChannels}. */
   channels: Channels;
+  /** Steps in which units go, from {@link removalOrder}. */
   order: readonly Step[];
+  /** What the model must reach. */
   target: Target;
   /** How cost is measured; by default counted. A latency has no default: it must be measured. */
   cost?: Cost;
@@ -56,7 +60,10 @@ export const costs = {
   bytes: () => (graph) => serializeModel(graph).length,
 } satisfies Record<Exclude<Measurable, 'latency'>, (options: ChannelOptions) => Cost>;
 
-/** @throws UserError where the target makes no sense, or is out of reach: what can be reached is said. */
+/**
+ * Removes channels in the given order until the model meets the target, and returns the selection that does so with its cost.
+ * @throws UserError where the target makes no sense, or is out of reach: what can be reached is said.
+ */
 export async function reachTarget(options: TargetOptions): Promise<Reached> {
   const { graph, channels, order, target, cost, fill = target.of !== 'latency' } = options;
   const measure = cost ?? (target.of === 'latency' ? undefined : costs[target.of](channels.options ?? {}));

@@ -28,6 +28,7 @@ export interface Group {
   name: string;
   /** How many units it has. */
   size: number;
+  /** Axes of tensors on which the units lie. */
   members: readonly Member[];
 }
 
@@ -41,7 +42,9 @@ export interface Frozen {
 
 /** What of a graph can be removed, and what cannot. */
 export interface Channels {
+  /** Groups of units that may be removed. */
   groups: readonly Group[];
+  /** Axes of weights that stay whole, and why. */
   frozen: readonly Frozen[];
   /**
    * Names of groups that together make up an axis: of every list, one unit at least must stay. Absent: one unit of every

@@ -12,12 +12,15 @@ import { type Augmentation, augmentation } from './augment.js';
 import type { Image, Normalization, SampleArray, Split } from './dataset.js';
 import { normalizer } from './normalize.js';
 
+/** Options of {@link batches}. */
 export interface BatchOptions {
   /** Samples in a batch. */
   readonly batch: number;
   /** Of images. */
   readonly normalize: Normalization;
+  /** Seed of order and augmentation. Defaults to 0. */
   readonly seed?: number;
+  /** Number of the epoch, from 0; every epoch has an order of its own. Defaults to 0. */
   readonly epoch?: number;
   /** The batch to begin at; 0 when left out. */
   readonly start?: number;
@@ -31,6 +34,7 @@ export interface BatchOptions {
   readonly evenLast?: boolean;
 }
 
+/** Samples as the network takes them, with their labels or targets. */
 export interface Batch {
   /** Its place in the epoch. */
   readonly index: number;

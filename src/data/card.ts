@@ -29,13 +29,17 @@ export interface Card {
   readonly classes?: readonly string[];
   /** One number for each channel, or one for all; there where {@link std} is. */
   readonly mean?: readonly number[];
+  /** One number for each channel, or one for all. */
   readonly std?: readonly number[];
   /** What a byte of a picture is divided by before that; 255 where it is left out. */
   readonly scale?: number;
   /** Height and width. */
   readonly size?: readonly [height: number, width: number];
+  /** Whether channels come before height and width, or after them. */
   readonly layout?: 'NCHW' | 'NHWC';
+  /** Order of the colour channels. */
   readonly colors?: Colors;
+  /** How pictures of another size are brought to it. */
   readonly resize?: ResizeMode;
 }
 

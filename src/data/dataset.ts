@@ -17,6 +17,7 @@ export type { Image, ImageShape } from './image.js';
 
 /** Labelled samples. */
 export interface Split {
+  /** Number of samples. */
   readonly length: number;
   /** The class of every sample, 0 … classes − 1; −1 where it has none. */
   readonly labels: Int32Array;
@@ -31,6 +32,7 @@ export type SampleArray = Images | Numbers;
 
 /** Augmented and normalised on their way into a batch. */
 export interface Images {
+  /** Tells pictures from other numbers. */
   readonly kind: 'images';
   /** The input they are for; absent where there is but one. */
   readonly name?: string;
@@ -46,6 +48,7 @@ export interface Images {
 
 /** Taken as they are. */
 export interface Numbers {
+  /** Tells numbers from pictures. */
   readonly kind: 'numbers';
   /** The input they are for; absent where there is but one. */
   readonly name?: string;
@@ -59,7 +62,9 @@ export interface Numbers {
 
 /** A pixel p of channel c becomes (p / scale − mean[c]) / std[c]. One entry serves for all channels. */
 export interface Normalization {
+  /** Mean of each colour channel, in units of {@link scale}. */
   readonly mean: readonly number[];
+  /** Standard deviation of each colour channel, in units of {@link scale}. */
   readonly std: readonly number[];
   /** The pixel value that counts as 1: 255 for bytes (when left out), 16 for digits, 1 for floats. */
   readonly scale?: number;
@@ -67,7 +72,9 @@ export interface Normalization {
 
 /** A data set is its own {@link Normalization}, of its images: `batches(data.train, { normalize: data, … })`. */
 export interface Dataset extends Normalization {
+  /** Name of the data set. */
   readonly name: string;
+  /** Names of the classes, by the number of the label. */
   readonly classes: readonly string[];
   /** The classes are numbers of which the samples are not known to have the highest: a model may tell more apart. */
   readonly numbered?: true;
@@ -75,7 +82,9 @@ export interface Dataset extends Normalization {
   readonly notes?: readonly string[];
   /** Of the first array of a sample: channels × height × width of an image. */
   readonly shape: readonly number[];
+  /** Samples to train on. */
   readonly train: Split;
+  /** Samples to test on, where there are any. */
   readonly test?: Split;
   readonly scale: number;
   /** The pixel value of white, where it is known: 255 for bytes. */

@@ -2,9 +2,13 @@
 
 /** One picture, channels first: `data[(c · height + y) · width + x]`, in the data set's own scale. */
 export interface Image {
+  /** Pixel values, channel by channel, row by row. */
   readonly data: Uint8Array | Float32Array;
+  /** Number of channels: 3 for colour, 1 for grey. */
   readonly channels: number;
+  /** Height in pixels. */
   readonly height: number;
+  /** Width in pixels. */
   readonly width: number;
 }
 

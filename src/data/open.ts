@@ -9,6 +9,7 @@ import { openFolder } from './folder.js';
 import { collect, isNamed, locate, NAMED, type SetName } from './named.js';
 import { openNpz } from './npz.js';
 
+/** Options of {@link openDataset}. */
 export interface OpenOptions {
   /** Instead of the data set's own. */
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };

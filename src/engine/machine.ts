@@ -13,9 +13,11 @@ import { createSpace } from './space.js';
  * work with a UserError.
  */
 export interface Machine {
+  /** Whether kernels run as native code or as WebAssembly. */
   readonly kind: 'native' | 'wasm';
   /** For people: 'native, AVX-512, 2 threads'. */
   readonly description: string;
+  /** Number of threads. */
   readonly threads: number;
   /** When programs leave pruned weights out. */
   readonly sparse: Sparse;
@@ -33,8 +35,11 @@ export interface Machine {
   free(line: number): void;
   /** Live views, `length` in elements, valid until close; without shared memory only until the next `allocate`. */
   floats(line: number, length: number): Float32Array;
+  /** A view of doubles at a line, as {@link floats}. */
   doubles(line: number, length: number): Float64Array;
+  /** A view of 32-bit integers at a line, as {@link floats}. */
   ints(line: number, length: number): Int32Array;
+  /** A view of bytes at a line, as {@link floats}. */
   bytes(line: number, length: number): Uint8Array;
   /**
    * Runs the program at a line, off this thread where there are others; runs asked for meanwhile wait their turn. To the doubles at line

@@ -21,7 +21,9 @@ import type { Inference, InferenceOptions, Network, Parameter } from './types.js
 /** A program needs more memory than it may take. */
 export class MemoryError extends UserError {}
 
+/** Options of {@link loadNetwork}. */
 export interface LoadOptions {
+  /** The machine that holds the network and computes it; see {@link openMachine}. */
   machine: Machine;
   /** Shapes of inputs whose dimensions the file leaves open, batch first. */
   inputShapes?: Record<string, readonly number[]>;

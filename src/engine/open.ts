@@ -8,6 +8,7 @@ import { openNative } from './native/native.js';
 import { nodeHost } from './wasm/node.js';
 import { type Host, openWasm } from './wasm/wasm.js';
 
+/** Options of {@link openMachine}. */
 export interface MachineOptions {
   /** Default: ESPALIER_ENGINE, else native where it is to be had. */
   engine?: 'native' | 'wasm';

@@ -15,21 +15,27 @@ export type Inputs = Float32Array | Readonly<Record<string, Float32Array>>;
 export interface Parameter {
   /** ONNX initialiser name. */
   name: string;
+  /** Shape, as in the file. */
   shape: readonly number[];
+  /** The values: a live view, row-major. */
   weight: Float32Array;
   /** Whether pruning may set its elements to zero (a weight, not a bias or a scale). */
   prunable: boolean;
-  /** Operator and name of the node that uses it first. */
+  /** Operator of the node that uses it first. */
   op: string;
+  /** Name of the node that uses it first. */
   node: string;
 }
 
 /** A network whose weights live in a machine; programs compiled for it share them. */
 export interface Network {
+  /** The model that was loaded. */
   readonly graph: Graph;
+  /** The machine that it was loaded on. */
   readonly machine: Machine;
   /** How samples lie in the inputs, and the shapes that the network was loaded for. */
   readonly batch: Batch;
+  /** Learnt parameters by initialiser name: live views. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Running statistics by initialiser name: live views. */
   readonly state: ReadonlyMap<string, Float32Array>;
@@ -65,6 +71,7 @@ export interface Ranking {
   close(): void;
 }
 
+/** Options of {@link Network.inference}. */
 export interface InferenceOptions {
   /** The most samples a run takes. */
   batch: number;
@@ -79,7 +86,9 @@ export interface InferenceOptions {
   form?: 'inference' | 'training';
 }
 
+/** A compiled forward pass. */
 export interface Inference {
+  /** The most samples in a run. */
   readonly batch: number;
   /** Bytes of activations at the peak of a run. */
   readonly peakBytes: number;
@@ -96,6 +105,7 @@ export interface Inference {
   steps(): readonly StepTime[];
   /** What the program was made of. */
   readonly compiled?: Compiled;
+  /** Frees the memory of the program. */
   close(): void;
 }
 
@@ -125,6 +135,7 @@ export interface StepTime {
 
 export type OptimizerKind = 'sgd' | 'adam' | 'adamw';
 
+/** Options of {@link Network.training}. */
 export interface TrainingOptions {
   /** Samples of one step. Where they do not fit in memory they are split and their gradients accumulated. */
   batch: number;
@@ -132,6 +143,7 @@ export interface TrainingOptions {
   optimizer: OptimizerKind | ((parameter: Parameter) => OptimizerKind);
   /** What is minimised: softmax cross-entropy with the labels, or the sum of all outputs (SynFlow). Default cross-entropy. */
   loss?: 'cross-entropy' | 'sum';
+  /** Fraction of the label's weight that is shared among all classes, from 0 to below 1. Defaults to 0. */
   labelSmoothing?: number;
   /** The output that is trained, logits for the cross-entropy; needed where the model has several. */
   output?: string;
@@ -198,22 +210,33 @@ export interface Targets {
 
 /** Hyper-parameters of one update. Momentum for sgd; betas, epsilon and the 1-based step for adam and adamw. */
 export interface UpdateOptions {
+  /** Learning rate of this step. */
   learningRate: number;
+  /** λ: added to the gradient as λw; adamw instead shrinks w by the learning rate times λ. */
   weightDecay: number;
+  /** Momentum of sgd, from 0 to below 1. */
   momentum?: number;
+  /** Use Nesterov momentum with sgd. */
   nesterov?: boolean;
+  /** Decay of Adam's first moment. Defaults to 0.9. */
   beta1?: number;
+  /** Decay of Adam's second moment. Defaults to 0.999. */
   beta2?: number;
+  /** Added to the root of Adam's second moment. Defaults to 1e-8. */
   epsilon?: number;
+  /** Number of the step, from 1, for Adam's bias correction. */
   step?: number;
   /** Factor on the gradients: min(1, limit / (norm + 1e-6)) clips their norm. Default 1. */
   gradientScale?: number;
 }
 
+/** A compiled training step: forward, loss, backward and update. */
 export interface Training {
+  /** The most samples in a step. */
   readonly batch: number;
   /** Samples per run where the batch is split; equal to `batch` where it is not. */
   readonly microBatch: number;
+  /** Bytes of activations at the peak of a step. */
   readonly peakBytes: number;
   /** Live views of each trained parameter's gradient, optimiser state (momentum; or first and second moment) and mask (1 kept, 0 pruned). */
   readonly slots: ReadonlyMap<string, { gradient: Float32Array; state: Float32Array[]; mask: Float32Array }>;
@@ -244,5 +267,6 @@ export interface Training {
   steps(): readonly StepTime[];
   /** What the program of the gradients was made of. */
   readonly compiled?: Compiled;
+  /** Frees the memory of the programs. */
   close(): void;
 }

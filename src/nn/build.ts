@@ -28,6 +28,7 @@ export interface Signal {
 export interface BuilderOptions {
   /** The graph's name, used in messages too. */
   name: string;
+  /** Seed of the first weights. */
   seed: number;
   /** First values of weights and biases; {@link he} if left out. BatchNormalization begins as the identity. */
   initialization?: Initialization;

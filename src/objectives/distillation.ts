@@ -46,7 +46,11 @@ export const tellHeads = (graph: Graph): string =>
     .map(({ output, kind }) => `${output} (${KINDS[kind]})`)
     .join(', ');
 
-/** @throws UserError where no output can be trained, or student and teacher have other outputs. */
+/**
+ * Makes an objective that trains a model to give the outputs of a teacher, without labels: squared errors of numbers and KL divergence of
+ * probabilities, each relative to how much the teacher's outputs vary.
+ * @throws UserError where no output can be trained, or student and teacher have other outputs.
+ */
 export function distillation(teacher: Graph, scales: Scales): Objective {
   const theirs = headsOf(teacher);
   const trained = trainedHeads(theirs);

@@ -9,23 +9,31 @@ import type { Metric, Objective } from './types.js';
 
 /** Writes a loss. Every function gives the name of a value; values belong to one sample and have a first axis of 1. */
 export interface LossBuilder {
+  /** The shape of a value. */
   shape(value: string): readonly number[];
   /** A number from those at the same place in values of one shape: `each((a, b) => call('sub', a, b), x, y)`. */
   each(formula: (...numbers: Expression[]) => Expression, ...values: string[]): string;
   /** A function of numbers: 'add', 'mul', 'max', 'exp', 'choose', … */
   call: typeof call;
-  /** The sum, or the mean, of all numbers of a value. */
+  /** The sum of all numbers of a value. */
   total(value: string): string;
+  /** The mean of all numbers of a value. */
   mean(value: string): string;
   /** Along axes, which keep the length 1. */
   reduce(how: 'sum' | 'max', value: string, axes: readonly number[]): string;
+  /** The same numbers in another shape. */
   reshape(value: string, shape: readonly number[]): string;
   /** Repeats what has the length 1 along axes. */
   expand(value: string, shape: readonly number[]): string;
+  /** (x − y)² of every number. */
   squares(x: string, y: string): string;
+  /** |x − y| of every number. */
   absolutes(x: string, y: string): string;
+  /** Huber loss of every number: ½(x − y)² up to delta, linear beyond it. */
   hubers(x: string, y: string, delta: number): string;
+  /** The logarithm of the softmax along axes. */
   logSoftmax(logits: string, axes: readonly number[]): string;
+  /** Binary cross-entropy of every number, from its logit and its truth between 0 and 1. */
   binaryEntropies(logits: string, truths: string): string;
 }
 
@@ -37,13 +45,17 @@ export interface LossParts {
   logits: string;
   /** `y`, of the output's shape where it has as many numbers. */
   target: string;
+  /** Makes the values that the loss consists of. */
   build: LossBuilder;
 }
 
 /** The numbers of one sample. */
 export interface SampleAnswer {
+  /** The model's output. */
   output: Float32Array;
+  /** What stands before its last Softmax or Sigmoid; the output itself where it ends in neither. */
   logits: Float32Array;
+  /** `y` of the sample. */
   target: Float32Array;
 }
 

@@ -17,10 +17,15 @@ const SAMPLES = 256;
 const LEAST = 1e-6;
 
 export interface ScaleOptions {
+  /** The machine that computes it. */
   machine: Machine;
+  /** Shapes of inputs whose dimensions the file leaves open, by input name, batch first. */
   inputShapes?: Record<string, readonly number[]>;
+  /** Mean, standard deviation and scale of pixel values. */
   normalize: Normalization;
+  /** How images are brought to the network's size. */
   augment?: Augmentation;
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 

@@ -6,8 +6,11 @@ import type { Graph } from '../onnx/model.js';
 
 /** A metric as tables and sentences name it. */
 export interface Metric {
+  /** Key of the metric in figures and files. */
   name: string;
+  /** The metric in words, for tables. */
   title: string;
+  /** Which direction is better. */
   better: 'higher' | 'lower';
   /** It is a fraction, shown in percent. */
   percent?: boolean;
@@ -25,6 +28,7 @@ export interface Figures {
   loss: number;
   /** Of classifiers: the fraction whose label ranks first, and among the first five where there are at least ten classes. */
   accuracy?: number;
+  /** Fraction of the samples whose label is among the five highest outputs; absent below ten classes. */
   top5?: number;
   /** Class by class, where it was asked for. */
   byClass?: ByClass;
@@ -45,7 +49,9 @@ export interface Judge {
   figures(): Figures & { notFinite: number };
 }
 
+/** What training minimises, and how models are measured and compared. */
 export interface Objective {
+  /** Short name of the objective. */
   name: string;
   /** In a sentence: 'distillation from the teacher’s outputs'. */
   title: string;
@@ -61,7 +67,10 @@ export interface Objective {
   loss(graph: Graph, use: 'training' | 'scoring'): LossOptions;
   /** What a batch is compared with. */
   targets(batch: Batch): Targets | Int32Array;
-  /** @throws UserError where the samples are not what the objective takes. */
+  /**
+   * Checks that samples fit the objective.
+   * @throws UserError where the samples are not what the objective takes.
+   */
   check(split: Split, network: Pick<Network, 'graph' | 'inputs'>): void;
   /** Names of the values that {@link Judge.add} reads, of a network and of the teacher. */
   reads(graph: Graph): readonly string[];

@@ -41,37 +41,57 @@ export type TensorData =
  * Int8Array or Uint8Array.
  */
 export interface Tensor {
+  /** Element type. */
   dtype: DType;
+  /** Size of each axis; [] for a scalar. */
   shape: number[];
+  /** Elements, row-major. */
   data: TensorData;
 }
 
-export type Attribute =
-  | { type: 'int'; value: number }
-  | { type: 'float'; value: number }
-  | { type: 'string'; value: string }
-  | { type: 'tensor'; value: Tensor }
-  | { type: 'ints'; value: number[] }
-  | { type: 'floats'; value: number[] }
-  | { type: 'strings'; value: string[] }
+interface AttributeValues {
+  int: number;
+  float: number;
+  string: string;
+  tensor: Tensor;
+  ints: number[];
+  floats: number[];
+  strings: string[];
   /** A subgraph, sparse tensor or type: carried through unread. */
-  | { type: 'opaque'; value: unknown };
+  opaque: unknown;
+}
+
+/** An attribute of a node, as ONNX defines it. */
+export type Attribute = {
+  [Type in keyof AttributeValues]: {
+    /** Type of the value; `opaque` is a subgraph, sparse tensor or type, which is carried through unread. */
+    type: Type;
+    /** The value, as its type says. */
+    value: AttributeValues[Type];
+  };
+}[keyof AttributeValues];
 
 /** An operator at work. Optional inputs and outputs that are absent are ''. */
 export interface Node {
   /** Unique and non-empty (given on reading where the file has none). */
   name: string;
+  /** Operator, such as `Conv`. */
   op: string;
   /** '' is ai.onnx. 'espalier' marks our own operators (gradients, losses), which never leave in an export. */
   domain: string;
+  /** Names of the values that it reads; '' for an optional one that is left out. */
   inputs: string[];
+  /** Names of the values that it makes; '' for an optional one that is left out. */
   outputs: string[];
+  /** Attributes by name. */
   attributes: Record<string, Attribute>;
 }
 
 /** A declared graph input or output; a dimension is a number, a symbol, or undefined where nothing is declared. */
 export interface Value {
+  /** Name of the value. */
   name: string;
+  /** Element type. */
   dtype: DType;
   /** undefined: rank unknown. */
   shape?: (number | string | undefined)[];
@@ -92,15 +112,20 @@ export interface Source {
   carried?: Uint8Array;
 }
 
+/** An ONNX model in memory. Plain data: change it freely, or build one with {@link builder}. */
 export interface Graph {
+  /** Name of the graph in the file. */
   name: string;
   /** Inputs that a caller must give (initialisers that are listed as inputs are not here). */
   inputs: Value[];
+  /** Values that the model returns. */
   outputs: Value[];
   /** In topological order. */
   nodes: Node[];
+  /** Weights and constants by name. */
   initializers: Map<string, Tensor>;
   /** Declared types of intermediate values, by name; informative only. */
   declared: Map<string, Value>;
+  /** Versions and notes of the file that the model came from. */
   source: Source;
 }

@@ -26,16 +26,19 @@ import { decodeValue } from './values.js';
 
 const oldestOpset = 7;
 
+/** Options of {@link parseModel}. */
+export interface ParseOptions {
+  /** What messages call the model. Defaults to 'the model'. */
+  name?: string;
+  /** Fetches tensors that are stored in other files; without it such a model is refused. */
+  external?: FetchExternal;
+}
+
 /**
  * Reads a model.
- * @param options.name what sentences call the model
- * @param options.external fetches tensors that are stored in other files; without it such a model is refused
  * @throws UserError for anything that is not a valid model, or that is not read (see the sentence).
  */
-export async function parseModel(
-  bytes: Uint8Array,
-  options: { name?: string; external?: FetchExternal } = {},
-): Promise<Graph> {
+export async function parseModel(bytes: Uint8Array, options: ParseOptions = {}): Promise<Graph> {
   return parse(bytes, options.name ?? 'the model', options.external);
 }
 

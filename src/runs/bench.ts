@@ -18,7 +18,9 @@ import { type ModelOptions, openModel } from './task.js';
 
 export type { BenchResult };
 
+/** Options of {@link bench}. */
 export interface BenchOptions extends Omit<ModelOptions, 'model'> {
+  /** Paths of models, or names of networks of the zoo; the first one is the reference. */
   models: readonly string[];
   /** Samples in a run; default 1. */
   batch?: number;
@@ -28,14 +30,19 @@ export interface BenchOptions extends Omit<ModelOptions, 'model'> {
   runtimes?: readonly string[];
   /** Of every runtime. */
   threads?: number;
+  /** Stops the measurement; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each round of runs, with the number done and of all. */
   onProgress?: (done: number, runs: number) => void;
 }
 
+/** The result of {@link bench}. */
 export interface Bench {
   /** That every runtime may use. */
   threads: number;
+  /** Timed runs of each model on each runtime. */
   runs: number;
+  /** One entry for each model and runtime. */
   results: BenchResult[];
   /** What a reader must know to read the figures. */
   notes: string[];
@@ -49,6 +56,7 @@ const SETTLING_MS = 5;
 const TURN = 5;
 
 /**
+ * Measures the latency of models in several runtimes, in turns, so that all see the same machine.
  * @throws UserError when a model cannot be read or run, or a runtime that was asked for is not there; the signal's reason
  * when it stops.
  */

@@ -13,8 +13,11 @@ export interface EvaluateModelOptions extends TaskOptions {
   batch?: number;
   /** The model that answers samples without labels well: a file. */
   teacher?: string;
+  /** Number of threads. Defaults to all cores. */
   threads?: number;
+  /** Stops the evaluation; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each batch, with the number of samples done and of all. */
   onProgress?: (done: number, count: number) => void;
   /** Is told, before anything is computed, how pictures are prepared. */
   onNote?: (sentence: string) => void;

@@ -12,6 +12,7 @@ import { programmed } from '../runtime/model.js';
 import { samplesPerRun } from './samples.js';
 import { type ModelOptions, openModel } from './task.js';
 
+/** Options of {@link explainModel}. */
 export interface ExplainOptions extends ModelOptions {
   /** The train step; default inference. */
   train?: boolean;
@@ -21,14 +22,21 @@ export interface ExplainOptions extends ModelOptions {
   layer?: string;
   /** Only this step, counted from 0. */
   step?: number;
+  /** Number of threads. Defaults to all cores. */
   threads?: number;
 }
 
+/** The program that the engine runs for a model, from {@link explainModel}. */
 export interface Explanation {
+  /** The model as it was given. */
   model: string;
+  /** Whether this is a training step or inference. */
   what: 'train step' | 'inference';
+  /** What runs the program. */
   runtime: 'espalier' | 'espalier/runtime';
+  /** The machine in words: 'native, AVX-512, 2 threads'. */
   machine: string;
+  /** Samples in a run. */
   batch: number;
   /** Core nodes in the order in which they are computed. */
   core: ExplainedNode[];
@@ -36,6 +44,7 @@ export interface Explanation {
   units: ExplainedUnit[];
   /** Buffers of values, and how the values lie in them. */
   places: ExplainedPlace[];
+  /** Calls of kernels, in order. */
   steps: ExplainedStep[];
 }
 
@@ -82,7 +91,10 @@ export interface ExplainedStep {
   words: { name: string; kind: string; value: string }[];
 }
 
-/** @throws UserError when the model cannot be read or compiled, or has no such layer or step. */
+/**
+ * Lists the program that the engine runs for a model, step by step, and which nodes it comes from.
+ * @throws UserError when the model cannot be read or compiled, or has no such layer or step.
+ */
 export async function explainModel(options: ExplainOptions): Promise<Explanation> {
   const { model, train = false } = options;
   const { graph, inputShapes } = await openModel(options);

@@ -21,12 +21,15 @@ export interface Bytes {
   gzip: number;
 }
 
+/** The result of {@link exportModel}. */
 export interface Exported {
   /** Where it is. */
   path: string;
+  /** Size of the file. */
   bytes: Bytes;
   /** Weights that were sub-normal and are 0 now. */
   flushed: number;
+  /** How the file's answers in onnxruntime compare with the engine's. */
   check: ExportCheck;
 }
 

@@ -17,12 +17,15 @@ import type { Recipe } from './recipe.js';
 import type { Summary } from './summary.js';
 import { digestOfUserFiles, isUserFile } from './user-file.js';
 
+/** Paths of the files in the folder of a run. */
 export interface RunFolder {
   /** Absolute. */
   readonly path: string;
+  /** The complete recipe of the run. */
   readonly recipe: string;
   /** There while a process is at work. */
   readonly lock: string;
+  /** Figures of each epoch and of each mask update, a line of JSON each. */
   readonly metrics: string;
   /** The network before the first step. */
   readonly start: string;
@@ -32,17 +35,21 @@ export interface RunFolder {
   readonly method: string;
   /** The same of its objective. */
   readonly objective: string;
+  /** What a resumed run goes on from. */
   readonly checkpoint: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
   /** Which channels are kept, where some are removed. */
   readonly mask: string;
+  /** The exported model. */
   readonly model: string;
   /** What Netron shows beside the model. */
   readonly netron: string;
+  /** What the run has reached; see {@link Summary}. */
   readonly summary: string;
   /** The summary of a run whose model did not pass its check. */
   readonly uncheckedSummary: string;
+  /** The report, a page of HTML. */
   readonly report: string;
 }
 

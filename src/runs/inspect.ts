@@ -8,16 +8,21 @@ import { notFinite, sentenceOf } from './finite.js';
 import { type Measure, type MeasuredLayer, measure } from './measure.js';
 import { type ModelOptions, openModel } from './task.js';
 
+/** The result of {@link inspectModel}. */
 export interface Inspection extends Omit<Measure, 'layers'> {
+  /** The model as it was given. */
   model: string;
   /** Version of ONNX's operator set. */
   opset: number;
   /** Element types of 16 bits that its weights have. */
   narrow: string[];
+  /** Shape of each input; a dimension that the file leaves open has a name. */
   inputs: Record<string, SymbolicShape>;
+  /** Shape of each output; a dimension that the file leaves open has a name. */
   outputs: Record<string, SymbolicShape>;
   /** Every node; `pruning` holds the zeros of its prunable weights. */
   layers: (Layer & { pruning: MeasuredLayer[] })[];
+  /** Operators that espalier does not know, and how often each occurs. */
   unknown: { op: string; count: number }[];
   /** Layers whose MACs are not counted, since their shapes are not known. */
   uncounted: string[];
@@ -27,10 +32,14 @@ export interface Inspection extends Omit<Measure, 'layers'> {
   notFinite: string[];
   /** Channels that stay or go together, and what stays whole and why. */
   channels: Pick<Channels, 'groups' | 'frozen'>;
+  /** Size of the file as it is and after gzip. */
   bytes: Bytes;
 }
 
-/** @throws UserError when the model cannot be read, or its input's shape is open and not given. */
+/**
+ * Lists the layers, costs, sparsity and removable channels of a model.
+ * @throws UserError when the model cannot be read, or its input's shape is open and not given.
+ */
 export async function inspectModel(
   options: ModelOptions & Omit<ChannelOptions, 'inputShapes'>,
 ): Promise<Inspection> {

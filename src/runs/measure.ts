@@ -19,8 +19,11 @@ export interface MeasuredLayer {
   dead: number;
 }
 
+/** Size, cost and sparsity of a model, from {@link measure}. */
 export interface Measure {
+  /** Learnt numbers, zeros included. */
   params: number;
+  /** Learnt numbers that are not zero. */
   nonzero: number;
   /** Multiply-accumulates for one image. */
   macs: number;
@@ -36,15 +39,20 @@ export interface Measure {
   sparsityWithBiases: number;
   /** The same with the weights of dead units counted as zero. */
   effectiveSparsity: number;
-  /** Output channels of the prunable layers, and those that are dead. */
+  /** Output channels of the prunable layers. */
   units: number;
+  /** How many of them are dead: nothing makes them, or nothing reads them. */
   deadUnits: number;
+  /** Prunable weights, with their zeros. */
   layers: MeasuredLayer[];
   /** All other numbers of the model, and why pruning leaves them alone. */
   unpruned: { name: string; size: number; reason: string }[];
 }
 
-/** @throws UserError when the shape of an input is open, or a node's inputs do not fit. */
+/**
+ * Counts the parameters, the multiply-accumulate operations and the zeros of a model.
+ * @throws UserError when the shape of an input is open, or a node's inputs do not fit.
+ */
 export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}): Measure {
   const summary = summarize(graph, { inputShapes });
   const inferred = inferTypes(graph, { inputShapes });

@@ -11,17 +11,23 @@ import type { Summary } from './summary.js';
 export interface TensorFigures {
   /** Fraction kept. */
   density: Readonly<Record<string, number>>;
+  /** Mean importance of the channels, by tensor. */
   importance?: Readonly<Record<string, number>>;
   /** The group of channels it belongs to. */
   group?: Readonly<Record<string, string>>;
 }
 
+/** Figures of each tensor in the form that Netron shows beside a model. */
 export interface NetronAttachment {
+  /** Marks the file as an attachment. */
   signature: 'netron:attachment';
+  /** Always empty: the model's own metadata stay as they are. */
   metadata: [];
+  /** One entry for each figure of each tensor. */
   metrics: { kind: 'tensor'; target: string; name: string; value: number | string; type: string }[];
 }
 
+/** Makes the attachment that Netron shows beside a model, from figures of its tensors. */
 export function netronAttachment(graph: Graph, figures: TensorFigures): NetronAttachment {
   const { density, importance = {}, group = {} } = figures;
   const columns = [

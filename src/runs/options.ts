@@ -38,7 +38,10 @@ type ChannelOptions = Partial<MethodSettings> &
   };
 
 type ByName<Methods> = {
-  [Name in keyof Methods]: TrainSettings & { /** The pruning method. */ method: Name } & Told<Methods[Name]>;
+  [Name in keyof Methods]: TrainSettings & {
+    /** The pruning method. */
+    method: Name;
+  } & Told<Methods[Name]>;
 }[keyof Methods];
 
 /**
@@ -48,7 +51,10 @@ type ByName<Methods> = {
 export type PruneSettings =
   | ByName<MaskingMethods>
   | ByName<LearntMethods>
-  | (TrainSettings & { /** The pruning method. */ method: StructuredName } & ChannelOptions);
+  | (TrainSettings & {
+      /** The pruning method. */
+      method: StructuredName;
+    } & ChannelOptions);
 
 /**
  * The recipe of a training, complete, for {@link startRun}.

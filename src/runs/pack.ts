@@ -10,13 +10,17 @@ import { type Bytes, bytesOfModel } from './export.js';
 import { isPath } from './paths.js';
 import { type ModelOptions, openGraph } from './task.js';
 
+/** Options of {@link packModel}. */
 export interface PackModelOptions extends ModelOptions {
   /** Where the packed file goes; default beside the model, under its name and .espk. */
   out?: string;
 }
 
+/** The result of {@link packModel}. */
 export interface PackedModel {
+  /** The model as it was given. */
   model: string;
+  /** Path of the packed file. */
   file: string;
   /** Of the .onnx as it is and after gzip, and of the packed file. */
   bytes: Bytes & { packed: number };

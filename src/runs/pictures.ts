@@ -38,9 +38,13 @@ export interface Pictures {
 
 /** Settings that say how pictures are prepared. */
 export interface PictureSettings {
+  /** `imagenet`, or mean and standard deviation per colour channel: '0.5,0.5,0.5/0.2,0.2,0.2'. */
   normalize?: string;
+  /** Height and width in pixels that pictures are resized to. */
   size?: number;
+  /** How pictures of another size are brought to it. */
   resize?: ResizeMode;
+  /** Order of the colours that the model takes. */
   colors?: 'rgb' | 'bgr';
 }
 

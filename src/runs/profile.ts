@@ -23,6 +23,7 @@ import { type ModelOptions, openModel } from './task.js';
 
 export type { Limits, ProfileRow };
 
+/** Options of {@link profileModel}. */
 export interface ProfileOptions extends ModelOptions {
   /** The train step; default inference. */
   train?: boolean;
@@ -32,20 +33,31 @@ export interface ProfileOptions extends ModelOptions {
   runs?: number;
   /** First sets this part of every prunable weight, the smallest, to zero. */
   sparsity?: number;
+  /** Number of threads. Defaults to all cores. */
   threads?: number;
+  /** Stops the measurement; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each run, with the number done and of all. */
   onProgress?: (done: number, runs: number) => void;
 }
 
+/** The result of {@link profileModel}. */
 export interface Profile {
+  /** The model as it was given. */
   model: string;
+  /** Whether a training step or inference was profiled. */
   what: 'train step' | 'inference';
+  /** What ran the model. */
   runtime: 'espalier' | 'espalier/runtime';
   /** 'native, AVX-512, 2 threads' */
   machine: string;
+  /** Number of threads. */
   threads: number;
+  /** Samples in a run. */
   batch: number;
+  /** Number of timed runs. */
   runs: number;
+  /** Fraction of the prunable weights that are zero. */
   sparsity: number;
   /** Milliseconds of a run, the mean. */
   ms: number;
@@ -53,13 +65,17 @@ export interface Profile {
   kernels: ProfileRow[];
   /** Nodes of the model; what was fused counts for the last of them. */
   layers: ProfileRow[];
+  /** The best that was measured on this machine: 10⁹ multiply-accumulate operations per second, and GB per second. */
   limits: Limits;
 }
 
 /** In which the engine tries out which kernels are faster. */
 const WARM_UP = 12;
 
-/** @throws UserError when the model cannot be read, run or trained; the signal's reason when it stops. */
+/**
+ * Measures where the time of inference, or of a training step, goes, by kernel and by layer.
+ * @throws UserError when the model cannot be read, run or trained; the signal's reason when it stops.
+ */
 export async function profileModel(options: ProfileOptions): Promise<Profile> {
   const { model, train = false, runs = 20, sparsity } = options;
   const opened = await openModel(options);

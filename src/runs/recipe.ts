@@ -90,7 +90,9 @@ const beyond = (settings: Settings): Settings =>
 export type RunCommand = 'train' | 'prune';
 
 export type Given<Command extends keyof typeof settingsOf> = Values<(typeof settingsOf)[Command]> & {
+  /** Path of a model, or the name of a network of the zoo. */
   model?: string;
+  /** Version of espalier that completed the recipe. */
   version?: string;
   /** Why settings have the values that they have, where a rule chose them; by name. */
   because?: Record<string, string>;
@@ -99,9 +101,16 @@ export type Given<Command extends keyof typeof settingsOf> = Values<(typeof sett
 type Complete<T, Names extends keyof T> = T & Required<Pick<T, Names>>;
 type Needed = 'model' | 'data' | 'epochs' | 'batch' | 'lr' | 'schedule' | 'optimizer' | 'augment' | 'seed';
 
-export type TrainRecipe = Complete<Given<'train'>, Needed> & { command: 'train'; version: string };
+export type TrainRecipe = Complete<Given<'train'>, Needed> & {
+  /** The command that the recipe is for. */
+  command: 'train';
+  /** Version of espalier that completed the recipe. */
+  version: string;
+};
 export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method'> & {
+  /** The command that the recipe is for. */
   command: 'prune';
+  /** Version of espalier that completed the recipe. */
   version: string;
 };
 

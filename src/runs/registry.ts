@@ -18,11 +18,17 @@ export type MethodKind = 'weights' | 'learnt masks' | 'channels';
 
 /** A method of one's own: as the axes on which it differs from others, or in full. */
 export type MethodDefinition =
-  | ({ kind: 'weights' } & Parameters<typeof gradual>[0])
-  | ({ kind: 'weights' } & Pick<Method, 'name' | 'summary' | 'plan' | 'start' | 'needsGradient' | 'update'> &
+  | (OfKind<'weights'> & Parameters<typeof gradual>[0])
+  | (OfKind<'weights'> &
+      Pick<Method, 'name' | 'summary' | 'plan' | 'start' | 'needsGradient' | 'update'> &
       Partial<Method>)
-  | ({ kind: 'learnt masks' } & Pick<LearntMethod, 'name' | 'summary' | 'prepare'> & Partial<LearntMethod>)
-  | ({ kind: 'channels' } & Parameters<typeof asStructured>[0]);
+  | (OfKind<'learnt masks'> & Pick<LearntMethod, 'name' | 'summary' | 'prepare'> & Partial<LearntMethod>)
+  | (OfKind<'channels'> & Parameters<typeof asStructured>[0]);
+
+interface OfKind<Kind extends MethodKind> {
+  /** What the method removes or learns: single weights by a score, masks by gradient, or whole channels. */
+  kind: Kind;
+}
 
 /**
  * A method of one's own, for `--method ./mine.mjs`, whose default export it is, or for {@link addMethod}. It gives the definition

@@ -15,20 +15,25 @@ import {
 } from '../data/index.js';
 import { type PictureSettings, type Pictures, preparePictures } from './pictures.js';
 
+/** Options of {@link reviewData}. */
 export interface ReviewOptions extends PictureSettings {
   /** As after --data. */
   data: string;
+  /** Called as files are read, with the number done and of all. */
   onProgress?: (done: number, all: number) => void;
 }
 
+/** The result of {@link reviewData}. */
 export interface Review {
+  /** Name of the data set. */
   name: string;
-  /** Empty where samples have no labels. */
+  /** Names of the classes, by the number of the label; empty where samples have no labels. */
   classes: readonly string[];
   /** Of a sample in a batch. */
   shape: readonly number[];
   /** Samples. */
   train: number;
+  /** Number of test samples. */
   test: number;
   /** Samples of each class. */
   counts: { train: number[]; test: number[] };
@@ -38,14 +43,20 @@ export interface Review {
   range?: [least: number, most: number];
   /** Sizes of the pictures of a folder, the most frequent first. */
   sizes?: { height: number; width: number; count: number }[];
+  /** Pictures that cannot be decoded. */
   broken?: readonly Broken[];
   /** Files that are left out, by the ends of their names. */
   leftOut?: Record<string, number>;
+  /** How pictures are prepared. */
   pictures?: Pictures;
+  /** Sentences on what to know of the data. */
   notes: readonly string[];
 }
 
-/** @throws UserError when there are no such data, or nothing could be done with them. Broken pictures are no error here. */
+/**
+ * Reads a data set and says what a run would see: samples, classes, sizes, and files that are broken or left out.
+ * @throws UserError when there are no such data, or nothing could be done with them. Broken pictures are no error here.
+ */
 export async function reviewData(options: ReviewOptions): Promise<Review> {
   const { data } = options;
   const folder = data.startsWith('images:') && data.length > 'images:'.length;

@@ -65,7 +65,9 @@ import { loadTask, type ModelTask, openModel, openTask, type Task } from './task
 import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import type { RunOptions, Work } from './work.js';
 
+/** The result of a run. */
 export interface RunResult {
+  /** Paths of the files of the run. */
   folder: RunFolder;
   /** Absent when the signal stopped the run. */
   summary?: Summary;

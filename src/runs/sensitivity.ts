@@ -18,16 +18,23 @@ import { openTask, type TaskOptions } from './task.js';
 import { choosingSplit, evaluateGraph } from './training.js';
 
 export interface MeasureSensitivityOptions extends TaskOptions, Values<typeof sensitivitySettings> {
+  /** Number of threads. Defaults to all cores. */
   threads?: number;
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each measurement, with the number done and of all. */
   onProgress?: (done: number, all: number) => void;
   /** Is told, before anything is computed, how pictures are prepared. */
   onNote?: (sentence: string) => void;
 }
 
+/** The result of {@link measureSensitivity}. */
 export interface MeasuredSensitivity extends Sensitivity {
+  /** The model as it was given. */
   model: string;
+  /** The data as they were given. */
   data: string;
+  /** How the importance of a channel was measured. */
   importance: ImportanceName;
   /** What `whole` and the rows' values are. */
   metric: Metric;
@@ -35,12 +42,16 @@ export interface MeasuredSensitivity extends Sensitivity {
   densities: readonly number[];
   /** How many images accuracy is measured on, and whether they are those for testing. */
   images: number;
+  /** Whether accuracy is measured on the test samples. */
   test: boolean;
 }
 
 const tenths = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
 
-/** @throws UserError when model and data do not fit, or a setting makes no sense. */
+/**
+ * Opens model and data, thins one group of channels at a time, and measures how the metric changes.
+ * @throws UserError when model and data do not fit, or a setting makes no sense.
+ */
 export async function measureSensitivity(options: MeasureSensitivityOptions): Promise<MeasuredSensitivity> {
   const { importance: name = 'group-norm', densities = tenths, keepAtLeast, maxRatio } = options;
   const { samples = 2048, signal } = options;

@@ -83,18 +83,27 @@ export interface ObjectiveSummary {
   metrics: Metric[];
 }
 
+/** What a finished run has reached, as written to summary.json in its folder. */
 export interface Summary {
+  /** Version of espalier. */
   espalier: string;
+  /** The command that was run. */
   command: 'train' | 'prune';
+  /** The model as it was given. */
   model: string;
+  /** The data as they were given. */
   data: string;
   /** How pictures were prepared; absent where the data are none. */
   pictures?: Pictures;
   /** Sentences on what to know of the data; where there are any. */
   notes?: string[];
+  /** Name of the pruning method. */
   method?: string;
+  /** Seed of everything random. */
   seed: number;
+  /** Passes over the training samples. */
   epochs: number;
+  /** The machine in words: 'native, AVX-512, 2 threads'. */
   engine: string;
   /**
    * Weights that count in the denominator of sparsity, and what they are; `emptied`: layers without any left; `held`, where
@@ -123,17 +132,21 @@ export interface Summary {
   liveMacs: Change;
   /** How the prunable weights that are not zero are distributed. */
   weights: { before: Histogram; after: Histogram };
+  /** Size of the model's file, as it is and after gzip. */
   bytes: { raw: Change; gzip: Change };
   /** Milliseconds of one image in onnxruntime; where that was the target, or the recipe asks for it. */
   latency?: Change;
+  /** What was removed where the method removes whole channels. */
   channels?: ChannelSummary;
-  /** On the test split, of the last epoch: fractions and nats. Absent of a run without data. */
+  /** Fraction of the test samples classified correctly after the last epoch; absent of a run without data. */
   accuracy?: Change;
+  /** Mean loss on the test split, in nats for a classifier. */
   loss?: Change;
   /** The accuracy of every class that has test samples, in the order of the classes. */
   classes?: ClassSummary[];
   /** What was minimised and measured instead, where that was not classification, and its metrics by name. */
   objective?: ObjectiveSummary;
+  /** Metrics of the objective, by name, where it is not classification. */
   metrics?: Record<string, Change>;
   /** Of a run without data: how far each output is from that of the given model, on random inputs. */
   answers?: Drift[];

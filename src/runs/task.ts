@@ -28,8 +28,11 @@ import type { dataSettings, modelSettings, Values } from './settings.js';
 
 export type TaskOptions = Values<typeof dataSettings> &
   Values<typeof modelSettings> & {
+    /** Path of a model, or the name of a network of the zoo. */
     model: string;
+    /** As after `--data`: `digits`, `cifar10:DIR`, `images:DIR`, `npz:FILE`. */
     data: string;
+    /** Seed of the weights of a zoo network. Defaults to 0. */
     seed?: number;
     /** Is told how many pictures of a folder have been looked at. */
     onPictures?: (done: number, all: number) => void;
@@ -72,7 +75,12 @@ export async function openTask(options: TaskOptions, graph?: Graph): Promise<Tas
 }
 
 /** The options of a model without data. */
-export type ModelOptions = Values<typeof modelSettings> & { model: string; seed?: number };
+export type ModelOptions = Values<typeof modelSettings> & {
+  /** Path of a model, or the name of a network of the zoo. */
+  model: string;
+  /** Seed of the weights of a zoo network. Defaults to 0. */
+  seed?: number;
+};
 
 /** Opens a model without data, or takes the graph that was `read` already; one of the zoo is made for `inputShape` and `classes`, or for CIFAR-10. */
 export async function openModel(options: ModelOptions, read?: Graph): Promise<ModelTask> {

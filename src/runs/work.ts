@@ -5,14 +5,19 @@ import type { RunFolder } from './folder.js';
 import type { Recipe } from './recipe.js';
 import type { Task } from './task.js';
 
+/** Options of {@link startRun}: callbacks, and a signal that stops the run. */
 export interface RunOptions {
   /** Stops the run after the current step; then it can be resumed. */
   signal?: AbortSignal;
   /** A sentence for whoever watches. */
   onNote?: (sentence: string) => void;
+  /** Called once, before the first step. */
   onStart?: (start: TrainStart) => void;
+  /** Called after every step. */
   onStep?: (progress: TrainProgress) => void;
+  /** Called after every epoch, when it has been measured. */
   onEpoch?: (metrics: EpochMetrics) => void;
+  /** Called after every change of the masks. */
   onMasks?: (report: MaskReport) => void;
 }
 

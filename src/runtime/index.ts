@@ -15,6 +15,7 @@ export { type PackOptions, pack, unpack } from './pack.js';
 export type { Drawable, Picture, Pixels } from './picture.js';
 export type { Numbers } from './values.js';
 
+/** Loads a model: an .onnx or packed file by its path, its address or its bytes. */
 export const load: Load = loader({
   openMachine,
   read: (source) =>

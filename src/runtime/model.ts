@@ -18,6 +18,7 @@ import { rewrite } from './rewrite.js';
 import { type Declared, floatsFor, type Numbers } from './values.js';
 import { countOf } from './weights.js';
 
+/** Options of `load`. */
 export interface LoadOptions {
   /** Default: the cores there are. In a browser without shared memory (crossOriginIsolated) there is one, whatever is asked for. */
   threads?: number;
@@ -33,9 +34,11 @@ export interface ModelCard extends Card {
   readonly probabilities: boolean;
 }
 
+/** A model that is loaded for inference, one sample at a time. */
 export interface Model {
   /** Shape of each input and output, as in the file, the batch 1. */
   readonly inputs: ReadonlyMap<string, readonly number[]>;
+  /** Shape of each output, as in the file, the batch 1. */
   readonly outputs: ReadonlyMap<string, readonly number[]>;
   /** What the file says of the pictures and classes that the model is for; {@link classify} goes by it. */
   readonly card: ModelCard;

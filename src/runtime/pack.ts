@@ -17,6 +17,7 @@ import { parseModel } from '../onnx/parse.js';
 import { serializeModel } from '../onnx/serialize.js';
 import { sizeOf } from '../onnx/tensor.js';
 
+/** Options of {@link pack}. */
 export interface PackOptions {
   /** What values are kept as; float16 halves the file and rounds weights to 11 bits. Default float32, or float16 where all are that. */
   values?: 'float32' | 'float16';

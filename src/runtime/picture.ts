@@ -6,13 +6,17 @@ import type { Image } from '../data/image.js';
 export interface Pixels {
   /** width × height × 4 bytes (red, green, blue, transparency), × 3 without transparency, or × 1 for grey. */
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
 }
 
 /** What a page can draw: an ImageBitmap, a canvas, a video frame, an <img> that has loaded. */
 export interface Drawable {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
 }
 

@@ -36,6 +36,7 @@ export type GradualMethod<Name extends keyof GradualOptions = never> = Method<
 
 /** The method with these settings. */
 export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
+  /** The name after `--method`. */
   name: string;
   /** One line: what it is and whose. */
   summary: string;

@@ -9,6 +9,7 @@ import type { Objective } from './probe.js';
 import { type Schedule, type ScheduleName, schedules } from './schedule.js';
 import { type OwnScore, type ScoreName, scoreName } from './score.js';
 
+/** Options of the methods that remove single weights by a score. */
 export interface GradualOptions {
   /** Fraction of the counted weights to remove, in (0, 1). */
   sparsity: number;
@@ -16,15 +17,19 @@ export interface GradualOptions {
   score: ScoreName;
   /** The score that first narrows the candidates down to `selectRatio` of the remaining weights. */
   first?: ScoreName;
+  /** Fraction of the remaining weights that become candidates, in (0, 1]. */
   selectRatio?: number;
   /** Let the share of candidates beyond those that must go fall from the select ratio to a hundredth of it, over the whole run. */
   selectAnneal?: boolean;
-  /** Score with moving averages of |w| and |g| over the iterations: the share that the past keeps; 0: without. */
+  /** Decay of the moving average of the weights that are scored; 0: no average. */
   averageWeight?: number;
+  /** Decay of the moving average of the gradients that are scored; 0: no average. */
   averageGradient?: number;
   /** Rank all layers together, or each by itself with the counts that `allocation` gives. */
   scope: 'global' | 'layer';
+  /** Density per layer where each is ranked by itself: the same everywhere, or Erdős–Rényi-kernel. */
   allocation: AllocationName;
+  /** How sparsity rises during the run. */
   pruningSchedule: ScheduleName;
   /** Prune in so many rounds before the first step, each with scores of its own; 0: during training. */
   rounds: number;
@@ -36,6 +41,7 @@ export interface GradualOptions {
   endRatio: number;
   /** Iterations between updates; 0: as many as give about `updates` of them (one-shot: at the first iteration). */
   interval: number;
+  /** About how many mask updates there are where no interval is given. */
   updates: number;
   /** Also exchange weights layer by layer at every update: those of least score for pruned ones, by gradient or at random. */
   growth?: GrowthName;
@@ -43,6 +49,7 @@ export interface GradualOptions {
   growthRatio?: number;
   /** It stays, or falls to `growthFloor` along half a cosine. */
   growthDecay?: 'constant' | 'cosine';
+  /** The value that the growth ratio falls to. */
   growthFloor?: number;
   /** Fraction of the run's iterations after which nothing is exchanged any more. */
   growthEnd?: number;
@@ -52,6 +59,7 @@ export interface GradualOptions {
   rewind?: number;
   /** Begin with random masks of this density, shared out by `startAllocation`; 1: dense (schedule constant: the target). */
   startDensity: number;
+  /** Density per layer of the first masks: the same everywhere, or Erdős–Rényi-kernel. */
   startAllocation: AllocationName;
   /** Leave the first convolution as it is; it counts in the denominator all the same. */
   spareFirst: boolean;

@@ -33,14 +33,17 @@ export interface Prunable {
   name: string;
   /** The operator that reads it: Conv, Gemm, … */
   op: string;
+  /** Shape of the weight, as in the file. */
   shape: readonly number[];
   /** The axis of `shape` that counts output units: 0 for Conv, 1 for a Gemm without transB. */
   outputAxis: number;
+  /** The values: a live view, row-major. */
   weight: Float32Array;
   /** Gradient of the mini-batch's loss, without weight decay; only read where {@link Method.needsGradient} asks. */
   gradient: Float32Array;
   /** Whatever the optimiser remembers per weight. */
   momentum: readonly Float32Array[];
+  /** 1 for weights that are kept, 0 for pruned ones: a live view. */
   mask: Mask;
   /** Number of elements of the bias beside it, 0 if there is none. */
   biases: number;
@@ -70,6 +73,7 @@ export interface Context {
 
 /** What every plan tells the trainer and the report; a method's own plan adds to it. Survives JSON. */
 export interface Plan {
+  /** Name of the method. */
   method: string;
   /** The options, complete. */
   options: object;
@@ -77,6 +81,7 @@ export interface Plan {
   counted: number;
   /** Counted elements that will be zero at the end. */
   pruned: number;
+  /** Layers that count, those that are not pruned included. */
   layers: readonly PlannedLayer[];
   /** Iterations at which masks change, ascending, 0 before the first. From the last one on masks are frozen. */
   updates: readonly number[];
@@ -94,12 +99,15 @@ export interface PlannedLayer {
 
 /** How many weights there are and how many are kept, all told and by layer. */
 export interface Census {
+  /** Number of prunable weights. */
   size: number;
+  /** How many of them are kept. */
   kept: number;
   /** Fraction of the weights that are pruned. */
   sparsity: number;
   /** The same with the layers' biases, which are never pruned, in the denominator. */
   sparsityWithBiases: number;
+  /** The same layer by layer. */
   layers: { name: string; size: number; kept: number; density: number }[];
 }
 
@@ -109,8 +117,9 @@ export interface UpdateReport extends Census {
   iteration: number;
   /** The density that the schedule asked for, over the plan's denominator. */
   scheduled: number;
-  /** Weights that were kept and no longer are, and the other way round. */
+  /** Weights that were kept and are pruned now. */
   dropped: number;
+  /** Weights that were pruned and are kept again. */
   grown?: number;
   /** Layers that keep their last weight although the ranking would have taken it (`allowEmpty` lets it). */
   held?: string[];
@@ -123,6 +132,7 @@ export interface UpdateReport extends Census {
 /** A pruning method; `Options` is what a caller may give. `plan` checks them. */
 // biome-ignore lint/suspicious/noExplicitAny: a method of any options
 export interface Method<Options extends object = any> {
+  /** The name after `--method`. */
   name: string;
   /** One line: what it is and whose. */
   summary: string;

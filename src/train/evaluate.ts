@@ -17,6 +17,7 @@ import { type Scale, scaleOf } from '../objectives/logits.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { overlap } from './overlap.js';
 
+/** The result of {@link evaluate}. */
 export interface Evaluation extends Figures {
   /** Samples in the split. */
   count: number;
@@ -24,7 +25,9 @@ export interface Evaluation extends Figures {
   notFinite?: number;
 }
 
+/** Options of {@link evaluate}. */
 export interface EvaluateOptions {
+  /** Mean, standard deviation and scale of pixel values. */
   normalize: Normalization;
   /** How images are brought to the network's size; nothing random. */
   augment?: Augmentation;
@@ -34,7 +37,9 @@ export interface EvaluateOptions {
   batch?: number;
   /** What figures are made of; default classification. */
   objective?: Objective;
+  /** Stops the evaluation; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each batch, with the number of samples done and of all. */
   onProgress?: (done: number, count: number) => void;
 }
 

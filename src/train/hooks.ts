@@ -22,10 +22,13 @@ import type { EvaluateOptions, Evaluation } from './evaluate.js';
 
 /** The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. */
 export interface TrainState {
+  /** The network that is trained. */
   readonly network: Network;
+  /** Its compiled training step. */
   readonly training: Training;
   /** Optimiser steps of the whole run. */
   readonly iterations: number;
+  /** Seed of the run. */
   readonly seed: number;
   /** What the run minimises, where that is not classification. */
   readonly objective?: Objective;
@@ -60,6 +63,7 @@ export interface MaskReport {
 
 type Report = MaskReport | undefined;
 
+/** Takes part in a training, for example to prune: every function is optional and called at its place in the run. */
 export interface Hook {
   /** Before the first step of a fresh run; sets the first masks and zeroes at once what they prune. */
   start?(state: EpochState): Report | Promise<Report>;

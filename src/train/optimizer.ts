@@ -11,15 +11,18 @@ import type { OptimizerKind, UpdateOptions } from '../engine/types.js';
 import { aboveZero, atLeastZero, flag, fraction, type Rule, resolve, rulesOf } from './settings.js';
 
 export interface SgdSettings {
+  /** Stochastic gradient descent. */
   kind: 'sgd';
   /** µ, default 0.9. */
   momentum?: number;
+  /** Use Nesterov momentum. Defaults to false. */
   nesterov?: boolean;
   /** λ, default 5e-4. */
   weightDecay?: number;
 }
 
 export interface AdamSettings {
+  /** Adam (Kingma, Ba, 2015), or AdamW, whose weight decay is decoupled (Loshchilov, Hutter, 2019). */
   kind: 'adam' | 'adamw';
   /** Default 0.9. */
   beta1?: number;
@@ -31,6 +34,7 @@ export interface AdamSettings {
   weightDecay?: number;
 }
 
+/** Settings of the optimiser; `kind` says which one. */
 export type OptimizerSettings = SgdSettings | AdamSettings;
 
 /** Settings with nothing left out. */

@@ -9,15 +9,21 @@ import type { ScheduleSettings } from './schedule.js';
 import { atLeastZero, flag, fraction, resolve, whole } from './settings.js';
 import type { Best, EpochMetrics } from './state.js';
 
+/** Options of {@link trainNetwork}. */
 export interface TrainOptions {
   /** Loaded from a graph whose output is logits, see `trainingGraph`; its weights are trained in place. */
   network: Network;
+  /** Samples and how to normalise them; see {@link openDataset}. */
   data: TrainData;
+  /** Passes over the training samples. */
   epochs: number;
   /** Images in a step. */
   batch: number;
+  /** Seed of order, augmentation and random numbers. */
   seed: number;
+  /** The optimiser and its settings. */
   optimizer: OptimizerSettings;
+  /** The learning-rate schedule. */
   schedule: ScheduleSettings;
   /** Which parameters are trained; default all learnt ones. */
   trained?: (parameter: Parameter) => boolean;
@@ -44,13 +50,19 @@ export interface TrainOptions {
   evaluationBatch?: number;
   /** Most bytes of activations; default what the machine has. */
   memory?: number;
+  /** What takes part in the training, such as {@link pruningHook}; called in order. */
   hooks?: readonly Hook[];
+  /** Where and how often to save the state of the run. Defaults to never. */
   checkpoint?: CheckpointOptions;
   /** Stops the run after the current step, with a checkpoint. */
   signal?: AbortSignal;
+  /** Called once, before the first step. */
   onStart?: (start: TrainStart) => void;
+  /** Called after every step. */
   onStep?: (progress: TrainProgress) => void;
+  /** Called after every change of the masks. */
   onMasks?: (report: MaskReport) => void;
+  /** Called after every epoch, when it has been measured. */
   onEpoch?: (metrics: EpochMetrics) => void;
 }
 
@@ -63,6 +75,7 @@ export interface Apart {
 
 /** The file also tells whether a resumed run has the same data, which are read once for that (see data/digest.ts). */
 export interface CheckpointOptions {
+  /** Path of the file. */
   path: string;
   /** The longest time between two; default 30. */
   seconds?: number;
@@ -74,6 +87,7 @@ export interface CheckpointOptions {
 export interface TrainStart {
   /** 'native, AVX-512, 2 threads' */
   engine: string;
+  /** Optimiser steps of the whole run. */
   iterations: number;
   /** Steps that earlier processes have done. */
   done: number;
@@ -87,15 +101,19 @@ export interface TrainStart {
 export interface TrainProgress {
   /** Counted from 1. */
   epoch: number;
+  /** Number of epochs of the run. */
   epochs: number;
   /** In this epoch, counted from 1. */
   step: number;
+  /** Number of steps of an epoch. */
   steps: number;
   /** Means over the epoch so far. */
   loss: number;
   /** Of classifiers. */
   accuracy?: number;
+  /** Learning rate of this step. */
   learningRate: number;
+  /** Fraction of the prunable weights that are pruned; absent where nothing is pruned. */
   sparsity?: number;
   /** Since this process began to train. */
   seconds: number;
@@ -103,11 +121,13 @@ export interface TrainProgress {
   eta: number;
 }
 
+/** The result of {@link trainNetwork}. */
 export interface TrainResult {
   /** False when the signal stopped the run. */
   finished: boolean;
   /** All epochs, those of earlier processes too. */
   epochs: EpochMetrics[];
+  /** Reports of all changes of the masks. */
   masks: MaskReport[];
   /** Where there is a validation split: the best epoch at the final sparsity, and its weights for `withWeights`. */
   best?: Best & { weights: Map<string, Float32Array> };

@@ -21,6 +21,7 @@ import { overlap } from './overlap.js';
 import { withWeights } from './weights.js';
 
 export interface RecalibrateOptions {
+  /** The machine that computes it. */
   machine: Machine;
   /** Samples to look at; default 4096, at most all there are. */
   samples?: number;
@@ -32,7 +33,9 @@ export interface RecalibrateOptions {
   augment?: Augmentation;
   /** Shapes of inputs whose dimensions the file leaves open, batch first. */
   inputShapes?: Record<string, readonly number[]>;
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each batch, with the number of samples done and of all. */
   onProgress?: (done: number, count: number) => void;
 }
 

@@ -13,7 +13,9 @@
 import { fail } from '../base/errors.js';
 import { aboveZero, atLeastZero, flag, oneOf, type Rule, resolve, rulesOf } from './settings.js';
 
+/** How the learning rate changes during the run. */
 export interface ScheduleSettings {
+  /** The shape of the schedule. */
   kind: 'constant' | 'step' | 'multi-step' | 'cosine';
   /** η: the highest. */
   learningRate: number;

@@ -17,7 +17,9 @@ export interface EpochMetrics {
   epoch: number;
   /** On the batches as they were trained on: augmented, with label smoothing, before each update. */
   loss: number;
+  /** Fraction classified correctly on the same batches; only of classifiers. */
   accuracy?: number;
+  /** Figures on the validation split, where there is one. */
   validation?: Figures;
   /** Of the last epoch also class by class. */
   test?: Figures;
@@ -31,6 +33,7 @@ export interface EpochMetrics {
 
 /** The epoch at the final sparsity that did best on the validation split. */
 export interface Best extends Figures {
+  /** The epoch, counted from 1. */
   epoch: number;
 }
 

@@ -29,4 +29,5 @@ const byName = {
 
 export type StructuredName = keyof typeof byName;
 
+/** All built-in methods that remove whole channels. */
 export const structuredMethods: readonly StructuredMethod[] = Object.values(byName);

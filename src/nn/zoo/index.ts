@@ -10,6 +10,7 @@ import { build, type Network, type NetworkOptions } from './network.js';
 import { resnet } from './resnet.js';
 import { vgg } from './vgg.js';
 
+/** The networks that {@link buildNetwork} can make, by name, each with the paper that describes it. */
 export const zoo: Record<string, Network> = {
   lenet5,
   conv2: conv(2),

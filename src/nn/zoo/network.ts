@@ -9,10 +9,13 @@ export type Stem = 'cifar' | 'imagenet';
 /** How a residual shortcut changes its shape: 'A' subsamples and pads with zero channels, 'B' projects by a 1×1 convolution. */
 export type Shortcut = 'A' | 'B';
 
+/** Options of {@link buildNetwork}. */
 export interface NetworkOptions {
   /** One image, [C, H, W]. */
   shape: readonly number[];
+  /** Number of outputs. */
   classes: number;
+  /** Seed of the first weights. */
   seed: number;
   /** Multiplies the number of channels (and of hidden units) of every layer; default 1. */
   width?: number;

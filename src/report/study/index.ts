@@ -10,7 +10,10 @@ import { percent } from '../words.js';
 import type { StudyChart } from './chart.js';
 import { studyNotes, studyTable } from './rows.js';
 
-/** @throws UserError when a file cannot be written. */
+/**
+ * Writes the report of a study into its folder.
+ * @throws UserError when a file cannot be written.
+ */
 export async function writeStudy(
   folder: string,
   result: StudyResult,

@@ -21,8 +21,11 @@ export interface ExportCheck {
 }
 
 export interface CheckOptions {
+  /** The machine that computes the engine's answers. */
   machine: Machine;
+  /** Shapes of inputs whose dimensions the file leaves open, by input name, batch first. */
   inputShapes: Record<string, number[]>;
+  /** Samples to compare answers on. */
   samples: Samples;
   /** The model that the run began with. */
   original?: Graph;

@@ -22,6 +22,7 @@ import type { RunOptions } from '../work.js';
 import { plan } from './plan.js';
 import { secondsFrom, type TargetName, targetFrom, targetNames } from './target.js';
 
+/** The result of {@link slim}. */
 export interface SlimResult extends RunResult {
   /** A run to a milder target, where the end of the first was not usable and there was time. */
   milder?: RunResult;
@@ -41,7 +42,12 @@ const AT_ONCE_SPARSITY = 0.5;
 export async function slim(
   { target, time = TIME, ...rest }: Given<'slim'>,
   out: string,
-  { version, ...options }: RunOptions & { version: string },
+  {
+    version,
+    ...options
+  }: RunOptions & {
+    /** Version of espalier, for the recipe. */ version: string;
+  },
 ): Promise<SlimResult> {
   const end = performance.now() + 1000 * secondsFrom(time);
   const own = targetNames.filter((name) => rest[name as keyof typeof rest] !== undefined);

@@ -20,11 +20,15 @@ export interface Axis {
   values: readonly { label: string; settings: object }[];
 }
 
+/** A study: a recipe, the axes along which its settings vary, and the seeds. */
 export interface Study {
+  /** Title of the study. */
   title: string;
   /** What all runs share, as given. */
   recipe: object;
+  /** What varies; the study has a run for each combination of values. */
   axes: readonly Axis[];
+  /** Seeds that every combination is run with. */
   seeds: readonly number[];
   /** The value that others are compared with, seed by seed. */
   baseline?: string;
@@ -38,9 +42,13 @@ export interface Cell {
   settings: object;
 }
 
+/** One run of a study. */
 export interface StudyRun {
+  /** The combination of values that it belongs to. */
   cell: Cell;
+  /** Seed of the run. */
   seed: number;
+  /** The complete recipe of the run. */
   recipe: Recipe;
   /** Folder of the run. */
   path: string;

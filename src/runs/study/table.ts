@@ -66,16 +66,25 @@ export interface CellFigures {
   emptied: number;
 }
 
+/** The table of a study, from {@link summarizeStudy}. */
 export interface StudyResult {
+  /** Title of the study. */
   title: string;
+  /** What all runs share, as given. */
   recipe: object;
+  /** Names of the axes. */
   axes: string[];
+  /** Seeds that every combination is run with. */
   seeds: readonly number[];
+  /** The value that others are compared with, seed by seed. */
   baseline?: string;
-  /** Runs that there are to be, and that have finished. */
+  /** Number of runs in the study. */
   planned: number;
+  /** Number of runs that have finished. */
   finished: number;
+  /** Figures of each combination, over its seeds. */
   cells: CellFigures[];
+  /** Runs that ended with an error. */
   failures: FailedLine[];
   /** Where runs have seen other samples of the same data: a sentence. */
   mixed?: string;

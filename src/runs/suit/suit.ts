@@ -20,7 +20,9 @@ import { type Choice, choose, type Known } from './rules.js';
 import { type Situation, situationOf, situationOfFresh, situationOfModel } from './situation.js';
 
 export interface SuitOptions {
+  /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called with a sentence for each setting that was chosen, and why. */
   onNote?: (sentence: string) => void;
 }
 

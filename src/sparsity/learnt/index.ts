@@ -19,6 +19,7 @@ const byName = { probmask, str, 'edge-popup': edgePopup };
 /** Every method with what it can be told. */
 export type LearntMethods = typeof byName;
 
+/** All built-in methods that learn their masks by gradient. */
 export const learntMethods: readonly LearntMethod[] = Object.values(byName);
 
 type UnstructuredSettings = typeof gradualSettings & typeof probmaskSettings & typeof steering;

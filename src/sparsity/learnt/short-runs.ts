@@ -17,7 +17,9 @@ export const scoreRateFor = (steps: number): number => 0.006 * Math.max(1, Math.
 export interface FineTuning {
   /** Epochs. */
   fineTune: number;
+  /** Learning rate of the fine-tuning. */
   fineTuneRate: number;
+  /** The rate stays, or falls to 0 by a cosine. */
   fineTuneSchedule: 'constant' | 'cosine';
 }
 

@@ -9,9 +9,11 @@ export interface LearntContext {
   epochs: number;
   /** Optimiser steps of an epoch. */
   steps: number;
+  /** Seed of everything random. */
   seed: number;
   /** Of the weights. */
   optimizer: TrainOptions['optimizer'];
+  /** Learning-rate schedule of the weights. */
   schedule: TrainOptions['schedule'];
   /** Where the model leaves them open. */
   inputShapes: Record<string, number[]>;
@@ -23,12 +25,14 @@ export interface LearntRun {
   graph: Graph;
   /** What the trainer is told besides its own settings, or instead of them. */
   training: Pick<TrainOptions, 'schedule'> & Pick<TrainOptions, 'trained' | 'apart' | 'samples' | 'clip'>;
+  /** Takes part in the training, and ends with the final masks. */
   hook: Hook;
 }
 
 /** `Options` is what a caller may give. */
 // biome-ignore lint/suspicious/noExplicitAny: a method of any options
 export interface LearntMethod<Options extends object = any> {
+  /** The name after `--method`. */
   name: string;
   /** One line: what it is and whose. */
   summary: string;
@@ -42,6 +46,9 @@ export interface LearntMethod<Options extends object = any> {
   leftToLength?: readonly string[];
   /** Without a target sparsity is an outcome. */
   targetOptional?: true;
-  /** @throws UserError when an option makes no sense, or nothing can be pruned. */
+  /**
+   * Adds masks to the model, and returns how to train it.
+   * @throws UserError when an option makes no sense, or nothing can be pruned.
+   */
   prepare(graph: Graph, options: Readonly<Record<string, unknown>>, context: LearntContext): LearntRun;
 }

@@ -20,9 +20,13 @@ import type { LearntMethod } from '../learnt/types.js';
 import { prunedAt } from '../schedule.js';
 
 export interface EdgePopupOptions {
+  /** Target: fraction of the prunable weights to remove, in (0, 1). */
   sparsity: number;
+  /** Distribution of the frozen weights. */
   frozenWeights: FrozenOptions['frozenWeights'];
+  /** Scale the frozen weights for the number of inputs that are kept. */
   scaleFan: boolean;
+  /** Let a layer lose all its weights. */
   allowEmpty: boolean;
 }
 
@@ -31,6 +35,7 @@ const settings = { sparsity, frozenWeights: frozenKind, scaleFan, allowEmpty };
 /** PyTorch's default for a layer: ±1/√fan_in. */
 const firstScores = initialize.kaimingUniform({ a: Math.sqrt(5) });
 
+/** Learns masks over weights that are not trained: edge-popup, Ramanujan et al., 2020 (arXiv 1911.13299). */
 export const edgePopup: LearntMethod<Pick<EdgePopupOptions, 'sparsity'> & Partial<EdgePopupOptions>> = {
   name: 'edge-popup',
   summary: 'Supermasks of random weights by straight-through scores (Ramanujan et al., 2020)',

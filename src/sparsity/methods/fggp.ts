@@ -24,6 +24,7 @@
  */
 import { gradual } from '../gradual.js';
 
+/** Prunes weights of small gradient and small magnitude during training: FGGP, Zhu, Bezek, Goksel, 2025 (arXiv 2411.05500). */
 export const fggp = gradual({
   name: 'fggp',
   summary: 'Fixed-rate gradient-first gradual pruning (Zhu et al., 2025)',

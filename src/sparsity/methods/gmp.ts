@@ -10,6 +10,7 @@
  */
 import { gradual } from '../gradual.js';
 
+/** Prunes the weights of smallest magnitude during training: gradual magnitude pruning, Zhu, Gupta, 2017 (arXiv 1710.01878). */
 export const gmp = gradual({
   name: 'gmp',
   summary: 'Gradual magnitude pruning (Zhu and Gupta, 2017)',

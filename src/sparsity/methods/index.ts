@@ -26,6 +26,7 @@ const byName = {
 /** Every method with what it can be told. */
 export type MaskingMethods = typeof byName;
 
+/** All built-in methods that remove single weights by a score. */
 export const methods: readonly Method[] = Object.values(byName);
 
 /** The method of that name. Throws a UserError that lists those there are. */

@@ -41,11 +41,17 @@ import type { LearntContext, LearntMethod, LearntRun } from '../learnt/types.js'
 import { prunedAt } from '../schedule.js';
 
 export interface ProbmaskOptions extends FineTuning {
+  /** Target: fraction of the prunable weights to remove, in (0, 1). */
   sparsity: number;
+  /** Train the weights as well, or keep them frozen at random values. */
   start: 'dense' | 'frozen';
+  /** Distribution of the frozen weights. */
   frozenWeights: FrozenOptions['frozenWeights'];
+  /** Scale the frozen weights for the number of inputs that are kept. */
   scaleFan: boolean;
+  /** Passes with fresh masks per step. */
   samples: number;
+  /** Largest norm of all gradients together. */
   clip: number;
   /** The highest learning rate of the probabilities. */
   scoreRate: number;
@@ -53,11 +59,17 @@ export interface ProbmaskOptions extends FineTuning {
   perEpoch: boolean;
   /** Of every weight before the first step. */
   probability: number;
+  /** Anneal the temperature of the masks. */
   anneal: boolean;
+  /** How probabilities are projected onto the sparsity budget. */
   projection: 'exact' | 'halving';
+  /** Keep the weights of highest probability, or draw the final mask. */
   finalMask: 'top' | 'draw';
+  /** Number of masks drawn to choose from. */
   draws: number;
+  /** Samples on which the drawn masks are compared. */
   chooseOn: 'validation' | 'train';
+  /** Let a layer lose all its weights. */
   allowEmpty: boolean;
 }
 
@@ -106,6 +118,7 @@ const MANY = 100_000;
 
 const isScore = ({ name }: Parameter): boolean => name.startsWith(scoresOf(''));
 
+/** Learns the probability that each weight is kept: ProbMask, Zhou et al., 2021 (arXiv 2105.01571). */
 export const probmask: LearntMethod<Pick<ProbmaskOptions, 'sparsity'> & Partial<ProbmaskOptions>> = {
   name: 'probmask',
   summary: 'Probabilities of being kept under a global budget (Zhou et al., 2021)',

@@ -41,10 +41,15 @@ const OFF = -1e4;
 const threshold = number('initial s of the thresholds σ(s)', () => true, 'be a number, such as -8');
 
 export interface StrOptions {
+  /** Target: fraction of the prunable weights to remove, in (0, 1). */
   sparsity: number;
+  /** Initial s of the thresholds σ(s). */
   threshold: number;
+  /** Fraction of the run after which the masks are fixed. */
   endRatio: number;
+  /** About how many mask updates there are. */
   updates: number;
+  /** Let a layer lose all its weights. */
   allowEmpty: boolean;
 }
 
@@ -60,6 +65,7 @@ export const steering = {
 /** Without a sparsity. */
 const free = { threshold: usually(threshold, FELT) };
 
+/** Learns a threshold for each layer: STR, soft threshold weight reparameterization, Kusupati et al., 2020 (arXiv 2002.03231). */
 export const str: LearntMethod<Partial<StrOptions>> = {
   name: 'str',
   summary: 'Soft thresholds learnt per layer (Kusupati et al., 2020)',
