@@ -27,6 +27,8 @@ export interface Linear {
   outputs: number;
   /** Columns of each. */
   inner: number;
+  /** Columns of every input channel, one for each tap of the window. */
+  taps: number;
   /** Where in the weight the element (row, column) lies, row-major. */
   at: Int32Array;
   /** The axis of the result on which the rows lie. */
@@ -127,7 +129,7 @@ const about = (
   { node, index }: Place,
   sizes: Pick<Linear, 'groups' | 'outputs' | 'inner' | 'axis'>,
   input = 1,
-) => ({ node, index, weight: node.inputs[input], alpha: 1, beta: 1, ...sizes });
+) => ({ node, index, weight: node.inputs[input], alpha: 1, beta: 1, taps: 1, ...sizes });
 
 const straight = (size: number): Int32Array => Int32Array.from({ length: size }, (_, i) => i);
 
@@ -206,6 +208,7 @@ function convolution(place: Place, op: 'conv' | 'convInput'): Linear | undefined
   const plain = [...window.strides, ...window.kernel].every((n) => n === 1) && !padded(window);
   return {
     ...about(place, { groups, outputs, inner, axis: 1 }),
+    taps,
     at,
     unfold(b, value) {
       if (plain) return pixels(b, value);

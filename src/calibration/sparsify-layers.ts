@@ -1,7 +1,7 @@
 /** Single weights of a whole graph set to zero, layer after layer, each by what the samples are once the layers before it have lost theirs. */
 import type { Graph } from '../onnx/model.js';
 import { withWeights } from '../train/index.js';
-import { type Sparsifier, sparsified } from './sparsify.js';
+import { byTap, type Sparsifier, sparsified } from './sparsify.js';
 import { type VisitOptions, visitLayers } from './visit.js';
 
 export interface SparsifyLayersOptions
@@ -9,6 +9,8 @@ export interface SparsifyLayersOptions
   how: Sparsifier;
   /** How many weights stay of each that is named; the others stay whole. */
   kept: ReadonlyMap<string, number>;
+  /** So many of each so many neighbours along the input channels stay. */
+  pattern?: { keep: number; of: number };
 }
 
 /**
@@ -17,7 +19,7 @@ export interface SparsifyLayersOptions
  */
 export async function sparsifyLayers(
   graph: Graph,
-  { how, kept, ...options }: SparsifyLayersOptions,
+  { how, kept, pattern, ...options }: SparsifyLayersOptions,
 ): Promise<{ graph: Graph; layers: string[] }> {
   const layers: string[] = [];
   const which: VisitOptions['which'] = (all) => all.filter(({ weight }) => kept.has(weight));
@@ -26,7 +28,13 @@ export async function sparsifyLayers(
     ({ layer, moments, weights: now }) => {
       const weight = now.get(layer.weight)!;
       const matrix = Float64Array.from(layer.at, (at) => weight[at]);
-      const found = sparsified(matrix, moments, { how, kept: kept.get(layer.weight)! });
+      const { inner, taps } = layer;
+      if (pattern && (inner / taps) % pattern.of !== 0) return;
+      const found = sparsified(matrix, moments, {
+        how,
+        kept: kept.get(layer.weight)!,
+        pattern: pattern && { ...pattern, order: taps > 1 ? byTap(inner, taps) : undefined },
+      });
       if (!found) return;
       for (const [i, at] of layer.at.entries()) weight[at] = found.matrix[i];
       layers.push(layer.weight);

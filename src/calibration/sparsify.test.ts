@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normal, random } from '../base/random.js';
 import { inverseOf } from './dense.test.fixture.js';
-import { sparsified } from './sparsify.js';
+import { byTap, sparsified } from './sparsify.js';
 
 const DAMPING = 0.01;
 
@@ -118,3 +118,27 @@ test('moments that are not finite are refused', () => {
   for (const how of ['wanda', 'sparsegpt'] as const)
     assert.equal(sparsified(matrix, moments, { how, kept: 5 }), undefined);
 });
+
+for (const how of ['wanda', 'sparsegpt'] as const)
+  test(`${how} leaves 2 of 4 channels at every tap, where neighbours are those`, () => {
+    const [taps, channels, outputs] = [3, 8, 4];
+    const inner = taps * channels;
+    const { moments, matrix } = layer('taps', { groups: 2, outputs, inner });
+    const pattern = { keep: 2, of: 4, order: byTap(inner, taps) };
+    const found = sparsified(matrix, moments, { how, kept: 0, pattern })!;
+    for (let o = 0; o < outputs; o++)
+      for (let tap = 0; tap < taps; tap++)
+        for (let from = 0; from < channels; from += 4) {
+          const at = [0, 1, 2, 3].map((c) => o * inner + (from + c) * taps + tap);
+          assert.equal(at.filter((i) => found.marks[i] === 1).length, 2);
+          assert.equal(at.filter((i) => found.matrix[i] !== 0).length, 2);
+          if (how === 'sparsegpt') continue;
+          const score = (i: number) => {
+            const j = i % inner;
+            const group = Math.floor(o / (outputs / 2));
+            return Math.abs(matrix[i]) * Math.sqrt(moments.gram[(group * inner + j) * inner + j]);
+          };
+          const [gone, stay] = [0, 1].map((mark) => at.filter((i) => found.marks[i] === mark).map(score));
+          assert.ok(Math.max(...gone) <= Math.min(...stay));
+        }
+  });

@@ -23,10 +23,24 @@ export interface SparsifyOptions {
   /** How many weights stay. */
   kept: number;
   /** So many of each so many weights that stand side by side in a row stay; then `kept` says nothing. */
-  pattern?: { keep: number; of: number };
+  pattern?: Neighbours;
   /** λ relative to the mean of G's diagonal; default 0.01, as in the paper. */
   damping?: number;
 }
+
+export interface Neighbours {
+  keep: number;
+  of: number;
+  /** Which columns count as side by side; default: as they stand. */
+  order?: Uint32Array;
+}
+
+/** The columns of a window's taps, one tap's input channels after the other: neighbours are channels at one tap. */
+export const byTap = (inner: number, taps: number): Uint32Array =>
+  Uint32Array.from({ length: inner }, (_, i) => {
+    const channels = inner / taps;
+    return (i % channels) * taps + Math.floor(i / channels);
+  });
 
 /** Columns that are decided on together. */
 const BLOCK = 128;
@@ -36,6 +50,35 @@ const BLOCK = 128;
  * @returns undefined where the moments are not finite.
  */
 export function sparsified(
+  matrix: Float64Array,
+  moments: Pick<Moments, 'gram' | 'groups' | 'inner' | 'outputs'>,
+  options: SparsifyOptions,
+): { matrix: Float64Array; marks: Uint8Array } | undefined {
+  const order = options.pattern?.order;
+  if (!order) return inOrder(matrix, moments, options);
+  const { gram, inner } = moments;
+  const place = (i: number) => i - (i % inner) + order[i % inner];
+  const row = (i: number) => Math.floor(i / inner);
+  const found = inOrder(
+    matrix.map((_, i) => matrix[place(i)]),
+    {
+      ...moments,
+      gram: gram.map(
+        (_, i) => gram[(row(i) - (row(i) % inner) + order[row(i) % inner]) * inner + order[i % inner]],
+      ),
+    },
+    options,
+  );
+  if (!found) return undefined;
+  const back = { matrix: new Float64Array(matrix.length), marks: new Uint8Array(matrix.length) };
+  for (let i = 0; i < matrix.length; i++) {
+    back.matrix[place(i)] = found.matrix[i];
+    back.marks[place(i)] = found.marks[i];
+  }
+  return back;
+}
+
+function inOrder(
   matrix: Float64Array,
   moments: Pick<Moments, 'gram' | 'groups' | 'inner' | 'outputs'>,
   options: SparsifyOptions,

@@ -7,6 +7,8 @@ export type InputRole =
       readonly is: 'weight';
       /** The axis of the weight that counts the layer's outputs, of a weight with `rank` axes as input `index`. */
       readonly outputAxis: (node: Node, index: number, rank: number) => number;
+      /** The axis that counts its inputs, where it is neither the one after a first axis of outputs nor the one before theirs. */
+      readonly inputAxis?: number;
       /** The axis of the result along which those outputs lie, where that is always the same; absent where it depends on the node. */
       readonly channelAxis?: 1 | 'last';
     }
@@ -70,11 +72,25 @@ export function outputAxisOf(
   return role?.is === 'weight' ? role.outputAxis(node, index, rank) : 0;
 }
 
+/** The axis of a weight that counts its layer's inputs; `index` as in {@link outputAxisOf}. */
+export function inputAxisOf(
+  operator: WithRoles | undefined,
+  node: Node,
+  index: number,
+  rank: number,
+): number {
+  const role = operator?.roles?.[index < 0 ? inputsThatAre(operator, 'weight')[0] : index];
+  if (role?.is === 'weight' && role.inputAxis !== undefined) return role.inputAxis;
+  const outputs = outputAxisOf(operator, node, index, rank);
+  return outputs === 0 ? 1 : outputs - 1;
+}
+
 /** A weight whose outputs lie on a fixed axis. */
-export const weight = (axis: number, channelAxis?: 1): InputRole => ({
+export const weight = (axis: number, channelAxis?: 1, inputAxis?: number): InputRole => ({
   is: 'weight',
   outputAxis: () => axis,
   channelAxis,
+  inputAxis,
 });
 
 export const bias: InputRole = { is: 'bias' };

@@ -10,6 +10,7 @@ import { fail, UserError } from '../base/errors.js';
 import { reason } from '../base/files.js';
 import { own } from '../base/records.js';
 import { checked, meant, shown } from '../base/setting.js';
+import { decidesSparsity } from '../sparsity/index.js';
 import {
   type OptimizerSettings,
   resolveOptimizer,
@@ -251,7 +252,10 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
     return fail(
       `${method.name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
     );
-  if (sparsity === undefined && !('targetOptional' in method))
+  const decided = 'pattern' in method.settings && decidesSparsity(given.pattern);
+  if (sparsity !== undefined && decided)
+    fail(`The pattern ${given.pattern} says how many weights stay: leave --sparsity out.`);
+  if (sparsity === undefined && !decided && !('targetOptional' in method))
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
   refuseUnknown(method.name, method.settings, given);
   return { ...method.defaults, calibrate: calibrated ? defaultSamples : undefined };

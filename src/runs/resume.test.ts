@@ -107,6 +107,22 @@ test('a run of a version that kept no digests goes on', async () => {
   assert.ok((await resumeRun(at('old'))).summary);
 });
 
+test('a run in a pattern goes on to the same bits, and not in another pattern', async () => {
+  write('p.npz');
+  const pattern = { sparsity: undefined, pattern: '2:4', teacher: 'none' };
+  const recipe = recipeOn('p.npz', pattern);
+  await startRun(recipe, at('pattern'));
+  await stopped(recipe, 'pattern-cut');
+  const { summary } = await resumeRun(at('pattern-cut'));
+  assert.ok(summary);
+  assert.deepEqual(bytes('pattern-cut'), bytes('pattern'));
+  assert.equal(((await readRecipe(at('pattern', 'recipe.json'))) as { pattern?: string }).pattern, '2:4');
+  await stopped(recipe, 'pattern-other');
+  const other = at('pattern-other', 'recipe.json');
+  writeFileSync(other, readFileSync(other, 'utf8').replace('2:4', '1:4'));
+  await assert.rejects(resumeRun(at('pattern-other')), /pattern/);
+});
+
 test('of two that resume a run one does, and the other says who is at it', async () => {
   write('d.npz');
   const recipe = recipeOn('d.npz');

@@ -3,7 +3,7 @@ import { fail } from '../base/errors.js';
 import { type Calibration, sparsifyLayers } from '../calibration/index.js';
 import type { Machine } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
-import type { Method, Plan } from '../sparsity/index.js';
+import { type Method, type Plan, patternOf } from '../sparsity/index.js';
 import { layersToPrune, methodOptions } from './pruning.js';
 import type { PruneRecipe } from './recipe.js';
 import type { RunOptions } from './work.js';
@@ -31,6 +31,11 @@ interface LayerPlan extends Plan {
  */
 export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const { recipe, method, graph, inputShapes, machine, samples, iterations, onNote, signal } = run;
+  const pattern = patternOf(recipe.pattern);
+  if (pattern && pattern.keep === undefined)
+    fail(
+      `${method.name} knows no blocks: give --pattern unstructured or N:M, such as 2:4, or another method, such as magnitude.`,
+    );
   const context = { layers: layersToPrune(graph), iterations, seed: recipe.seed };
   const { groups, steps, layers }: LayerPlan = method.plan(context, methodOptions(recipe));
   const [first, ...later] = steps ?? [];
@@ -41,6 +46,7 @@ export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, first.kept[g]]));
   const found = await sparsifyLayers(graph, {
     ...{ machine, samples, inputShapes, kept, signal },
+    pattern: pattern && { keep: pattern.keep!, of: pattern.columns },
     how: method.calibrated!,
     onPlan: ({ layers: count, values, moments }) =>
       onNote?.(

@@ -23,15 +23,19 @@ import {
   named,
   resolveOptions,
 } from './options.js';
+import { type Atoms, atomSize, atomsOf, decidesSparsity, patternOf } from './pattern.js';
 import { type GradualPlan, passedAt, planGradual, poolSize, type Step } from './plan.js';
 import { choose, readsGradient } from './score.js';
 import { smallest } from './select.js';
 import { gradualSettings } from './settings.js';
 import type { Method, Prunable, Surroundings, UpdateReport } from './types.js';
 
+/** What there has to be: a target, or a pattern that says it. */
+type Aim = Pick<GradualOptions, 'sparsity'> | Required<Pick<GradualOptions, 'pattern'>>;
+
 /** A method of these settings, those of `Name` besides the ones that all have. */
 export type GradualMethod<Name extends keyof GradualOptions = never> = Method<
-  Pick<GradualOptions, 'sparsity'> & Partial<Given<Pick<GradualOptions, CommonName | Name>>>
+  Aim & Partial<Given<Pick<GradualOptions, CommonName | Name>>>
 >;
 
 /** The method with these settings. */
@@ -55,7 +59,12 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
     defaults,
     plan(context, options) {
       const given = checked(name, settings, named(options));
-      if (given.sparsity === undefined) fail(`${name} needs a sparsity to reach, such as 0.95.`);
+      const decided = decidesSparsity(given.pattern ?? defaults.pattern);
+      if (given.sparsity === undefined && !decided) fail(`${name} needs a sparsity to reach, such as 0.95.`);
+      if (given.sparsity !== undefined && decided)
+        fail(
+          `The pattern ${given.pattern ?? defaults.pattern} says how many weights stay: leave sparsity out.`,
+        );
       return planGradual({ method: name, usualInterval }, resolveOptions(name, defaults, given), context);
     },
     start,
@@ -70,10 +79,13 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
   };
 }
 
-/** The target, and every axis that has a default. */
+/** Settings that every method has, with a default or without. */
+const always: readonly string[] = ['sparsity', 'pattern'];
+
+/** The target, the pattern, and every axis that has a default. */
 function settingsWith(defaults: Readonly<Record<string, unknown>>): Settings {
   const all: Settings = gradualSettings;
-  const own = Object.keys(all).filter((name) => name === 'sparsity' || name in defaults);
+  const own = Object.keys(all).filter((name) => always.includes(name) || name in defaults);
   return Object.fromEntries(own.map((name) => [name, usually(all[name], defaults[name])]));
 }
 
@@ -88,29 +100,38 @@ async function start(
 ): Promise<UpdateReport> {
   const { options, seed } = plan;
   for (const layer of layers) resetMask(layer, options.keepZeros);
+  const pattern = patternOf(options.pattern);
   const free = layers.filter((_, l) => !plan.layers[l].spared);
+  for (const layer of pattern ? free : []) wholeAtoms(layer, atomsOf(layer, pattern));
   let dropped = 0;
   plan.start?.forEach((kept, l) => {
-    dropped += thin(free[l], kept, seed);
+    const atoms = atomsOf(free[l], pattern);
+    dropped += thin(free[l], atoms, kept / atomSize(pattern), seed);
   });
   applyMasks(layers);
   const pruned = await pruneFirst(plan, layers, around);
   dropped += pruned.dropped;
   keepAt(plan, 0, around);
   const final = options.rounds > 0 || options.pruningSchedule === 'constant';
-  const scheduled = final ? 1 - options.sparsity : plan.start ? options.startDensity : 1;
+  const target = options.sparsity ?? plan.pruned / plan.counted;
+  const scheduled = final ? 1 - target : plan.start ? options.startDensity : 1;
   return { iteration: 0, scheduled, dropped, ...heldOf(pruned), final, ...census(layers) };
 }
 
-/** Keeps a uniformly random `kept` of the layer's present weights. */
-function thin(layer: Prunable, kept: number, seed: number): number {
+/** Lets an atom of which any weight is kept be kept as a whole. */
+function wholeAtoms({ mask }: Prunable, atoms: Atoms): void {
+  const whole = atoms.weights(Uint8Array.from(atoms.mask(mask)));
+  for (let i = 0; i < mask.length; i++) mask[i] = whole[i];
+}
+
+/** Keeps a uniformly random `kept` of the layer's present atoms. */
+function thin(layer: Prunable, atoms: Atoms, kept: number, seed: number): number {
   const draw = random(seed, 'start', layer.name);
-  const values = layer.weight.map(() => uniform(draw));
-  const [marks] = smallest(
-    [{ name: layer.name, values, among: layer.mask }],
-    countNonZero(layer.mask) - kept,
-  );
-  return clear(layer, marks);
+  const values = new Float32Array(atoms.count).map(() => uniform(draw));
+  const mask = atoms.mask(layer.mask);
+  const among = atoms.free(values, mask);
+  const [marks] = smallest([{ name: layer.name, values, among }], countNonZero(mask) - kept);
+  return clear(layer, atoms.weights(marks));
 }
 
 /** The rounds before training: every one looks at the network that the last one left. */
@@ -159,7 +180,8 @@ function prune(plan: GradualPlan, layers: readonly Prunable[], step: Step, draw:
     const active = group.reduce((total, layer) => total + countNonZero(layer.mask), 0);
     const drop = active - step.kept[g];
     const pool = poolSize(options, { passed: passedAt(plan, step), drop }, active, fixed);
-    const how = { drop, pool, seed, iteration: draw, floor: !options.allowEmpty };
+    const pattern = patternOf(options.pattern);
+    const how = { drop, pool, seed, iteration: draw, floor: !options.allowEmpty, pattern };
     const { marks, held } = choose(group, options, how);
     for (const [l, layer] of group.entries()) pruned.dropped += clear(layer, marks[l]);
     pruned.held.push(...held);
@@ -198,8 +220,8 @@ function exchangeAll(
   iteration: number,
 ): void {
   const { score, growth } = options;
-  for (const [l, layer] of layers.entries())
-    if (!planned[l].spared) exchange(layer, { fraction, score, growth: growth!, seed, iteration });
+  const how = { fraction, score, growth: growth!, seed, iteration, pattern: patternOf(options.pattern) };
+  for (const [l, layer] of layers.entries()) if (!planned[l].spared) exchange(layer, how);
 }
 
 /** How many weights are no longer kept, and how many newly are. */

@@ -10,6 +10,7 @@
  */
 import { type Random, random, uniform } from '../base/random.js';
 import { clear, countNonZero } from './masks.js';
+import { atomSize, atomsOf, type Pattern, regrown } from './pattern.js';
 import { choose, type ScoreName } from './score.js';
 import { largest } from './select.js';
 import type { Prunable } from './types.js';
@@ -38,16 +39,31 @@ export interface Exchange {
   growth: GrowthName;
   seed: number;
   iteration: number;
+  /** Blocks are exchanged as wholes; with N:M a tile gets back as many as it gives up. */
+  pattern?: Pattern;
 }
 
 /** Exchanges weights in the mask of a layer. */
-export function exchange(layer: Prunable, { fraction, score, growth, seed, iteration }: Exchange): void {
+export function exchange(
+  layer: Prunable,
+  { fraction, score, growth, seed, iteration, pattern }: Exchange,
+): void {
   const { name, mask } = layer;
-  const count = Math.ceil(fraction * countNonZero(mask) - 1e-9);
-  const { marks } = choose([layer], { score }, { drop: count, pool: 0, seed, iteration });
+  const tiled = pattern?.keep !== undefined;
+  const blocks = tiled ? undefined : pattern;
+  const size = atomSize(blocks);
+  const count = Math.ceil(fraction * (countNonZero(mask) / size) - 1e-9);
+  const how = { drop: count * size, pool: 0, seed, iteration, pattern: blocks };
+  const { marks } = choose([layer], { score }, how);
   clear(layer, marks[0]);
   const draw = random(seed, 'growth', iteration, name);
   const values = growths[growth](layer, draw);
-  const [coming] = largest([{ name, values, among: Uint8Array.from(mask, (m) => (m === 0 ? 1 : 0)) }], count);
+  const coming = tiled ? regrown(layer, pattern!, { values, lost: marks[0] }) : back();
   for (let i = 0; i < mask.length; i++) if (coming[i] !== 0) mask[i] = 1;
+
+  function back(): Uint8Array {
+    const atoms = atomsOf(layer, blocks);
+    const among = Uint8Array.from(atoms.mask(mask), (m) => (m === 0 ? 1 : 0));
+    return atoms.weights(largest([{ name, values: atoms.scores(values), among }], count)[0]);
+  }
 }

@@ -2,7 +2,7 @@
 import { fail } from '../base/errors.js';
 import type { Parameter } from '../engine/index.js';
 import { findOperator } from '../graph/ops/index.js';
-import { biasInput, inputsThatAre, outputAxisOf } from '../graph/roles.js';
+import { biasInput, inputAxisOf, inputsThatAre, outputAxisOf } from '../graph/roles.js';
 import type { Graph, Node } from '../onnx/index.js';
 import type { Hook, TrainState } from '../train/index.js';
 import { named } from './options.js';
@@ -100,11 +100,13 @@ export function prunables({ network, training }: Trained): Prunable[] {
     const { name, op, shape, weight } = parameter;
     const { gradient, state, mask } = training.slots.get(name)!;
     const node = nodes.get(parameter.node)!;
+    const [operator, index] = [findOperator(node), node.inputs.indexOf(name)];
     return {
       name,
       op,
       shape,
-      outputAxis: outputAxisOf(findOperator(node), node, node.inputs.indexOf(name), shape.length),
+      outputAxis: outputAxisOf(operator, node, index, shape.length),
+      inputAxis: inputAxisOf(operator, node, index, shape.length),
       weight,
       gradient,
       momentum: state,

@@ -9,6 +9,7 @@ export { gmp } from './methods/gmp.js';
 export { findMethod, type MaskingMethods, methods } from './methods/index.js';
 export type { ObjectiveName } from './objectives/index.js';
 export type { Given as GivenOptions, GradualOptions } from './options.js';
+export { decidesSparsity, patternOf } from './pattern.js';
 export type { GradualPlan } from './plan.js';
 export { densityAt, pruningEnd, type Schedule, type ScheduleName, updateIterations } from './schedule.js';
 export { type OwnScore, type ScoreName, scores } from './score.js';

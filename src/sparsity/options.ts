@@ -13,6 +13,8 @@ import { type OwnScore, type ScoreName, scoreName } from './score.js';
 export interface GradualOptions {
   /** Fraction of the counted weights to remove, in (0, 1). */
   sparsity: number;
+  /** In which pattern weights go: unstructured, N:M, which says by itself how many, or block:RxC. */
+  pattern?: string;
   /** The score that decides. */
   score: ScoreName;
   /** The score that first narrows the candidates down to `selectRatio` of the remaining weights. */
@@ -100,7 +102,7 @@ export const gradualDefaults = {
 } satisfies GradualDefaults;
 
 /** What a method leaves to its caller unless it says otherwise, with the target. */
-export type CommonName = 'sparsity' | keyof typeof gradualDefaults;
+export type CommonName = 'sparsity' | 'pattern' | keyof typeof gradualDefaults;
 
 /** Values of an axis may be given as functions, whose names then stand for them. */
 export type Axes = {

@@ -158,7 +158,7 @@ test('options that make no sense, one sentence each', () => {
   refuses('gmp needs a sparsity to reach, such as 0.95.', gmp, {});
   refuses(/The setting sparsity must be a number above 0 and below 1.* is 95\./, gmp, { sparsity: 95 });
   for (const sparsity of [0, 1, Number.NaN, '0.9', null]) refuses(/setting sparsity/, gmp, { sparsity });
-  refuses(/gmp has no setting "selectRatio".*; there are sparsity, score,/, gmp, {
+  refuses(/gmp has no setting "selectRatio".*; there are sparsity, pattern, score,/, gmp, {
     sparsity: 0.9,
     selectRatio: 0.5,
   });

@@ -9,12 +9,15 @@
  * layers) or shared out (scope "layer": a group for each), where no layer is given more than it still has, so masks
  * only ever shrink. Unless `allowEmpty` says otherwise, no layer is given less than one weight, and there are always as
  * many to keep as there are layers: a ranking that would take all of a layer (score.ts) can hold its last one.
+ *
+ * Blocks are counted as wholes, so an update leaves the greatest multiple of a block's size that is not more. With N:M the pattern says what the
+ * last update leaves, and no update takes a layer below that (pattern.ts).
  */
 import { fail } from '../base/errors.js';
 import { allocate, type Share } from './allocation.js';
-import { countNonZero } from './masks.js';
 import { type Moment, planMoments, type Rewinding } from './moments.js';
 import type { GradualOptions } from './options.js';
+import { atomSize, extentOf, misfit, type Pattern, patternOf } from './pattern.js';
 import { downTo, upTo } from './places.js';
 import { halfCosine, prunedAt, schedules } from './schedule.js';
 import { namedToSpare } from './spare.js';
@@ -57,14 +60,17 @@ export function planGradual(
   options: GradualOptions,
   context: Context,
 ): GradualPlan {
-  const startDensity = options.pruningSchedule === 'constant' ? 1 - options.sparsity : options.startDensity;
   const { moments, rewinding } = planMoments({ ...options, method, usualInterval }, context.iterations);
-  const layers = planLayers(method, options, context.layers);
+  const pattern = patternOf(options.pattern);
+  const { layers, least } = planLayers(method, options, context.layers);
   const counted = sum(context.layers.map((l) => l.weight.length + (options.countBiases ? l.biases : 0)));
-  const pruned = prunedAt(counted, 1 - options.sparsity);
-  checkTarget({ ...options, startDensity }, layers, { counted, pruned, trains: context.iterations > 0 });
+  const pruned = prunedOf(options, { layers, least, counted, pattern });
+  const sparsity = options.sparsity ?? pruned / counted;
+  const startDensity = options.pruningSchedule === 'constant' ? 1 - sparsity : options.startDensity;
+  const aim: Aim = { ...options, sparsity, startDensity, least, atom: atomSize(pattern) };
+  checkTarget(aim, layers, { counted, pruned, trains: context.iterations > 0 });
 
-  const { start, present, from } = planStart({ ...options, startDensity }, layers, context.layers, counted);
+  const { start, present, from } = planStart(aim, layers, context.layers, counted);
   const groups = planGroups(options, layers, context.layers, present);
   const plan: GradualPlan = {
     method,
@@ -80,7 +86,7 @@ export function planGradual(
     start,
     steps: [],
   };
-  plan.steps = planSteps(plan, moments, context.layers, present, from);
+  plan.steps = planSteps(plan, aim, moments, context.layers, present, from);
   if (options.first) checkSelectRatio(plan, present);
   return plan;
 }
@@ -107,35 +113,76 @@ export function poolSize(
 export const passedAt = ({ iterations }: GradualPlan, { iteration, progress }: Moment): number =>
   iteration === 0 ? progress : iteration / iterations;
 
-function planLayers(method: string, options: GradualOptions, layers: readonly Prunable[]): PlannedLayer[] {
+/** What a plan is worked out for. */
+interface Aim extends GradualOptions {
+  /** What each layer keeps at the least. */
+  least: readonly number[];
+  /** Weights that go together. */
+  atom: number;
+}
+
+/** How many counted elements are zero at the end. */
+function prunedOf(
+  { sparsity }: GradualOptions,
+  {
+    layers,
+    least,
+    counted,
+    pattern,
+  }: { layers: readonly PlannedLayer[]; least: readonly number[]; counted: number; pattern?: Pattern },
+): number {
+  const size = sum(freeIndices(layers).map((l) => layers[l].size));
+  const zerosSpared = sum(layers.map((layer) => (layer.spared ? layer.size - layer.present : 0)));
+  if (pattern?.keep !== undefined) return size - sum(freeIndices(layers).map((l) => least[l])) + zerosSpared;
+  const pruned = prunedAt(counted, 1 - sparsity);
+  const atom = atomSize(pattern);
+  const kept = size + zerosSpared - pruned;
+  return pruned + (kept - Math.floor(kept / atom) * atom);
+}
+
+function planLayers(
+  method: string,
+  options: GradualOptions,
+  layers: readonly Prunable[],
+): { layers: PlannedLayer[]; least: number[] } {
   const named = namedToSpare(
     options.spare,
     layers.map(({ name }) => name),
   );
-  const planned = layers.map((layer) => ({
+  const pattern = patternOf(options.pattern);
+  const spared = layers.map((layer) => reasonToSpare(layer, options, named));
+  const extents = layers.map((layer, l) => extentOf(layer, spared[l].spared ? undefined : pattern, options));
+  const planned = layers.map((layer, l) => ({
     name: layer.name,
     size: layer.weight.length,
-    present: options.keepZeros ? countNonZero(layer.weight) : layer.weight.length,
-    ...reasonToSpare(layer, options, named),
+    present: extents[l].present,
+    ...spared[l],
   }));
   if (layers.length === 0) fail('The model has no weights that could be pruned; take another model.');
-  if (planned.every((layer) => layer.spared)) fail(`${method} has nothing to prune: every layer is spared.`);
-  return planned;
+  if (planned.every((layer) => layer.spared))
+    fail(
+      pattern
+        ? `${method} has nothing to prune in the pattern ${options.pattern}: of ${planned[0].name}, ${planned[0].spared}; take another pattern.`
+        : `${method} has nothing to prune: every layer is spared.`,
+    );
+  return { layers: planned, least: extents.map(({ least }) => least) };
 }
 
 function reasonToSpare(
-  { name, first, last }: Prunable,
+  layer: Prunable,
   options: GradualOptions,
   named: ReadonlySet<string>,
 ): { spared?: string } {
+  const { name, first, last } = layer;
   if (named.has(name)) return { spared: 'named in spare' };
   if (options.spareFirst && first) return { spared: 'first convolution (spareFirst)' };
   if (options.spareLast && last) return { spared: 'output layer (spareLast)' };
-  return {};
+  const spared = misfit(layer, patternOf(options.pattern));
+  return spared ? { spared } : {};
 }
 
 function checkTarget(
-  { sparsity, startDensity, allowEmpty }: GradualOptions,
+  { sparsity, startDensity, allowEmpty, least }: Aim,
   layers: readonly PlannedLayer[],
   { counted, pruned, trains }: { counted: number; pruned: number; trains: boolean },
 ): void {
@@ -144,9 +191,8 @@ function checkTarget(
     fail(
       `The model is already at sparsity ${upTo(zeros / counted, 4)}, above the target of ${sparsity}: ask for more, or let its zeros train (--no-keep-zeros).`,
     );
-  const free = layers.filter((layer) => !layer.spared);
   if (!allowEmpty && trains) refuseZeros(layers);
-  const most = zeros + sum(free.map(({ present }) => Math.max(0, present - (allowEmpty ? 0 : 1))));
+  const most = zeros + sum(freeIndices(layers).map((l) => Math.max(0, layers[l].present - least[l])));
   if (pruned > most)
     fail(
       `A sparsity of ${sparsity} is out of reach: of ${counted} weights that count only ${most} can be pruned; ask for at most ${downTo(most / counted, 6)}, or spare less.`,
@@ -167,12 +213,12 @@ function refuseZeros(layers: readonly PlannedLayer[]): void {
 
 /** The random start, the weights present once it is made, and the density the schedule falls from. */
 function planStart(
-  options: GradualOptions,
+  options: Aim,
   layers: readonly PlannedLayer[],
   prunables: readonly Prunable[],
   counted: number,
 ): { start?: number[]; present: number[]; from: number } {
-  const { startDensity, startAllocation, allowEmpty } = options;
+  const { startDensity, startAllocation, least, atom } = options;
   const present = layers.map((layer) => layer.present);
   const zeros = sum(layers.map((layer) => layer.size - layer.present));
   const from = Math.min(startDensity, 1 - zeros / counted);
@@ -180,10 +226,14 @@ function planStart(
   if (cut <= 0) return { present, from };
 
   const free = freeIndices(layers);
-  const floor = allowEmpty ? 0 : 1;
-  const shares = free.map((l) => ({ shape: prunables[l].shape, available: present[l], floor }));
-  const available = sum(shares.map((share) => share.available));
-  const start = allocate(startAllocation, shares, available - cut).kept;
+  const shares = free.map((l) => ({
+    shape: prunables[l].shape,
+    available: present[l] / atom,
+    floor: least[l] / atom,
+  }));
+  const available = sum(free.map((l) => present[l]));
+  const total = Math.floor((available - cut) / atom);
+  const start = allocate(startAllocation, shares, total).kept.map((atoms) => atoms * atom);
   free.forEach((l, i) => {
     present[l] = start[i];
   });
@@ -204,32 +254,35 @@ function planGroups(
 }
 
 function planSteps(
-  { options, layers, groups, counted }: GradualPlan,
+  { layers, groups, counted }: GradualPlan,
+  { pruningSchedule, sparsity, pattern, allocation, scope, least, atom }: Aim,
   moments: readonly Moment[],
   prunables: readonly Prunable[],
   present: readonly number[],
   from: number,
 ): Step[] {
-  const { pruningSchedule, sparsity, allocation, scope, allowEmpty } = options;
+  const decided = patternOf(pattern)?.keep !== undefined;
   const zerosSpared = sum(layers.map((layer) => (layer.spared ? layer.size - layer.present : 0)));
   const size = sum(layers.map((layer) => (layer.spared ? 0 : layer.size)));
   let active = groups.map(({ members }) => sum(members.map((l) => present[l])));
   return moments.map((moment) => {
     const density = schedules[pruningSchedule]({ from, to: 1 - sparsity }, moment.progress);
-    const total = Math.min(sum(active), size + zerosSpared - prunedAt(counted, density));
+    const wanted = Math.floor((size + zerosSpared - prunedAt(counted, density)) / atom) * atom;
+    const floor = decided ? sum(freeIndices(layers).map((l) => least[l])) : 0;
+    const total = Math.max(floor, Math.min(sum(active), wanted));
     const shares: Share[] = groups.map(({ members }, g) => ({
       shape: prunables[members[0]].shape,
-      available: active[g],
-      floor: allowEmpty ? 0 : 1,
+      available: active[g] / atom,
+      floor: least[members[0]] / atom,
     }));
     if (scope === 'global') {
       active = [total];
       return { ...moment, density, kept: active };
     }
-    const { kept, held } = allocate(allocation, shares, total);
-    active = kept;
-    const names = held.map((g) => layers[groups[g].members[0]].name);
-    return { ...moment, density, kept, ...(names.length > 0 && { held: names }) };
+    const { kept, held } = allocate(allocation, shares, total / atom);
+    active = kept.map((atoms) => atoms * atom);
+    const names = (decided ? [] : held).map((g) => layers[groups[g].members[0]].name);
+    return { ...moment, density, kept: active, ...(names.length > 0 && { held: names }) };
   });
 }
 

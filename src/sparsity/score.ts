@@ -13,6 +13,7 @@
 import { asMany, nameOn } from '../base/axis.js';
 import { type Random, random, uniform } from '../base/random.js';
 import { countNonZero } from './masks.js';
+import { atomSize, atomsOf, type Pattern } from './pattern.js';
 import { type Order, smallest } from './select.js';
 import type { Mask, Prunable } from './types.js';
 
@@ -81,6 +82,8 @@ export interface Choosing {
   iteration: number;
   /** Leave at least one weight in every layer that has any. */
   floor?: boolean;
+  /** In which they go; absent: each by itself. */
+  pattern?: Pattern;
 }
 
 export interface Choice {
@@ -94,12 +97,19 @@ export interface Choice {
 export function choose(
   layers: readonly Prunable[],
   { first, score }: Criterion,
-  { drop, pool, seed, iteration, floor = false }: Choosing,
+  { drop, pool, seed, iteration, floor = false, pattern }: Choosing,
 ): Choice {
-  const kept = layers.map(({ mask }) => mask);
+  const atoms = layers.map((layer) => atomsOf(layer, pattern));
+  const size = atomSize(pattern);
+  const kept = layers.map(({ mask }, l) => atoms[l].mask(mask));
   const valuesOf = (name: ScoreName) =>
-    layers.map((layer) => scores[name].of(layer, random(seed, 'score', iteration, layer.name)));
+    layers.map((layer, l) => {
+      const { of, order } = scores[name];
+      return atoms[l].scores(of(layer, random(seed, 'score', iteration, layer.name)), order);
+    });
   const [values, narrowing] = [valuesOf(score), first && valuesOf(first)];
+  const free = kept.map((among, l) => atoms[l].free(values[l], among, scores[score].order));
+  const goes = drop / size;
   const least = (of: readonly Float32Array[], name: ScoreName, among: readonly Mask[], count: number) =>
     smallest(
       layers.map((layer, l) => ({ name: layer.name, values: of[l], among: among[l] })),
@@ -108,21 +118,27 @@ export function choose(
     );
 
   const held = new Map<number, number>();
-  for (let offered = pool; ; ) {
-    const candidates = first ? least(narrowing!, first, kept, offered) : kept;
+  for (let offered = Math.floor(pool / size); ; ) {
+    if (pattern) offered = Math.min(offered, countAll(free));
+    const candidates = first ? least(narrowing!, first, free, offered) : free;
     const open = candidates.map((among, l) => without(among, held.get(l)));
-    const choice = open.reduce((total, among) => total + countNonZero(among), 0);
-    const missing = first && held.size > 0 ? drop - choice : 0;
+    const missing = first && held.size > 0 ? goes - countAll(open) : 0;
     if (missing > 0) {
       offered += missing;
       continue;
     }
-    const marks = least(values, score, open, drop);
+    const marks = least(values, score, open, goes);
     const emptied = floor ? emptiedBy(marks, kept, held) : [];
-    if (emptied.length === 0) return { marks, held: [...held.keys()].map((l) => layers[l].name) };
+    if (emptied.length === 0) {
+      const weights = marks.map((own, l) => atoms[l].weights(own));
+      return { marks: weights, held: [...held.keys()].map((l) => layers[l].name) };
+    }
     for (const l of emptied) held.set(l, lastOf(values[l], kept[l], scores[score].order));
   }
 }
+
+const countAll = (masks: readonly Mask[]): number =>
+  masks.reduce((total, mask) => total + countNonZero(mask), 0);
 
 /** Layers all of whose kept weights are marked, of those that have any and none held. */
 const emptiedBy = (

@@ -15,11 +15,13 @@ import { type AllocationName, claims } from './allocation.js';
 import { growths } from './growth.js';
 import { objectives } from './objectives/index.js';
 import type { GradualOptions } from './options.js';
+import { patternSetting } from './pattern.js';
 import { schedules } from './schedule.js';
 import { scores } from './score.js';
 
 export const gradualSettings = {
   sparsity: fraction('target: fraction of the prunable weights to remove, such as 0.9 or 90%'),
+  pattern: patternSetting,
   score: entryOf('score by which weights are ranked', scores),
   objective: entryOf('the loss whose gradient scores the weights when pruning before training', objectives),
   perClass: whole('samples per class for that gradient (0: the first batch)', 0),

@@ -37,6 +37,8 @@ export interface Prunable {
   shape: readonly number[];
   /** The axis of `shape` that counts output units: 0 for Conv, 1 for a Gemm without transB. */
   outputAxis: number;
+  /** The axis that counts its inputs; default: 1 where outputs come first, else the axis before theirs. */
+  inputAxis?: number;
   /** The values: a live view, row-major. */
   weight: Float32Array;
   /** Gradient of the mini-batch's loss, without weight decay; only read where {@link Method.needsGradient} asks. */

@@ -35,7 +35,7 @@ function sizesOf(site: Site, gates: number): Sizes {
 /** `gates` products of the input, and as many of what was given out before. */
 const recurrent = (gates: number, takes: string): Operator => ({
   takes,
-  roles: { 1: weight(1), 2: weight(1), 3: bias, 7: { is: 'factor' } },
+  roles: { 1: weight(1, undefined, 2), 2: weight(1, undefined, 2), 3: bias, 7: { is: 'factor' } },
   settings: [4],
   infer(site) {
     const { directions, steps, batch, hidden, batchFirst } = sizesOf(site, gates);
