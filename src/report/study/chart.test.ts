@@ -23,11 +23,11 @@ test('a chart against every axis of numbers, one for each value of the others bu
   assert.deepEqual(
     charts.map(({ name, title }) => [name, title]),
     [
-      ['epochs-sparsity-0.98', 'Accuracy against epochs, sparsity 0.98'],
-      ['epochs-sparsity-0.9', 'Accuracy against epochs, sparsity 0.9'],
-      ['sparsity-epochs-32', 'Accuracy against sparsity, epochs 32'],
-      ['sparsity-epochs-8', 'Accuracy against sparsity, epochs 8'],
-      ['sparsity-epochs-128', 'Accuracy against sparsity, epochs 128'],
+      ['accuracy-epochs-sparsity-0.98', 'Accuracy against epochs, sparsity 0.98'],
+      ['accuracy-epochs-sparsity-0.9', 'Accuracy against epochs, sparsity 0.9'],
+      ['accuracy-sparsity-epochs-32', 'Accuracy against sparsity, epochs 32'],
+      ['accuracy-sparsity-epochs-8', 'Accuracy against sparsity, epochs 8'],
+      ['accuracy-sparsity-epochs-128', 'Accuracy against sparsity, epochs 128'],
     ],
   );
   const [epochs] = charts;
@@ -44,9 +44,9 @@ test('without numbers the last axis is along x, and one axis alone is a series',
       [cell({ start: 'a', rate: 'low' }, 0.5), cell({ start: 'a', rate: 'high' }, 0.6)],
     ),
   );
-  assert.deepEqual([chart.name, more.length], ['rate', 0]);
+  assert.deepEqual([chart.name, more.length], ['accuracy-rate', 0]);
   const [alone] = drawStudy(result(['rate'], [cell({ rate: '0.1' }, 0.5), cell({ rate: '0.02' }, 0.6)]));
-  assert.equal(alone.name, 'rate');
+  assert.equal(alone.name, 'accuracy-rate');
   assert.deepEqual(
     words(alone.drawing)
       .filter((word) => /^0\.\d+$/.test(word))
@@ -73,4 +73,22 @@ test('names beside neighbouring ends do not overlap', () => {
   assert.equal(heights.length, 3);
   heights.sort((a, b) => a - b);
   for (let i = 1; i < heights.length; i++) assert.ok(heights[i] - heights[i - 1] >= 11, heights.join());
+});
+
+test('cells of another metric have a chart of their own, in its unit', () => {
+  const metric = { name: 'rmse', title: 'root mean square error', better: 'lower' as const };
+  const cells = [
+    cell({ learn: 'classification' }, 0.5),
+    { ...cell({ learn: 'regression' }, 1.375), metric },
+    { ...cell({ learn: 'huber' }, 1.25), metric },
+  ];
+  const drawn = drawStudy(result(['learn'], cells));
+  assert.deepEqual(
+    drawn.map(({ name, title }) => [name, title]),
+    [
+      ['accuracy-learn', 'Accuracy against learn'],
+      ['rmse-learn', 'Root mean square error against learn'],
+    ],
+  );
+  assert.ok(words(drawn[1].drawing).some((word) => word.includes('test root mean square error')));
 });

@@ -1,12 +1,15 @@
-/** Accuracy against what varies, a dot for every cell with its deviation. */
+/** Accuracy, or the metric of another objective, against what varies: a dot for every cell with its deviation. */
 import * as Plot from '@observablehq/plot';
+import type { Metric } from '../../objectives/index.js';
 import type { CellFigures, StudyResult } from '../../runs/index.js';
 import { COLOURS, draw } from '../charts.js';
+import { capital } from '../words.js';
+import { metricOf, metricsOf } from './rows.js';
 
 /** A chart of a study. */
 export interface StudyChart {
   title: string;
-  /** What tells its file from those of the others: 'epochs', 'sparsity-0.98'. */
+  /** What tells its file from those of the others: 'accuracy-epochs', 'accuracy-sparsity-0.98'. */
   name: string;
   /** SVG, with the names of the series beside their ends. */
   drawing: string;
@@ -28,25 +31,32 @@ export function drawStudy({ axes, cells }: StudyResult): StudyChart[] {
     return labels.length > 1 && labels.every((label) => Number.isFinite(Number(label)));
   });
   const along = numeric.length > 0 ? numeric : axes.slice(-1);
-  return along.flatMap((axis) => drawAgainst(axis, axes, cells));
+  return metricsOf(cells).flatMap((metric) => {
+    const own = cells.filter((cell) => metricOf(cell).name === metric.name);
+    return along.flatMap((axis) => drawAgainst(axis, { axes, metric }, own));
+  });
 }
 
 const labelsOf = (cells: readonly CellFigures[], axis: string): string[] => [
   ...new Set(cells.map(({ at }) => at[axis])),
 ];
 
-function drawAgainst(along: string, axes: readonly string[], cells: readonly CellFigures[]): StudyChart[] {
+function drawAgainst(
+  along: string,
+  { axes, metric }: { axes: readonly string[]; metric: Metric },
+  cells: readonly CellFigures[],
+): StudyChart[] {
   const [seriesAxis, ...rest] = axes.filter((axis) => axis !== along);
   const placeOf = ({ at }: CellFigures) => rest.map((axis) => `${axis} ${at[axis]}`).join(', ');
   const places = [...new Set(cells.map(placeOf))];
   return places.map((place) => ({
-    title: `Accuracy against ${along}${place && `, ${place}`}`,
-    name: [along, place]
+    title: `${capital(metric.title)} against ${along}${place && `, ${place}`}`,
+    name: [metric.name, along, place]
       .filter(Boolean)
       .join('-')
       .replace(/[^\w.+-]+/g, '-'),
     drawing: drawSeries(
-      along,
+      { along, metric },
       cells
         .filter((cell) => placeOf(cell) === place)
         .map((cell) => ({ ...figuresOf(cell), x: cell.at[along], series: cell.at[seriesAxis] ?? along })),
@@ -74,7 +84,7 @@ function inOrder(labels: readonly string[]): string[] {
 }
 
 /** Series side by side, so that deviations can be told apart. */
-function drawSeries(along: string, dots: readonly Dot[]): string {
+function drawSeries({ along, metric }: { along: string; metric: Metric }, dots: readonly Dot[]): string {
   const domain = inOrder(dots.map(({ x }) => x));
   const series = [...new Set(dots.map((dot) => dot.series))];
   const ownOf = (name: string) =>
@@ -103,7 +113,11 @@ function drawSeries(along: string, dots: readonly Dot[]): string {
     marginBottom: 40,
     marginRight: Math.min(150, 24 + 6.6 * Math.max(...series.map((name) => name.length))),
     x: { type: 'point', label: along, domain, padding: 0.4 },
-    y: { label: 'test accuracy, %', percent: true, nice: true },
+    y: {
+      label: `test ${metric.title}${metric.percent ? ', %' : ''}`,
+      percent: metric.percent ?? false,
+      nice: true,
+    },
     color: { domain: series, range: series.map((_, i) => COLOURS[i % COLOURS.length]) },
     marks: [
       ...marks,

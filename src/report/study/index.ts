@@ -6,9 +6,9 @@ import { reason, writeAtomically } from '../../base/files.js';
 import type { FailedLine, RunLine, StudyResult } from '../../runs/index.js';
 import { chart, charts, html, page } from '../page.js';
 import { table } from '../table.js';
-import { percent } from '../words.js';
+import { inMetric } from '../words.js';
 import type { StudyChart } from './chart.js';
-import { studyNotes, studyTable } from './rows.js';
+import { metricsOf, studyNotes, studyTable } from './rows.js';
 
 /**
  * Writes the report of a study into its folder.
@@ -33,9 +33,7 @@ export async function writeStudy(
       [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''),
     ),
     writeAtomically(join(folder, 'study.html'), studyPage(result, drawn)),
-    ...drawn.map(({ name, drawing }) =>
-      writeAtomically(join(folder, `accuracy-${name}.svg`), picture(drawing)),
-    ),
+    ...drawn.map(({ name, drawing }) => writeAtomically(join(folder, `${name}.svg`), picture(drawing))),
   ]);
 }
 
@@ -84,9 +82,14 @@ const SPREAD = 'A dot is the mean over the seeds, and its line one standard devi
 
 function leadOf({ finished, planned, cells }: StudyResult): string {
   const runs = `${finished} of ${planned} runs are finished.`;
-  const best = cells.toSorted((a, b) => b.accuracy.mean - a.accuracy.mean)[0];
-  if (!best) return runs;
-  return `${runs} The highest mean accuracy is ${percent(best.accuracy.mean)}, with ${Object.entries(best.at)
+  const [metric, ...others] = metricsOf(cells);
+  if (!metric || others.length > 0) return runs;
+  const sign = metric.better === 'higher' ? 1 : -1;
+  const [best] = cells.toSorted((a, b) => sign * (b.accuracy.mean - a.accuracy.mean));
+  const extreme = metric.better === 'higher' ? 'highest' : 'lowest';
+  return `${runs} The ${extreme} mean ${metric.title} is ${inMetric(metric, best.accuracy.mean)}, with ${Object.entries(
+    best.at,
+  )
     .map(([axis, value]) => `${axis} ${value}`)
     .join(', ')}.`;
 }

@@ -1,6 +1,7 @@
 /** The table of a study: the same cells for the terminal, the page and Markdown. */
+import { ACCURACY, type Metric } from '../../objectives/index.js';
 import type { CellFigures, Difference, MeasuredWhen, Statistics, StudyResult } from '../../runs/index.js';
-import { count, duration, large, percent } from '../words.js';
+import { capital, count, duration, large, percent } from '../words.js';
 
 export interface StudyTable {
   /** Names of what varies first; the rest are figures. */
@@ -8,46 +9,68 @@ export interface StudyTable {
   rows: string[][];
 }
 
-/** 0.912 ± 0.003 → '91.20 ± 0.30' */
-const inPercent = ({ mean, deviation }: Statistics): string =>
-  `${(100 * mean).toFixed(2)}${deviation === undefined ? '' : ` ± ${(100 * deviation).toFixed(2)}`}`;
+/** The metric of a cell. */
+export const metricOf = ({ metric }: Pick<CellFigures, 'metric'>): Metric => metric ?? ACCURACY;
 
-const signed = (fraction: number): string => {
-  const text = (100 * fraction).toFixed(2);
+/** The metrics of cells, each once. */
+export const metricsOf = (cells: readonly CellFigures[]): Metric[] => [
+  ...new Map(cells.map(metricOf).map((metric) => [metric.name, metric])).values(),
+];
+
+/** A number in the unit of its metric, which stands above it. */
+const bare = (metric: Metric, value: number): string =>
+  metric.percent ? (100 * value).toFixed(2) : Number(value.toPrecision(4)).toString();
+
+/** 0.912 ± 0.003 → '91.20 ± 0.30' */
+const inUnit = (metric: Metric, { mean, deviation }: Statistics): string =>
+  `${bare(metric, mean)}${deviation === undefined ? '' : ` ± ${bare(metric, deviation)}`}`;
+
+const signed = (metric: Metric, value: number): string => {
+  const text = bare(metric, value);
   return Number(text) > 0 ? `+${text}` : text.replace('-', '−');
 };
 
-/** '−0.10 ± 0.30 [−0.47, +0.27]', in points of a percentage. */
-function inPoints({ mean, deviation, interval }: Difference): string {
-  const spread = deviation === undefined ? '' : ` ± ${(100 * deviation).toFixed(2)}`;
-  return `${signed(mean)}${spread}${interval ? ` [${interval.map(signed).join(', ')}]` : ''}`;
+/** '−0.10 ± 0.30 [−0.47, +0.27]', in points of a percentage where the metric is a fraction. */
+function inPoints(metric: Metric, { mean, deviation, interval }: Difference): string {
+  const spread = deviation === undefined ? '' : ` ± ${bare(metric, deviation)}`;
+  const within = interval ? ` [${interval.map((end) => signed(metric, end)).join(', ')}]` : '';
+  return `${signed(metric, mean)}${spread}${within}`;
 }
 
-/** Columns of accuracies along a run that removes channels, where some cell has them. */
+/** Columns of figures along a run that removes channels, where some cell has them. */
 const alongTitles: Partial<Record<MeasuredWhen, string>> = {
-  before: 'before, %',
-  sparse: 'after sparse training, %',
-  marked: 'after marked training, %',
-  pruned: 'right after the cut, %',
-  recalibrated: 'recalibrated, %',
-  reconstructed: 'reconstructed, %',
+  before: 'before',
+  sparse: 'after sparse training',
+  marked: 'after marked training',
+  pruned: 'right after the cut',
+  recalibrated: 'recalibrated',
+  reconstructed: 'reconstructed',
 };
 
-function accuracyAt({ stages }: CellFigures, when: string): string {
-  const found = stages?.find((stage) => stage.when === when);
-  return found ? inPercent(found.accuracy) : '–';
+function figureAt(cell: CellFigures, when: string): string {
+  const found = cell.stages?.find((stage) => stage.when === when);
+  return found ? inUnit(metricOf(cell), found.accuracy) : '–';
 }
 
 export function studyTable(result: StudyResult): StudyTable {
   const { axes, baseline, cells } = result;
-  const compared = baseline === undefined ? [] : [`to ${baseline}, points [95 %]`];
+  const [metric = ACCURACY, ...others] = metricsOf(cells);
+  const several = others.length > 0;
+  const unit = !several && metric.percent ? ', %' : '';
+  const compared = baseline === undefined ? [] : [`to ${baseline}${unit ? ', points' : ''} [95 %]`];
   const along = Object.entries(alongTitles).filter(([when]) =>
     cells.some(({ stages }) => stages?.some((stage) => stage.when === when)),
   );
-  const before = along.map(([, title]) => title);
+  const before = along.map(([, title]) => `${title}${unit}`);
+  // Rows of several metrics say which is theirs, and in which unit.
+  const named = (cell: CellFigures) => {
+    const { title, percent: share } = metricOf(cell);
+    return several ? [`${title}${share ? ', %' : ''}`] : [];
+  };
   const figures = [
+    ...(several ? ['metric'] : []),
     ...before,
-    'test accuracy, %',
+    several ? 'on test samples' : `test ${metric.title}${unit}`,
     ...compared,
     'n',
     'zeros',
@@ -59,9 +82,10 @@ export function studyTable(result: StudyResult): StudyTable {
     titles: [...axes, ...figures],
     rows: cells.map((cell) => [
       ...axes.map((axis) => cell.at[axis]),
-      ...along.map(([when]) => accuracyAt(cell, when)),
-      inPercent(cell.accuracy),
-      ...compared.map(() => (cell.difference ? inPoints(cell.difference) : '–')),
+      ...named(cell),
+      ...along.map(([when]) => figureAt(cell, when)),
+      inUnit(metricOf(cell), cell.accuracy),
+      ...compared.map(() => (cell.difference ? inPoints(metricOf(cell), cell.difference) : '–')),
       count(cell.accuracy.n),
       percent(cell.sparsity, 3),
       large(cell.effectiveMacs),
@@ -71,11 +95,19 @@ export function studyTable(result: StudyResult): StudyTable {
   };
 }
 
+/** 'Accuracy is that at the end', and whether less is better. */
+function whatIsShown(cells: readonly CellFigures[]): string {
+  const [metric = ACCURACY, ...others] = metricsOf(cells);
+  if (others.length > 0) return 'Figures are those at the end';
+  const better = metric.better === 'lower' ? ' (less is better)' : '';
+  return `${capital(metric.title)}${better} is that at the end`;
+}
+
 /** What the table does not say by itself. */
 export function studyNotes(result: StudyResult): string[] {
   const { planned, finished, seeds, baseline, failures, mixed } = result;
   return [
-    `${finished} of ${planned} runs; seeds ${seeds.join(', ')}. Accuracy is that at the end, mean ± sample standard deviation over n seeds.`,
+    `${finished} of ${planned} runs; seeds ${seeds.join(', ')}. ${whatIsShown(result.cells)}, mean ± sample standard deviation over n seeds.`,
     ...(baseline === undefined
       ? []
       : [

@@ -7,7 +7,7 @@
  * 97.5 % point of Student's distribution with n − 1 degrees of freedom.
  */
 import { readFile } from 'node:fs/promises';
-import { headlineOf, metricIn } from '../../objectives/index.js';
+import { ACCURACY, headlineOf, type Metric, metricIn } from '../../objectives/index.js';
 import { readJson, runFolder } from '../folder.js';
 import type { MetricsLine, Summary } from '../summary.js';
 import { failureOf } from './failures.js';
@@ -23,6 +23,8 @@ export interface RunLine {
   seed: number;
   /** On the test samples after every epoch; the metric of the objective where that is not classification. */
   accuracy: number[];
+  /** That metric; absent for accuracy. */
+  metric?: Metric;
   /** Of a run that removes channels: how good the network was along the way. */
   stages?: StageAccuracy[];
   sparsity: number;
@@ -53,6 +55,8 @@ export interface CellFigures {
   settings: object;
   /** At the end, on the test images. */
   accuracy: Statistics;
+  /** What is called accuracy here, where it is another metric. */
+  metric?: Metric;
   /** Of runs that remove channels: before the end, in order. */
   stages?: StageFigures[];
   /** To the baseline, over the seeds that both have. */
@@ -120,6 +124,7 @@ async function readFigures({ path }: StudyRun): Promise<Figures> {
     accuracy: metrics.flatMap((line) =>
       line.kind === 'epoch' ? [metricIn(line.test ?? line.validation ?? line, metric)] : [],
     ),
+    ...(metric !== ACCURACY && { metric }),
     stages: stageAccuracies(summary),
     sparsity: summary.sparsity.after,
     macs: summary.macs.after,
@@ -150,6 +155,7 @@ export function summarizeStudy(study: Study, lines: readonly (RunLine | FailedLi
         at,
         settings,
         accuracy: statisticsOf(runs.map(last)),
+        ...(runs[0].metric && { metric: runs[0].metric }),
         stages: stageFigures(runs),
         difference: compared ? difference(runs, runsAt({ ...at, [axis]: baseline as string })) : undefined,
         sparsity: meanOf(runs.map(({ sparsity }) => sparsity)),
@@ -170,10 +176,10 @@ export function summarizeStudy(study: Study, lines: readonly (RunLine | FailedLi
   };
 }
 
-/** Undefined where no seed has both. */
+/** Undefined where no seed has both, or they were measured by other metrics. */
 function difference(runs: readonly RunLine[], others: readonly RunLine[]): Difference | undefined {
   const pairs = runs.flatMap((run) => {
-    const other = others.find(({ seed }) => seed === run.seed);
+    const other = others.find(({ seed, metric }) => seed === run.seed && metric?.name === run.metric?.name);
     return other ? [last(run) - last(other)] : [];
   });
   if (pairs.length === 0) return undefined;
