@@ -13,6 +13,7 @@
  * target.
  */
 import { asMany, nameOn } from '../base/axis.js';
+import type { Source } from '../base/source.js';
 import { type Criterion, criteria } from './criteria.js';
 import { type ImportanceName, type ImportanceSetting, importances } from './importance.js';
 import { type Pull, pulls } from './regularize.js';
@@ -67,6 +68,8 @@ export interface StructuredMethod {
   name: string;
   /** One line: what it is and whose. */
   summary: string;
+  /** Where it comes from. */
+  source?: Source;
   /** What differs from {@link usual}. */
   defaults: Partial<MethodSettings>;
   /** How the epochs are shared among the stages; stages that are left out have none. */
@@ -106,7 +109,7 @@ export function structuredMethod(
     defaults: OwnSettings;
   },
 ): StructuredMethod {
-  const { name, summary, shares, defaults } = definition;
+  const { name, summary, source, shares, defaults } = definition;
   const axes = {
     importance: (value: string | OwnImportance) =>
       nameOn(
@@ -121,7 +124,7 @@ export function structuredMethod(
     axis,
     Object.hasOwn(axes, axis) ? axes[axis as keyof typeof axes](value as never) : value,
   ]);
-  return { name, summary, shares, defaults: Object.fromEntries(named) };
+  return { name, summary, source, shares, defaults: Object.fromEntries(named) };
 }
 
 const importanceOfOwn = (own: OwnImportance): ImportanceSetting => {

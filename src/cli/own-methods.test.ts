@@ -180,7 +180,10 @@ test('what is no method, has the name of another or a setting too many is refuse
   const foreign = await espalier(
     `prune ${task} --method ./own/axes.mjs --sparsity 0.5 --select-ratio 0.5 --out foreign`,
   );
-  assert.match(foreign.err, /^espalier: relative has no setting selectRatio.*; it has sparsity, score,/);
+  assert.match(
+    foreign.err,
+    /^espalier: relative has no setting selectRatio.*; it has sparsity, pattern, score,/,
+  );
   const missing = await espalier(`prune ${task} --method ./none.mjs --sparsity 0.5 --out no`);
   assert.match(missing.err, /Cannot read the method .*none\.mjs/);
 });

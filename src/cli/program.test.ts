@@ -172,6 +172,9 @@ test('methods: all of them, and one with its settings', async () => {
   const { out } = await espalier('methods');
   for (const name of ['fggp', 'probmask', 'masksparsity']) assert.match(out, new RegExp(`^${name} `, 'm'));
   const one = JSON.parse((await espalier('methods fggp --json')).out);
+  assert.match(one.source.paper, /Zhu, Bezek, Goksel.*arXiv 2411\.05500/);
+  assert.match((await espalier('methods snip')).out, /Source: Lee, Ajanthan, Torr: .*section 4\./s);
+  assert.doesNotMatch((await espalier('methods random')).out, /Source:/);
   assert.equal(one.kind, 'weights');
   const ratio = one.settings.find(({ flag }: { flag: string }) => flag === '--select-ratio');
   assert.equal(ratio.value, 0.5);

@@ -1,9 +1,11 @@
 /** What methods there are, and what each does unless told otherwise: for people who choose one. */
+import type { Source } from '../base/source.js';
 import { leftToLength, usual } from '../channels/index.js';
 import { methodDefaults, settingsFor } from './recipe.js';
 import {
   learntMethod,
   type MethodKind,
+  methodOf,
   methodsOfKind,
   structuredMethod,
   titleOfMethod,
@@ -27,6 +29,8 @@ export interface MethodSetting {
 }
 
 export interface MethodDetails extends MethodEntry {
+  /** Where it comes from; absent where it is nobody's. */
+  source?: Source;
   settings: MethodSetting[];
 }
 
@@ -54,7 +58,8 @@ export function describeMethod(name: string): MethodDetails {
   const settings = [...Object.entries(defaults), ...left]
     .filter(([key, value]) => key in all && value !== undefined)
     .map(([key, value]) => ({ flag: flagOf(key), about: all[key].about, value }));
-  return { ...method, settings };
+  const { source } = methodOf(name)!.method;
+  return { ...method, ...(source && { source }), settings };
 }
 
 /** The settings of a method that are left to the length of its trainings. */

@@ -4,6 +4,7 @@
 import { basename, extname, resolve } from 'node:path';
 import { fail } from '../base/errors.js';
 import { flagOf, meant, type Settings } from '../base/setting.js';
+import type { Source } from '../base/source.js';
 import {
   structuredMethod as asStructured,
   type StructuredMethod,
@@ -128,10 +129,14 @@ export async function openMethod(method: unknown): Promise<void> {
 
 /** @throws UserError where it is not one. */
 function methodFrom(definition: MethodDefinition, what: string): Known {
-  const { kind, name, summary } = Object(definition) as Partial<MethodDefinition>;
+  const { kind, name, summary, source } = Object(definition) as Partial<MethodDefinition>;
   if (typeof name !== 'string' || !/^[\w-]+$/.test(name))
     fail(`${what} is no method: it needs a name of letters, digits and '-', such as name: 'mine'.`);
   if (typeof summary !== 'string') fail(`${what} needs a summary, one line that says what ${name} is.`);
+  if (source !== undefined && !isSource(source))
+    fail(
+      `${what} must say its source as texts: source: { paper: '…', section: '…' }, of which section may be left out.`,
+    );
   switch (kind) {
     case 'weights':
       return {
@@ -149,6 +154,11 @@ function methodFrom(definition: MethodDefinition, what: string): Known {
         `${what} must say what ${name} removes: kind: 'weights', 'learnt masks' or 'channels', not ${JSON.stringify(kind)}.`,
       );
   }
+}
+
+function isSource(source: unknown): source is Source {
+  const { paper, section } = Object(source) as Partial<Source>;
+  return typeof paper === 'string' && (section === undefined || typeof section === 'string');
 }
 
 function maskingFrom(method: Method, what: string): Method {

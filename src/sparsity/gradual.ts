@@ -9,6 +9,7 @@
 import { fail } from '../base/errors.js';
 import { random, uniform } from '../base/random.js';
 import { checked, type Settings, usually } from '../base/setting.js';
+import type { Source } from '../base/source.js';
 import { exchange } from './growth.js';
 import { applyMasks, census, clear, countNonZero, resetMask } from './masks.js';
 import { averaged, keepTraining, rewindTraining } from './memory.js';
@@ -44,17 +45,20 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
   name: string;
   /** One line: what it is and whose. */
   summary: string;
+  /** Where it comes from. */
+  source?: Source;
   /** Of the iterations between exchanges where none is asked for; a tenth of the span where that is shorter. */
   usualInterval?: number;
   /** Where it differs from the usual; it has the settings that are named here and those that all methods have. */
   defaults: Own;
 }): GradualMethod<keyof Own & keyof GradualOptions> {
-  const { name, summary, usualInterval } = setting;
+  const { name, summary, source, usualInterval } = setting;
   const defaults: Readonly<Record<string, unknown>> = { ...gradualDefaults, ...named(setting.defaults) };
   const settings = settingsWith(defaults);
   return {
     name,
     summary,
+    source,
     settings,
     defaults,
     plan(context, options) {

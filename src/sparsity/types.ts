@@ -18,6 +18,7 @@
  * ```
  */
 import type { Settings } from '../base/setting.js';
+import type { Source } from '../base/source.js';
 import type { Sparsifier } from '../calibration/index.js';
 import type { TrainState } from '../train/index.js';
 
@@ -138,6 +139,8 @@ export interface Method<Options extends object = any> {
   name: string;
   /** One line: what it is and whose. */
   summary: string;
+  /** Where it comes from. */
+  source?: Source;
   /** What it can be told: rules, defaults and help. Nothing else is accepted. */
   settings: Settings;
   /** The defaults of these. */

@@ -8,9 +8,15 @@
  */
 import type { StructuredMethod } from '../method-types.js';
 
+const source = {
+  paper: 'Fang et al.: “DepGraph: towards any structural pruning”, CVPR 2023, arXiv 2301.12900',
+  section: 'section 3',
+};
+
 export const depgraph: StructuredMethod = {
   name: 'depgraph',
   summary: 'Group norm over all coupled layers (Fang et al., 2023)',
+  source,
   defaults: { importance: 'group-norm' },
   shares: { fineTune: 1 },
 };
@@ -18,6 +24,7 @@ export const depgraph: StructuredMethod = {
 export const depgraphSparse: StructuredMethod = {
   name: 'depgraph-sparse',
   summary: 'The same after sparse learning of whole groups (Fang et al., 2023)',
+  source,
   defaults: { ...depgraph.defaults, sparse: 'depgraph', sparseStrength: 5e-4 },
   shares: { sparse: 1, fineTune: 1 },
 };

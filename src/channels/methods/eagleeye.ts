@@ -11,6 +11,10 @@ import type { StructuredMethod } from '../method-types.js';
 export const eagleeye: StructuredMethod = {
   name: 'eagleeye',
   summary: 'The best of many networks drawn at random, BatchNorm adapted (Li et al., 2020)',
+  source: {
+    paper:
+      'Li et al.: “EagleEye: fast sub-network evaluation for efficient neural network pruning”, ECCV 2020, arXiv 2007.02491',
+  },
   defaults: { importance: 'l1-norm', allocate: 'search' },
   shares: { fineTune: 1 },
 };

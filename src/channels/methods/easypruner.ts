@@ -7,6 +7,7 @@
  * shifts to 0 in a straight line instead. Both are made for models whose first half would be too long.
  */
 import type { StructuredMethod } from '../method-types.js';
+import { masksparsity } from './masksparsity.js';
 
 const shares = { fineTune: 1 };
 const marking = { marked: 1, fineTune: 1 };
@@ -36,6 +37,7 @@ export const ot: StructuredMethod = {
   name: 'ot',
   summary:
     'Optimal thresholding: units that hold a ten-thousandth of their group’s energy go (Ye et al., 2020)',
+  source: { paper: 'Ye et al.: “Channel pruning via optimal thresholding”, 2020, arXiv 2003.04566' },
   defaults: { importance: 'slimming', rule: 'energy' },
   shares,
 };
@@ -43,6 +45,7 @@ export const ot: StructuredMethod = {
 export const maskL1: StructuredMethod = {
   name: 'mask-l1',
   summary: 'MaskSparsity with a mask of the model as it is, by L1 norm',
+  source: masksparsity.source,
   defaults: { importance: 'l1-norm', allocate: 'uniform', marked: 'l1' },
   shares: marking,
 };

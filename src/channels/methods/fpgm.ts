@@ -11,9 +11,16 @@
  */
 import type { StructuredMethod } from '../method-types.js';
 
+const source = {
+  paper:
+    'He et al.: “Filter pruning via geometric median for deep convolutional neural networks acceleration”, CVPR 2019, arXiv 1811.00250',
+  section: 'section 3',
+};
+
 export const fpgm: StructuredMethod = {
   name: 'fpgm',
   summary: 'Filters nearest to the geometric median of their layer (He et al., 2019)',
+  source,
   defaults: { importance: 'fpgm', allocate: 'uniform' },
   shares: { fineTune: 1 },
 };
@@ -21,6 +28,7 @@ export const fpgm: StructuredMethod = {
 export const softFpgm: StructuredMethod = {
   name: 'soft-fpgm',
   summary: 'The same softly: set to 0 after every epoch, taken out at the end (He et al., 2018, 2019)',
+  source,
   defaults: { ...fpgm.defaults, sparse: 'soft' },
   shares: { sparse: 1 },
 };

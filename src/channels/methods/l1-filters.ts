@@ -10,6 +10,10 @@ import type { StructuredMethod } from '../method-types.js';
 export const l1Filters: StructuredMethod = {
   name: 'l1-filters',
   summary: 'Filters of the smallest L1 norm, the same share of every group (Li et al., 2017)',
+  source: {
+    paper: 'Li et al.: “Pruning filters for efficient ConvNets”, ICLR 2017, arXiv 1608.08710',
+    section: 'section 3',
+  },
   defaults: { importance: 'l1-norm', allocate: 'uniform' },
   shares: { fineTune: 1 },
 };

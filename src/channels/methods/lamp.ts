@@ -11,6 +11,11 @@ import type { StructuredMethod } from '../method-types.js';
 export const lamp: StructuredMethod = {
   name: 'lamp',
   summary: 'Energy relative to all larger units of the group (Lee et al., 2021)',
+  source: {
+    paper:
+      'Lee et al.: “Layer-adaptive sparsity for the magnitude-based pruning”, ICLR 2021, arXiv 2010.07611',
+    section: 'section 2',
+  },
   defaults: { importance: 'lamp' },
   shares: { fineTune: 1 },
 };

@@ -22,6 +22,10 @@ import type { StructuredMethod } from '../method-types.js';
 export const masksparsity: StructuredMethod = {
   name: 'masksparsity',
   summary: 'MaskSparsity: a penalty on only those channels that will go (Jiang et al., 2023)',
+  source: {
+    paper:
+      'Jiang et al.: “Pruning-aware sparse regularization for network pruning”, Machine Intelligence Research 20(1), 2023, arXiv 2201.06776',
+  },
   defaults: {
     importance: 'slimming',
     sparse: 'l1',

@@ -11,6 +11,11 @@ import type { StructuredMethod } from '../method-types.js';
 export const networkSlimming: StructuredMethod = {
   name: 'network-slimming',
   summary: 'Network slimming: a penalty on all BatchNorm scales, the smallest go (Liu et al., 2017)',
+  source: {
+    paper:
+      'Liu et al.: “Learning efficient convolutional networks through network slimming”, ICCV 2017, arXiv 1708.06519',
+    section: 'section 3',
+  },
   defaults: { importance: 'slimming', sparse: 'l1', sparseStrength: 1e-4 },
   shares: { sparse: 1, fineTune: 1 },
 };

@@ -11,6 +11,10 @@ import type { StructuredMethod } from '../method-types.js';
 export const reconstruction: StructuredMethod = {
   name: 'reconstruction',
   summary: 'Error that the remaining weights cannot repair (after Luo et al. and He et al., 2017)',
+  source: {
+    paper:
+      'Luo, Wu, Lin: “ThiNet: a filter level pruning method for deep neural network compression”, ICCV 2017, arXiv 1707.06342; He, Zhang, Sun: “Channel pruning for accelerating very deep neural networks”, ICCV 2017, arXiv 1707.06168',
+  },
   defaults: { importance: 'reconstruction' },
   shares: { fineTune: 1 },
 };

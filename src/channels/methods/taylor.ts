@@ -11,9 +11,15 @@
  */
 import type { StructuredMethod } from '../method-types.js';
 
+const source = {
+  paper: 'Molchanov et al.: “Importance estimation for neural network pruning”, CVPR 2019, arXiv 1906.10771',
+  section: 'section 3',
+};
+
 export const taylor: StructuredMethod = {
   name: 'taylor',
   summary: 'First-order change of the loss by each gate, in ten rounds (Molchanov et al., 2019)',
+  source,
   defaults: { importance: 'taylor-gates', rounds: 10 },
   shares: { fineTune: 1 },
 };
@@ -21,6 +27,7 @@ export const taylor: StructuredMethod = {
 export const taylorWeights: StructuredMethod = {
   name: 'taylor-weights',
   summary: 'The same by the weights of each filter, for models without BatchNorm (Molchanov et al., 2019)',
+  source,
   defaults: { importance: 'taylor-weights', rounds: 10 },
   shares: { fineTune: 1 },
 };

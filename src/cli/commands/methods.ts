@@ -38,11 +38,12 @@ function tableOf(methods: readonly MethodEntry[]): string {
   return `${table(titles, rows)}\n\nespalier methods METHOD shows the settings of one.`;
 }
 
-function detailsOf({ name, kind, summary, settings }: MethodDetails): string {
+function detailsOf({ name, kind, summary, source, settings }: MethodDetails): string {
   const rows = settings.map(({ flag, value, about }) => [flag, String(value), about]);
   const example = kind === 'channels' ? '--macs 0.5' : '--sparsity 0.9';
   return [
     `${name}: ${summary}. It removes ${removes[kind]}.`,
+    ...(source ? [`Source: ${[source.paper, source.section].filter(Boolean).join(', ')}.`] : []),
     table([left('setting'), left('default'), flowing('what it is')], rows),
     `espalier prune MODEL --method ${name} ${example} --data DATA --out RUN`,
   ].join('\n\n');

@@ -1,5 +1,6 @@
 /** Methods that learn their masks: what they make of a model before training, and what they ask of the trainer. */
 import type { Settings } from '../../base/setting.js';
+import type { Source } from '../../base/source.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainOptions } from '../../train/index.js';
 
@@ -36,6 +37,8 @@ export interface LearntMethod<Options extends object = any> {
   name: string;
   /** One line: what it is and whose. */
   summary: string;
+  /** Where it comes from. */
+  source?: Source;
   /** What it can be told: rules, defaults and help. Nothing else is accepted. */
   settings: Settings;
   /** For the compiler alone. */

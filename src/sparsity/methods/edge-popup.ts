@@ -39,6 +39,10 @@ const firstScores = initialize.kaimingUniform({ a: Math.sqrt(5) });
 export const edgePopup: LearntMethod<Pick<EdgePopupOptions, 'sparsity'> & Partial<EdgePopupOptions>> = {
   name: 'edge-popup',
   summary: 'Supermasks of random weights by straight-through scores (Ramanujan et al., 2020)',
+  source: {
+    paper:
+      'Ramanujan, Wortsman, Kembhavi, Farhadi, Rastegari: “What is hidden in a randomly weighted neural network?”, CVPR 2020, arXiv 1911.13299',
+  },
   settings,
   defaults: defaultsOf(settings),
   prepare(graph, given, { seed, schedule, inputShapes }) {

@@ -28,6 +28,9 @@ import { gradual } from '../gradual.js';
 export const fggp = gradual({
   name: 'fggp',
   summary: 'Fixed-rate gradient-first gradual pruning (Zhu et al., 2025)',
+  source: {
+    paper: 'Zhu, Bezek, Goksel: “Fixed-rate gradient-first gradual pruning”, SCIA 2025, arXiv 2411.05500',
+  },
   defaults: {
     first: 'gradient',
     selectRatio: 0.5,

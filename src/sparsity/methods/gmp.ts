@@ -14,5 +14,6 @@ import { gradual } from '../gradual.js';
 export const gmp = gradual({
   name: 'gmp',
   summary: 'Gradual magnitude pruning (Zhu and Gupta, 2017)',
+  source: { paper: 'Zhu, Gupta: “To prune, or not to prune”, 2017, arXiv 1710.01878', section: 'section 3' },
   defaults: { score: 'magnitude' },
 });

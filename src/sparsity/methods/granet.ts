@@ -15,6 +15,10 @@ import { gradual } from '../gradual.js';
 export const granet = gradual({
   name: 'granet',
   summary: 'Gradual pruning with neuroregeneration (Liu et al., 2021)',
+  source: {
+    paper:
+      'Liu et al.: “Sparse training via boosting pruning plasticity with neuroregeneration”, NeurIPS 2021, arXiv 2106.10404',
+  },
   defaults: {
     growth: 'gradient',
     growthRatio: 0.5,

@@ -12,6 +12,10 @@ import { gradual } from '../gradual.js';
 export const grasp = gradual({
   name: 'grasp',
   summary: 'Gradient signal preservation before training (Wang et al., 2020)',
+  source: {
+    paper:
+      'Wang, Zhang, Grosse: “Picking winning tickets before training by preserving gradient flow”, ICLR 2020, arXiv 2002.07376',
+  },
   defaults: {
     score: 'weight-times-gradient',
     objective: 'gradient-norm',

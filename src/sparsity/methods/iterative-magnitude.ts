@@ -10,5 +10,10 @@ import { gradual } from '../gradual.js';
 export const iterativeMagnitude = gradual({
   name: 'iterative-magnitude',
   summary: 'Magnitude pruning in a few steps with training in between (Han et al., 2015)',
+  source: {
+    paper:
+      'Han et al.: “Learning both weights and connections for efficient neural networks”, 2015, arXiv 1506.02626',
+    section: 'section 3',
+  },
   defaults: { pruningSchedule: 'exponential', updates: 10 },
 });

@@ -14,5 +14,9 @@ import { gradual } from '../gradual.js';
 export const lottery = gradual({
   name: 'lottery',
   summary: 'Lottery tickets: iterative magnitude pruning with rewinding (Frankle and Carbin, 2019)',
+  source: {
+    paper:
+      'Frankle, Carbin: “The lottery ticket hypothesis”, ICLR 2019, arXiv 1803.03635; Frankle et al.: “Linear mode connectivity and the lottery ticket hypothesis”, ICML 2020, arXiv 1912.05671',
+  },
   defaults: { pruningSchedule: 'exponential', updates: 5, rewind: 0.05 },
 });

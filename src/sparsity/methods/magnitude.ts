@@ -9,5 +9,10 @@ import { gradual } from '../gradual.js';
 export const magnitude = gradual({
   name: 'magnitude',
   summary: 'Magnitude pruning at once, then fine-tuning (Han et al., 2015)',
+  source: {
+    paper:
+      'Han et al.: “Learning both weights and connections for efficient neural networks”, 2015, arXiv 1506.02626',
+    section: 'section 3',
+  },
   defaults: { pruningSchedule: 'one-shot', rounds: 1 },
 });

@@ -122,6 +122,10 @@ const isScore = ({ name }: Parameter): boolean => name.startsWith(scoresOf(''));
 export const probmask: LearntMethod<Pick<ProbmaskOptions, 'sparsity'> & Partial<ProbmaskOptions>> = {
   name: 'probmask',
   summary: 'Probabilities of being kept under a global budget (Zhou et al., 2021)',
+  source: {
+    paper:
+      'Zhou, Zhang, Xu, Zhang: “Effective sparsification of neural networks with global sparsity constraint”, CVPR 2021, arXiv 2105.01571',
+  },
   settings: probmaskSettings,
   defaults: defaultsOf(probmaskSettings),
   leftToLength: ['scoreRate', 'fineTune', 'fineTuneRate', 'fineTuneSchedule'],

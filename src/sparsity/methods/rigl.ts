@@ -11,6 +11,11 @@ import { gradual } from '../gradual.js';
 export const rigl = gradual({
   name: 'rigl',
   summary: 'The rigged lottery: regrowth by gradient (Evci et al., 2020)',
+  source: {
+    paper:
+      'Evci, Gale, Menick, Castro, Elsen: “Rigging the lottery: making all tickets winners”, ICML 2020, arXiv 1911.11134',
+    section: 'section 3',
+  },
   usualInterval: 100,
   defaults: {
     pruningSchedule: 'constant',

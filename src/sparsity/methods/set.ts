@@ -14,6 +14,10 @@ import { gradual } from '../gradual.js';
 export const set = gradual({
   name: 'set',
   summary: 'Sparse evolutionary training: random regrowth (Mocanu et al., 2018)',
+  source: {
+    paper:
+      'Mocanu et al.: “Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science”, 2018, arXiv 1707.04780',
+  },
   usualInterval: 100,
   defaults: {
     pruningSchedule: 'constant',

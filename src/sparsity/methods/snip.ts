@@ -11,5 +11,10 @@ import { gradual } from '../gradual.js';
 export const snip = gradual({
   name: 'snip',
   summary: 'Connection sensitivity of one batch before training (Lee et al., 2019)',
+  source: {
+    paper:
+      'Lee, Ajanthan, Torr: “SNIP: single-shot network pruning based on connection sensitivity”, ICLR 2019, arXiv 1810.02340',
+    section: 'section 4',
+  },
   defaults: { score: 'magnitude-times-gradient', pruningSchedule: 'one-shot', rounds: 1, perClass: 0 },
 });

@@ -11,6 +11,11 @@ export const sparsegpt: GradualMethod = {
   ...gradual({
     name: 'sparsegpt',
     summary: 'Surgery column by column, on samples without labels (Frantar and Alistarh, 2023)',
+    source: {
+      paper:
+        'Frantar, Alistarh: “SparseGPT: massive language models can be accurately pruned in one-shot”, ICML 2023, arXiv 2301.00774',
+      section: 'section 3',
+    },
     defaults: { pruningSchedule: 'one-shot', rounds: 1, scope: 'layer', allocation: 'uniform' },
   }),
   calibrated: 'sparsegpt',

@@ -69,6 +69,11 @@ const free = { threshold: usually(threshold, FELT) };
 export const str: LearntMethod<Partial<StrOptions>> = {
   name: 'str',
   summary: 'Soft thresholds learnt per layer (Kusupati et al., 2020)',
+  source: {
+    paper:
+      'Kusupati et al.: “Soft threshold weight reparameterization for learnable sparsity”, ICML 2020, arXiv 2002.03231',
+    section: 'section 3',
+  },
   // Which defaults there are depends on whether there is a sparsity.
   settings: withoutDefaults(steering),
   defaults: {},

@@ -11,6 +11,11 @@ import { gradual } from '../gradual.js';
 export const synflow = gradual({
   name: 'synflow',
   summary: 'Synaptic flow in 100 rounds before training, without data (Tanaka et al., 2020)',
+  source: {
+    paper:
+      'Tanaka et al.: “Pruning neural networks without any data by iteratively conserving synaptic flow”, NeurIPS 2020, arXiv 2006.05467',
+    section: 'section 6',
+  },
   defaults: {
     score: 'magnitude-times-gradient',
     objective: 'synaptic-flow',

@@ -11,6 +11,11 @@ export const wanda: GradualMethod = {
   ...gradual({
     name: 'wanda',
     summary: 'Magnitude times the norm of the inputs, on samples without labels (Sun et al., 2024)',
+    source: {
+      paper:
+        'Sun, Liu, Bair, Kolter: “A simple and effective pruning approach for large language models”, ICLR 2024, arXiv 2306.11695',
+      section: 'section 3',
+    },
     defaults: { pruningSchedule: 'one-shot', rounds: 1, scope: 'layer', allocation: 'uniform' },
   }),
   calibrated: 'wanda',
