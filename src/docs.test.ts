@@ -38,9 +38,6 @@ test('every block says what it is, and few are not tested, each with its reason'
   assert.ok(blocks.filter(({ language }) => RUN.includes(language)).length > 20);
 });
 
-/** Pages whose programs are run, each as the next one needs it, by a test of the room that they are about. */
-const RUN_ELSEWHERE = ['docs/methods.md', 'docs/structured.md'];
-
 /** Flags of every command besides its settings. */
 const COMMON = ['--out', '--json', '--quiet', '--recipe', '--help', '--no-help'];
 
@@ -86,8 +83,7 @@ test('the programs that pages show compile under strict', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'espalier-docs-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const programs = blocks.filter(
-    ({ page, language, untested }) =>
-      /^[jt]s$/.test(language) && untested === undefined && !RUN_ELSEWHERE.includes(page),
+    ({ language, untested }) => /^[jt]s$/.test(language) && untested === undefined,
   );
   assert.ok(programs.length >= 5);
   mkdirSync(join(folder, 'node_modules'));

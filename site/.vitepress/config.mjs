@@ -36,8 +36,8 @@ export default {
       '/reference/': JSON.parse(readFileSync(join(source, 'reference/typedoc-sidebar.json'), 'utf8')),
       '/': [
       pages('Start', 'tutorial', 'choosing', 'cli', 'faq', 'coming-from', 'gallery'),
-      pages('Guide', 'models', 'data', 'defaults', 'methods', 'structured', 'learnt-masks', 'calibration', 'recipes', 'zoo', 'watch', 'runtime'),
-      pages('Results', 'results/index', 'results/cifar10-resnet20', 'results/fggp-ablation', 'results/probmask', 'results/masksparsity', 'results/slim', 'results/calibration', 'benchmarks'),
+      pages('Guide', 'models', 'data', 'defaults', 'methods', 'structured', 'learnt-masks', 'calibration', 'recipes', 'objectives', 'zoo', 'watch', 'runtime'),
+      pages('Results', 'results/index', 'results/cifar10-resnet20', 'results/fggp-ablation', 'results/probmask', 'results/masksparsity', 'results/slim', 'results/any-model', 'benchmarks'),
       pages('Inside', 'architecture', 'engine', 'testing', 'glossary', 'dependencies', 'operators'),
       { text: 'Project', items: [
         { text: 'Contributing', link: '/contributing' },

@@ -6,7 +6,7 @@
  *   energy  Σw²                   the terms of DepGraph's group norm, Fang et al., 2023
  *   fpgm    Σⱼ‖wᵢ − wⱼ‖₂          He et al.: "Filter pruning via geometric median", 2019
  *   taylor  Σ(w·∂L/∂w)²           Molchanov et al.: "Importance estimation for neural network pruning", 2019; the slices are
- *                                 of the squares, accumulated over mini-batches ({@link addSaliency})
+ *                                 of the squares, accumulated over mini-batches (`addSaliency`)
  *   random  a number of its own
  *   index   its place: the first go first
  */
@@ -24,7 +24,7 @@ export const criteria = {
   index: (all) => all.map((_, unit) => unit),
 } satisfies Record<string, (slices: Slices, draw: Random) => number[]>;
 
-/** `reconstruction` is measured on samples, see {@link measureElimination}, not read from weights. */
+/** `reconstruction` is measured on samples, see `measureElimination`, not read from weights. */
 export type Criterion = keyof typeof criteria | 'reconstruction';
 
 function total(slice: Float64Array): number {

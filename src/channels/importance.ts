@@ -29,9 +29,9 @@ export interface ImportanceOptions {
   normalize?: Normalization;
   /** For the criterion `random`; default 0. */
   seed?: number;
-  /** For the criterion `taylor`: (w·∂L/∂w)² of every parameter that counts, see {@link addSaliency}. */
+  /** For the criterion `taylor`: (w·∂L/∂w)² of every parameter that counts, see `addSaliency`. */
   saliency?: ReadonlyMap<string, ArrayLike<number>>;
-  /** For the criterion `reconstruction`: what {@link measureElimination} has found. */
+  /** For the criterion `reconstruction`: what `measureElimination` has found. */
   measured?: Importance;
 }
 

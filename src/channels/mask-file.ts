@@ -42,7 +42,7 @@ export async function readMasks(path: string): Promise<Masks> {
 
 /**
  * The selection that masks mean for a network. Where several parameters of a group have masks of their own, they vote
- * ({@link vote}); a unit of several positions goes if all of them do.
+ * (`vote`); a unit of several positions goes if all of them do.
  * @throws UserError where a name is not known, a length does not fit, a position must stay, or an axis would be empty.
  */
 export function selectionFrom(graph: Graph, channels: Channels, masks: Masks): Selection {

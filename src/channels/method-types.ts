@@ -70,7 +70,7 @@ export interface StructuredMethod {
   summary: string;
   /** Where it comes from. */
   source?: Source;
-  /** What differs from {@link usual}. */
+  /** What differs from `usual`. */
   defaults: Partial<MethodSettings>;
   /** How the epochs are shared among the stages; stages that are left out have none. */
   shares: Partial<Shares>;
@@ -93,7 +93,7 @@ export type OwnImportance =
   | (ImportanceSetting & { name: string })
   | ((slices: readonly Float64Array[]) => number[]);
 
-/** Where a method differs from {@link usual}: axes by name, or importances and pulls of one's own. */
+/** Where a method differs from `usual`: axes by name, or importances and pulls of one's own. */
 export type OwnSettings = Partial<
   Omit<MethodSettings, 'importance' | 'sparse' | 'marked'> & {
     importance: ImportanceName | OwnImportance;

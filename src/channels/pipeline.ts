@@ -23,9 +23,9 @@ export interface ChooseOptions {
   goal?: Goal;
   /** How a target's cost is measured, see {@link reachTarget}. */
   cost?: Cost;
-  /** For the importances by Taylor expansion, see {@link addSaliency}. */
+  /** For the importances by Taylor expansion, see `addSaliency`. */
   saliency?: () => Promise<ReadonlyMap<string, ArrayLike<number>>>;
-  /** For the importance by reconstruction, see {@link measureElimination}. */
+  /** For the importance by reconstruction, see `measureElimination`. */
   elimination?: () => Promise<Importance>;
   /** How good a network is, more is better, on images that are not for testing; `adapt`: BatchNorm's statistics first. */
   evaluate: (graph: Graph, adapt: boolean) => Promise<number>;

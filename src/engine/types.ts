@@ -244,7 +244,7 @@ export interface Training {
   readonly directions?: ReadonlyMap<string, Float32Array>;
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
-   * `step` numbers the draw of random numbers. Labels are class indices; a {@link LossGraph} takes targets. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
+   * `step` numbers the draw of random numbers. Labels are class indices; a `LossGraph` takes targets. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
    * @returns mean loss, and how many samples were classified rightly.
    */
   gradients(

@@ -72,7 +72,7 @@ export interface Objective {
    * @throws UserError where the samples are not what the objective takes.
    */
   check(split: Split, network: Pick<Network, 'graph' | 'inputs'>): void;
-  /** Names of the values that {@link Judge.add} reads, of a network and of the teacher. */
+  /** Names of the values that `Judge.add` reads, of a network and of the teacher. */
   reads(graph: Graph): readonly string[];
   /** `shapes`: of one sample of every value that is read. */
   judge(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): Judge;
