@@ -16,7 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { commandNames } from './cli/summaries.js';
+import { archive, reals } from './data/npz.test.fixture.js';
 import { anchorsOf, type Block, blocksOf, callsIn, linksOf, pages, root } from './docs.test.fixture.js';
+import { builder, writeModel } from './index.js';
 import { checkSettings, flagOf, type Settings, settingsOf } from './runs/index.js';
 
 const blocks = pages.flatMap(blocksOf);
@@ -105,6 +107,31 @@ test('the programs that pages show compile under strict', (t) => {
     });
   } catch (error) {
     assert.fail((error as { stdout: string }).stdout);
+  }
+});
+
+test('the TypeScript of the zoo and of objectives runs as it stands there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-run-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const b = builder({ name: 'small', seed: 1 });
+  await writeModel(
+    join(folder, 'model.onnx'),
+    b.finish({ y: b.linear(b.input('x', [4]), { out: 2, name: 'fc' }) }),
+  );
+  const frames = reals(
+    [32, 4],
+    Array.from({ length: 128 }, (_, i) => Math.sin(i * i)),
+  );
+  writeFileSync(join(folder, 'frames.npz'), archive({ x: frames }));
+  const programs = ['docs/zoo.md', 'docs/objectives.md'].flatMap((page) =>
+    blocksOf(page).filter(({ language }) => language === 'ts'),
+  );
+  assert.equal(programs.length, 2);
+  const library = new URL('./index.js', import.meta.url).href;
+  for (const { line, code } of programs) {
+    const path = join(folder, `${line}.mjs`);
+    writeFileSync(path, `${code.replaceAll("'espalier'", `'${library}'`)}`);
+    execFileSync(process.execPath, [path], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
   }
 });
 
