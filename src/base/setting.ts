@@ -20,6 +20,8 @@ export interface Setting<T = unknown> {
   about: string;
   /** Other flags that mean the same, which people try first. */
   synonyms?: readonly string[];
+  /** Names that it had in earlier versions, under which recipes may still give it. */
+  formerly?: readonly string[];
   /** Words that a shell may offer. */
   words?: readonly string[];
 }
@@ -182,6 +184,25 @@ export function together(owners: readonly { owner: string; settings: Settings }[
 /** A setting whose flag people also call by other names. */
 export const also = <T>(setting: Setting<T>, ...synonyms: string[]): Setting<T> => ({ ...setting, synonyms });
 
+/** A setting that had other names in earlier versions: recipes may give them, and flags of theirs are understood. */
+export const formerly = <T>(setting: Setting<T>, ...old: string[]): Setting<T> => ({
+  ...setting,
+  formerly: old,
+  synonyms: [...(setting.synonyms ?? []), ...old.map(flagOf)],
+});
+
+/** What was given, every setting under the name that it has now; where both names are given the one of now counts. */
+function underNewNames(settings: Settings, given: object): object {
+  const named: Record<string, unknown> = { ...given };
+  for (const [name, { formerly: old = [] }] of Object.entries(settings))
+    for (const former of old) {
+      if (!Object.hasOwn(named, former)) continue;
+      named[name] ??= named[former];
+      delete named[former];
+    }
+  return named;
+}
+
 /** `labelSmoothing` → `--label-smoothing`. */
 export const flagOf = (name: string): string =>
   `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -206,7 +227,8 @@ export function shown(value: unknown): string {
  * The settings of `owner`, every one of them sound by itself; those that are not given are left out.
  * @throws UserError that names the first that is not, or that there is none of that name.
  */
-export function checked<S extends Settings>(owner: string, settings: S, given: object): Values<S> {
+export function checked<S extends Settings>(owner: string, settings: S, told: object): Values<S> {
+  const given = underNewNames(settings, told);
   const said = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, { ok, must }] of Object.entries(settings)) {
     const value = (given as Record<string, unknown>)[name];

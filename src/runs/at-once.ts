@@ -141,7 +141,7 @@ async function choose(
     return { selection, importance: new Map() };
   }
   const settings = recipe as unknown as MethodSettings;
-  const { keepAtLeast, roundTo, maxRatio: maxSparsity, candidates, seed, method } = recipe;
+  const { keepAtLeast, roundTo, maxSparsity, candidates, seed, method } = recipe;
   if (needsScales(settings) && !hasScales(graph, channels))
     fail(
       `${method} works on the scales of BatchNorm, which this model does not have and only data can put back: give --data, or take another method, such as l1-filters.`,

@@ -34,6 +34,16 @@ test('paths do not depend on where a recipe is taken up again', () => {
   assert.equal(resolveRecipe('train', { ...train, data: 'cifar10:~/c' }, '').data, 'cifar10:~/c');
 });
 
+test('a recipe may give a setting under the name that it had before, and a value under the new name counts', () => {
+  const given = { model: 'm.onnx', data: 'digits', method: 'depgraph', macs: 0.5 };
+  const now = resolveRecipe('prune', { ...given, maxSparsity: 0.4 }, '1');
+  assert.deepEqual(resolveRecipe('prune', { ...given, maxRatio: 0.4 }, '1'), now);
+  assert.deepEqual(resolveRecipe('prune', { ...given, maxRatio: 0.9, maxSparsity: 0.4 }, '1'), now);
+  assert.throws(() => resolveRecipe('prune', { ...given, maxRatio: 2 }, '1'), /setting maxSparsity must/);
+  const weights = { model: 'm.onnx', data: 'digits', method: 'gmp', sparsity: 0.5, maxRatio: 0.4 };
+  assert.throws(() => resolveRecipe('prune', weights, '1'), /no setting maxSparsity/);
+});
+
 test('settings that make no sense are refused by name', () => {
   const cases: [object, RegExp][] = [
     [{ ...train, data: undefined }, /data are missing: give --data/],

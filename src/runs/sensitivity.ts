@@ -53,7 +53,7 @@ const tenths = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
  * @throws UserError when model and data do not fit, or a setting makes no sense.
  */
 export async function measureSensitivity(options: MeasureSensitivityOptions): Promise<MeasuredSensitivity> {
-  const { importance: name = 'group-norm', densities = tenths, keepAtLeast, maxRatio } = options;
+  const { importance: name = 'group-norm', densities = tenths, keepAtLeast, maxSparsity } = options;
   const { samples = 2048, signal } = options;
   const { heads, ignore, freeze, seed = 0, onProgress, onNote } = options;
   const opened = await openTask({ ...options, onPictures: tellingOf(onNote) });
@@ -81,7 +81,7 @@ export async function measureSensitivity(options: MeasureSensitivityOptions): Pr
           })
         : undefined;
     const result = await sensitivityOf(graph, channels, {
-      ...{ densities, signal, onProgress, limits: { keepAtLeast, maxSparsity: maxRatio } },
+      ...{ densities, signal, onProgress, limits: { keepAtLeast, maxSparsity } },
       importance: importanceOf(graph, channels, { ...how, saliency }),
       evaluate: async (masked) =>
         meritOf(await evaluateGraph(task, masked, { machine, split, signal }), objective),

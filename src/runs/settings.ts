@@ -9,6 +9,7 @@ import {
   choice,
   entryOf,
   flag,
+  formerly,
   fraction,
   names,
   number,
@@ -224,7 +225,7 @@ export const channelSettings = {
     1,
   ),
   keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
-  maxRatio: number('largest fraction of a group that may be removed', ...upToOne),
+  maxSparsity: formerly(number('largest fraction of a group that may be removed', ...upToOne), 'maxRatio'),
   ignore: names('names of weights whose output channels stay', 'NAMES'),
   freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
   heads: flag('remove whole attention heads only'),
@@ -247,14 +248,14 @@ export const outcomeSettings = {
   measureLatency: flag('measure the latency in onnxruntime before and after, where it is installed'),
 } satisfies Settings;
 
-const { ignore, freeze, heads, importance, keepAtLeast, maxRatio } = channelSettings;
+const { ignore, freeze, heads, importance, keepAtLeast, maxSparsity } = channelSettings;
 
 /** Which channels there are. */
 export const groupSettings = { ignore, freeze, heads } satisfies Settings;
 
 /** How a model's groups are thinned one by one. */
 export const sensitivitySettings = {
-  ...{ importance, ...groupSettings, keepAtLeast, maxRatio },
+  ...{ importance, ...groupSettings, keepAtLeast, maxSparsity },
   densities: numbers('densities to try for each group (default: 0.9, 0.8, …, 0.1)', 'FRACTIONS'),
   samples: whole('number of training samples to measure accuracy on (default: 2048; 0: the test samples)', 0),
 } satisfies Settings;

@@ -162,7 +162,7 @@ test('a threshold takes what came below it, and a vote follows it', async () => 
 test('floors, rounding, what is ignored, and sensitivity', async () => {
   const given = { method: 'depgraph', macs: 0.8, epochs: 0 };
   const { channels } = await prune('floors', {
-    ...{ ...given, roundTo: 4, keepAtLeast: 6, maxRatio: 0.5, ignore: ['layer3.0.conv1.weight'] },
+    ...{ ...given, roundTo: 4, keepAtLeast: 6, maxSparsity: 0.5, ignore: ['layer3.0.conv1.weight'] },
   });
   for (const { name, before, after } of channels!.groups) {
     assert.ok(after % 4 === 0 && after >= before / 2, name);

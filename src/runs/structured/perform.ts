@@ -38,7 +38,7 @@ export async function pruneChannels(work: Work<PruneRecipe>): Promise<Pruned> {
   const settings = recipe as unknown as MethodSettings;
   const unfold = wantsUnfolding(work, settings);
   const stages = stagesOf(recipe, unfold);
-  const { keepAtLeast, roundTo, maxRatio: maxSparsity } = recipe;
+  const { keepAtLeast, roundTo, maxSparsity } = recipe;
   const costing = costingOf(recipe, {
     machine,
     inputShapes: task.inputShapes,
