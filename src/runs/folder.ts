@@ -36,6 +36,8 @@ export interface RunFolder {
   /** The same of its objective. */
   readonly objective: string;
   /** What a resumed run goes on from. */
+  /** The metrics of its objective, for whoever watches it. */
+  readonly measured: string;
   readonly checkpoint: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
@@ -65,6 +67,7 @@ export function runFolder(path: string): RunFolder {
     data: at('checkpoint', 'data.json'),
     method: at('checkpoint', 'method.json'),
     objective: at('checkpoint', 'objective.json'),
+    measured: at('checkpoint', 'measured.json'),
     checkpoint: at('checkpoint', 'state.bin'),
     stages: at('checkpoint'),
     mask: at('mask.json'),

@@ -99,6 +99,7 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
     const { folder } = claimed;
     await writeModel(folder.start, task.graph);
     await writeJson(folder.data, await digestOfParts(task.dataset));
+    if (task.objective) await writeJson(folder.measured, { metrics: task.objective.metrics });
     return await perform({ recipe, folder, task, machine, resume: false, options: { ...options, onStart } });
   } catch (error) {
     if (claimed && !begun && !options.signal?.aborted && !(error instanceof UncheckedError))

@@ -5,7 +5,7 @@ import { isClaimed } from '../base/claim.js';
 import { runFolder } from '../runs/index.js';
 import { curvesOf, figuresOf, layersOf, type Metrics, noMetrics, readOn } from './metrics.js';
 import { findRuns } from './scan.js';
-import type { RunDetail, RunRow, Status } from './types.js';
+import type { RowMetric, RunDetail, RunRow, Status } from './types.js';
 
 interface Known {
   recipe: Record<string, unknown>;
@@ -13,6 +13,8 @@ interface Known {
   /** Times of the files that `summary` and `recipe` were read from. */
   times: string;
   metrics: Metrics;
+  /** What a run at work measures. */
+  measured?: RowMetric[];
   row: RunRow;
 }
 
@@ -105,6 +107,10 @@ const readObject = (path: string): Promise<Record<string, unknown> | undefined> 
     )
     .catch(() => undefined);
 
+/** The metrics of a run's objective, which are kept where it is not classification. */
+const metricsOf = async (path: string): Promise<RowMetric[] | undefined> =>
+  (await readObject(path))?.metrics as RowMetric[] | undefined;
+
 interface Look {
   id: string;
   path: string;
@@ -123,6 +129,7 @@ async function lookAt({ id, path, before, failure }: Look): Promise<Known | unde
   if (!recipe || !['train', 'prune'].includes(String(recipe.command))) return undefined;
   const summary = isKnown ? before.summary : summaryTime ? await readObject(folder.summary) : undefined;
   const metrics = await readOn(folder.metrics, before?.metrics ?? noMetrics());
+  const measured = summary ? undefined : (before?.measured ?? (await metricsOf(folder.measured)));
   const error =
     failure ?? (await readFile(`${folder.path}.failed.txt`, 'utf8').catch(() => undefined))?.trim();
   const status = await statusOf(folder.lock, !!summary, error);
@@ -132,11 +139,12 @@ async function lookAt({ id, path, before, failure }: Look): Promise<Known | unde
     recipe,
     summary,
     metrics,
+    measured,
     status,
     changed,
     error: status === 'failed' ? error : undefined,
   });
-  return { recipe, summary, times, metrics, row };
+  return { recipe, summary, times, metrics, measured, row };
 }
 
 async function statusOf(lock: string, isFinished: boolean, error: string | undefined): Promise<Status> {
@@ -150,10 +158,11 @@ function rowOf({
   recipe,
   summary,
   metrics,
+  measured,
   status,
   changed,
   error,
-}: Pick<Known, 'recipe' | 'summary' | 'metrics'> & {
+}: Pick<Known, 'recipe' | 'summary' | 'metrics' | 'measured'> & {
   id: string;
   status: Status;
   changed: number;
@@ -163,6 +172,7 @@ function rowOf({
   const last = metrics.epochs.at(-1);
   const epochs = Number(recipe.epochs) || 0;
   const epoch = metrics.epochs.length;
+  const own = (summary?.objective as { metrics: RowMetric[] } | undefined)?.metrics ?? measured;
   const left = status === 'running' ? secondsLeft(metrics, epochs) : undefined;
   return {
     id,
@@ -178,6 +188,7 @@ function rowOf({
     ...(typeof last?.stage === 'string' ? { stage: last.stage } : {}),
     latest: last ? figuresOf(last) : {},
     result: summary ? resultOf(summary) : {},
+    ...(own ? { metrics: own } : {}),
     ...(left === undefined ? {} : { secondsLeft: left }),
     ...(error ? { error } : {}),
     changed,

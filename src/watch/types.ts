@@ -3,6 +3,15 @@
 /** `stopped`: begun, not finished, and no process is at work on it. */
 export type Status = 'running' | 'stopped' | 'finished' | 'failed';
 
+/** A metric of a run's objective. */
+export interface RowMetric {
+  name: string;
+  title: string;
+  better: 'higher' | 'lower';
+  /** It is a fraction, shown in percent. */
+  percent?: boolean;
+}
+
 /** A run, as a row of the list. */
 export interface RunRow {
   /** The folder, relative to the watched one, with '/' between names. */
@@ -24,6 +33,8 @@ export interface RunRow {
   latest: Record<string, number>;
   /** Figures of the finished run by name: 'accuracy', 'macs'; fractions where they are. */
   result: Record<string, number>;
+  /** What its objective measures, where that is not accuracy; the first compares runs. */
+  metrics?: RowMetric[];
   /** Estimated seconds until it is done, of a run at work. */
   secondsLeft?: number;
   /** Why it failed. */

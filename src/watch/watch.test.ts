@@ -177,6 +177,34 @@ test('a run that failed shows its sentence', async () => {
   await until('failed', (found) => found === undefined);
 });
 
+test('a run says in which unit its objective measures, at work and finished', async () => {
+  const path = join(folder, 'runs/numbers');
+  const metric = { name: 'mean IoU', title: 'mean IoU over the classes', better: 'higher', percent: true };
+  await mkdir(join(path, 'checkpoint'), { recursive: true });
+  await writeFile(join(path, 'checkpoint/measured.json'), JSON.stringify({ metrics: [metric] }));
+  await writeFile(
+    join(path, 'metrics.jsonl'),
+    `${JSON.stringify({ kind: 'epoch', epoch: 1, loss: 1, test: { loss: 1, metrics: { 'mean IoU': 0.25 } } })}\n`,
+  );
+  await writeFile(join(path, 'recipe.json'), JSON.stringify({ command: 'train', epochs: 2 }));
+  const begun = await until('numbers', (row) => row?.latest['test.metrics.mean IoU'] === 0.25);
+  assert.deepEqual(begun.metrics, [metric]);
+  const summary = {
+    objective: {
+      name: 'dense',
+      title: 'a class for every position',
+      metrics: [{ ...metric, percent: false }],
+    },
+    metrics: { 'mean IoU': { before: 0.1, after: 0.5 } },
+  };
+  await writeFile(join(path, 'summary.json'), JSON.stringify(summary));
+  const row = await until('numbers', (found) => found?.status === 'finished');
+  assert.deepEqual(row.metrics, summary.objective.metrics);
+  assert.deepEqual([row.result['metrics.mean IoU'], row.result['metrics.mean IoU.before']], [0.5, 0.1]);
+  await rm(path, { recursive: true });
+  await until('numbers', (found) => found === undefined);
+});
+
 const chromium = findChromium();
 
 test('the page by clicks: filter, choose, compare, unfold, at the width of a phone', {

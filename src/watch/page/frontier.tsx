@@ -3,7 +3,8 @@ import { signal } from '@preact/signals';
 import type { RunRow } from '../types.js';
 import { colourOf } from './chart.js';
 import { rows, visible } from './state.js';
-import { figure, titleOf } from './words.js';
+import { isLower, metricIn } from './units.js';
+import { figure, metrics, titleOf } from './words.js';
 
 /** Less is better, except of sparsity. */
 const COSTS = ['sparsity', 'macs', 'params', 'nonzero', 'bytes.gzip', 'latency'] as const;
@@ -22,7 +23,7 @@ const MARGIN = { left: 66, right: 16, top: 12, bottom: 40 };
 export function Frontier() {
   const names = COSTS.filter((name) => visible.value.some(({ result }) => name in result));
   const worths = [...new Set(visible.value.flatMap(({ result }) => Object.keys(result)))].filter((name) =>
-    /^(accuracy|loss|.*iou|.*error)$/i.test(name),
+    ['accuracy', 'loss'].includes(name) || isMetric(name),
   );
   const points = visible.value.flatMap((row): Point[] => {
     const [x, y] = [row.result[cost.value], row.result[worth.value]];
@@ -67,11 +68,14 @@ function Choice({ title, value, names, choose }: ChoiceProps) {
   );
 }
 
-const isLower = (name: string) => /loss|error/i.test(name);
+const isMetric = (name: string) => {
+  const found = metricIn(name, metrics.value);
+  return found !== undefined && !found.part;
+};
 
 /** Runs that no other run beats in quality and cost, from the cheapest on. */
 function frontierOf(points: readonly Point[]): Point[] {
-  const sign = { x: cost.value === 'sparsity' ? -1 : 1, y: isLower(worth.value) ? 1 : -1 };
+  const sign = { x: cost.value === 'sparsity' ? -1 : 1, y: isLower(worth.value, metrics.value) ? 1 : -1 };
   const ordered = [...points].sort((a, b) => sign.x * (a.x - b.x) || sign.y * (a.y - b.y));
   let best = Number.POSITIVE_INFINITY;
   return ordered.filter(({ y }) => {

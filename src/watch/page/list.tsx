@@ -12,7 +12,17 @@ interface Column {
   numeric?: boolean;
 }
 
-const accuracy = (row: RunRow) => row.result.accuracy ?? row.latest['test.accuracy'] ?? row.latest.accuracy;
+/** What compares runs: accuracy, or the first metric of the objective. */
+function quality({ result, latest, metrics: own }: RunRow): { name: string; value: number | undefined } {
+  const name = own ? `metrics.${own[0].name}` : 'accuracy';
+  return { name, value: result[name] ?? latest[`test.${name}`] ?? latest[name] };
+}
+
+function sayQuality(row: RunRow): string {
+  const { name, value } = quality(row);
+  return value !== undefined && row.metrics ? `${figure(name, value)} ${row.metrics[0].name}` : figure(name, value);
+}
+
 const sparsity = (row: RunRow) => row.result.sparsity ?? row.latest.sparsity;
 const shown = (name: string, value: (row: RunRow) => number | undefined) => ({
   value: (row: RunRow) => value(row) ?? -1,
@@ -25,9 +35,9 @@ const columns: Column[] = [
   { by: 'status', title: 'status', value: (row) => row.status },
   { by: 'method', title: 'method', value: (row) => row.method },
   { by: 'model', title: 'model', value: (row) => row.model.split('/').at(-1)! },
-  { by: 'accuracy', title: 'accuracy', ...shown('accuracy', accuracy) },
+  { by: 'accuracy', title: 'accuracy', value: (row) => quality(row).value ?? -1, show: sayQuality, numeric: true },
   { by: 'sparsity', title: 'sparsity', ...shown('sparsity', sparsity) },
-  { by: 'macs', title: 'MACs kept', ...shown('kept', (row) => row.result.macsKept) },
+  { by: 'macs', title: 'MACs kept', ...shown('macsKept', (row) => row.result.macsKept) },
   { by: 'epoch', title: 'epochs', value: (row) => row.epoch, show: (row) => `${row.epoch} / ${row.epochs}`, numeric: true },
   { by: 'changed', title: 'changed', value: (row) => row.changed, show: (row) => ago(row.changed, Date.now()) },
 ];

@@ -6,7 +6,8 @@ import { Density } from './density.js';
 import { StatusOf } from './list.js';
 import { NetworkView } from './network.js';
 import { ask, detailOf, isLive, rows } from './state.js';
-import { figure, titleOf } from './words.js';
+import { metricIn } from './units.js';
+import { figure, metrics, titleOf } from './words.js';
 
 export function Run({ id }: { id: string }) {
   const row = rows.value.get(id);
@@ -74,7 +75,8 @@ const FIGURES = ['accuracy', 'loss', 'sparsity', 'params', 'nonzero', 'macs', 'e
 
 function Figures({ detail: { row } }: { detail: RunDetail }) {
   const { result, latest } = row;
-  const known = FIGURES.filter((name) => name in result);
+  const own = (row.metrics ?? []).map(({ name }) => `metrics.${name}`);
+  const known = [...own, ...FIGURES].filter((name) => name in result);
   if (known.length === 0) {
     const names = Object.keys(latest).filter((name) => name !== 'epoch');
     return <Definitions entries={names.map((name) => [titleOf(name), figure(name, latest[name])])} />;
@@ -121,16 +123,28 @@ function Definitions({ entries }: { entries: [string, string][] }) {
   );
 }
 
+/** What a figure measures, whatever the samples. */
+function kindOf(name: string): string {
+  const found = metricIn(name, metrics.value);
+  return found ? `metrics.${found.metric.name}` : name.split('.').at(-1)!;
+}
+
+/** The samples that a figure is of, where it says so. */
+function splitOf(name: string): string | undefined {
+  const found = metricIn(name, metrics.value);
+  return found ? found.split : name.includes('.') ? name.split('.')[0] : undefined;
+}
+
 /** Figures that belong into one chart: loss and accuracy of every split. */
 function Charts({ curves }: { curves: Curves }) {
-  const kinds = [...new Set(curves.names.map((name) => name.split('.').at(-1)!))];
+  const kinds = [...new Set(curves.names.map(kindOf))];
   if (curves.values[curves.names[0]]?.length === 0) return <p>No epoch is done yet.</p>;
   return (
     <div class="charts">
       {kinds.map((kind) => {
-        const names = curves.names.filter((name) => name.split('.').at(-1) === kind);
+        const names = curves.names.filter((name) => kindOf(name) === kind);
         const series = names.map((name) => ({
-          name: name.includes('.') ? name.split('.')[0] : names.length > 1 ? 'training' : titleOf(name),
+          name: splitOf(name) ?? (names.length > 1 ? 'training' : titleOf(name)),
           values: curves.values[name],
         }));
         return <Chart key={kind} title={titleOf(kind)} figureName={kind} series={series} />;

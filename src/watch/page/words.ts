@@ -1,21 +1,41 @@
 /** Figures and times in words. */
+
+import { computed } from '@preact/signals';
 import { bytes, count, duration, large, percent } from '../../report/words.js';
+import { rows } from './state.js';
+import { metricIn, unitOf } from './units.js';
 
 export { duration };
 
-const ZERO_TO_ONE = /accuracy|sparsity|density|kept|iou|f1|top5/i;
+/** What the objectives of all runs measure, by name. */
+export const metrics = computed(
+  () =>
+    new Map(
+      [...rows.value.values()].flatMap((row) => (row.metrics ?? []).map((metric) => [metric.name, metric])),
+    ),
+);
 
-/** A figure as its name asks for: shares in per cent, sizes in bytes. */
+/** A figure in its unit: shares in per cent, sizes in bytes. */
 export function figure(name: string, value: number | null | undefined): string {
   if (value === undefined || value === null) return '–';
-  if (ZERO_TO_ONE.test(name)) return percent(value);
-  if (/bytes/.test(name)) return bytes(value);
-  if (/macs/i.test(name)) return large(value);
-  if (/latency/.test(name)) return `${value.toPrecision(3)} ms`;
-  return Number.isInteger(value) ? count(value) : value.toPrecision(4);
+  const unit = unitOf(name, metrics.value);
+  switch (unit) {
+    case 'share':
+      return percent(value);
+    case 'bytes':
+      return bytes(value);
+    case 'large':
+      return large(value);
+    case 'milliseconds':
+      return `${value.toPrecision(3)} ms`;
+    case 'number':
+      return Number.isInteger(value) ? count(value) : value.toPrecision(4);
+    default:
+      return unit satisfies never;
+  }
 }
 
-export const isShare = (name: string): boolean => ZERO_TO_ONE.test(name);
+export const isShare = (name: string): boolean => unitOf(name, metrics.value) === 'share';
 
 const TITLES: Record<string, string> = {
   params: 'parameters',
@@ -30,6 +50,8 @@ const TITLES: Record<string, string> = {
 /** 'test.accuracy' → 'accuracy (test)' */
 export function titleOf(name: string): string {
   if (Object.hasOwn(TITLES, name)) return TITLES[name];
+  const found = metricIn(name, metrics.value);
+  if (found) return `${found.metric.title}${found.split ? ` (${found.split})` : ''}`;
   const parts = name
     .replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`)
     .split('.');
