@@ -1,6 +1,6 @@
 /**
- * Writes the tables of the docs that follow from the code and from what is installed: the operators (docs/operators.md) and the licences
- * (docs/dependencies.md). Each stands between two comments of its page.
+ * Writes the tables of the docs that follow from the code and from what is installed: the operators (docs/operators.md), the settings
+ * (docs/settings.md) and the licences (docs/dependencies.md). Each stands between two comments of its page.
  *
  *     node scripts/doc-tables.mjs            writes them    (after node scripts/setup.mjs)
  *     node scripts/doc-tables.mjs --check    ends with exit status 1 where one is out of date
@@ -8,8 +8,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { structuredMethods, usual } from '../dist/channels/index.js';
 import { Unsupported } from '../dist/graph/operator.js';
 import { knownOperators } from '../dist/graph/ops/index.js';
+import {
+  channelSettings,
+  dataSettings,
+  flagOf,
+  machineSettings,
+  modelSettings,
+  outcomeSettings,
+  trainingSettings,
+} from '../dist/runs/settings.js';
+import { gradualSettings, methods } from '../dist/sparsity/index.js';
+import { learntMethods } from '../dist/sparsity/learnt/index.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -97,7 +109,70 @@ function licenceTable() {
   return ['| installed with | licence | packages |', '|---|---|---|', ...rows].join('\n');
 }
 
+const cell = (text) => text.replaceAll('|', '\\|');
+
+const code = (text) => `\`${text}\``;
+
+/** A row for every setting; `more` gives what stands beside it, under the titles of `columns`. */
+function settingTable(settings, columns = [], more = () => []) {
+  const rows = Object.entries(settings).map(([name, { argument, about, fallback }]) => {
+    const flag = argument === undefined ? flagOf(name) : `${flagOf(name)} ${argument}`;
+    return [code(name), code(flag), ...more(name, fallback), about].map(cell);
+  });
+  const titles = ['setting', 'flag', ...columns, 'what it is'];
+  const head = [`| ${titles.join(' | ')} |`, `|${'---|'.repeat(titles.length)}`];
+  return [...head, ...rows.map((cells) => `| ${cells.join(' | ')} |`)].join('\n');
+}
+
+/** The defaults of a setting with the methods that have them, the one of most methods first and without names where it is that of most. */
+function defaultsAmong(all) {
+  return (name) => {
+    const byValue = new Map();
+    for (const { name: method, defaults } of all) {
+      if (!(name in defaults) || defaults[name] === undefined) continue;
+      const value = JSON.stringify(defaults[name]).replaceAll('"', '');
+      byValue.set(value, [...(byValue.get(value) ?? []), method]);
+    }
+    const groups = [...byValue].sort(([, a], [, b]) => b.length - a.length);
+    const texts = groups.map(([value, owners], i) =>
+      i === 0 && owners.length > all.length / 2
+        ? code(value)
+        : `${code(value)} (${owners.map(code).join(', ')})`,
+    );
+    return [texts.join('; ') || '–'];
+  };
+}
+
+const weightTable = () => settingTable(gradualSettings, ['default'], defaultsAmong(methods));
+
+const channelTable = () =>
+  settingTable(
+    channelSettings,
+    ['default'],
+    defaultsAmong(
+      structuredMethods.map(({ name, defaults }) => ({ name, defaults: { ...usual, ...defaults } })),
+    ),
+  );
+
+/** One table for each method that learns its masks. */
+const learntTables = () =>
+  learntMethods
+    .map(({ name, settings }) => {
+      const told = (_, fallback) => [
+        fallback === undefined ? '–' : code(JSON.stringify(fallback).replaceAll('"', '')),
+      ];
+      return `${code(name)}:\n\n${settingTable(settings, ['default'], told)}`;
+    })
+    .join('\n\n');
+
 const tables = [
+  ['docs/settings.md', 'data settings', () => settingTable(dataSettings)],
+  ['docs/settings.md', 'model settings', () => settingTable(modelSettings)],
+  ['docs/settings.md', 'training settings', () => settingTable(trainingSettings)],
+  ['docs/settings.md', 'weight settings', weightTable],
+  ['docs/settings.md', 'learnt settings', learntTables],
+  ['docs/settings.md', 'channel settings', channelTable],
+  ['docs/settings.md', 'machine settings', () => settingTable({ ...machineSettings, ...outcomeSettings })],
   ['docs/operators.md', 'operators', operatorTable],
   ['docs/dependencies.md', 'licences', licenceTable],
 ];
