@@ -34,6 +34,12 @@ const TIME = '10m';
 const AT_ONCE = [0.8, 0.9];
 /** Where no channel can go. */
 const AT_ONCE_SPARSITY = 0.5;
+/**
+ * How channels go where there are no data: with the layers behind them solved for on random inputs, which leaves far more of the answers
+ * (docs/calibration.md), or by the weights alone where that cannot be.
+ */
+const REPAIRED: Known = { method: 'reconstruction', calibrate: 128 };
+const WAYS: readonly Known[] = [REPAIRED, {}];
 
 /**
  * Makes a model smaller.
@@ -63,7 +69,7 @@ export async function slim(
     );
   await refuseOccupied(out);
   const job: Job = { known, out, version, options, end };
-  if (given.data === WITHOUT_DATA) return free ? slimFreely(job) : runAtOnce(job, atOnce(known, version));
+  if (given.data === WITHOUT_DATA) return free ? slimFreely(job) : slimTo(job);
   return slimWithData(job);
 }
 
@@ -89,42 +95,82 @@ interface AtOnce {
   chosen: Map<string, Choice>;
 }
 
-/** A recipe without data, which has next to nothing to choose; a target that was chosen, too, with its reason. */
-function atOnce(known: Known, version: string, target?: [TargetName, Choice]): AtOnce {
-  const asked = target ? { ...known, [target[0]]: target[1].value } : known;
+interface Asked {
+  known: Known;
+  version: string;
+  /** One of {@link WAYS}; what is known already comes before it. */
+  way?: Known;
+  /** One that was chosen, with its reason. */
+  target?: [TargetName, Choice];
+}
+
+/** A recipe without data, which has next to nothing to choose. */
+function atOnce({ known, version, way = {}, target }: Asked): AtOnce {
+  const settings = Object.entries(known.method === undefined ? way : {});
+  const given = { ...Object.fromEntries(settings), ...known };
+  const asked = target ? { ...given, [target[0]]: target[1].value } : given;
   const chosen = choose(asked, { command: 'prune', trained: true, evidence: '' });
+  for (const [name, value] of settings) if (known[name] === undefined) chosen.set(name, repair(name, value));
   if (target) chosen.set(...target);
   const because = Object.fromEntries([...chosen].map(([name, choice]) => [name, choice.because]));
   return { chosen, recipe: resolveRecipe('prune', { ...asked, ...valuesOf(chosen), because }, version) };
 }
 
+const repair = (name: string, value: unknown): Choice => ({
+  value: value as Choice['value'],
+  because:
+    name === 'method'
+      ? 'it takes the channels that the layers behind them can best make up for'
+      : 'random inputs, as there are no data: real samples (--data) are worth far more',
+});
+
 const targetOf = (known: Known): TargetName | undefined =>
   targetNames.find((name) => known[name] !== undefined);
 
-/** Without data and target: as much as leaves the answers as they were, tried out. */
-async function slimFreely(job: Job): Promise<RunResult> {
+/** Without data, to a target that was given. */
+async function slimTo(job: Job): Promise<RunResult> {
   const { known, version, options } = job;
-  const because = 'without data to train on, more would leave too little of the answers';
-  let mildest: AtOnce | undefined;
-  for (const value of AT_ONCE) {
-    const attempt = atOnce(known, version, ['macs', { value, because }]);
-    const summary = await tryOut(attempt.recipe, { signal: options.signal }).catch((error) => {
-      if (!(error instanceof UserError)) throw error;
-      options.onNote?.(`Channels cannot go: ${error.message}`);
-    });
-    if (!summary) break;
-    mildest = attempt;
-    if (isUsable(summary)) break;
-  }
-  const weights = { value: AT_ONCE_SPARSITY, because: 'no channels can go' };
-  return runAtOnce(job, mildest ?? atOnce(known, version, ['sparsity', weights]));
+  if (known.sparsity !== undefined) return runAtOnce(job, atOnce({ known, version }));
+  const repaired = atOnce({ known, version, way: REPAIRED });
+  const possible = await tryOut(repaired.recipe, options);
+  return runAtOnce(job, possible ? repaired : atOnce({ known, version }));
 }
 
-/** What a run without data comes to. */
-async function tryOut(recipe: Recipe, options: RunOptions): Promise<Summary | undefined> {
+/** Without data and target: as much as leaves the answers as they were, tried out. */
+async function slimFreely(job: Job): Promise<RunResult> {
+  const { known, version } = job;
+  const because = 'without data to train on, more would leave too little of the answers';
+  for (const way of WAYS) {
+    let mildest: AtOnce | undefined;
+    for (const value of AT_ONCE) {
+      const attempt = atOnce({ known, version, way, target: ['macs', { value, because }] });
+      const summary = await tryOut(attempt.recipe, job.options);
+      if (!summary) break;
+      mildest = attempt;
+      if (isUsable(summary)) break;
+    }
+    if (mildest) return runAtOnce(job, mildest);
+  }
+  const weights: [TargetName, Choice] = [
+    'sparsity',
+    { value: AT_ONCE_SPARSITY, because: 'no channels can go' },
+  ];
+  return runAtOnce(job, atOnce({ known, version, target: weights }));
+}
+
+/** What a run without data comes to; undefined where its recipe does not suit the model, which is said. */
+async function tryOut(recipe: Recipe, { signal, onNote }: RunOptions): Promise<Summary | undefined> {
   const path = join(tmpdir(), `espalier-slim-${process.pid}-${Date.now()}`);
+  const { method, macs } = recipe as PruneRecipe;
+  onNote?.(
+    `Trying ${method}${typeof macs !== 'number' ? '' : ` to ${Math.round(100 * macs)} % of the MACs`} …`,
+  );
   try {
-    return (await startRun({ ...recipe, measureLatency: false } as Recipe, path, options)).summary;
+    return (await startRun({ ...recipe, measureLatency: false } as Recipe, path, { signal })).summary;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    onNote?.(`Not possible with ${method}: ${error.message}`);
+    return undefined;
   } finally {
     await rm(path, { recursive: true, force: true });
   }
