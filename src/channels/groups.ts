@@ -6,12 +6,20 @@
  * split, or the padded part of a shortcut come out as groups of their own.
  */
 import { fail } from '../base/errors.js';
+import { flag, names, type Setting } from '../base/setting.js';
 import type { Graph } from '../onnx/model.js';
 import { type Coupling, couple } from './couple.js';
 import { checkSums } from './levels.js';
 import type { ChannelOptions, Channels, Frozen, Group, Member, Role } from './types.js';
 import { walk } from './walk.js';
 import { withMembers } from './weights.js';
+
+/** Which channels there are. */
+export const groupSettings = {
+  ignore: names('names of weights whose output channels stay', 'NAMES'),
+  freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
+  heads: flag('remove whole attention heads only'),
+} satisfies Partial<Record<keyof ChannelOptions, Setting>>;
 
 /** Channels of a graph, and what surgery needs beside: which class every unit is. */
 export interface Analysis {

@@ -6,7 +6,7 @@ export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js'
 export { emptied, floorsHold, floorsOf } from './floors.js';
 export { foldBatchNorm } from './fold.js';
 export type { Goal } from './goal.js';
-export { findChannels } from './groups.js';
+export { findChannels, groupSettings } from './groups.js';
 export { refuseRigid, wholeCost } from './hindrance.js';
 export {
   type Importance,
@@ -27,20 +27,18 @@ export {
   type Comparison,
   compareSelections,
   type Masks,
+  maskFileSettings,
   readMasks,
   selectionFrom,
   writeMasks,
 } from './mask-file.js';
 export {
-  allocations,
+  axisSettings,
   type MethodSettings,
-  markedStages,
   type OwnImportance,
   type OwnSettings,
-  rules,
   type Shares,
   type StructuredMethod,
-  sparseStages,
   structuredMethod,
   usual,
 } from './method-types.js';
@@ -48,6 +46,7 @@ export { type StructuredName, structuredMethods } from './methods/index.js';
 export {
   countsAfter,
   type Limits,
+  limitSettings,
   type OrderOptions,
   onnxruntimeRounding,
   removalOrder,
@@ -72,7 +71,7 @@ export {
 } from './pipeline-stages.js';
 export { type Pull, pulls } from './regularize.js';
 export { addSaliency } from './saliency.js';
-export { type Candidate, type Found, type SearchOptions, searchNetworks } from './search.js';
+export { type Candidate, type Found, type SearchOptions, searchNetworks, searchSettings } from './search.js';
 export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';
 export {
   type Sensitivity,
@@ -93,6 +92,6 @@ export {
 export { type EnergyOptions, keepEnergy } from './threshold.js';
 export { untied } from './ties.js';
 export * from './types.js';
-export { measureStatistics, unfoldBatchNorm } from './unfold.js';
+export { measureStatistics, normSettings, unfoldBatchNorm } from './unfold.js';
 export { selectByVote, vote } from './vote.js';
 export { retiedAs, withMembers, withWeights } from './weights.js';

@@ -8,11 +8,17 @@ import { fail } from '../base/errors.js';
 import { reason, writeAtomically } from '../base/files.js';
 import { nearest } from '../base/nearest.js';
 import { own } from '../base/records.js';
+import { type Settings, text } from '../base/setting.js';
 import type { Graph } from '../onnx/model.js';
 import { emptied } from './floors.js';
 import type { Channels, Selection } from './types.js';
 import { vote } from './vote.js';
 import { withMembers } from './weights.js';
+
+/** A mask that comes from a file. */
+export const maskFileSettings = {
+  mask: text('use the mask in this file', 'FILE'),
+} satisfies Settings;
 
 /** By name of a group or of a parameter: whether each unit or position is kept. */
 export type Masks = Readonly<Record<string, readonly boolean[]>>;

@@ -13,6 +13,7 @@
  * target.
  */
 import { asMany, nameOn } from '../base/axis.js';
+import { aboveZero, choice, entryOf, flag, number, type Setting } from '../base/setting.js';
 import type { Source } from '../base/source.js';
 import { type Criterion, criteria } from './criteria.js';
 import { type ImportanceName, type ImportanceSetting, importances } from './importance.js';
@@ -54,6 +55,39 @@ export interface MethodSettings {
   /** How often units are scored, taken out, and the rest trained, on the way to the target. */
   rounds: number;
 }
+
+/** One of the stages, or a pull of a method's own. */
+const pulling = <const Name extends string>(about: string, stages: readonly Name[]): Setting<Name> => {
+  const setting = choice(about, stages);
+  return {
+    ...setting,
+    ok: (value): value is Name => setting.ok(value) || Object.hasOwn(pulls, value as string),
+  };
+};
+
+/** The axes as settings, but for those that methods of single weights have too. */
+export const axisSettings = {
+  importance: entryOf('how the importance of a channel is measured', importances),
+  allocate: choice('how the channels to remove are distributed over the groups', allocations),
+  rule: choice('which channels go when no target is given', rules),
+  vote: flag('let layers that share channels vote on which of them go'),
+  sparse: pulling('regularisation of all channels in a first training stage', sparseStages),
+  sparseStrength: number(
+    "strength of that regularisation (default: the method's, more on scales in a short training)",
+    ...aboveZero,
+  ),
+  marked: pulling(
+    'regularisation of only the channels that will go, in a second training of the original model',
+    markedStages,
+  ),
+  markedStrength: number(
+    'strength of that regularisation (default: 5e-4, more in a short training)',
+    ...aboveZero,
+  ),
+  markedShifts: flag(
+    'regularise the BatchNorm shifts of those channels as well (default: in short trainings)',
+  ),
+} satisfies { [Name in Exclude<keyof MethodSettings, 'threshold' | 'rounds'>]-?: Setting };
 
 /** Parts of a run's epochs. */
 export interface Shares {

@@ -15,6 +15,7 @@
  * is a selection that holds all limits, and the longer contains the shorter.
  */
 import { fail } from '../base/errors.js';
+import { formerly, number, type Setting, upToOne, whole } from '../base/setting.js';
 import { floorsOf } from './floors.js';
 import { ascending, type Importance } from './importance.js';
 import type { Channels, Group, Selection } from './types.js';
@@ -30,6 +31,16 @@ export interface Step {
   /** Leaves less than a block: such steps come last. */
   narrow: boolean;
 }
+
+/** The limits that hold for all groups. */
+export const limitSettings = {
+  roundTo: whole(
+    'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime; less where layers are narrow)',
+    1,
+  ),
+  keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
+  maxSparsity: formerly(number('largest fraction of a group that may be removed', ...upToOne), 'maxRatio'),
+} satisfies Partial<Record<keyof Limits, Setting>>;
 
 /** What no selection may break. */
 export interface Limits {

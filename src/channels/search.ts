@@ -10,12 +10,18 @@
  * a step. Beyond m all groups go on alike.
  */
 import { random, uniform } from '../base/random.js';
+import { type Setting, whole } from '../base/setting.js';
 import type { Graph } from '../onnx/model.js';
 import { type GoalOptions, reachGoal } from './goal.js';
 import type { Importance } from './importance.js';
 import { type Limits, removalOrder, type Step } from './order.js';
 import { shrinker } from './shrink.js';
 import type { Channels, Selection } from './types.js';
+
+/** How many networks a search tries out. */
+export const searchSettings = {
+  candidates: whole('number of networks that a search measures (default: 100)', 1),
+} satisfies Partial<Record<keyof SearchOptions, Setting>>;
 
 export interface SearchOptions extends Omit<GoalOptions, 'graph' | 'channels'> {
   /** Ranks the units within each group. */

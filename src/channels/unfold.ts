@@ -10,6 +10,7 @@
 
 import { fail } from '../base/errors.js';
 import { permutation, random } from '../base/random.js';
+import { flag, type Settings } from '../base/setting.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
@@ -21,6 +22,14 @@ import { floatsLike } from '../onnx/tensor.js';
 import { checkInputs, type TrainData } from '../train/index.js';
 import { type Layer, layersOf, namer, readersOf } from './layers.js';
 import type { ChannelOptions } from './types.js';
+
+/** What is done about BatchNormalization. */
+export const normSettings = {
+  recalibrate: flag('recalibrate the BatchNorm statistics after channels are removed (default: on)'),
+  unfold: flag(
+    'restore BatchNorm layers that were folded into convolutions (default: where the method needs their scales)',
+  ),
+} satisfies Settings;
 
 /** Of every channel of a value, over images and pixels. */
 export interface Statistics {

@@ -7,59 +7,33 @@ import {
   also,
   atLeastZero,
   choice,
-  entryOf,
   flag,
-  formerly,
   fraction,
   names,
   number,
   numbers,
-  percentage,
-  type Setting,
   type Settings,
   text,
   upToOne,
   whole,
 } from '../base/setting.js';
 import {
-  allocations,
-  importances,
-  markedStages,
-  pulls,
-  rules,
-  sparseStages,
+  axisSettings,
+  groupSettings,
+  limitSettings,
+  maskFileSettings,
+  normSettings,
+  searchSettings,
   structuredMethods,
 } from '../channels/index.js';
 import { NAMED, resizeModes } from '../data/index.js';
 import { methods as masking } from '../sparsity/index.js';
 import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js';
 import { learnSetting } from './learn.js';
+import { repairSettings, stageSettings, targetSettings } from './structured/settings.js';
 
 export { flagOf, type Setting, type Settings, type Values } from '../base/setting.js';
-
-const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9 } as const;
-
-/** '2 MB', '40M' or '5ms' in bytes, MACs, parameters or milliseconds; undefined where the text says nothing such. */
-export function amountOf(given: string | number, unit: string): number | undefined {
-  if (typeof given === 'number') return given;
-  const [, digits, prefix = ''] =
-    new RegExp(`^\\s*([\\d.]+(?:e\\d+)?)\\s*([kMG]?)(?:${unit})?\\s*$`).exec(given) ?? [];
-  const value = Number(digits) * UNITS[prefix as keyof typeof UNITS];
-  return digits !== undefined && value > 0 ? value : undefined;
-}
-
-/** A fraction of what the model has (a number up to 1), or so much of it. */
-const amount = (about: string, unit: string, example: string): Setting<string | number> => {
-  const must = `be a fraction of the model’s, such as 0.5, or an amount such as ${example}`;
-  return {
-    ok: (value): value is string | number =>
-      (typeof value === 'number' || typeof value === 'string') && Number(amountOf(value, unit)) > 0,
-    must,
-    parse: percentage,
-    argument: `FRACTION|${example}`,
-    about,
-  };
-};
+export { groupSettings } from '../channels/index.js';
 
 /** Which data, and how images are brought to the network. */
 export const dataSettings = {
@@ -180,67 +154,27 @@ export const pruningSettings = {
   ...unstructuredSettings,
 } satisfies Settings;
 
-/** One of the stages, or a pull of a method's own. */
-const pulling = <const Name extends string>(about: string, stages: readonly Name[]): Setting<Name> => {
-  const setting = choice(about, stages);
-  return {
-    ...setting,
-    ok: (value): value is Name => setting.ok(value) || Object.hasOwn(pulls, value as string),
-  };
-};
-
 /** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
 export const channelSettings = {
-  macs: amount('target: multiply-accumulate operations for one sample', 'MACs', '40M'),
-  params: amount('target: parameters', '', '300k'),
-  bytes: amount('target: size of the .onnx file', 'B', '2MB'),
-  latency: amount('target: latency of one sample in onnxruntime on this machine', 'ms', '5ms'),
-  channels: number('target: fraction of all channels to keep', ...upToOne),
-  importance: entryOf('how the importance of a channel is measured', importances),
-  allocate: choice('how the channels to remove are distributed over the groups', allocations),
-  candidates: whole('number of networks that a search measures (default: 100)', 1),
-  rule: choice('which channels go when no target is given', rules),
-  vote: flag('let layers that share channels vote on which of them go'),
-  mask: text('use the mask in this file', 'FILE'),
-  sparse: pulling('regularisation of all channels in a first training stage', sparseStages),
-  sparseStrength: number(
-    "strength of that regularisation (default: the method's, more on scales in a short training)",
-    ...aboveZero,
-  ),
-  sparseEpochs: whole('epochs of the first training stage', 0, 'EPOCHS'),
-  marked: pulling(
-    'regularisation of only the channels that will go, in a second training of the original model',
-    markedStages,
-  ),
-  markedStrength: number(
-    'strength of that regularisation (default: 5e-4, more in a short training)',
-    ...aboveZero,
-  ),
-  markedShifts: flag(
-    'regularise the BatchNorm shifts of those channels as well (default: in short trainings)',
-  ),
-  markedEpochs: whole('epochs of the second training stage', 0, 'EPOCHS'),
-  roundTo: whole(
-    'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime; less where layers are narrow)',
-    1,
-  ),
-  keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
-  maxSparsity: formerly(number('largest fraction of a group that may be removed', ...upToOne), 'maxRatio'),
-  ignore: names('names of weights whose output channels stay', 'NAMES'),
-  freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
-  heads: flag('remove whole attention heads only'),
-  recalibrate: flag('recalibrate the BatchNorm statistics after channels are removed (default: on)'),
-  reconstruct: flag(
-    'solve for the weights that read the remaining channels, so that every layer gives what it gave before (default: on with data)',
-  ),
-  calibrate: whole(
-    'number of training samples, without their labels, for that (default: 512); without data, of random inputs (default: none)',
-    1,
-    'SAMPLES',
-  ),
-  unfold: flag(
-    'restore BatchNorm layers that were folded into convolutions (default: where the method needs their scales)',
-  ),
+  ...targetSettings,
+  importance: axisSettings.importance,
+  allocate: axisSettings.allocate,
+  ...searchSettings,
+  rule: axisSettings.rule,
+  vote: axisSettings.vote,
+  ...maskFileSettings,
+  sparse: axisSettings.sparse,
+  sparseStrength: axisSettings.sparseStrength,
+  sparseEpochs: stageSettings.sparseEpochs,
+  marked: axisSettings.marked,
+  markedStrength: axisSettings.markedStrength,
+  markedShifts: axisSettings.markedShifts,
+  markedEpochs: stageSettings.markedEpochs,
+  ...limitSettings,
+  ...groupSettings,
+  recalibrate: normSettings.recalibrate,
+  ...repairSettings,
+  unfold: normSettings.unfold,
 } satisfies Settings;
 
 /** What a run measures at its end. */
@@ -248,10 +182,7 @@ export const outcomeSettings = {
   measureLatency: flag('measure the latency in onnxruntime before and after, where it is installed'),
 } satisfies Settings;
 
-const { ignore, freeze, heads, importance, keepAtLeast, maxSparsity } = channelSettings;
-
-/** Which channels there are. */
-export const groupSettings = { ignore, freeze, heads } satisfies Settings;
+const { importance, keepAtLeast, maxSparsity } = channelSettings;
 
 /** How a model's groups are thinned one by one. */
 export const sensitivitySettings = {

@@ -8,7 +8,8 @@ import {
   type StructuredMethod,
   usual,
 } from '../../channels/index.js';
-import { amountOf, channelSettings, flagOf, pruningSettings, sharedSettings } from '../settings.js';
+import { channelSettings, flagOf, pruningSettings, sharedSettings } from '../settings.js';
+import { amountOf } from './settings.js';
 
 /** What costs a target can be about, with the units of their amounts. */
 const costs = { macs: 'MACs', params: '', bytes: 'B', latency: 'ms' } as const;

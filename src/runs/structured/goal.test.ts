@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findChannels, unitsOf } from '../../channels/index.js';
 import { buildNetwork } from '../../nn/index.js';
-import { amountOf } from '../settings.js';
 import { type GivenTarget, targetOf } from './defaults.js';
 import { goalOf } from './goal.js';
+import { amountOf } from './settings.js';
 
 test('amounts have units, fractions none', () => {
   const cases: [object, GivenTarget | undefined][] = [
