@@ -3,6 +3,7 @@ import { fail } from '../base/errors.js';
 import { type Expanded, expandBefore } from '../graph/expand.js';
 import { call, input } from '../graph/expression.js';
 import { inferenceForm } from '../graph/inference.js';
+import { pointwise } from '../graph/ops/emit.js';
 import type { Tape } from '../graph/tape.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
@@ -32,6 +33,7 @@ export function goalOf(graph: Graph, model: Expanded, o: TrainingOptions): Goal 
 
 const LABELS = 'labels#';
 const SHARE = 'share#';
+const WEIGHT = 'weight#';
 
 function ownGoal(graph: Graph, { tape, values }: Expanded, { teacher, emit }: LossGraph): Goal {
   const taught = teacher && expandTeacher(tape, teacher, graph);
@@ -74,13 +76,25 @@ function classGoal(graph: Graph, { tape, values }: Expanded, o: TrainingOptions)
   const teacher = o.teacher && teacherLogits(tape, o.teacher.graph, graph, logits);
   const operands = teacher ? [logits, labels, teacher] : [logits, labels];
   const { seed, ...written } = lossOf(tape, operands, o);
+  const { classWeights } = o;
+  const weighed = classWeights ? weighedSeed(tape, seed) : seed;
+  const asked = [LABELS, ...(classWeights ? [WEIGHT] : [])].map((name) => ({ name, size: 1 }));
   return {
-    ...{ ...written, seeds: new Map([[logits, seed]]), asked: [{ name: LABELS, size: 1 }] },
-    answersOf: (given, count) =>
-      given instanceof Int32Array
-        ? { [LABELS]: Float32Array.from(given.subarray(0, count)) }
-        : fail('The loss of classes takes labels.'),
+    ...{ ...written, seeds: new Map([[logits, weighed]]), asked },
+    answersOf(given, count): Readonly<Record<string, Float32Array>> {
+      if (!(given instanceof Int32Array)) return fail('The loss of classes takes labels.');
+      const own = Float32Array.from(given.subarray(0, count));
+      if (!classWeights) return { [LABELS]: own };
+      // A sample without a label, which a teacher alone answers, counts as it is.
+      return { [LABELS]: own, [WEIGHT]: own.map((label) => classWeights[label] ?? 1) };
+    },
   };
+}
+
+/** The gradient at the logits, each sample's times its weight. */
+function weighedSeed(tape: Tape, seed: string): string {
+  const weight = tape.declare(WEIGHT, { dtype: 'float32', shape: [1], laned: true });
+  return pointwise(tape, call('mul', input(0), input(1)), [seed, weight]);
 }
 
 interface Loss {

@@ -145,6 +145,8 @@ export interface TrainingOptions {
   loss?: 'cross-entropy' | 'sum';
   /** Fraction of the label's weight that is shared among all classes, from 0 to below 1. Defaults to 0. */
   labelSmoothing?: number;
+  /** By how much the gradients of a sample count, by its class; the loss that is told stays without. Default 1 for all. */
+  classWeights?: readonly number[];
   /** The output that is trained, logits for the cross-entropy; needed where the model has several. */
   output?: string;
   /** Another model whose outputs are learnt as well as the labels. */

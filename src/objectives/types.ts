@@ -37,7 +37,7 @@ export interface Figures {
 }
 
 /** What the engine is told of the loss. */
-export type LossOptions = Pick<TrainingOptions, 'labelSmoothing' | 'teacher' | 'goal'>;
+export type LossOptions = Pick<TrainingOptions, 'labelSmoothing' | 'classWeights' | 'teacher' | 'goal'>;
 
 /** Values by name, dense and sample first. */
 export type Answers = Readonly<Record<string, Float32Array>>;

@@ -129,6 +129,10 @@ export const trainingSettings = {
     (x) => x >= 0 && x < 1,
     'be a number of at least 0 and below 1',
   ),
+  classWeights: choice(
+    'by how much samples of each class count in training: none, or balanced, where every class counts alike however many samples it has (default: none)',
+    ['none', 'balanced'],
+  ),
   augment: flag(
     'augment the training images with random crops and flips, as is usual for the data set (default: on where that suits images and model)',
   ),

@@ -1,4 +1,5 @@
 /** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
+import { fail } from '../base/errors.js';
 import { writeAtomically } from '../base/files.js';
 import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
@@ -105,16 +106,38 @@ export function dataOf({ validation, trainSamples, seed }: Recipe, { dataset }: 
 /** A recipe's settings as the trainer knows them. */
 export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'network'> {
   const { epochs, batch, seed, labelSmoothing } = recipe;
+  const data = dataOf(recipe, task);
   return {
-    data: dataOf(recipe, task),
+    data,
     epochs,
     batch,
     seed,
     ...trainerSettings(recipe),
     labelSmoothing,
+    classWeights: classWeightsOf(recipe, task, data),
     objective: task.objective,
     augment: recipe.augment ? undefined : task.dataset.augment.test,
   };
+}
+
+/** Weights of the classes, where they are balanced. @throws UserError where there are no classes. */
+function classWeightsOf({ classWeights }: Recipe, { objective }: Task, { train }: TrainData) {
+  if (classWeights !== 'balanced') return undefined;
+  if (objective)
+    fail(`There are no classes of samples to balance in ${objective.title}: leave --class-weights out.`);
+  return balancedWeights(train.labels);
+}
+
+/** N / (K · n): of N samples with K classes, where a class has n. Over the samples they are 1 in the mean. */
+export function balancedWeights(labels: Int32Array): number[] {
+  const counts: number[] = [];
+  for (const label of labels) if (label >= 0) counts[label] = (counts[label] ?? 0) + 1;
+  const own = Array.from(counts, (count) => count ?? 0);
+  const [all, classes] = [
+    own.reduce((sum, count) => sum + count, 0),
+    own.filter((count) => count > 0).length,
+  ];
+  return own.map((count) => (count > 0 ? all / (classes * count) : 1));
 }
 
 /** Optimiser steps of an epoch. */

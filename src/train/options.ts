@@ -37,6 +37,8 @@ export interface TrainOptions {
   objective?: Objective;
   /** Default 0. */
   labelSmoothing?: number;
+  /** By how much the gradients of a sample count, by its class; the loss that is told stays without. Default 1 for all. */
+  classWeights?: readonly number[];
   /**
    * A model to learn from besides the labels, such as the network before it was pruned; it may end in a Softmax. At weight
    * 1 images may be without labels: −1.

@@ -63,7 +63,11 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     fail(`The ${data.train.length} samples do not fill one batch of ${batch}; take a smaller batch.`);
   const evenLast = checkBatches(network, data.train.length, options);
   const teacher = objective ? undefined : checkTeacher(options.teacher, data.train);
-  const loss = objective?.loss(network.graph, 'training') ?? { labelSmoothing, teacher };
+  const loss = objective?.loss(network.graph, 'training') ?? {
+    labelSmoothing,
+    classWeights: options.classWeights,
+    teacher,
+  };
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
 
@@ -123,7 +127,13 @@ function settingsOf(
   const images = splitsOf(options).map((split) => split?.length ?? 0);
   const augment = options.augment ?? data.augment?.train ?? {};
   const plain = { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, augment, images };
-  return { ...plain, ...trainers, teacher: teacher && fingerprint(teacher), objective: told(options) };
+  return {
+    ...plain,
+    ...trainers,
+    teacher: teacher && fingerprint(teacher),
+    objective: told(options),
+    classWeights: options.classWeights,
+  };
 }
 
 const told = ({ objective }: TrainOptions) => objective && { name: objective.name, ...objective.settings };
