@@ -33,18 +33,18 @@ export function rows(summary: Summary): Row[] {
     ...(channels ? [row('channels', channels.units, count)] : []),
     ...ofZeros(
       row('sparsity', sparsity, percent),
-      row('sparsity, biases counted', summary.sparsityWithBiases, percent),
-      row('sparsity, dead units left out', summary.effectiveSparsity, percent),
-      row(`dead units of ${count(summary.deadUnits.of)}`, summary.deadUnits, count),
+      row('sparsity, biases included', summary.sparsityWithBiases, percent),
+      row('sparsity, dead units as zeros', summary.effectiveSparsity, percent),
+      row(`dead units (of ${count(summary.deadUnits.of)})`, summary.deadUnits, count),
     ),
-    ...(emptied ? [row('layers emptied', { after: emptied }, count)] : []),
+    ...(emptied ? [row('layers without weights', { after: emptied }, count)] : []),
     ...(prunable.held ? [row('layers with one weight left', { after: prunable.held.length }, count)] : []),
     row('parameters', summary.params, count),
-    ...ofZeros(row('parameters, not zero', summary.nonzero, count)),
+    ...ofZeros(row('parameters, non-zero', summary.nonzero, count)),
     row('MACs', summary.macs, large),
     ...ofZeros(
-      row('MACs, not by zero', summary.effectiveMacs, large),
-      row('MACs, dead units left out', summary.liveMacs, large),
+      row('MACs, non-zero weights', summary.effectiveMacs, large),
+      row('MACs, without dead units', summary.liveMacs, large),
     ),
     ...(latency ? [row('latency, onnxruntime', latency, (ms) => `${ms.toPrecision(3)} ms`)] : []),
     row('bytes', summary.bytes.raw, bytes),
@@ -68,7 +68,7 @@ const ofMetrics = ({ objective, metrics = {} }: Summary): Row[] =>
 
 /** Of layers that would have lost all their weights. */
 export const heldAtOne = (layers: readonly string[]): string =>
-  `The ranking would have left no weight in ${listed(layers)}: one is kept in each such layer (--allow-empty lets them lose all).`;
+  `The ranking would have removed every weight of ${listed(layers)}. One weight is kept in each such layer; use --allow-empty to remove it too.`;
 
 const NAMED = 5;
 
@@ -80,5 +80,5 @@ const listed = (names: readonly string[]): string =>
 /** What became of a model's numbers that its file holds in 16 bits; empty where there are none. */
 export const roundedTo = (narrow: readonly string[]): string =>
   narrow.length
-    ? `Weights of ${narrow.join(' and ')} were computed with in float32, and rounded to 16 bits where they were written.`
+    ? `Weights of ${narrow.join(' and ')} are stored in 16 bits: the run computed in float32 and rounded the weights when it wrote the file.`
     : '';

@@ -23,7 +23,7 @@ test('a report is one page with figures, reasons and five charts, and loads noth
     ...['87.50 %', 'first convolution', 'bias: one number per output', '3 sub-normal weights', '82.50 %'],
     ...[
       'is left: third.',
-      '<th scope="row">layers emptied</th><td>–</td><td>1</td>',
+      '<th scope="row">layers without weights</th><td>–</td><td>1</td>',
       '9 of 20 units are dead',
       '<td>9 of 10</td>',
       'before (110)',

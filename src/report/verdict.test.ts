@@ -7,7 +7,7 @@ const told = (summary: Partial<Summary>) => verdictOf({ command: 'prune', ...sum
 
 test('a model that lost its accuracy is called unusable, with what to try', () => {
   const sentence = told({ accuracy: { before: 0.738, after: 0.23 } })!;
-  assert.match(sentence, /^Accuracy fell from 73\.8 % to 23\.0 %: the model is not usable as it is\. Try /);
+  assert.match(sentence, /^Accuracy fell from 73\.8 % to 23\.0 %: the model is not usable yet\. Try /);
   assert.match(sentence, /a lower --sparsity\.$/);
   assert.match(told({ accuracy: { before: 0.9, after: 0.2 }, channels: {} as never })!, /a larger --macs\.$/);
   assert.match(told({ accuracy: { before: 0.9, after: 0.2 }, epochs: 0 })!, /Train it while it is pruned/);
@@ -19,7 +19,7 @@ test('without labels the distance to the original is told, and a warning where i
   const near = told({ answers: [{ output: 'y', error: 0.05, cosine: 0.999, agreement: 1 }] })!;
   assert.match(
     near,
-    /^On random inputs, output y differs by 5\.0 % \(cosine 1\.00\) and has the same decision for 100 % /,
+    /^On random inputs, output y differs by 5\.0 % from that of the original model \(cosine 1\.00\) and gives the same decision as the original model for 100 % /,
   );
   assert.doesNotMatch(near, /train/);
   const spoilt = (answers: Summary['answers']) => isSpoilt({ command: 'prune', answers } as Summary);
@@ -31,10 +31,10 @@ test('without labels the distance to the original is told, and a warning where i
   ];
   assert.match(
     told({ answers: far })!,
-    /output scores differs by 140\.0 % \(cosine -0\.06\) .*: expect to train it before use/,
+    /output scores differs by 140\.0 % from that of the original model \(cosine -0\.06\).*: the model needs training before use/,
   );
   assert.match(
     told({ answers: [{ output: 'k', agreement: 0.5 }] })!,
-    /same decision for 50 % .*expect to train/,
+    /same decision as the original model for 50 % .*needs training/,
   );
 });

@@ -2,7 +2,7 @@
 import { isUsable, keepsAccuracy, keepsAnswer, type Summary } from '../runs/index.js';
 import { percent } from './words.js';
 
-/** How accurate, or how far from the given model's answers, the pruned model is; with a warning where it is not usable as it is. */
+/** How accurate, or how far from the given model's answers, the pruned model is; with a warning where it is not usable yet. */
 export function verdictOf(summary: Summary): string | undefined {
   if (summary.command !== 'prune') return undefined;
   if (summary.objective) return ofObjective(summary);
@@ -21,14 +21,14 @@ function ofAccuracy({ accuracy, channels, epochs }: Summary): string | undefined
   const advice =
     epochs === 0
       ? 'Train it while it is pruned (--epochs 5, or more --time for slim)'
-      : 'Try more --epochs (more --time for slim), --lr and --teacher as they are chosen where they are not given';
-  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable as it is. ${advice}, or ${target}.`;
+      : 'Try more --epochs (more --time for slim), leave --lr and --teacher at their defaults';
+  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable yet. ${advice}, or set ${target}.`;
 }
 
 function ofObjective(summary: Summary): string | undefined {
   if (isUsable(summary)) return undefined;
   const target = summary.channels ? 'a larger --macs' : 'a lower --sparsity';
-  return `The answers differ from those of the teacher by ${percent(summary.metrics!.error.after, 1)}, where 100 % is as bad as always answering the mean: the model is not usable as it is. Try more --epochs, more samples, or ${target}.`;
+  return `The answers differ from those of the teacher by ${percent(summary.metrics!.error.after, 1)}, where 100 % is as bad as always answering the mean: the model is not usable yet. Try more --epochs, more samples, or set ${target}.`;
 }
 
 function ofAnswers({ answers, channels }: Summary): string | undefined {
@@ -40,12 +40,14 @@ function ofAnswers({ answers, channels }: Summary): string | undefined {
     ...(cosine === undefined
       ? []
       : [
-          `differs by ${error === undefined ? 'more than can be said' : percent(error, 1)} (cosine ${cosine.toFixed(2)})`,
+          `differs by ${error === undefined ? 'an amount that is not a finite number' : percent(error, 1)} from that of the original model (cosine ${cosine.toFixed(2)})`,
         ]),
-    ...(agreement === undefined ? [] : [`has the same decision for ${percent(agreement, 0)}`]),
+    ...(agreement === undefined
+      ? []
+      : [`gives the same decision as the original model for ${percent(agreement, 0)} of them`]),
   ].join(' and ');
-  const said = `On random inputs, output ${output} ${facts} compared with the original model`;
+  const said = `On random inputs, output ${output} ${facts}`;
   if (!far.length) return `${said}.`;
   const target = channels ? 'a larger --macs' : 'a lower --sparsity';
-  return `${said}: expect to train it before use. Give --data to train it while it is pruned, or ${target}.`;
+  return `${said}: the model needs training before use. Give --data to train it while it is pruned, or set ${target}.`;
 }

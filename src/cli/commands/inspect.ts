@@ -63,18 +63,18 @@ function totals(model: Inspection): string {
       ['outputs', shapes(model.outputs)],
       ['opset', String(model.opset)],
       ...(model.narrow.length ? [['numbers', `${model.narrow.join(', ')}, computed in float32`]] : []),
-      ['parameters', `${count(model.params)}, of them not zero ${count(model.nonzero)}`],
+      ['parameters', `${count(model.params)} (${count(model.nonzero)} non-zero)`],
       [
         'MACs',
-        `${large(model.macs)}, of them not by zero ${large(model.effectiveMacs)}, and between live units ${large(model.liveMacs)}`,
+        `${large(model.macs)} (${large(model.effectiveMacs)} by non-zero weights, ${large(model.liveMacs)} of these between live units)`,
       ],
       [
         'prunable',
-        `${count(model.prunable)} weights, ${percent(model.sparsity)} of them zero (${percent(model.sparsityWithBiases)} with the biases counted)`,
+        `${count(model.prunable)} weights, ${percent(model.sparsity)} of them zero (${percent(model.sparsityWithBiases)} with biases included)`,
       ],
       [
         'dead units',
-        `${count(model.deadUnits)} of ${count(model.units)}${model.deadUnits ? `; their weights counted, ${percent(model.effectiveSparsity)} are zero` : ''}`,
+        `${count(model.deadUnits)} of ${count(model.units)}${model.deadUnits ? `; with their weights counted as zeros, sparsity is ${percent(model.effectiveSparsity)}` : ''}`,
       ],
       ['bytes', `${bytes(model.bytes.raw)}, gzip ${bytes(model.bytes.gzip)}`],
       ...cardRows(model.card),
