@@ -35,9 +35,9 @@ export interface RunFolder {
   readonly method: string;
   /** The same of its objective. */
   readonly objective: string;
-  /** What a resumed run goes on from. */
   /** The metrics of its objective, for whoever watches it. */
   readonly measured: string;
+  /** What a resumed run goes on from. */
   readonly checkpoint: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
