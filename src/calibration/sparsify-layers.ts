@@ -1,7 +1,7 @@
 /** Single weights of a whole graph set to zero, layer after layer, each by what the samples are once the layers before it have lost theirs. */
 import type { Graph } from '../onnx/model.js';
 import { withWeights } from '../train/index.js';
-import { byTap, type Sparsifier, sparsified } from './sparsify.js';
+import { byTap, type Neighbours, type Sparsifier, sparsified } from './sparsify.js';
 import { type VisitOptions, visitLayers } from './visit.js';
 
 export interface SparsifyLayersOptions
@@ -9,8 +9,8 @@ export interface SparsifyLayersOptions
   how: Sparsifier;
   /** How many weights stay of each that is named; the others stay whole. */
   kept: ReadonlyMap<string, number>;
-  /** So many of each so many neighbours along the input channels stay. */
-  pattern?: { keep: number; of: number };
+  /** What goes together, or shares a count, along the input channels. */
+  pattern?: Omit<Neighbours, 'order'>;
 }
 
 /**
@@ -28,8 +28,9 @@ export async function sparsifyLayers(
     ({ layer, moments, weights: now }) => {
       const weight = now.get(layer.weight)!;
       const matrix = Float64Array.from(layer.at, (at) => weight[at]);
-      const { inner, taps } = layer;
+      const { inner, taps, outputs, groups } = layer;
       if (pattern && (inner / taps) % pattern.of !== 0) return;
+      if (pattern && (outputs / groups) % (pattern.rows ?? 1) !== 0) return;
       const found = sparsified(matrix, moments, {
         how,
         kept: kept.get(layer.weight)!,

@@ -120,6 +120,33 @@ test('moments that are not finite are refused', () => {
 });
 
 for (const how of ['wanda', 'sparsegpt'] as const)
+  test(`${how} takes blocks of channels as wholes, exactly so many`, () => {
+    const [taps, channels, outputs] = [3, 8, 8];
+    const inner = taps * channels;
+    const { moments, matrix } = layer('blocks', { groups: 2, outputs, inner });
+    const pattern = { of: 4, rows: 2, order: byTap(inner, taps) };
+    const found = sparsified(matrix, moments, { how, kept: 80, pattern })!;
+    assert.equal(sum(found.marks), 80);
+    const sums: { row: number; score: number; stays: boolean }[] = [];
+    for (let o = 0; o < outputs; o += 2)
+      for (let tap = 0; tap < taps; tap++)
+        for (let from = 0; from < channels; from += 4) {
+          const at = [0, 1, 2, 3].flatMap((c) => [o, o + 1].map((r) => r * inner + (from + c) * taps + tap));
+          const marks = at.filter((i) => found.marks[i] === 1).length;
+          assert.ok(marks === 0 || marks === 8);
+          for (const i of at) assert.equal(found.matrix[i] !== 0, marks === 8);
+          const norm = (j: number) =>
+            Math.sqrt(moments.gram[(Math.floor(o / (outputs / 2)) * inner + j) * inner + j]);
+          const score = at.reduce((total, i) => total + Math.abs(matrix[i]) * norm(i % inner), 0);
+          sums.push({ row: o, score, stays: marks === 8 });
+        }
+    if (how === 'sparsegpt') return;
+    for (const { row, score, stays } of sums)
+      for (const other of sums)
+        if (row === other.row && stays && !other.stays) assert.ok(score >= other.score);
+  });
+
+for (const how of ['wanda', 'sparsegpt'] as const)
   test(`${how} leaves 2 of 4 channels at every tap, where neighbours are those`, () => {
     const [taps, channels, outputs] = [3, 8, 4];
     const inner = taps * channels;

@@ -20,17 +20,20 @@ export type Sparsifier = (typeof sparsifiers)[number];
 
 export interface SparsifyOptions {
   how: Sparsifier;
-  /** How many weights stay. */
+  /** How many weights stay; of blocks a multiple of their size. */
   kept: number;
-  /** So many of each so many weights that stand side by side in a row stay; then `kept` says nothing. */
+  /** In what the weights go together, or share a count. */
   pattern?: Neighbours;
   /** λ relative to the mean of G's diagonal; default 0.01, as in the paper. */
   damping?: number;
 }
 
 export interface Neighbours {
-  keep: number;
+  /** How many of `of` weights that stand side by side in a row stay, so that `kept` says nothing; absent: they go as a whole. */
+  keep?: number;
   of: number;
+  /** Rows of such a whole; default 1. */
+  rows?: number;
   /** Which columns count as side by side; default: as they stand. */
   order?: Uint32Array;
 }
@@ -87,7 +90,8 @@ function inOrder(
   const per = outputs / groups;
   const result = matrix.slice();
   const marks = new Uint8Array(matrix.length);
-  const shares = shared(options.kept, groups, per * inner);
+  const atom = atomOf(options.pattern);
+  const shares = shared(options.kept / atom, groups, (per * inner) / atom).map((atoms) => atoms * atom);
   for (let g = 0; g < groups; g++) {
     const [from, to] = [g * per * inner, (g + 1) * per * inner];
     const own = {
@@ -110,6 +114,10 @@ interface Part {
   inner: number;
 }
 
+/** Weights that go as a whole. */
+const atomOf = (pattern?: Neighbours): number =>
+  pattern && pattern.keep === undefined ? pattern.of * (pattern.rows ?? 1) : 1;
+
 /** A whole number in so many parts of at most `most`, as even as can be, the first ones greater. */
 function shared(whole: number, parts: number, most: number): number[] {
   return Array.from({ length: parts }, (_, i) =>
@@ -120,14 +128,18 @@ function shared(whole: number, parts: number, most: number): number[] {
 function byNorms({ weights, marks, gram, rows, inner }: Part, { kept, pattern }: SparsifyOptions): boolean {
   const norms = Float64Array.from({ length: inner }, (_, j) => Math.sqrt(Math.max(0, gram[j * inner + j])));
   if (!norms.every(Number.isFinite)) return false;
-  const counts = shared(kept, rows, inner);
-  for (let o = 0; o < rows; o++) {
-    const row = weights.subarray(o * inner, (o + 1) * inner);
-    const scores = row.map((w, j) => Math.abs(w) * norms[j]);
-    const own = marks.subarray(o * inner, (o + 1) * inner);
-    if (pattern) markPattern(own, scores, pattern);
-    else markGreatest(own, scores, counts[o]);
-    for (let j = 0; j < inner; j++) if (own[j] === 0) row[j] = 0;
+  const atom = atomOf(pattern);
+  const high = atom > 1 ? (pattern!.rows ?? 1) : 1;
+  const counts = shared(kept / atom, rows / high, (inner * high) / atom);
+  for (const [i, count] of counts.entries()) {
+    const [from, to] = [i * high * inner, (i + 1) * high * inner];
+    const row = weights.subarray(from, to);
+    const scores = row.map((w, j) => Math.abs(w) * norms[j % inner]);
+    const own = marks.subarray(from, to);
+    if (pattern && atom > 1) markBlocks(own, scores, { width: inner, count, pattern });
+    else if (pattern) markPattern(own, scores, pattern);
+    else markGreatest(own, scores, count);
+    for (let j = 0; j < row.length; j++) if (own[j] === 0) row[j] = 0;
   }
   return true;
 }
@@ -147,8 +159,10 @@ function bySurgery(
       for (let j = start; j < end; j++)
         scores[o * size + j - start] = (weights[o * inner + j] / upper[j * inner + j]) ** 2;
     const block = new Uint8Array(rows * size);
-    const count = Math.floor((kept * end) / inner) - Math.floor((kept * start) / inner);
-    if (pattern)
+    const atoms = kept / atomOf(pattern);
+    const count = Math.floor((atoms * end) / inner) - Math.floor((atoms * start) / inner);
+    if (pattern && pattern.keep === undefined) markBlocks(block, scores, { width: size, count, pattern });
+    else if (pattern)
       for (let o = 0; o < rows; o++)
         markPattern(
           block.subarray(o * size, (o + 1) * size),
@@ -194,12 +208,23 @@ function markGreatest(marks: Uint8Array, scores: Float64Array, count: number): v
   for (const i of order.subarray(0, count)) marks[i] = 1;
 }
 
-/** Of every `of` neighbours the greatest `keep`. */
-function markPattern(
+/** Marks the blocks of the greatest sums, of equal ones the first; rows of scores are `width` long. */
+function markBlocks(
   marks: Uint8Array,
   scores: Float64Array,
-  { keep, of }: { keep: number; of: number },
+  { width, count, pattern: { of, rows = 1 } }: { width: number; count: number; pattern: Neighbours },
 ): void {
+  const blockOf = (i: number) =>
+    Math.floor(Math.floor(i / width) / rows) * (width / of) + Math.floor((i % width) / of);
+  const sums = new Float64Array(scores.length / (rows * of));
+  for (const [i, score] of scores.entries()) sums[blockOf(i)] += score;
+  const own = new Uint8Array(sums.length);
+  markGreatest(own, sums, count);
+  for (let i = 0; i < marks.length; i++) marks[i] = own[blockOf(i)];
+}
+
+/** Of every `of` neighbours the greatest `keep`. */
+function markPattern(marks: Uint8Array, scores: Float64Array, { keep = 0, of }: Neighbours): void {
   for (let from = 0; from < scores.length; from += of)
     markGreatest(marks.subarray(from, from + of), scores.subarray(from, from + of), keep);
 }

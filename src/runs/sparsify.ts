@@ -32,10 +32,6 @@ interface LayerPlan extends Plan {
 export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const { recipe, method, graph, inputShapes, machine, samples, iterations, onNote, signal } = run;
   const pattern = patternOf(recipe.pattern);
-  if (pattern && pattern.keep === undefined)
-    fail(
-      `${method.name} knows no blocks: give --pattern unstructured or N:M, such as 2:4, or another method, such as magnitude.`,
-    );
   const context = { layers: layersToPrune(graph), iterations, seed: recipe.seed };
   const { groups, steps, layers }: LayerPlan = method.plan(context, methodOptions(recipe));
   const [first, ...later] = steps ?? [];
@@ -46,7 +42,7 @@ export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, first.kept[g]]));
   const found = await sparsifyLayers(graph, {
     ...{ machine, samples, inputShapes, kept, signal },
-    pattern: pattern && { keep: pattern.keep!, of: pattern.columns },
+    pattern: pattern && { keep: pattern.keep, of: pattern.columns, rows: pattern.rows },
     how: method.calibrated!,
     onPlan: ({ layers: count, values, moments }) =>
       onNote?.(
