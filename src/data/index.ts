@@ -22,6 +22,7 @@ export {
   parseNormalize,
   type SampleArray,
   type Split,
+  splitTest,
   splitValidation,
   statistics,
   subset,

@@ -71,6 +71,24 @@ for (const settings of [
     assert.ok(Math.abs(measured.metrics!.error - is) < 1e-6, `${measured.metrics!.error} ${is}`);
   });
 
+test('random samples do where there are no others, and are the same when a run is resumed', async () => {
+  const recipe = recipeFor({ data: 'random', method: 'gmp', sparsity: 0.6, ...adam });
+  const { summary } = await startRun(recipe, at('random'));
+  const { error } = summary!.metrics!;
+  assert.ok(error.before === 0 && error.after > 0 && error.after < 1, JSON.stringify(error));
+  const stop = new AbortController();
+  const onEpoch = ({ epoch }: { epoch: number }) => epoch === 2 && stop.abort();
+  await startRun(recipe, at('random-2'), { signal: stop.signal, onEpoch });
+  await resumeRun(at('random-2'));
+  const bytes = (run: string) => readFileSync(at(run, 'model.onnx'));
+  assert.ok(bytes('random-2').equals(bytes('random')));
+  const measured = await evaluateModel({ model: at('random', 'model.onnx'), data: 'random', teacher: model });
+  assert.ok(Math.abs(measured.metrics!.error - error.after) < 1e-6);
+  await assert.rejects(evaluateModel({ model: 'resnet8', data: 'random' }), {
+    message: /^Random samples are for the answers of a model that is trained already/,
+  });
+});
+
 test('methods that score by gradients find some, and choices go by the metric', async () => {
   for (const settings of [
     { method: 'snip', sparsity: 0.5 },

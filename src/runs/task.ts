@@ -24,6 +24,7 @@ import { checkIndices } from './indices.js';
 import { targetsToLearn } from './learn.js';
 import { isPath } from './paths.js';
 import { type Pictures, type Prepared, preparePictures, withClassesOf } from './pictures.js';
+import { RANDOM_DATA, randomDataset } from './random-data.js';
 import type { dataSettings, modelSettings, Values } from './settings.js';
 
 export type TaskOptions = Values<typeof dataSettings> &
@@ -61,6 +62,8 @@ export interface Task extends ModelTask {
  */
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
   if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
+  if (options.data === RANDOM_DATA)
+    fail('Random samples are for the answers of a model that is trained already; give an .onnx file.');
   const raw = await openData(options, {});
   if (!imagesOf(raw.train))
     fail(
@@ -137,7 +140,11 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const inputs = inputsOf(graph, options.inputShape);
   const [{ dtype, shape }, ...others] = inputs;
   const images = others.length === 0 && isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
-  const prepared = await (images ? fitImages(graph, inputs[0], options) : fitArrays(graph, inputs, options));
+  const prepared = await (options.data === RANDOM_DATA
+    ? { dataset: randomDataset(graph, inputs), pictures: undefined, notes: [] }
+    : images
+      ? fitImages(graph, inputs[0], options)
+      : fitArrays(graph, inputs, options));
   const { arrays } = prepared.dataset.train;
   const shapes = inputs.map(({ name }, i) => [name, [1, ...modelShape(arrays[i])]]);
   const inputShapes = Object.fromEntries(shapes);
