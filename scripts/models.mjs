@@ -116,49 +116,49 @@ writeFileSync(
   page,
   `# Real models
 
-## The same as in onnxruntime
+## Agreement with onnxruntime
 
-Every \`.onnx\` of the project's collection, on the engine (${machine.description}) and in onnxruntime with all its
-optimisations. Two different random samples run side by side on the engine; the second is compared. "Agrees" means
+This table compares every \`.onnx\` of the project's collection on the engine (${machine.description}) with onnxruntime with all its
+optimisations. Two different random samples run in one batch on the engine; the second is compared. "Agrees" means
 |Δ| ≤ 10⁻⁴ · max|onnxruntime| + 10⁻⁶ for every output. (The absolute part is there because onnxruntime's own sigmoid is off by
 10⁻⁷, which matters to detectors whose scores are all near 0.) The numbers are the largest difference, and the largest
 number, of the output that agrees least.
 
-${agreeing} of ${rows.length} agree, ${refused} are refused in a sentence, ${rows.length - agreeing - refused} differs.
+${agreeing} of ${rows.length} agree, ${refused} are refused with one sentence, ${rows.length - agreeing - refused} differs.
 
 | model | | largest difference, or why not |
 |---|---|---|
 ${rows.join('\n')}
 
-\`mobilenetv2_int8_qdq\` rounds every activation to 8 bits, which is not continuous: a sum half-way between two levels goes to
-one or the other by the last bit of a floating-point sum. Layer by layer, beside onnxruntime without optimisations (where it
-too computes in float32), everything agrees to 10⁻⁵ up to the second convolution; there, 2 of 98,304 sums land on the
+\`mobilenetv2_int8_qdq\` rounds every activation to 8 bits, which is not continuous: the last bit of a floating-point sum decides to which of two
+levels a sum half-way between them is rounded. Compared layer by layer with onnxruntime without optimisations (where it
+also computes in float32), everything agrees to 10⁻⁵ up to the second convolution; there, 2 of 98,304 sums land on the
 neighbouring level, and fifty layers of rounding spread that. With or without optimisations, the outputs then differ by the same
 amount. The largest logit is the same.
 
 ${stepsSection}## What can be removed
 
-What the dependency groups of every model are, of the zoo too (at a quarter of its width, on images of 64×64). A unit is what
-goes as one: a channel in all layers that share it, a head, a position within all heads. Axes of weights that stay whole are
-counted by their reason: nothing is left out without one. Those of pixels, words and results stay always.
+This table shows the dependency groups of every model, including the zoo (at a quarter of its width, on images of 64×64). A unit is what must be
+removed together: a channel in all layers that share it, a head, or a position within all heads. The last column counts the axes of weights that stay whole, by
+reason; every such axis has one. Axes of pixels, words and results always stay.
 
 ${table(['model', 'groups', 'units', 'axes that stay, and why'], [1, 3], groups)}
 
 ## What half of the channels saves
 
-Half of the units of every group, drawn at random, are removed. *Difference* is that between the masked and the shrunk network, of
-all outputs, over the largest output: the shrunk one computes the same. Where the channels of a layer and of those before it
-are halved, a quarter of its MACs, parameters and bytes stays; layers on pixels, results and depth-wise ones keep more. Latency is
-of one sample in onnxruntime ${env.versions.node} with 2 threads, taking turns, median of ${ROUNDS} rounds; of small networks most is what the
-runtime does beside computing. A dash: other processes disturbed most of the turns, so that nothing can be said.
+Half of the units of every group, drawn at random, are removed. *Difference* is the largest difference between the outputs of the masked and the shrunk
+network, relative to the largest output: both compute the same. Where the channels of a layer and of those before it
+are halved, a quarter of its MACs, parameters and bytes remains; the first layer, the last layer and depth-wise layers keep more. Latency is
+the median over ${ROUNDS} rounds of one sample in onnxruntime ${env.versions.node} with 2 threads, where both networks take turns; in small networks most of it is overhead of the
+runtime. A dash means that other processes disturbed most of the turns, so no figure is given.
 [Benchmarks](benchmarks.md) has latency against MACs at full size. Models whose file has no trained weights (\`light_…\`, the
-zoo) have weights drawn at random.
+zoo) have random weights.
 
 ${machineText(facts)}
 
 ${table(['model', 'MACs', 'parameters', 'bytes', 'difference', 'latency', 'speed-up'], [1, 7], halves)}
 
-Written by \`node scripts/models.mjs\`; \`src/engine/models.test.ts\` holds the first table, \`src/channels/models.test.ts\` the
-others, but for latency.
+\`node scripts/models.mjs\` writes these tables. \`src/engine/models.test.ts\` checks the first table, and \`src/channels/models.test.ts\` checks the
+others, except latency.
 `,
 );
