@@ -11,6 +11,7 @@ import { draws } from './arrays.test.fixture.js';
 import { evaluateModel } from './evaluate.js';
 import { resolveRecipe } from './recipe.js';
 import { resumeRun, startRun } from './run.js';
+import { suitRecipe } from './suit/suit.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-outputs-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -92,6 +93,15 @@ async function startWeights() {
     ...(initializers.get(name)!.data as Float32Array),
   ]);
 }
+
+test('a model that computes its loss is trained with the defaults of one that has targets', async () => {
+  const settingsFor = async (model: string, learn: string) => {
+    const given = { model: at(`${model}.onnx`), data: npz(model), learn, epochs: 3 };
+    const { optimizer, lr, warmup, batch } = await suitRecipe('train', given, '0');
+    return { optimizer, lr, warmup, batch };
+  };
+  assert.deepEqual(await settingsFor('compared', 'loss'), await settingsFor('joined', 'regression'));
+});
 
 test('an output of classes beside one of numbers is learnt, and resumed to the same bits', async () => {
   const recipe = recipeFor('apart', 'kinds', 'left=huber:1 right=classification:0.5');

@@ -187,7 +187,9 @@ async function slimWithData(job: Job): Promise<SlimResult> {
       ...{ machine, teacher: 'self', signal, onNote },
       ...(known as Pick<TaskOptions, 'learn' | 'ignoreIndex'>),
     });
-    const situation = await situationOf('prune', task, { machine, signal: options.signal });
+    const situation = await situationOf('prune', task, {
+      ...{ machine, learn: known.learn as string | undefined, signal: options.signal },
+    });
     if (!situation.trained) untrained(situation);
     options.onNote?.(`The model is trained: ${situation.evidence}.`);
     return plan({ known, task, situation, machine, version, options, end });

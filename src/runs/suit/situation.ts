@@ -71,11 +71,11 @@ const FRESH = 'networks of the zoo have random weights';
 export async function situationOf(
   command: Command,
   task: Task,
-  { machine, signal }: { machine: Machine; signal?: AbortSignal },
+  { machine, learn, signal }: { machine: Machine; learn?: string; signal?: AbortSignal },
 ): Promise<Situation> {
   const { dataset, graph } = task;
   const split = evenly(dataset.train, TRIED);
-  if (isUnlabelled(split)) return unlabelled(command, task, { machine, signal });
+  if (isUnlabelled(split)) return unlabelled(command, task, { machine, learn, signal });
   const network = loadTask(task, graph, machine);
   const evaluator = openEvaluator(network, Math.min(BATCH, split.length));
   const how = { normalize: dataset, signal };
@@ -104,7 +104,7 @@ export async function situationOf(
 async function unlabelled(
   command: Command,
   task: Task,
-  { machine, signal }: { machine: Machine; signal?: AbortSignal },
+  { machine, learn, signal }: { machine: Machine; learn?: string; signal?: AbortSignal },
 ): Promise<Situation> {
   const { dataset, graph, inputShapes } = task;
   const network = loadNetwork(graph, { machine, inputShapes });
@@ -119,7 +119,7 @@ async function unlabelled(
         await program.run(inputs, count);
         seconds = (performance.now() - start) / 1000 / count;
       }
-    const learns = dataset.train.targets === undefined;
+    const learns = learn === undefined || learn === 'distillation';
     const evidence = learns
       ? 'the samples have no labels, so what it answers is what is learnt'
       : 'it is a file that is to be pruned';

@@ -111,7 +111,9 @@ async function look(command: RunCommand, known: Known, { signal }: SuitOptions):
   if (!isPath(options.model)) return situationOfFresh(command, await openTask(options));
   const task = await openTask(options);
   refuseNotFinite(task.graph, { trained: true });
-  return onMachine(options.threads, (machine) => situationOf(command, task, { machine, signal }));
+  return onMachine(options.threads, (machine) =>
+    situationOf(command, task, { machine, learn: options.learn, signal }),
+  );
 }
 
 /** Does some work on a machine of its own. */
