@@ -287,7 +287,7 @@ test('arrays that several inputs cannot take are named', async (t) => {
       message,
     });
   const file = `npz:${await npz(t, { x: reals([4, 2], counting(8)), y })}`;
-  await assert.rejects(openDataset(file, { size: 8 }), /are no images, which alone are resized/);
+  await assert.rejects(openDataset(file, { size: 8 }), /are not images, and only images are resized/);
   const normalize = { mean: [0], std: [1] };
-  await assert.rejects(openDataset(file, { normalize }), /are no images, which alone are normalised/);
+  await assert.rejects(openDataset(file, { normalize }), /are not images, and only images are normalised/);
 });

@@ -52,7 +52,7 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
   const plain = size === undefined ? (normalize ? 'normalised' : undefined) : 'resized';
   if (plain && !imagesOf(dataset.train))
     fail(
-      `The data in ${spec} are no images, which alone are ${plain}; leave that out and prepare the numbers in the file.`,
+      `The data in ${spec} are not images, and only images are ${plain}; leave that out and prepare the numbers in the file.`,
     );
   const channels = dataset.shape[0];
   if (normalize && ![1, channels].includes(normalize.mean.length)) {
@@ -71,7 +71,7 @@ async function openKind(
 ): Promise<Dataset> {
   if (options.targets?.length && kind !== 'npz')
     fail(
-      `${spec} has classes, but numbers are to be learnt; give them as ${options.targets.join(' and ')} in npz:FILE.`,
+      `${spec} has class labels, but this objective learns numbers; give them as ${options.targets.join(' and ')} in npz:FILE.`,
     );
   if (spec === 'digits') return openDigits();
   if (kind === 'images' && place) return openFolder(place, options);

@@ -156,7 +156,7 @@ async function choose(
     elimination: () =>
       recipe.calibrate === undefined
         ? fail(
-            `${method} looks at samples to choose: give --data, or --calibrate 512 to make do with random inputs.`,
+            `${method} chooses weights by looking at samples: give --data, or --calibrate 512 to use random inputs.`,
           )
         : measureElimination(graph, channels, {
             ...{ machine, inputShapes, signal },

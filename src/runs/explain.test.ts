@@ -65,7 +65,7 @@ test('filters leave what belongs to a layer, or to a step', async () => {
 test('a layer or a step that is not there is refused in a sentence', async () => {
   await assert.rejects(
     explainModel({ model, layer: 'nowhere' }),
-    /No node 'nowhere' of the model is computed; among those that are: conv1,/,
+    /The program has no step for a node 'nowhere'; some of its nodes are: conv1,/,
   );
   await assert.rejects(explainModel({ model, step: 5000 }), /has no step 5000; its steps are 0 to \d+\./);
 });

@@ -269,7 +269,7 @@ function chosen(all: Sections, { layer, step }: ExplainOptions): Sections {
   const known = new Set(all.core.map((node) => node.layer));
   if (layer !== undefined && !known.has(layer))
     fail(
-      `No node '${layer}' of the model is computed; among those that are: ${[...known].filter(Boolean).slice(0, 5).join(', ')}.`,
+      `The program has no step for a node '${layer}'; some of its nodes are: ${[...known].filter(Boolean).slice(0, 5).join(', ')}.`,
     );
   const units = all.units.filter((unit) => {
     const makes = unit.makes.some((text) => one?.makes !== undefined && text.startsWith(`${one.makes} `));

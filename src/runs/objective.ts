@@ -53,9 +53,7 @@ export async function withObjective(
     return { ...task, objective: await ofTargets(learn, targets[0].shape, ignoreIndex) };
   const unlabelled = isUnlabelled(dataset.train);
   if (learn === 'classification' && unlabelled)
-    fail(
-      'The samples have no labels, but classification is to be learnt; add y to the .npz, or leave --learn out.',
-    );
+    fail('The samples have no labels, which classification needs; add y to the .npz, or leave --learn out.');
   if (learn !== 'distillation' && !unlabelled) return task;
   if (teacher === undefined || teacher === NO_TEACHER)
     return fail(
