@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setInterval } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { fail, UserError } from '../base/errors.js';
 import { cookieFor, HEADERS, isLoopback, judge, REPORT_POLICY } from './access.js';
@@ -128,15 +129,17 @@ function listen(server: Server, host: string, port: number): Promise<AddressInfo
 
 /** Looks at the folders again and again, and tells the pages that listen. */
 function lookAgain({ runs, listeners }: House, rhythm: number): () => void {
-  let timer: NodeJS.Timeout;
+  const over = new AbortController();
   const look = async () => {
-    const news = await runs.refresh().catch(() => ({ changed: [], gone: [] }));
-    if (news.changed.length + news.gone.length > 0)
-      for (const response of listeners) response.write(`data: ${JSON.stringify(news)}\n\n`);
-    timer = setTimeout(look, rhythm);
+    for await (const _ of setInterval(rhythm, undefined, { signal: over.signal })) {
+      const news = await runs.refresh().catch(() => ({ changed: [], gone: [] }));
+      if (news.changed.length + news.gone.length > 0)
+        for (const response of listeners) response.write(`data: ${JSON.stringify(news)}\n\n`);
+    }
   };
-  timer = setTimeout(look, rhythm);
-  return () => clearTimeout(timer);
+  // It ends by being aborted.
+  look().catch(() => {});
+  return () => over.abort();
 }
 
 interface Exchange {

@@ -65,7 +65,7 @@ describe('every method', () => {
         export: exported,
         channels,
       } = await prune(method, {
-        ...{ method, macs: 0.5, epochs: 3, ...rounds, ...drawn },
+        ...{ method, macs: 0.5, epochs: 3, calibrate: 64, ...rounds, ...drawn },
       });
       const graph = await readModel(at('dense', 'model.onnx'));
       const step = Math.max(...pricesOf(graph, findChannels(graph)).values());
