@@ -68,7 +68,8 @@ export async function testRates(
   const dataset = { ...task.dataset, train: evenly(train, length), test: validation };
   const { because, ...settings } = known;
   const trials: Trial[] = [];
-  const attempt = async (rate: number): Promise<Trial> => {
+  const attempt = async (exact: number): Promise<Trial> => {
+    const rate = Number(exact.toPrecision(2));
     const recipe = resolveRecipe('prune', { ...settings, epochs, lr: rate, validation: undefined }, version);
     trials.push({ rate, ...(await rehearse(recipe, { ...task, dataset }, { machine, signal })) });
     return trials[trials.length - 1];

@@ -116,7 +116,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     const epochs = knownEpochs(known);
     if (!trained || withoutData(known) || anew(known) || !(epochs > 0)) return undefined;
     return {
-      value: Math.min(1, WARM * epochs),
+      value: Math.min(1, Math.round(10 * WARM * epochs) / 10),
       because: 'the model is trained, and the first steps should not undo that',
     };
   },
