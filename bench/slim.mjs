@@ -190,6 +190,13 @@ const commitOf = () => {
   return stdout.trim();
 };
 
+/** The line of a log without the folders of the machine that it was made on. */
+const withoutPlaces = (line) =>
+  line
+    .replaceAll(o.out, 'RUNS')
+    .replace(/(?<=["\s])\/[^\s"]*\/(\w+_optionA_opset13\.onnx)/g, 'WEIGHTS/$1')
+    .replace(/(?<=["\s])\/[^\s"]*\/([\w.-]+\.onnx)/g, 'MODELS/$1');
+
 if (o.table || o.write) {
   const { text, lines } = slimTables(at('results'));
   if (!o.write) console.log(text);
@@ -197,7 +204,7 @@ if (o.table || o.write) {
     writeInto(here('../docs/results/slim.md'), 'slim', text);
     writeFileSync(
       here('../docs/results/logs/slim.jsonl'),
-      lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+      lines.map((line) => `${withoutPlaces(JSON.stringify(line))}\n`).join(''),
     );
   }
 } else {
