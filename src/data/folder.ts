@@ -25,7 +25,8 @@ import {
   type Store,
 } from './check-up.js';
 import { type Dataset, IMAGENET, type ImageShape, type Split, splitTest } from './dataset.js';
-import { decodable, decoder, isPicture, type LeftOut, notesOn } from './kinds.js';
+import { decoder } from './decoder.js';
+import { decodable, isPicture, type LeftOut, notesOn } from './kinds.js';
 import { refuseBroken } from './picture.js';
 import { expandHome, kindOf } from './source.js';
 

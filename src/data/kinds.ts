@@ -1,9 +1,6 @@
 /** Which files in a folder are pictures that can be decoded, and what to say of the others. */
 import { extname } from 'node:path';
-import { importOptional } from '../base/optional.js';
-
-/** What decodes pictures. @throws UserError where it is not installed. */
-export const decoder = () => importOptional('sharp', () => import('sharp'), 'Decoding pictures');
+import { decoder } from './decoder.js';
 
 /** What the library that decodes calls the kind of a picture, by the end of its file's name. */
 const FORMATS: ReadonlyMap<string, 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'heif'> = new Map([

@@ -1,7 +1,7 @@
 /** Picture files: their sizes, and what is in them. */
 import { fail } from '../base/errors.js';
+import { decoder } from './decoder.js';
 import type { Image } from './image.js';
-import { decoder } from './kinds.js';
 
 /** Pictures of more pixels are refused: their size is a mistake or an attack. */
 const LARGEST = 2 ** 27;
