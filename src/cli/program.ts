@@ -1,11 +1,11 @@
 /** The command line: its commands, its help and its complaints. */
 import { Command } from 'commander';
 import { visibleLines } from '../base/text.js';
+import { version } from '../base/version.js';
 import { isUserFile } from '../runs/user-file.js';
 import { loaders } from './commands/index.js';
 import { painted } from './style.js';
 import { commandNames, summaries } from './summaries.js';
-import { version } from './version.js';
 
 const ABOUT = [
   'Train and prune neural networks: an .onnx goes in, a smaller one comes out.',

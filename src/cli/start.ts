@@ -4,13 +4,13 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { version } from '../base/version.js';
 import { writeReport } from '../report/index.js';
 import { type RunResult, resolveRecipe, type Summary, startRun } from '../runs/index.js';
 import { figures, files } from './commands/run.js';
 import { openFace, Stopped } from './face.js';
 import { command } from './frame.js';
 import { watchRun } from './progress.js';
-import { version } from './version.js';
 
 const common = { data: 'digits', batch: 64, lr: 0.1, seed: 0 };
 const dense = { ...common, model: 'resnet20', epochs: 10 };

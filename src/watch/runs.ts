@@ -2,7 +2,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isClaimed } from '../base/claim.js';
-import { runFolder } from '../runs/index.js';
+import { failureOf, runFolder } from '../runs/index.js';
 import { curvesOf, figuresOf, layersOf, type Metrics, noMetrics, readOn } from './metrics.js';
 import { findRuns } from './scan.js';
 import type { RowMetric, RunDetail, RunRow, Status } from './types.js';
@@ -130,8 +130,7 @@ async function lookAt({ id, path, before, failure }: Look): Promise<Known | unde
   const summary = isKnown ? before.summary : summaryTime ? await readObject(folder.summary) : undefined;
   const metrics = await readOn(folder.metrics, before?.metrics ?? noMetrics());
   const measured = summary ? undefined : (before?.measured ?? (await metricsOf(folder.measured)));
-  const error =
-    failure ?? (await readFile(`${folder.path}.failed.txt`, 'utf8').catch(() => undefined))?.trim();
+  const error = failure ?? (await failureOf(folder));
   const status = await statusOf(folder.lock, !!summary, error);
   const changed = Math.round(Math.max(recipeTime, summaryTime, metricsTime));
   const row = rowOf({

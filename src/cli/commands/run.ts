@@ -3,6 +3,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
+import { version } from '../../base/version.js';
 import {
   figureText,
   heldAtOne,
@@ -31,7 +32,6 @@ import { modelOf } from '../model.js';
 import { watchRun } from '../progress.js';
 import { styled } from '../style.js';
 import { left, right, table } from '../table.js';
-import { version } from '../version.js';
 
 const groups = { 'Data:': dataSettings, 'Training:': trainingSettings, 'Model:': modelSettings };
 

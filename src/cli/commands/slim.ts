@@ -1,6 +1,7 @@
 /** slim: a smaller model in one command. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { version } from '../../base/version.js';
 import { writeReport } from '../../report/index.js';
 import {
   channelSettings,
@@ -15,7 +16,6 @@ import { define } from '../define.js';
 import { Stopped } from '../face.js';
 import { modelOf } from '../model.js';
 import { watchRun } from '../progress.js';
-import { version } from '../version.js';
 import { figures, files } from './run.js';
 
 export function addSlim(program: Command, signal: AbortSignal): void {

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { fail } from '../../base/errors.js';
+import { version } from '../../base/version.js';
 import { duration, figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
@@ -22,7 +23,6 @@ import { define } from '../define.js';
 import { type Face, Stopped } from '../face.js';
 import { openProgress, type Progress } from '../progress.js';
 import { left, right, table } from '../table.js';
-import { version } from '../version.js';
 
 const worker = fileURLToPath(new URL('./study-run.js', import.meta.url));
 
