@@ -13,11 +13,11 @@ import { fuse } from './lowering/fuse.js';
 import type { Layout } from './lowering/layout.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
-import { LANES, type Place, wholePlace } from './lowering/place.js';
+import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
 import { type Plan, planMemory } from './lowering/plan.js';
 import type { Choice, Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
-import { type Arena, arena } from './memory.js';
+import { type Arena, arena, type Row } from './memory.js';
 import type { StepTime } from './types.js';
 import { placesOf, tables, type Written, written } from './writing.js';
 
@@ -50,6 +50,8 @@ export interface Program {
   readonly peakBytes: number;
   /** Writes samples, dense and sample first, into an input. */
   write(name: string, data: ArrayLike<number>, count: number): void;
+  /** Waits until these can be read as the last run left them. */
+  pull(names: readonly string[]): Promise<void>;
   /** Reads an output: dense, sample first where it differs from sample to sample. */
   read(name: string, count: number): Float32Array;
   /** The same with all lanes side by side, as they are computed: block by block, a line for each element. */
@@ -76,7 +78,8 @@ export interface Program {
 export function compile(o: CompileOptions): Program | undefined {
   const { machine, batch } = o;
   const memory = arena(machine);
-  const l = loweringFor(o, memory);
+  const told = memory.row([1, 1, 1, 2]);
+  const l = loweringFor(o, memory, told);
   const { places, backward, kept, nodes, units } = lowered(o, l);
   const plan = planMemory(l.steps, l.blocks, kept);
   if (o.memory !== undefined && plan.lines * LINE > o.memory) {
@@ -89,22 +92,20 @@ export function compile(o: CompileOptions): Program | undefined {
     ...{ batch, peakBytes: plan.lines * LINE, close: memory.free },
     layout: { nodes, units, places: places.places, steps: l.steps, offsets: plan.offsets },
     ...accessTo(l, places, made, plan),
-    ...runsOf(l, made, profile),
+    ...runsOf(l, told, made, profile),
     profile: () => profileOf(machine, l.steps, profile),
     steps: () => accountOf(l, { nodes, backward, made, profile }),
   };
 }
 
 /** How calls become steps, in so many blocks of samples. */
-function loweringFor({ machine, batch }: CompileOptions, memory: Arena): Lowering {
+function loweringFor({ machine, batch }: CompileOptions, memory: Arena, told: Row): Lowering {
   const steps: Step[] = [];
+  const [valid, whole, every, seed] = told.blocks;
   return {
     machine,
     blocks: Math.ceil(batch / LANES),
-    valid: memory.take(1),
-    whole: memory.take(1),
-    every: memory.take(1),
-    seed: memory.take(2),
+    ...{ valid, whole, every, seed },
     steps,
     call: callsTo({
       told: machine.told,
@@ -156,31 +157,29 @@ function accessTo(
   { places, place }: ReturnType<typeof placesOf>,
   { address }: Written,
   { offsets }: Plan,
-): Pick<Program, 'write' | 'read' | 'writeLines' | 'readLines'> {
+): Pick<Program, 'write' | 'pull' | 'read' | 'writeLines' | 'readLines'> {
+  const wordsOf = ({ laned, size }: Buffer) => (laned ? size * blocks * LANES : size);
+  const viewOf = (buffer: Buffer) => machine.floats(address(buffer), wordsOf(buffer));
+  const write = (name: string, fill: (memory: Float32Array, size: number) => void) => {
+    const { buffer } = places.get(name)!;
+    if (buffer.fixed === undefined && !offsets.has(buffer)) return;
+    fill(viewOf(buffer), buffer.size);
+    machine.push(address(buffer), wordsOf(buffer));
+  };
   return {
-    write(name, data, count) {
-      const { buffer } = places.get(name)!;
-      if (buffer.fixed === undefined && !offsets.has(buffer)) return;
-      lanesOf(machine.floats(address(buffer), buffer.size * blocks * LANES), buffer.size, data, count);
-    },
-    writeLines(name, lines) {
-      const { buffer } = places.get(name)!;
-      if (buffer.fixed === undefined && !offsets.has(buffer)) return;
-      machine.floats(address(buffer), buffer.size * blocks * LANES).set(lines);
+    write: (name, data, count) => write(name, (memory, size) => lanesOf(memory, size, data, count)),
+    writeLines: (name, lines) => write(name, (memory) => memory.set(lines)),
+    async pull(names) {
+      const buffers = names.map((name) => place(name).buffer);
+      await Promise.all(buffers.map((buffer) => machine.pull(address(buffer), wordsOf(buffer))));
     },
     readLines(name) {
       const found = place(name);
-      return linesAt(
-        machine.floats(address(found.buffer), found.buffer.size * blocks * LANES),
-        found,
-        blocks,
-      );
+      return linesAt(viewOf(found.buffer), found, blocks);
     },
     read(name, count) {
       const found = place(name);
-      const { buffer } = found;
-      const size = buffer.laned ? buffer.size * blocks * LANES : buffer.size;
-      return readPlace(machine.floats(address(buffer), size), found, count);
+      return readPlace(viewOf(found.buffer), found, count);
     },
   };
 }
@@ -188,19 +187,21 @@ function accessTo(
 /** A run: what it has to know is written, and the ways that it takes are chosen by the clock. */
 function runsOf(
   { machine, steps, valid, whole, every, seed }: Lowering,
-  { program, words, at }: Written,
+  told: Row,
+  made: Written,
   profile: number,
 ): Pick<Program, 'run'> {
-  const guide = guideOf(machine, steps, words, at, profile);
+  const guide = guideOf(machine, steps, made, profile);
   return {
     async run(count, { whole: all = count, seed: key = 0, step = 0, every: whether = true } = {}) {
       machine.floats(valid.fixed!, 1)[0] = count;
       machine.floats(whole.fixed!, 1)[0] = all;
       machine.ints(seed.fixed!, 2).set([key | 0, step | 0]);
       machine.ints(every.fixed!, 1)[0] = whether ? 1 : 0;
-      guide.set(whether);
-      await machine.run(program, profile);
-      guide.learn();
+      told.push();
+      await guide.set(whether);
+      await machine.run(made.program, profile);
+      await guide.learn();
     },
   };
 }

@@ -2,19 +2,23 @@
 import { sizeOf } from '../onnx/tensor.js';
 import { chooseWays } from './choice.js';
 import { NO_BARRIER, STEP } from './lowering/contract.js';
-import type { Place } from './lowering/place.js';
+import type { Buffer, Place } from './lowering/place.js';
 import type { Choice, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
+import type { Written } from './writing.js';
 
 /** The number of the way that is taken by the weights alone. */
 export const INSTEAD = 2;
 /** How many of the weights are looked at to tell how many are not 0. */
 const LOOKS = 1024;
 
+/** Up to and with the last element of a place. */
+const endOf = ({ offset, shape }: Place): number => offset + sizeOf(shape);
+
 /** The share of the floats at a place that are not 0, from looks at equal distances. */
-function densityOf(machine: Machine, { buffer, offset, shape }: Place): () => number {
-  const size = sizeOf(shape);
-  const values = machine.floats(buffer.fixed!, offset + size).subarray(offset);
+function densityOf(machine: Machine, place: Place): () => number {
+  const size = sizeOf(place.shape);
+  const values = machine.floats(place.buffer.fixed!, endOf(place)).subarray(place.offset);
   const looks = Math.min(LOOKS, size);
   return () => {
     let found = 0;
@@ -27,8 +31,7 @@ function densityOf(machine: Machine, { buffer, offset, shape }: Place): () => nu
 export function guideOf(
   machine: Machine,
   steps: readonly Step[],
-  words: Int32Array,
-  at: readonly number[],
+  { program, words, at }: Pick<Written, 'program' | 'words' | 'at'>,
   profile: number,
 ) {
   const stride = profileStride(steps.length);
@@ -48,49 +51,59 @@ export function guideOf(
     else owned.set(way.choice, [{ way: way.way, step }]);
   });
   const guides = [...owned].map(([choice, all]) => {
-    const counts: (Int32Array | undefined)[] = choice.counts.map((c) => machine.ints(c.fixed!, c.size));
-    if (choice.instead) counts[INSTEAD] = undefined;
-    const ways = counts.map((own, way) => ({
-      counts: own,
+    const ways = Array.from({ length: INSTEAD + 1 }, (_, way) => ({
+      counts: countsOf(machine, choice.counts.at(way)),
       steps: all.flatMap((one) => (one.way === way ? [one.step] : [])),
       spent: 0,
     }));
     const density = choice.instead && densityOf(machine, choice.instead.weights);
-    const instead = () => density !== undefined && density() >= choice.instead!.density;
     return {
       ...choice,
       ways,
-      instead,
-      chooser: chooseWays(choice.weights, machine.sparse),
+      isInstead: () => density !== undefined && density() >= choice.instead!.density,
+      chooser: chooseWays(choice.weights, choice.counts.length > 1 ? machine.sparse : 'never'),
       taken: -1,
       free: true,
     };
   });
+  /** What decides lies in memory, as do the counts. */
+  const pull = (ranges: readonly (readonly [line: number, words: number])[]) =>
+    Promise.all(ranges.map(([line, words]) => machine.pull(line, words)));
+  const before = guides.flatMap(({ instead: of }) => of ?? []);
+  const after = guides.flatMap(({ counts }) => counts);
   return {
-    set(every: boolean) {
+    async set(every: boolean) {
+      if (machine.apart) await pull(before.map(({ weights }) => [weights.buffer.fixed!, endOf(weights)]));
+      let changed = false;
       for (const guide of guides) {
-        const instead = guide.instead();
+        const instead = guide.isInstead();
         guide.free = !instead && !(guide.gradient && every);
         const way = instead ? INSTEAD : guide.free ? guide.chooser.next() : 0;
         if (way === guide.taken) continue;
         guide.taken = way;
+        changed = true;
         for (const [w, own] of guide.ways.entries())
           for (const i of own.steps) {
             words[at[i] + STEP.items] = w === way ? steps[i].items : 0;
             words[at[i] + STEP.flags] = w === way ? 0 : NO_BARRIER;
           }
       }
+      if (changed) machine.push(program, words.length);
     },
-    learn() {
+    async learn() {
+      if (machine.apart) await pull(after.map(({ fixed, size }) => [fixed!, size]));
       for (const guide of guides) {
         const own = guide.ways[guide.taken];
         const spent = timeOf(own.steps);
-        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts!));
+        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts));
         own.spent = spent;
       }
     },
   };
 }
+
+const countsOf = (machine: Machine, counts: Buffer | undefined): Int32Array =>
+  counts ? machine.ints(counts.fixed!, counts.size) : new Int32Array();
 
 const sum = (numbers: Int32Array): number => {
   let total = 0;

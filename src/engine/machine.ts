@@ -13,8 +13,8 @@ import { createSpace } from './space.js';
  * work with a UserError.
  */
 export interface Machine {
-  /** Whether kernels run as native code or as WebAssembly. */
-  readonly kind: 'native' | 'wasm';
+  /** Whether kernels run as native code, as WebAssembly or on a GPU; for people. What a machine can do, it says below. */
+  readonly kind: Driver['kind'];
   /** For people: 'native, AVX-512, 2 threads'. */
   readonly description: string;
   /** Number of threads. */
@@ -23,7 +23,16 @@ export interface Machine {
   readonly sparse: Sparse;
   /** Floats in a vector register. */
   readonly lanesPerVector: number;
-  /** A kernel's number in programs, by its name in C. */
+  /**
+   * Whether its memory is not the host's: views are then a mirror, {@link pull} and {@link push} do something, and `runHere` is not to
+   * be had.
+   */
+  readonly apart: boolean;
+  /** Most bytes that a program's activations should take. */
+  readonly room: number;
+  /** Work, in multiplications of whole registers, for which threads need not be woken. */
+  readonly little: number;
+  /** The number in programs of each kernel that it has, by its name in C. Lowering chooses among these only. */
   readonly kernels: ReadonlyMap<string, number>;
   /** What the kernels' code says of itself, for the instruction set that it was compiled for. */
   readonly told: Told;
@@ -33,7 +42,11 @@ export interface Machine {
   allocate(bytes: number): number;
   /** Gives a block back; does nothing when the machine is closed. Views of it must not be used any more. */
   free(line: number): void;
-  /** Live views, `length` in elements, valid until close; without shared memory only until the next `allocate`. */
+  /**
+   * Views, `length` in elements, valid until close; in a page without shared memory only until the next `allocate`. They are the
+   * memory itself, or a mirror where the machine is apart: then read what programs wrote after a {@link pull}, and {@link push} what
+   * you have written.
+   */
   floats(line: number, length: number): Float32Array;
   /** A view of doubles at a line, as {@link floats}. */
   doubles(line: number, length: number): Float64Array;
@@ -42,14 +55,22 @@ export interface Machine {
   /** A view of bytes at a line, as {@link floats}. */
   bytes(line: number, length: number): Uint8Array;
   /**
+   * Resolves when views of `words` words of 32 bits from `line` on show what the runs asked for so far have made of them. Without a
+   * mirror that is when those runs have ended. Pulls that are asked for together are answered together.
+   */
+  pull(line: number, words: number): Promise<void>;
+  /** What the host has written there is what later runs read. No run that touches it may be waiting. Does nothing without a mirror. */
+  push(line: number, words: number): void;
+  /**
    * Runs the program at a line, off this thread where there are others; runs asked for meanwhile wait their turn. To the doubles at line
    * `profile` it adds, for each thread t from line `profile + t · profileStride(steps)` on, the nanoseconds spent in the
    * kernels of each step, then those of the whole run.
+   * Where the machine is apart it may resolve before the run has ended, and a run that fails may reject a later pull instead.
    */
   run(program: number, profile?: number): Promise<void>;
   /**
    * Runs the program on the calling thread alone, at once: for programs so short that waking the others, and this thread
-   * again, would take longer. No run may be under way.
+   * again, would take longer. No run may be under way, and the machine must not be apart.
    */
   runHere(program: number): void;
   /** Waits for the runs asked for, then ends the threads and gives the memory back; views become empty or stale. */
@@ -77,7 +98,8 @@ export function threadCount(asked: number | string | undefined, cores: number, c
   );
 }
 
-const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
+const numbered = (names: readonly string[]) =>
+  new Map([...names.entries()].flatMap(([i, name]) => (name ? [[name, i] as const] : [])));
 /** From 'VL=16,CONV_MR=8,'. */
 const toldBy = (line: string): Told => {
   const pairs = listed(line).map((pair) => pair.split('='));
@@ -135,6 +157,9 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     threads: driver.threads,
     sparse,
     lanesPerVector: told.VL,
+    apart: driver.push !== undefined,
+    room: driver.room ?? Number.POSITIVE_INFINITY,
+    little: driver.little ?? 0,
     kernels: numbered(listed(kernels)),
     told,
     formulas: numbered(formulas),
@@ -148,9 +173,19 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     doubles: (line, length) => view(Float64Array, line, length),
     ints: (line, length) => view(Int32Array, line, length),
     bytes: (line, length) => view(Uint8Array, line, length),
+    async pull(line, words) {
+      alive();
+      await last;
+      await driver.pull?.(line, words);
+    },
+    push(line, words) {
+      alive();
+      driver.push?.(line, words);
+    },
     run,
     runHere(program) {
       alive();
+      if (driver.push) throw new Error('A machine that is apart runs nothing on the calling thread');
       driver.runHere(program);
     },
     close() {

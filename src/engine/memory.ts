@@ -16,16 +16,37 @@ export const blockAt = (fixed: number, size: number): Block => ({ laned: false, 
 /** Blocks that are freed together. */
 export interface Arena {
   take(words: number): Block;
+  /** Blocks side by side, which are pulled and pushed as one. */
+  row(sizes: readonly number[]): Row;
   free(): void;
+}
+
+/** Blocks side by side. */
+export interface Row {
+  blocks: readonly Block[];
+  pull(): Promise<void>;
+  push(): void;
 }
 
 export function arena(machine: Machine): Arena {
   const lines: number[] = [];
+  const take = (words: number) => {
+    const line = machine.allocate(Math.max(1, words) * 4);
+    lines.push(line);
+    return blockAt(line, words);
+  };
   return {
-    take(words) {
-      const line = machine.allocate(Math.max(1, words) * 4);
-      lines.push(line);
-      return blockAt(line, words);
+    take,
+    row(sizes) {
+      const words = sizes.map((size) => Math.max(1, Math.ceil(size / LANES)) * LANES);
+      const { fixed, size } = take(words.reduce((sum, own) => sum + own, 0));
+      let line = fixed;
+      const blocks = sizes.map((own, i) => {
+        const block = blockAt(line, own);
+        line += words[i] / LANES;
+        return block;
+      });
+      return { blocks, pull: () => machine.pull(fixed, size), push: () => machine.push(fixed, size) };
     },
     free() {
       for (const line of lines.splice(0)) machine.free(line);
@@ -45,5 +66,6 @@ export function independent(machine: Machine, { take }: Arena, emit: (call: Call
   const { words } = assemble(machine, steps, NOTHING_PLANNED, 0);
   const { fixed } = take(words.length);
   machine.ints(fixed, words.length).set(words);
+  machine.push(fixed, words.length);
   return fixed;
 }

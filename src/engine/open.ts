@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { fail } from '../base/errors.js';
 import { visible } from '../base/text.js';
+import { apart } from './apart.js';
 import { type Driver, Unavailable } from './driver.js';
 import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';
 import { openNative } from './native/native.js';
@@ -36,6 +37,9 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
     case undefined:
     case '':
       return machineOver(await openBest(threads), sparse);
+    // For tests (docs/testing.md), so it is in no list of engines.
+    case 'apart':
+      return machineOver(apart(await openBest(threads), await openBest(1)), sparse);
     default:
       return fail(
         `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,

@@ -20,7 +20,6 @@ import { type Updater, updater } from './update.js';
 
 /** Share of the machine's memory that activations may take. */
 const MEMORY_SHARE = 0.7;
-const WASM_MEMORY = 3.5e9;
 /** Passes that one step may consist of, each with random numbers of its own. */
 const MOST_PASSES = 4096;
 
@@ -89,8 +88,7 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
 }
 
 /** Bytes that activations may take. */
-const memoryFor = (machine: Machine): number =>
-  Math.min(totalmem() * MEMORY_SHARE, machine.kind === 'wasm' ? WASM_MEMORY : Infinity);
+const memoryFor = ({ room }: Machine): number => Math.min(totalmem() * MEMORY_SHARE, room);
 
 interface Passes {
   program: Program;

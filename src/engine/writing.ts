@@ -52,6 +52,7 @@ export function written(machine: Machine, memory: Arena, steps: readonly Step[],
   const program = memory.take(words.length).fixed;
   const live = machine.ints(program, words.length);
   live.set(words);
+  machine.push(program, words.length);
   const address = (buffer: Buffer) => buffer.fixed ?? base + (plan.offsets.get(buffer) ?? 0);
   return { program, words: live, at, address };
 }
@@ -67,6 +68,7 @@ export function tables(machine: Machine, { take }: Arena): Lowering['table'] {
     if (same) return same.buffer;
     const buffer = take(Math.max(1, bits.length));
     machine.ints(buffer.fixed, bits.length).set(bits);
+    machine.push(buffer.fixed, bits.length);
     known.set(key, [...alike, { bits, buffer }]);
     return buffer;
   };

@@ -23,8 +23,10 @@ import { lowerPlanes } from './lower.js';
 import { planesOf } from './planes.js';
 
 export interface Program {
-  /** Live view of an input, row by row; undefined where nothing depends on it. */
-  input(name: string): Float32Array | undefined;
+  /** Writes an input, row by row, where anything depends on it. */
+  write(name: string, values: Float32Array): void;
+  /** Waits until outputs can be read after a run that the machine did off this thread. */
+  pull(): Promise<void>;
   /** A copy of an output, row by row. */
   output(name: string): Float32Array;
   /** The line where the program begins. */
@@ -94,7 +96,15 @@ function compiled({ machine, tape, inputs, outputs, parts }: CompileOptions, mem
   const { program, address } = written(machine, memory, l.steps, plan);
   const view = ({ buffer }: Place) => machine.floats(address(buffer), buffer.size);
   return {
-    input: (name) => (plan.offsets.has(places.get(name)!.buffer) ? view(places.get(name)!) : undefined),
+    write(name, values) {
+      const found = places.get(name)!;
+      if (!plan.offsets.has(found.buffer)) return;
+      view(found).set(values);
+      machine.push(address(found.buffer), found.buffer.size);
+    },
+    async pull() {
+      await Promise.all(results.map((buffer) => machine.pull(address(buffer), buffer.size)));
+    },
     output: (name) => gathered(view(v.place(name)), v.place(name)),
     start: program,
     layout: { nodes, units, places, steps: l.steps, offsets: plan.offsets },

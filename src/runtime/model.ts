@@ -63,13 +63,11 @@ export interface Model {
 export type ModelOptions = LoadOptions & { machine: Machine };
 
 /**
- * Work of a run, in multiplications of whole registers, up to which it is done on the calling thread: natively some 3 ms, by
- * WebAssembly a millisecond. On an idle machine two threads take up to two fifths off runs of 2 ms and more, but beside threads
- * of others (another runtime's that still spin, say) many short steps take twice as long, since at every barrier the one
- * waits for the other.
+ * A run is done on the calling thread up to the work that the machine calls little, or so much for each step. On an idle machine two
+ * threads take up to two fifths off runs of 2 ms and more, but beside threads of others (another runtime's that still spin, say) many
+ * short steps take twice as long, since at every barrier the one waits for the other; and networks of several hundred small steps
+ * gain nothing by threads, which meet after every one.
  */
-const ALONE = { native: 6_000_000, wasm: 4_000_000 };
-/** The same for each step: networks of several hundred small ones gain nothing by threads, which meet after every one. */
 const ALONE_EACH = 75_000;
 
 /** Shapes of inputs that are left open: as given, else those of pictures of the size that the card says. */
@@ -111,7 +109,8 @@ export function programmed(graph: Graph, given: ModelOptions, most?: number): Pr
     graph.inputs.map(({ name, dtype }): [string, Declared] => [name, { dtype, shape: t.type(name).shape }]),
   );
   const cores = new Map(graph.outputs.map(({ name }) => [name, values.get(name)!]));
-  const alone = machine.threads === 1 || isLittle(t, machine, most ?? usualMost(t, machine));
+  const alone =
+    !machine.apart && (machine.threads === 1 || isLittle(t, machine, most ?? usualMost(t, machine)));
   const lookups = lookupsFor(t, countOutside(t), [...cores.values()]);
   const program = compile({
     machine,
@@ -126,7 +125,7 @@ export function programmed(graph: Graph, given: ModelOptions, most?: number): Pr
   const valuesOf = (given: Readonly<Record<string, Numbers>>) =>
     [...declared].map(([name, type]): [string, Float32Array] => [name, floatsFor(given, name, type)]);
   const write = (given: [string, Float32Array][]) => {
-    for (const [name, data] of given) program.input(name)?.set(data);
+    for (const [name, data] of given) program.write(name, data);
   };
   const read = () => {
     for (const lookup of lookups) refuseOutside(lookup, program.output(lookup.outside)[0]);
@@ -142,6 +141,7 @@ export function programmed(graph: Graph, given: ModelOptions, most?: number): Pr
         write(kept);
         return machine.run(program.start);
       })
+      .then(program.pull)
       .then(read)
       .finally(() => waiting--);
     last = turn.catch(() => {});
@@ -223,7 +223,7 @@ function foldConstants(t: Tape): void {
 const views = new Set(['reshape', 'transpose', 'slice', 'expand']);
 
 const usualMost = (t: Tape, machine: Machine): number =>
-  Math.max(ALONE[machine.kind], ALONE_EACH * t.nodes.filter(({ op }) => !views.has(op)).length);
+  Math.max(machine.little, ALONE_EACH * t.nodes.filter(({ op }) => !views.has(op)).length);
 
 /**
  * What a weight among zeros costs beside its multiplications, in multiplications: it is loaded with its place, for planes that

@@ -7,7 +7,7 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { ImageStrides, WeightStrides } from './calls.js';
 import { lowerCopy } from './map.js';
 import { type Buffer, isDense, type Line, type Place, wholePlace } from './place.js';
-import { blockStride, type Lowering, lineOf } from './steps.js';
+import { blockStride, has, type Lowering, lineOf, type Way } from './steps.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
 import {
   emitWinograd,
@@ -140,15 +140,14 @@ function gather(
   const tile = sparseTile(l, g);
   const winograd = winogradOf(l, g, sum(classes.map((c) => c.taps.length * c.pixels.length)));
   const instead = winograd && { weights: w, density: WINOGRAD_DENSITY };
+  const dense: Way = { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) };
+  const sparse: Way = {
+    counts: r.groups * Math.ceil(r.outputs / tile),
+    emit: (counts) => gatherSparse(l, g, tile, counts),
+  };
   l.either(
     { weights: sizeOf(w.shape), gradient: false, instead },
-    [
-      { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) },
-      {
-        counts: r.groups * Math.ceil(r.outputs / tile),
-        emit: (counts) => gatherSparse(l, g, tile, counts),
-      },
-    ],
+    has(l, 'conv_sparse') ? [dense, sparse] : [dense],
     winograd && (() => emitWinograd(l, winograd)),
   );
 }
@@ -156,6 +155,7 @@ function gather(
 /** The same for Winograd's kernels, where they can do it and it pays: weights must be there before the run, to be judged. */
 function winogradOf(l: Lowering, g: Gather, taps: number): WinogradConv | undefined {
   if (!g.pads || g.w.buffer.fixed === undefined || !isDense(g.w)) return undefined;
+  if (!has(l, 'winograd_pack', 'winograd')) return undefined;
   const c = { ...g, pads: g.pads, turned: g.transposed, high: tileHeight(l, g.outputs) };
   return winogradPays(l, c, taps) ? c : undefined;
 }
@@ -287,12 +287,13 @@ export function lowerConvWeight(
   const { runs, tiles } = denseRuns(l, g);
   const sparse = sparseRuns(l, g, sizeOf(x.shape.slice(2)) * x.shape[0]);
   const instead = winograd && { weights: mask, density: WINOGRAD_DENSITY };
+  const ways: Way[] = [
+    { counts: groups * tiles * runs, emit: (counts) => weightDense(l, g, counts) },
+    { counts: groups * sparse.runs, emit: (counts) => weightSparse(l, g, sparse, counts) },
+  ];
   l.either(
     { weights: sizeOf(dw.shape), gradient: true, instead },
-    [
-      { counts: groups * tiles * runs, emit: (counts) => weightDense(l, g, counts) },
-      { counts: groups * sparse.runs, emit: (counts) => weightSparse(l, g, sparse, counts) },
-    ],
+    has(l, 'conv_weight_sparse', 'sum_parts') ? ways : ways.slice(0, 1),
     winograd && (() => emitWinogradWeight(l, winograd)),
   );
 }
@@ -312,6 +313,7 @@ function channelsApart(l: Lowering, x: Place): Place {
 /** The same for Winograd's kernels, where they can do it and it pays; the mask must be there before the run, to be judged. */
 function winogradWeightOf(l: Lowering, g: Sums, w: Window, taps: number): WinogradWeight | undefined {
   if (!isWinograd(w, g.groups, g.x, g.dy) || (g.mask && g.mask.buffer.fixed === undefined)) return undefined;
+  if (!has(l, 'winograd_weight', 'winograd_weight_sum')) return undefined;
   const c = { ...g, pads: w.padsBefore };
   return winogradWeightPays(l, c, taps) ? c : undefined;
 }

@@ -30,6 +30,12 @@ export interface Choice {
   instead?: { weights: Place; density: number };
 }
 
+/** A way while it is written: its kernels, given memory for so many counts (int32). */
+export interface Way {
+  counts: number;
+  emit(counts: Buffer): void;
+}
+
 /** What lowering an operator may use. */
 export interface Lowering {
   readonly machine: Machine;
@@ -46,19 +52,19 @@ export interface Lowering {
   /** Adds a step to the program. */
   readonly call: Calls;
   /**
-   * Emits several ways to the same values; each is given memory for `counts` int32 of its own. `instead` emits what
-   * `options.instead` is about.
+   * Emits ways to the same values: the dense one, and the one that leaves pruned weights out where the machine has kernels for it.
+   * `instead` emits what `options.instead` is about.
    */
-  either(
-    options: Omit<Choice, 'counts'>,
-    ways: readonly { counts: number; emit: (counts: Buffer) => void }[],
-    instead?: () => void,
-  ): void;
+  either(options: Omit<Choice, 'counts'>, ways: readonly Way[], instead?: () => void): void;
   /** A table in memory, shared where the same was asked for before. */
   table(data: Int32Array | Float32Array): Buffer;
   /** Copies a place in a way of its own, for values that are not laned; false where it knows none. */
   copy?(from: Place, to: Place): boolean;
 }
+
+/** Whether the machine has all of these kernels, by their names in C. */
+export const has = ({ machine }: Lowering, ...kernels: readonly string[]): boolean =>
+  kernels.every((name) => machine.kernels.has(name));
 
 /** The line of a laned place's first element, or of a plain place that begins at a line. */
 export function lineOf(p: Place): Line {

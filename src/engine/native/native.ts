@@ -13,6 +13,9 @@ const STRIDE = 2 ** 31;
 /** A line's address is an int32. */
 const ADDRESSABLE = 2 ** 31 * LINE;
 
+/** Some 3 ms of work for one thread. */
+const LITTLE = 6_000_000;
+
 /** A checked build keeps an account of every byte. */
 const CHECKED_BYTES = 2 ** 30;
 
@@ -53,6 +56,7 @@ export function openNative(threads: number): Driver {
     threads,
     first: 64,
     limit: Math.floor(size / LINE),
+    little: LITTLE,
     reach: () => true,
     buffer,
     zero: (line, lines) => addon.zero(handle, line * LINE, lines * LINE),

@@ -13,6 +13,10 @@ const STEP_PAGES = 256;
 /** All that 32 bits can address, less a page, so that no address of an end wraps round to 0. */
 const MOST_PAGES = 65535;
 const STACK = 256 * 1024;
+/** Of 4 GiB, what activations may take. */
+const ROOM = 3.5e9;
+/** A millisecond of work for one thread. */
+const LITTLE = 4_000_000;
 
 /** What the engine needs of where it runs. */
 export interface Host {
@@ -71,6 +75,8 @@ export async function openWasm(host: Host, threads = 1): Promise<Driver> {
     contract: text(memory, kernels.contract()),
     first,
     limit: (pages * PAGE) / LINE,
+    room: ROOM,
+    little: LITTLE,
     reach,
     buffer: (line) => ({ buffer: memory.buffer, offset: line * LINE }),
     zero: (line, lines) => {
