@@ -80,7 +80,11 @@ async function work() {
   for (let input = take(); input; ) {
     const child = fork(join(here, 'fuzz', 'child.mjs'), {
       execArgv: ['--max-old-space-size=2048'],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    let said = '';
+    child.stderr.on('data', (text) => {
+      said = `${said}${text}`.slice(0, 2000);
     });
     const mail = [];
     let wake = () => {};
@@ -106,7 +110,8 @@ async function work() {
         });
       }
     };
-    await answer(Date.now() + 60_000);
+    const first = await answer(Date.now() + 60_000);
+    if (first.gone || first.late) throw new Error(`scripts/fuzz/child.mjs does not start:\n${said}`);
     for (let count = 0; input && count < INPUTS_EACH; count++) {
       child.send(input);
       const until = Date.now() + 1000 * MOST_SECONDS;

@@ -7,8 +7,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { UserError } from '../../dist/base/errors.js';
 import { emptied, findChannels, shrink } from '../../dist/channels/index.js';
-import { decode } from '../../dist/data/folder.js';
 import { openNpz } from '../../dist/data/npz.js';
+import { pixelsOfPicture, refuseBroken } from '../../dist/data/picture.js';
 import { loadNetwork, openMachine } from '../../dist/engine/index.js';
 import { inferTypes } from '../../dist/graph/facts/infer.js';
 import { summarize } from '../../dist/graph/facts/summary.js';
@@ -288,7 +288,9 @@ const kinds = {
     if (format === 'png' && draw.often(0.3))
       new DataView(changed.buffer, changed.byteOffset).setUint32(16, draw.pick(0, 2 ** 31 - 1, 65536));
     await writeFile(file, changed);
-    return (await refusable(() => decode(file, 224))) ? 'works' : 'refused';
+    return (await refusable(() => pixelsOfPicture(file, 224).catch((error) => refuseBroken(file, error))))
+      ? 'works'
+      : 'refused';
   },
   async recipe(draw) {
     const keys = [
