@@ -45,11 +45,15 @@ import {
   watchSettings,
 } from './settings.js';
 import { defaultSamples, refuseForeign, structuredDefaults } from './structured/defaults.js';
+import { trackingSettings } from './track/settings.js';
 
 export { isPath } from './paths.js';
 
 const { seed, threads } = machineSettings;
-const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
+const runSettings = {
+  ...{ ...dataSettings, ...modelSettings, ...trainingSettings },
+  ...{ ...machineSettings, ...trackingSettings },
+};
 
 const pruneSettings = {
   ...{ ...runSettings, epochs: pruningEpochs, ...pruningSettings },
@@ -73,10 +77,10 @@ export const settingsOf = {
   explain: { ...explainSettings, ...modelSettings, ...machineSettings },
   pack: { ...modelSettings, seed },
   data: importSettings,
-  resume: { data: dataSettings.data, threads },
+  resume: { data: dataSettings.data, threads, ...trackingSettings },
   methods: {},
   completion: {},
-  study: studySettings,
+  study: { ...studySettings, ...trackingSettings },
   watch: watchSettings,
 } satisfies Record<string, Settings>;
 

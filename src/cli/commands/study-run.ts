@@ -25,7 +25,7 @@ async function carryOut({ recipe, path, resume, threads }: Order): Promise<Word>
   };
   try {
     const { folder, summary } = resume
-      ? await resumeRun(path, { ...watch, threads })
+      ? await resumeRun(path, { ...watch, threads, log: recipe.log })
       : await startRun({ ...recipe, threads }, path, watch);
     if (!summary) return { kind: 'failed', sentence: 'The run was stopped.' };
     await writeReport(folder);
