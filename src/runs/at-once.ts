@@ -2,7 +2,7 @@
  * Pruning without data: at once, by what the weights say, of any graph; nothing is trained and no accuracy measured. What can be checked is:
  * that the network without its channels computes what it did with them at 0, and that onnxruntime agrees, on random inputs.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type Chosen,
   chooseUnits,

@@ -8,14 +8,19 @@
 import { existsSync } from 'node:fs';
 import { appendFile, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { claim } from '../base/claim.js';
-import { fail } from '../base/errors.js';
-import { makeFolder, reason, writeAtomically } from '../base/files.js';
+import {
+  claim,
+  digestOfUserFiles,
+  fail,
+  isUserFile,
+  makeFolder,
+  reason,
+  writeAtomically,
+} from '../base/index.js';
 import { filesToLearn } from './learn.js';
 import { keepOrigin, keptIn, takenFrom } from './paths.js';
 import type { Recipe } from './recipe.js';
 import type { MetricsLine, Summary } from './summary.js';
-import { digestOfUserFiles, isUserFile } from './user-file.js';
 
 /** Paths of the files in the folder of a run. */
 export interface RunFolder {

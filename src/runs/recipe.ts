@@ -6,10 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fail, UserError } from '../base/errors.js';
-import { reason } from '../base/files.js';
-import { own } from '../base/records.js';
-import { checked, meant, shown } from '../base/setting.js';
+import { checked, fail, meant, own, reason, shown, UserError } from '../base/index.js';
 import { decidesSparsity } from '../sparsity/index.js';
 import {
   type OptimizerSettings,

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { calibrationSamples } from '../calibration/index.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';

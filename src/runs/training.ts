@@ -1,6 +1,5 @@
 /** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
-import { fail } from '../base/errors.js';
-import { writeAtomically } from '../base/files.js';
+import { fail, writeAtomically } from '../base/index.js';
 import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';

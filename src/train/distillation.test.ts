@@ -1,7 +1,7 @@
 /** Distillation of a network with outputs of every kind, on the engine. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { type Image, memorySplit } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { builder } from '../nn/build.js';

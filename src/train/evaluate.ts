@@ -5,7 +5,7 @@
  * A label's rank is the number of classes put before it; equal numbers go to the lower class, and a NaN goes before
  * everything, so that a broken network is never right.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import type { Normalization, Split } from '../data/dataset.js';

@@ -1,6 +1,6 @@
 /** metrics.jsonl read while it grows: the figures of epochs are kept, the masks only by where they stand in the file. */
 import { open, readFile } from 'node:fs/promises';
-import { numbersByPath } from '../base/records.js';
+import { numbersByPath } from '../base/index.js';
 import type { Curves, Layers } from './types.js';
 
 interface Place {

@@ -1,8 +1,7 @@
 /** The runs under a folder as they stand, read again where something has changed. */
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isClaimed } from '../base/claim.js';
-import { numbersByPath } from '../base/records.js';
+import { isClaimed, numbersByPath } from '../base/index.js';
 import { failureOf, runFolder } from '../runs/index.js';
 import { curvesOf, layersOf, type Metrics, noMetrics, readOn } from './metrics.js';
 import { findRuns } from './scan.js';

@@ -8,7 +8,7 @@ import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setInterval } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { fail, UserError } from '../base/errors.js';
+import { fail, UserError } from '../base/index.js';
 import { cookieFor, HEADERS, isLoopback, judge, REPORT_POLICY } from './access.js';
 import { type Jobs, openJobs } from './jobs.js';
 import { networkOf } from './network.js';

@@ -3,9 +3,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
-import { version } from '../../base/version.js';
-import { duration, figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
+import { duration, fail, version } from '../../base/index.js';
+import { figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
   claimStudy,

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fail, UserError } from '../../base/errors.js';
+import { fail, UserError } from '../../base/index.js';
 import { openRun, readJson, runFolder } from '../folder.js';
 import { titleOfLearn } from '../learn.js';
 import { foundOut } from '../pictures.js';

@@ -1,7 +1,6 @@
 /** metrics.csv: a line for each epoch, written again as a whole whenever there is one more. */
 import { join } from 'node:path';
-import { writeAtomically } from '../../base/files.js';
-import { numbersByPath } from '../../base/records.js';
+import { numbersByPath, writeAtomically } from '../../base/index.js';
 import type { MetricsLine } from '../summary.js';
 import type { Tracked, Tracker } from './tracker.js';
 

@@ -1,5 +1,5 @@
 /** What a line of metrics.jsonl, or a summary, is as named numbers along steps. */
-import { numbersByPath } from '../../base/records.js';
+import { numbersByPath } from '../../base/index.js';
 import type { MetricsLine, Summary } from '../summary.js';
 
 /** A number at a step: epochs of all stages are counted through, updates of masks stand at their iteration. */

@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join, relative } from 'node:path';
-import { writeAtomically } from '../../base/files.js';
+import { writeAtomically } from '../../base/index.js';
 import { readJson, runFolder } from '../folder.js';
 import { type Figure, figuresOfLines, finalFigures } from './figures.js';
 import { type Ending, Refused, type Tracked, type Tracker } from './tracker.js';

@@ -1,5 +1,5 @@
 /** Whom a run is told to, as `--log` says it. */
-import type { Setting, Settings } from '../../base/setting.js';
+import type { Setting, Settings } from '../../base/index.js';
 
 /** `mlflow:URL` has a place, the others have none. */
 const isLog = (item: unknown): item is string => {
