@@ -55,8 +55,7 @@ for (const name of existsSync(outdir) ? readdirSync(outdir) : [])
 await build({
   ...common,
   stdin: { contents: entry, resolveDir: root },
-  // What only Node has stands in modules that the runtime does not use, and goes with them.
-  external: ['./kernels-*', 'node:*'],
+  external: ['./kernels-*'],
   format: 'esm',
   outfile: `${outdir}/runtime.js`,
 });

@@ -20,7 +20,6 @@ import {
   outcomeSettings,
   trainingSettings,
 } from '../dist/runs/settings.js';
-import { trackingSettings } from '../dist/runs/track/settings.js';
 import { gradualSettings, methods } from '../dist/sparsity/index.js';
 import { learntMethods } from '../dist/sparsity/learnt/index.js';
 
@@ -173,11 +172,7 @@ const tables = [
   ['docs/settings.md', 'weight settings', weightTable],
   ['docs/settings.md', 'learnt settings', learntTables],
   ['docs/settings.md', 'channel settings', channelTable],
-  [
-    'docs/settings.md',
-    'machine settings',
-    () => settingTable({ ...machineSettings, ...trackingSettings, ...outcomeSettings }),
-  ],
+  ['docs/settings.md', 'machine settings', () => settingTable({ ...machineSettings, ...outcomeSettings })],
   ['docs/operators.md', 'operators', operatorTable],
   ['docs/dependencies.md', 'licences', licenceTable],
 ];

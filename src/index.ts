@@ -19,7 +19,8 @@
  *
  * @module espalier
  */
-export { setting, UserError } from './base/index.js';
+export { UserError } from './base/errors.js';
+export * as setting from './base/setting.js';
 export {
   type Calibration,
   calibrationSamples,
@@ -58,6 +59,7 @@ export {
   type BatchOptions,
   batches,
   type Card,
+  type ClassMaps,
   cardOf,
   type Dataset,
   type Image,
@@ -76,6 +78,7 @@ export {
   splitValidation,
   statistics,
   subset,
+  type Target,
   withCard,
 } from './data/index.js';
 export {

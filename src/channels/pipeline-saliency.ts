@@ -1,10 +1,10 @@
 /** Taylor saliency of a graph's parameters, over some mini-batches of the training samples. */
 
-import { permutation, random } from '../base/index.js';
+import { permutation, random } from '../base/random.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
-import { graphToTrain, type Objective } from '../objectives/index.js';
+import { classification, graphToTrain, type Objective } from '../objectives/index.js';
 import type { Graph } from '../onnx/model.js';
 import type { TrainData } from '../train/index.js';
 import { addSaliency } from './saliency.js';
@@ -31,7 +31,16 @@ export interface SaliencyOptions {
 /** Σ (w·∂L/∂w)² over mini-batches, by name of parameter. The graph stays as it is. */
 export async function measureSaliency(
   graph: Graph,
-  { machine, inputShapes, data, objective, batch, count = 10, seed, signal }: SaliencyOptions,
+  {
+    machine,
+    inputShapes,
+    data,
+    objective = classification(),
+    batch,
+    count = 10,
+    seed,
+    signal,
+  }: SaliencyOptions,
 ): Promise<Map<string, Float64Array>> {
   const network = loadNetwork(graphToTrain(graph, objective), { machine, inputShapes });
   try {
@@ -39,7 +48,7 @@ export async function measureSaliency(
       batch,
       optimizer: 'sgd',
       seed,
-      ...objective?.loss(graph, 'scoring'),
+      ...objective.loss(graph, 'scoring'),
     });
     const weights = new Map([...network.parameters].map(([name, { weight }]) => [name, weight]));
     const gradients = new Map([...training.slots].map(([name, { gradient }]) => [name, gradient]));
@@ -50,8 +59,8 @@ export async function measureSaliency(
       ...{ batch, normalize: data, augment: data.augment?.test },
     })) {
       signal?.throwIfAborted();
-      const { inputs, labels, count: filled } = item;
-      await training.gradients(inputs, objective?.targets(item) ?? labels, filled, ++step);
+      const { inputs, count: filled } = item;
+      await training.gradients(inputs, objective.targets(item), filled, ++step);
       addSaliency(saliency, weights, gradients);
     }
     return saliency;

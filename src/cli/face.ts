@@ -1,5 +1,6 @@
 /** How a command speaks: results on standard output, everything else on standard error. */
-import { UserError, visibleJson } from '../base/index.js';
+import { UserError } from '../base/errors.js';
+import { visibleJson } from '../base/text.js';
 import { write } from './out.js';
 
 export interface Face {

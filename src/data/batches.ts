@@ -4,11 +4,13 @@
  * The order is a pure function of (seed, epoch) and what is done to a sample of (seed, epoch, its index), so batch k is
  * the same whether the epoch began at 0 or, after a kill, at k.
  */
-import { fail, permutation, type Random, random } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { permutation, type Random, random } from '../base/random.js';
 import type { Inputs } from '../engine/types.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { type Augmentation, augmentation } from './augment.js';
-import type { Image, Normalization, SampleArray, Split } from './dataset.js';
+import { movedClassMap } from './class-maps.js';
+import type { ClassMaps, Image, ImageShape, Normalization, SampleArray, Split } from './dataset.js';
 import { normalizer } from './normalize.js';
 
 /** Options of {@link batches}. */
@@ -71,9 +73,13 @@ export async function* batches(split: Split, options: BatchOptions): AsyncGenera
     : Uint32Array.from({ length: split.length }, (_, index) => index);
   const stream = (index: number) => random(seed, 'augment', epoch, index);
   const fills = split.arrays.map((array) => filling(array, options, stream));
+  const mover: Mover = (shape, i) => {
+    const transform = augmentation(options.augment ?? {}, shape);
+    return (image) => transform(image, stream(i));
+  };
   const count = batchCount(split, options);
   const from = startsOf(split.length, count, options);
-  const make = (k: number) => assemble(split, order.subarray(from(k), from(k + 1)), k, fills);
+  const make = (k: number) => assemble(split, order.subarray(from(k), from(k + 1)), k, { fills, mover });
   let next = start < count ? make(start) : undefined;
   for (let k = start; next; k++) {
     const current = await next;
@@ -116,7 +122,7 @@ async function assemble(
   split: Split,
   indices: Uint32Array,
   index: number,
-  fills: readonly Fill[],
+  { fills, mover }: { fills: readonly Fill[]; mover: Mover },
 ): Promise<Batch> {
   const count = indices.length;
   const arrays = split.arrays.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
@@ -138,18 +144,38 @@ async function assemble(
       ? arrays[0]
       : Object.fromEntries(split.arrays.map((array, a) => [array.name!, arrays[a]]));
   const labels = Int32Array.from(indices, (i) => split.labels[i]);
-  return { index, inputs, labels, ...targetsOf(split, indices), count };
+  return { index, inputs, labels, ...(await targetsOf(split, indices, mover)), count };
 }
 
-function targetsOf({ targets }: Split, indices: Uint32Array): Pick<Batch, 'targets'> {
+async function targetsOf(
+  { targets }: Split,
+  indices: Uint32Array,
+  move: Mover,
+): Promise<Pick<Batch, 'targets'>> {
   if (!targets) return {};
-  const filled = targets.map(({ name = 'y', shape, at }) => {
-    const size = sizeOf(shape);
+  const filled = targets.map(async (target) => {
+    const size = sizeOf(target.shape);
     const data = new Float32Array(indices.length * size);
-    for (const [i, index] of indices.entries()) data.set(at(index).data, i * size);
-    return [name, data] as const;
+    for (const [i, index] of indices.entries())
+      data.set(
+        (target.kind === 'numbers' ? target.at(index) : await movedMap(target, index, move)).data,
+        i * size,
+      );
+    return [target.name ?? 'y', data] as const;
   });
-  return { targets: Object.fromEntries(filled) };
+  return { targets: Object.fromEntries(await Promise.all(filled)) };
+}
+
+/** What becomes of an image of a shape, the one at an index. */
+type Mover = (shape: ImageShape, index: number) => (image: Image) => Image;
+
+async function movedMap(
+  { shape: [height, width], at }: ClassMaps,
+  index: number,
+  move: Mover,
+): Promise<Image> {
+  const map = await at(index);
+  return movedClassMap(map, move([1, height, width], index));
 }
 
 function filling(

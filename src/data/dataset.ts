@@ -5,7 +5,9 @@
  * Arrays stay in the bytes they came in (or float32) until a batch is made; a split hands out one sample at a time, from
  * memory or, for image folders, from the disk.
  */
-import { digestOfAll, fail, permutation, random } from '../base/index.js';
+import { digestOfAll } from '../base/digest.js';
+import { fail } from '../base/errors.js';
+import { permutation, random } from '../base/random.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Augmentation } from './augment.js';
 import type { ResizeMode } from './card.js';
@@ -22,7 +24,9 @@ export interface Split {
   /** What a sample consists of: an array for each input of a model. */
   readonly arrays: readonly SampleArray[];
   /** Numbers that a model should answer, by name, instead of labels. */
-  readonly targets?: readonly Numbers[];
+  readonly targets?: readonly Target[];
+  /** What tells samples that belong together, such as those of one patient, from others: no split parts them. */
+  readonly groups?: Int32Array;
 }
 
 /** What all samples have for one input of a model. */
@@ -120,6 +124,23 @@ export function numbers(data: Uint8Array | Float32Array, shape: readonly number[
   };
 }
 
+/** What a model should answer. */
+export type Target = Numbers | ClassMaps;
+
+/** A class for every pixel of the only image of a sample; moved and cropped as that is on its way into a batch. */
+export interface ClassMaps {
+  /** Tells class maps from numbers. */
+  readonly kind: 'classes';
+  /** The output they are for. */
+  readonly name?: string;
+  /** Height and width in a batch. */
+  readonly shape: readonly [height: number, width: number];
+  /** Of the size of the image at `index`. */
+  at(index: number): Promise<Image>;
+  /** As of {@link Images}. */
+  digest?(): Promise<string>;
+}
+
 /** The images of a split, where they are all that a sample has. */
 export function imagesOf({ arrays }: Split): Images | undefined {
   const [first] = arrays;
@@ -139,19 +160,18 @@ export function subset(split: Split, indices: Uint32Array): Split {
   return {
     length: indices.length,
     labels: Int32Array.from(indices, (index) => split.labels[index]),
-    ...(split.targets && {
-      targets: split.targets.map((array) => ({ ...array, at: (index: number) => array.at(indices[index]) })),
-    }),
-    arrays: split.arrays.map(
-      ({ digest, ...array }) =>
-        ({
-          ...array,
-          at: (index: number) => array.at(indices[index]),
-          ...(digest && { digest: async () => digestOfAll([await digest(), indices]) }),
-        }) as SampleArray,
-    ),
+    ...(split.groups && { groups: Int32Array.from(indices, (index) => split.groups![index]) }),
+    ...(split.targets && { targets: split.targets.map((target) => chosen(target, indices)) }),
+    arrays: split.arrays.map((array) => chosen(array, indices)),
   };
 }
+
+const chosen = <A extends SampleArray | Target>({ digest, ...array }: A, indices: Uint32Array): A =>
+  ({
+    ...array,
+    at: (index: number) => array.at(indices[index]),
+    ...(digest && { digest: async () => digestOfAll([await digest(), indices]) }),
+  }) as A;
 
 /** At most so many samples, evenly spread over all. */
 export function evenly(split: Split, count: number): Split {
@@ -165,7 +185,7 @@ export function evenly(split: Split, count: number): Split {
 
 /**
  * Sets round(fraction · length) samples aside for validation, chosen by seed and nothing else; both parts keep the order
- * of the samples.
+ * of the samples. Of samples in groups, whole groups are set aside until there are that many.
  *
  * @throws UserError when the fraction leaves one of the parts empty.
  */
@@ -180,11 +200,35 @@ export function splitValidation(
       `A validation fraction of ${fraction} of ${split.length} samples leaves a part empty; take one between 0 and 1.`,
     );
   }
-  const order = permutation(random(seed, 'validation'), split.length);
+  const order = split.groups
+    ? inGroups(split.groups, seed)
+    : permutation(random(seed, 'validation'), split.length);
+  const first = split.groups ? wholeGroups(order, split.groups, held) : held;
   return {
-    train: subset(split, order.subarray(held).sort()),
-    validation: subset(split, order.subarray(0, held).sort()),
+    train: subset(split, order.subarray(first).sort()),
+    validation: subset(split, order.subarray(0, first).sort()),
   };
+}
+
+/** All samples, group by group, in a random order of the groups. */
+function inGroups(groups: Int32Array, seed: number): Uint32Array {
+  const members = new Map<number, number[]>();
+  for (const [sample, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), sample]);
+  const all = [...members.values()];
+  return Uint32Array.from(
+    [...permutation(random(seed, 'validation'), all.length)].flatMap((group) => all[group]),
+  );
+}
+
+/** The least number of samples, at least `held`, at which no group is parted. */
+function wholeGroups(order: Uint32Array, groups: Int32Array, held: number): number {
+  let first = held;
+  while (first < order.length && groups[order[first]] === groups[order[first - 1]]) first++;
+  if (first === order.length)
+    fail(
+      `The samples are in too few groups to set ${held} of ${order.length} aside: no group is parted. Give more groups, or leave them out.`,
+    );
+  return first;
 }
 
 /**

@@ -3,8 +3,8 @@
  * read whole, about 0.7 s for CIFAR-10; arrays that read files when they are asked have a digest of their own.
  */
 import { createHash } from 'node:crypto';
-import { bytesOf, digestOfAll } from '../base/index.js';
-import type { SampleArray, Split } from './dataset.js';
+import { bytesOf, digestOfAll } from '../base/digest.js';
+import type { SampleArray, Split, Target } from './dataset.js';
 
 export interface SplitDigest {
   length: number;
@@ -28,13 +28,13 @@ async function digest({ length, labels, arrays, targets = [] }: Split): Promise<
     length,
     labels: digestOfAll([
       bytesOf(labels),
-      ...(await Promise.all(targets.map(async (array) => (await digestOfArray(array, length))!))),
+      ...(await Promise.all(targets.map(async (target) => (await digestOfArray(target, length)) ?? ''))),
     ]),
     ...(samples.every((text) => text !== undefined) && { samples: digestOfAll(samples) }),
   };
 }
 
-async function digestOfArray(array: SampleArray, length: number): Promise<string | undefined> {
+async function digestOfArray(array: SampleArray | Target, length: number): Promise<string | undefined> {
   const about = JSON.stringify([array.name ?? '', array.shape]);
   if (array.digest) return digestOfAll([about, await array.digest()]);
   const hash = createHash('sha256').update(about);

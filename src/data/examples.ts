@@ -1,5 +1,6 @@
 /** A few samples of every class. */
-import { fail, permutation, random } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { permutation, random } from '../base/random.js';
 import { type Batch, type BatchOptions, batches } from './batches.js';
 import { isUnlabelled, type Split, subset } from './dataset.js';
 

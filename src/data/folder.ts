@@ -11,7 +11,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { fail, reason } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { reason } from '../base/files.js';
 import type { Augmentation } from './augment.js';
 import type { ResizeMode } from './card.js';
 import {
@@ -23,6 +24,7 @@ import {
   readHeads,
   type Store,
 } from './check-up.js';
+import { classMapsOf, MAPS, PICTURES, readClassMap } from './class-maps.js';
 import { type Dataset, IMAGENET, type ImageShape, type Split, splitTest } from './dataset.js';
 import { decoder } from './decoder.js';
 import { decodable, isPicture, type LeftOut, notesOn } from './kinds.js';
@@ -42,6 +44,8 @@ export interface FolderOptions {
   readonly resize?: ResizeMode;
   /** Leaves out the pictures that cannot be decoded. */
   readonly skipBroken?: boolean;
+  /** Pictures have class maps beside them (see class-maps.ts). */
+  readonly classMaps?: boolean;
   readonly onProgress?: OnProgress;
 }
 
@@ -74,6 +78,8 @@ export interface CheckUp {
   /** In a batch. */
   readonly shape: ImageShape;
   readonly store: Store;
+  /** By picture, where they have any. */
+  readonly classMaps?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -132,7 +138,7 @@ const training = (mode: ResizeMode | undefined, [, height, width]: ImageShape): 
 export async function checkUp(path: string, options: FolderOptions = {}): Promise<CheckUp> {
   await decoder();
   const root = resolve(expandHome(path));
-  const layout = await layoutOf(root);
+  const layout = await (options.classMaps ? mapsLayoutOf(root) : layoutOf(root));
   const leftOut: LeftOut = new Map();
   const strays: string[] = [];
   const listed = async (folder: string) => {
@@ -148,11 +154,12 @@ export async function checkUp(path: string, options: FolderOptions = {}): Promis
   const store = openStore(2 * Math.max(shape[1], shape[2]));
   const undecodable = await decodeAll(root, heads, { store, onProgress: options.onProgress });
   for (const { file } of undecodable) heads.delete(join(root, file));
+  const classMaps = options.classMaps ? await classMapsOf(root, [...heads.keys()]) : undefined;
   const broken = [...headless, ...undecodable].sort((a, b) => (a.file < b.file ? -1 : 1));
   return {
     ...{ root, classes: layout.classes, testFolder: layout.test, unused: layout.unused },
     ...{ train: whole(train, heads), test: test && whole(test, heads) },
-    ...{ heads, broken, leftOut, strays, shape, store },
+    ...{ heads, broken, leftOut, strays, shape, store, classMaps },
   };
 }
 
@@ -181,6 +188,24 @@ interface Layout {
   test?: string;
   /** Names of folders. */
   unused: readonly string[];
+}
+
+/** Pictures in one folder and their class maps in another, in parts or not. */
+async function mapsLayoutOf(root: string): Promise<Layout> {
+  const { folders: below } = await list(root);
+  const inParts = below.includes('train');
+  const [test, ...unused] = inParts ? TESTING.filter((name) => below.includes(name)) : [];
+  const parts = inParts ? [join(root, 'train'), ...(test ? [join(root, test)] : [])] : [root];
+  for (const part of parts) {
+    const { folders } = await list(part);
+    const missing = [PICTURES, MAPS].filter((name) => !folders.includes(name));
+    if (missing.length > 0)
+      fail(
+        `${part} has no folder ${missing.join(' and no folder ')}; give pictures in ${PICTURES} and in ${MAPS} a PNG for each, of the same name, whose pixels are numbers of classes.`,
+      );
+  }
+  const [train, tested] = parts.map((part) => join(part, PICTURES));
+  return { classes: [], train, test: tested, unused };
 }
 
 const TESTING = ['test', 'val', 'valid', 'validation'];
@@ -293,10 +318,23 @@ function strayNote({ root, strays }: CheckUp): string[] {
   ];
 }
 
-function splitOf({ root, files, labels }: Part, { shape, store }: CheckUp): Split {
+function splitOf({ root, files, labels }: Part, { shape, store, classMaps }: CheckUp): Split {
+  const target = classMaps && {
+    ...({ kind: 'classes', name: 'y', shape: [shape[1], shape[2]] } as const),
+    async at(index: number) {
+      const { height, width } = await store.at(files[index]);
+      return readClassMap(classMaps.get(files[index])!, height, width);
+    },
+    digest: () =>
+      digestOfFiles(
+        root,
+        files.map((file) => classMaps.get(file)!),
+      ),
+  };
   return {
     length: files.length,
     labels: Int32Array.from(labels),
+    ...(target && { targets: [target] }),
     arrays: [
       {
         ...{ kind: 'images', shape },

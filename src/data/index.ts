@@ -8,6 +8,7 @@ export type { Broken, Head } from './check-up.js';
 export { matchClasses } from './classes.js';
 export { conversion, LUMA, turned } from './colours.js';
 export {
+  type ClassMaps,
   type Dataset,
   evenly,
   type Image,
@@ -26,6 +27,7 @@ export {
   splitValidation,
   statistics,
   subset,
+  type Target,
   withImages,
 } from './dataset.js';
 export { type DataDigest, difference, digestOfParts, type SplitDigest } from './digest.js';

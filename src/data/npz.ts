@@ -8,7 +8,8 @@
  *
  * The array of an input has its name; that of the only input may be called `x` or `images`, and `y` `labels`. The parts for
  * training and testing end in `_train` and `_test`, or begin with `train_` and `test_` as MedMNIST has them; without a part
- * for testing a tenth is held back.
+ * for testing a tenth is held back. An array `group` of numbers says which samples belong together, such as those of one patient: what
+ * is held back is whole groups.
  *
  * Where the only input takes real numbers in four dimensions, or where it is not known and the array has three or four, they
  * are images:
@@ -18,7 +19,8 @@
  * of whole numbers gets an array of whole numbers.
  */
 import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
-import { fail, MOST_PER_BYTE, refuseBomb } from '../base/index.js';
+import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
+import { fail } from '../base/errors.js';
 import type { Value } from '../onnx/model.js';
 import { isFloat } from '../onnx/tensor.js';
 import { looksChannelsLast } from './axes.js';
@@ -46,6 +48,8 @@ const LARGEST_WHOLE = 2 ** 24;
 /** What the only array and the labels may be called. */
 const NAMES = ['x', 'images'];
 const LABELS = ['y', 'labels'];
+/** What tells samples that belong together. */
+const GROUPS = ['group', 'groups'];
 
 type Part = 'train' | 'test' | 'whole';
 
@@ -172,7 +176,7 @@ async function unzipArrays(
 ): Promise<{ arrays: Map<string, Uint8Array>; members: string[] }> {
   const wanted = new Set(
     (['train', 'test', 'whole'] as const).flatMap((part) =>
-      [...arrays.flatMap(({ names }) => names), ...LABELS, ...targets].flatMap((name) =>
+      [...arrays.flatMap(({ names }) => names), ...LABELS, ...GROUPS, ...targets].flatMap((name) =>
         spellings(name, part),
       ),
     ),
@@ -242,6 +246,9 @@ function splitOf(
     const x = xs[a]!;
     return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels: compared, file });
   });
+  const g = found(GROUPS);
+  const groups =
+    g === undefined ? undefined : groupsOf(readNpy(arrays.get(g)!, `${g} in ${file}`), read[0].count, file);
   if (targets.length > 0) {
     const given = targets.map((name) => {
       const own = found(spellingsOf(name));
@@ -251,7 +258,7 @@ function splitOf(
         array: own === undefined ? undefined : readNpy(arrays.get(own)!, `${own} in ${file}`),
       };
     });
-    return withTargets(read, given, file);
+    return withTargets({ read, given, groups, file });
   }
   const [{ noun, bytes }] = read;
   const bad =
@@ -265,8 +272,22 @@ function splitOf(
     length,
     labels: labels ? Int32Array.from(labels.data) : new Int32Array(length).fill(-1),
     arrays: read.map(({ array }) => array),
+    ...(groups && { groups }),
   };
   return { split, bytes };
+}
+
+/** A number for each group. @throws UserError where there is not one for every sample. */
+function groupsOf({ shape, data }: NumpyArray, count: number, file: string): Int32Array {
+  if (shape.length !== 1 || shape[0] !== count)
+    fail(
+      `${file} has ${count} samples but groups of ${shape.join(' × ')}; give one number for each sample, that of its group.`,
+    );
+  const numbers = new Map<number, number>();
+  return Int32Array.from(data, (group) => {
+    if (!numbers.has(group)) numbers.set(group, numbers.size);
+    return numbers.get(group)!;
+  });
 }
 
 /** What targets may be called in the file. */
@@ -280,7 +301,17 @@ interface GivenTarget {
 }
 
 /** Samples with arrays of numbers, of any shape, that a model should answer. */
-function withTargets(read: ReturnType<typeof arrayOf>[], given: readonly GivenTarget[], file: string): Read {
+function withTargets({
+  read,
+  given,
+  groups,
+  file,
+}: {
+  read: ReturnType<typeof arrayOf>[];
+  given: readonly GivenTarget[];
+  groups?: Int32Array;
+  file: string;
+}): Read {
   const [{ count, bytes }] = read;
   const targets = given.map(({ name, spelling, array }) => {
     if (!array)
@@ -297,7 +328,7 @@ function withTargets(read: ReturnType<typeof arrayOf>[], given: readonly GivenTa
     length: count,
     labels: new Int32Array(count).fill(-1),
     arrays: read.map(({ array }) => array),
-    targets,
+    ...{ targets, ...(groups && { groups }) },
   };
   return { split, bytes };
 }

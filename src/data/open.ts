@@ -1,5 +1,6 @@
 /** Opens a data set by what a person calls it on the command line. */
-import { fail, nearest } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { nearest } from '../base/nearest.js';
 import type { Value } from '../onnx/model.js';
 import type { ResizeMode } from './card.js';
 import { type Dataset, imagesOf, type Split, withImages } from './dataset.js';
@@ -30,6 +31,8 @@ export interface OpenOptions {
   readonly inputs?: readonly Value[];
   /** The `y` of an .npz holds numbers that the model should answer, not classes. */
   readonly targets?: readonly string[];
+  /** Pictures of a folder have class maps beside them, which the model should answer. */
+  readonly classMaps?: boolean;
 }
 
 /**
@@ -68,7 +71,8 @@ async function openKind(
   spec: string,
   options: OpenOptions & { size?: readonly [number, number] },
 ): Promise<Dataset> {
-  if (options.targets?.length && kind !== 'npz')
+  const classMaps = options.classMaps && kind === 'images';
+  if (options.targets?.length && kind !== 'npz' && !classMaps)
     fail(
       `${spec} has class labels, but this objective learns numbers; give them as ${options.targets.join(' and ')} in npz:FILE.`,
     );

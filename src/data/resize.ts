@@ -33,7 +33,8 @@ export function fit(image: Image, shape: ImageShape, mode: ResizeMode): Image {
   return pad(image, shape);
 }
 
-function pad(image: Image, [channels, height, width]: ImageShape): Image {
+function pad(image: Image, [, height, width]: ImageShape): Image {
+  const { channels } = image;
   const zoom = Math.min(height / image.height, width / image.width);
   const side = (length: number, most: number) => Math.min(most, Math.max(1, Math.round(length * zoom)));
   const inner = resize(image, [channels, side(image.height, height), side(image.width, width)]);

@@ -1,6 +1,7 @@
 /** The training step as two programs: forward, loss and backward; and the update. */
 import { totalmem } from 'node:os';
-import { fail, own } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { own } from '../base/records.js';
 import { differentiate } from '../graph/differentiate.js';
 import type { Expanded } from '../graph/expand.js';
 import type { Tape } from '../graph/tape.js';
@@ -119,19 +120,19 @@ function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Pas
     await program.run(n, { whole: count, seed, step, every });
     return {
       loss: program.read(loss, n)[0],
-      correct: correct === undefined ? 0 : program.read(correct, n)[0],
+      correct: correct === undefined ? undefined : program.read(correct, n)[0],
     };
   };
   return async (values, answers, count, step, { dense = true, samples = most } = {}) => {
     const whole = { inputs: byName(values, given), answers: answersOf(answers, count), count };
-    const total = { loss: 0, correct: 0 };
+    const total: { loss: number; correct?: number } = { loss: 0 };
     let passes = 0;
     for (let sample = 0; sample < samples; sample++) {
       for (const part of partsOf(count, program.batch)) {
         const result = await pass(whole, part, step * MOST_PASSES + passes, dense);
         await sums?.add(passes++ === 0);
         total.loss += result.loss / samples;
-        total.correct += result.correct / samples;
+        if (result.correct !== undefined) total.correct = (total.correct ?? 0) + result.correct / samples;
       }
     }
     sums?.finish(1 / samples);

@@ -247,7 +247,7 @@ export interface Training {
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
    * `step` numbers the draw of random numbers. Labels are class indices; a `LossGraph` takes targets. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.
-   * @returns mean loss, and how many samples were classified rightly.
+   * @returns mean loss, and of classifiers how many samples are right.
    */
   gradients(
     inputs: Inputs,
@@ -255,7 +255,7 @@ export interface Training {
     count: number,
     step: number,
     options?: { dense?: boolean; samples?: number },
-  ): Promise<{ loss: number; correct: number }>;
+  ): Promise<{ loss: number; correct?: number }>;
   /**
    * One optimiser step on every parameter that is trained by `kind` (default: on all, where all are trained by one kind);
    * masked weights and their state become exactly 0.

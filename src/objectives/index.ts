@@ -1,10 +1,21 @@
 /** Objectives: the public surface of this room. */
+
+export { type KeepOptions, keepAnswers, sizeOfAnswers } from './answers.js';
+export { type ClassificationOptions, classification } from './classification.js';
 export { ACCURACY, figuresIn, headlineOf, isBetter, meritOf, metricIn } from './compare.js';
 export { dense, IGNORED } from './dense.js';
-export { distillation, type Scales, tellHeads } from './distillation.js';
+export {
+  type DistillationOptions,
+  distillation,
+  type OutputScale,
+  type Scales,
+  tellHeads,
+} from './distillation.js';
+export { graphToTrain } from './form.js';
 export { type Head, headsOf } from './heads.js';
 export { inGraph } from './in-graph.js';
-export { graphToTrain, type Scale, scaleOf, trainingGraph } from './logits.js';
+export { innerValues, valueSizes, valuesToMatch } from './inner.js';
+export { type Scale, scaleOf, trainingGraph } from './logits.js';
 export { multiLabel } from './multi-label.js';
 export {
   checkDefinition,

@@ -2,11 +2,10 @@
  * Where a classifier's logits are. Training wants them; many models end in a Softmax or LogSoftmax instead. Such a model
  * is trained on a copy in which that last node passes its input on, and the weights go back into the original.
  */
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import type { Operator } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import type { Graph, Node } from '../onnx/model.js';
-import type { Objective } from './types.js';
 
 /** What the numbers that a classifier puts out are. */
 export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
@@ -66,7 +65,3 @@ export function answersOf(graph: Graph, output: string): Operator['answers'] {
   const node = makerOf(graph, output);
   return node && findOperator(node)?.answers;
 }
-
-/** The graph to load where an objective is trained. */
-export const graphToTrain = (graph: Graph, objective: Pick<Objective, 'form'> | undefined): Graph =>
-  objective ? (objective.form?.(graph) ?? graph) : trainingGraph(graph);

@@ -6,8 +6,9 @@ import type { Machine } from '../engine/machine.js';
 import { loadNetwork } from '../engine/network.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
-import { type Scales, trainedHeads } from './distillation.js';
+import { type OutputScale, type Scales, trainedHeads } from './distillation.js';
 import { type Head, headsOf } from './heads.js';
+import { innerHead } from './inner.js';
 import { logSum, sigmoid } from './plain-losses.js';
 import { groupsAlong, sampleOf } from './tallies.js';
 
@@ -25,6 +26,8 @@ export interface ScaleOptions {
   normalize: Normalization;
   /** How images are brought to the network's size. */
   augment?: Augmentation;
+  /** Names of inner values that are learnt as well. */
+  match?: readonly string[];
   /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -33,9 +36,9 @@ export interface ScaleOptions {
 export async function measureScales(
   teacher: Graph,
   split: Split,
-  { machine, inputShapes, normalize, augment, signal }: ScaleOptions,
+  { machine, inputShapes, normalize, augment, match = [], signal }: ScaleOptions,
 ): Promise<Scales> {
-  const heads = trainedHeads(headsOf(teacher));
+  const heads = [...trainedHeads(headsOf(teacher)), ...match.map(innerHead)];
   const some = subset(
     split,
     Uint32Array.from({ length: Math.min(SAMPLES, split.length) }, (_, i) => i),
@@ -88,7 +91,7 @@ function variationOf({ kind, axes }: Head, shape: readonly number[]) {
       }
     },
     /** Per element, of classes per position. */
-    scale() {
+    scale(): OutputScale {
       let [around, whole, ofMean] = [0, 0, 0];
       for (let i = 0; i < size; i++) {
         around += Math.max(0, squares[i] - sums[i] ** 2 / samples);
@@ -99,10 +102,10 @@ function variationOf({ kind, axes }: Head, shape: readonly number[]) {
       const count = samples * size;
       const variance = (around > LEAST * whole ? around : whole) / count || 1;
       const deviation = Math.sqrt(variance);
-      if (kind === 'numbers') return { unit: variance, deviation };
+      if (kind === 'numbers') return { unit: variance, deviation, shape };
       const positions = kind === 'classes' ? starts.length : size;
       const spread = negentropy / samples - ofMean;
-      return { unit: Math.max(spread / positions, LEAST), deviation };
+      return { unit: Math.max(spread / positions, LEAST), deviation, shape };
     },
   };
 }

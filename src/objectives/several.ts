@@ -1,5 +1,5 @@
 /** Several outputs, each with an objective and a weight: the loss is Σ weight · loss. Each has targets by its own name. */
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { Targets } from '../engine/types.js';
 import { call, input } from '../graph/expression.js';
@@ -63,8 +63,8 @@ export function severalOutputs(parts: readonly OutputObjective[]): Objective {
       });
       return { arrays: Object.fromEntries(arrays), shares: new Float32Array(count).fill(1 / count) };
     },
-    check(split, network) {
-      for (const { objective } of parts) objective.check(split, network);
+    check(split, network, shapes) {
+      for (const { objective } of parts) objective.check(split, network, shapes);
     },
     reads: (graph) => [
       ...new Set(parts.flatMap(({ output, objective }) => objective.reads(only(graph, output)))),

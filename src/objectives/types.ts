@@ -49,6 +49,9 @@ export interface Judge {
   figures(): Figures & { notFinite: number };
 }
 
+/** What only training adds to a loss. */
+export type TrainingExtras = Pick<TrainingOptions, 'labelSmoothing' | 'classWeights' | 'teacher'>;
+
 /** What training minimises, and how models are measured and compared. */
 export interface Objective {
   /** Short name of the objective. */
@@ -59,8 +62,14 @@ export interface Objective {
   metrics: readonly Metric[];
   /** What tells it from others of its name in a resumed run. Survives JSON. */
   settings: object;
+  /** What samples are compared with are their labels. */
+  labelled?: true;
+  /** The same objective with what only training adds; absent where it takes nothing of the kind. */
+  withExtras?(extras: TrainingExtras): Objective;
   /** The model whose answers are compared with; takes the same inputs. */
   teacher?: Graph;
+  /** What the teacher answers to a batch, where its samples bring that along. */
+  answers?(batch: Batch): Answers | undefined;
   /** The graph that is trained in the place of a graph: with the same names and weights. */
   form?(graph: Graph): Graph;
   /** The loss of a graph; for scores of weights, one whose gradient is not 0 where the network already is what it should be. */
@@ -68,10 +77,14 @@ export interface Objective {
   /** What a batch is compared with. */
   targets(batch: Batch): Targets | Int32Array;
   /**
-   * Checks that samples fit the objective.
+   * Checks that samples fit the objective. `shapes`: of one sample of every value that is read.
    * @throws UserError where the samples are not what the objective takes.
    */
-  check(split: Split, network: Pick<Network, 'graph' | 'inputs'>): void;
+  check(
+    split: Split,
+    network: Pick<Network, 'graph' | 'inputs'>,
+    shapes: ReadonlyMap<string, readonly number[]>,
+  ): void;
   /** Names of the values that `Judge.add` reads, of a network and of the teacher. */
   reads(graph: Graph): readonly string[];
   /** `shapes`: of one sample of every value that is read. */

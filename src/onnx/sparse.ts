@@ -1,5 +1,6 @@
 /** Tensors stored sparse: the values that are not zero, and where they lie. */
-import { fail, refuseBomb } from '../base/index.js';
+import { refuseBomb } from '../base/budget.js';
+import { fail } from '../base/errors.js';
 import type { GraphProto, SparseTensorProto } from './generated/onnx_pb.js';
 import type { Tensor } from './model.js';
 import { decodeTensor } from './storage.js';

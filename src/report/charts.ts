@@ -5,7 +5,8 @@
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { brief, count, percent as inPercent } from '../base/index.js';
+import { brief } from '../base/text.js';
+import { count, percent as inPercent } from './words.js';
 
 /** Narrow, so that letters are still legible where a phone scales the drawing down. */
 const WIDTH = 480;

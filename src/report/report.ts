@@ -1,6 +1,7 @@
 /** The report of a run: one page, complete in itself, made from what the run folder holds. */
 import { readFile } from 'node:fs/promises';
-import { capital, count, duration, fail, percent, reason, writeAtomically } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { reason, writeAtomically } from '../base/files.js';
 import { ACCURACY, type Figures, metricIn } from '../objectives/index.js';
 import { byReason, type MetricsLine, type Recipe, type RunFolder, type Summary } from '../runs/index.js';
 import {
@@ -29,7 +30,7 @@ import {
 import { table, unfolding } from './table.js';
 import { tiles } from './tiles.js';
 import { verdictOf } from './verdict.js';
-import { figureText, inMetric } from './words.js';
+import { capital, count, duration, figureText, inMetric, percent } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
 type Masks = Extract<MetricsLine, { kind: 'masks' }>;

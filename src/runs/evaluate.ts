@@ -5,7 +5,7 @@ import { dataNotes } from './data-notes.js';
 import { answersNotFinite, refuseNotFinite } from './finite.js';
 import { withObjective } from './objective.js';
 import { type Pictures, tellingOf } from './pictures.js';
-import type { ObjectiveSummary } from './summary.js';
+import { type ObjectiveSummary, objectiveSummary } from './summary.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 export interface EvaluateModelOptions extends TaskOptions {
@@ -52,11 +52,7 @@ export async function evaluateModel(
       ...result,
       seconds: (performance.now() - begun) / 1000,
       pictures,
-      objective: objective && {
-        name: objective.name,
-        title: objective.title,
-        metrics: [...objective.metrics],
-      },
+      objective: objectiveSummary(objective),
       notes: [...dataNotes(task, 'test'), ...answersNotFinite(result)],
     };
   } finally {

@@ -1,14 +1,13 @@
 /** What a task's models are trained and compared by: classes where the data have labels, a teacher's answers where they have none. */
 import { resolve } from 'node:path';
-import { fail, isUserFile, loadUserFile } from '../base/index.js';
-import { isUnlabelled, type Numbers } from '../data/index.js';
+import { fail } from '../base/errors.js';
+import { isUnlabelled, type Target } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
 import {
   checkDefinition,
+  classification,
   dense,
-  distillation,
   inGraph,
-  measureScales,
   multiLabel,
   type Objective,
   type ObjectiveDefinition,
@@ -22,7 +21,9 @@ import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
 import { NO_TEACHER } from './recipe.js';
-import type { Task } from './task.js';
+import type { AimedTask, Task } from './task.js';
+import { taughtBy } from './taught.js';
+import { isUserFile, loadUserFile } from './user-file.js';
 
 export interface ObjectiveOptions {
   machine: Machine;
@@ -31,6 +32,10 @@ export interface ObjectiveOptions {
   ignoreIndex?: number;
   /** A file, or `self` for the task's own model. */
   teacher?: string;
+  /** Names of inner values to learn from the teacher. */
+  match?: readonly string[];
+  /** Where all epochs have the same inputs: how many epochs there are. */
+  steadyEpochs?: number;
   signal?: AbortSignal;
   onNote?: (sentence: string) => void;
 }
@@ -39,11 +44,9 @@ export interface ObjectiveOptions {
  * The task with its objective.
  * @throws UserError where there are neither labels nor a teacher.
  */
-export async function withObjective(
-  task: Task,
-  { machine, learn, ignoreIndex, teacher, signal, onNote }: ObjectiveOptions,
-): Promise<Task> {
-  const { dataset, inputShapes } = task;
+export async function withObjective(task: Task, options: ObjectiveOptions): Promise<AimedTask> {
+  const { learn, ignoreIndex, teacher, onNote } = options;
+  const { dataset } = task;
   const { targets = [] } = dataset.train;
   const outputs = outputsToLearn(learn);
   if (outputs) return { ...task, objective: await ofOutputs(outputs, targets, ignoreIndex) };
@@ -53,7 +56,7 @@ export async function withObjective(
   const unlabelled = isUnlabelled(dataset.train);
   if (learn === 'classification' && unlabelled)
     fail('The samples have no labels, which classification needs; add y to the .npz, or leave --learn out.');
-  if (learn !== 'distillation' && !unlabelled) return task;
+  if (learn !== 'distillation' && !unlabelled) return { ...task, objective: classification() };
   if (teacher === undefined || teacher === NO_TEACHER)
     return fail(
       unlabelled
@@ -61,19 +64,16 @@ export async function withObjective(
         : 'Distillation learns the outputs of a teacher: give --teacher with its file.',
     );
   const model = await teacherGraph(teacher, task.graph);
-  onNote?.(
-    `${unlabelled ? 'The samples have no labels: the' : 'The'} model learns the outputs of ${teacher === 'self' ? 'the model before the run' : teacher}: ${tellHeads(model)}.`,
-  );
-  const scales = await measureScales(model, dataset.train, {
-    ...{ machine, inputShapes, normalize: dataset, augment: dataset.augment.test, signal },
-  });
-  return { ...task, objective: distillation(model, scales) };
+  const subject = unlabelled ? 'The samples have no labels: the' : 'The';
+  const whose = teacher === 'self' ? 'the model before the run' : teacher;
+  onNote?.(`${subject} model learns the outputs of ${whose}: ${tellHeads(model)}.`);
+  return taughtBy(model, task, options);
 }
 
 /** The objective of several outputs, each with targets by its name. */
 async function ofOutputs(
   outputs: readonly LearntOutput[],
-  targets: readonly Numbers[],
+  targets: readonly Target[],
   ignore?: number,
 ): Promise<Objective> {
   const parts: OutputObjective[] = [];

@@ -3,7 +3,7 @@
  * rewritten for that. What the run needs of either is the same.
  */
 
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import { batchCount } from '../data/index.js';
 import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
@@ -12,7 +12,7 @@ import { bakeMasks, type LearntContext } from '../sparsity/learnt/index.js';
 import { checkBatches, type Hook, type TrainOptions } from '../train/index.js';
 import type { PruneRecipe, Recipe } from './recipe.js';
 import { learntMethod, maskingMethod, unknownMethod } from './registry.js';
-import type { Task } from './task.js';
+import type { AimedTask, ModelTask } from './task.js';
 import { trainOptions } from './training.js';
 
 export interface Pruning {
@@ -32,7 +32,7 @@ export interface Pruning {
  */
 export function pruningOf(
   recipe: Recipe,
-  { graph, inputShapes }: Task,
+  { graph, inputShapes }: ModelTask,
   { optimizer, schedule, steps }: Pick<LearntContext, 'optimizer' | 'schedule' | 'steps'>,
   onPlan: (plan: Plan) => void,
 ): Pruning {
@@ -54,7 +54,7 @@ export function pruningOf(
 }
 
 /** Refuses before anything is written or measured what a run cannot do; a method of channels has checks of its own. */
-export function checkRun(recipe: Recipe, task: Task, network: Network): void {
+export function checkRun(recipe: Recipe, task: AimedTask, network: Network): void {
   const { data, ...training } = trainOptions(recipe, task);
   if (recipe.epochs > 0) checkBatches(network, data.train.length, training);
   if (recipe.command === 'train') return;

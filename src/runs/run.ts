@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import { calibrationSamples } from '../calibration/index.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
@@ -36,7 +36,6 @@ import {
   openRun,
   type RunFolder,
   readJson,
-  readMetrics,
   refuseOccupied,
   refuseOtherFiles,
   runFolder,
@@ -44,7 +43,7 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
-import { withObjective } from './objective.js';
+import { type ObjectiveOptions, withObjective } from './objective.js';
 import { isPath, keptIn, partsOf } from './paths.js';
 import { tellingOf, withCardFor, withPictures } from './pictures.js';
 import { checkRun, pruningOf } from './pruning.js';
@@ -61,9 +60,8 @@ import { samplesOf } from './samples.js';
 import { presparsified } from './sparsify.js';
 import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
-import type { ChannelSummary, Summary } from './summary.js';
-import { loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
-import { openTracking, type Tracking } from './track/index.js';
+import { type ChannelSummary, objectiveSummary, type Summary } from './summary.js';
+import { type AimedTask, loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
 import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import type { RunOptions, Work } from './work.js';
 
@@ -93,15 +91,16 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   };
   try {
     refuseNotFinite(opened.graph, { trained: true });
-    const task = await withObjective(opened, objectiveOptions(recipe, machine, options));
+    const task = await withObjective(opened, objectiveOptions(recipe, opened, machine, options));
     const network = loadTask(task, task.graph, machine);
     network.close();
     checkRun(recipe, task, network);
     claimed = await createRun(out, withPictures(recipe, task));
     const { folder } = claimed;
     await writeModel(folder.start, task.graph);
-    await writeJson(folder.data, await digestOfParts(task.dataset));
-    if (task.objective) await writeJson(folder.measured, { metrics: task.objective.metrics });
+    await writeJson(folder.data, await digestOfParts(opened.dataset));
+    const named = objectiveSummary(task.objective);
+    if (named) await writeJson(folder.measured, { metrics: named.metrics });
     return await perform({ recipe, folder, task, machine, resume: false, options: { ...options, onStart } });
   } catch (error) {
     if (claimed && !begun && !options.signal?.aborted && !(error instanceof UncheckedError))
@@ -118,8 +117,6 @@ export interface ResumeOptions extends RunOptions {
   threads?: number;
   /** Where the samples are now, where they are not where they were. They must be the same. */
   data?: string;
-  /** Whom the run is told to from now on: `csv`, `tensorboard`, `mlflow:URL`. Default those whom it was told to. */
-  log?: string[];
 }
 
 /**
@@ -128,13 +125,13 @@ export interface ResumeOptions extends RunOptions {
  */
 export async function resumeRun(
   path: string,
-  { threads, data, log, ...options }: ResumeOptions = {},
+  { threads, data, ...options }: ResumeOptions = {},
 ): Promise<RunResult> {
-  const { folder, recipe, summary } = await openRun(path);
-  if (summary && !(log ?? recipe.log)) return { folder, summary };
+  const { folder, summary } = await openRun(path);
+  if (summary) return { folder, summary };
   const release = await claimRun(folder, path);
   try {
-    return await goOn(path, options, { threads, data, log });
+    return await goOn(path, options, { threads, data });
   } finally {
     await release();
   }
@@ -143,18 +140,11 @@ export async function resumeRun(
 async function goOn(
   path: string,
   options: RunOptions,
-  { threads, data, log }: Pick<ResumeOptions, 'threads' | 'data' | 'log'>,
+  { threads, data }: Pick<ResumeOptions, 'threads' | 'data'>,
 ): Promise<RunResult> {
   // Another process may have been at work until this one could claim the folder.
-  const { folder, recipe: found, summary } = await openRun(path);
-  const kept = log === undefined ? found : { ...found, log };
-  if (log !== undefined) await writeJson(folder.recipe, keptIn(folder.path, kept));
-  if (summary) {
-    return tracked({ recipe: kept, folder, options, summary }, async (tracking) => {
-      tracking.begin(await readMetrics(folder));
-      return { folder, summary };
-    });
-  }
+  const { folder, recipe: kept, summary } = await openRun(path);
+  if (summary) return { folder, summary };
   await sweepRun(folder);
   if (isPrune(kept)) await openMethod(kept.method);
   const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
@@ -170,7 +160,7 @@ async function goOn(
   await writeModel(folder.start, opened.graph);
   const machine = await openMachine({ threads: threads ?? recipe.threads });
   try {
-    const task = await withObjective(opened, objectiveOptions(recipe, machine, options));
+    const task = await withObjective(opened, objectiveOptions(recipe, opened, machine, options));
     return await perform({ recipe, folder, task, machine, resume: true, options });
   } finally {
     await machine.close();
@@ -204,10 +194,17 @@ function refuseMissingData({ data }: Recipe): void {
 
 /** What prunes learns from the model before it was pruned where nothing else is said. */
 const objectiveOptions = (
-  { command, learn, ignoreIndex, teacher = command === 'prune' ? 'self' : undefined }: Recipe,
+  recipe: Recipe,
+  { dataset }: Task,
   machine: Machine,
   { signal, onNote }: RunOptions,
-) => ({ machine, learn, ignoreIndex, teacher, signal, onNote });
+): ObjectiveOptions => {
+  const { command, learn, ignoreIndex, match, epochs } = recipe;
+  const { teacher = command === 'prune' ? 'self' : undefined } = recipe;
+  const steady = !recipe.augment || Object.keys(dataset.augment.train).length === 0;
+  const steadyEpochs = steady && epochs > 1 ? epochs : undefined;
+  return { machine, learn, ignoreIndex, teacher, match, steadyEpochs, signal, onNote };
+};
 
 /** A run of channels of an earlier version goes on as it was begun, without a step that there was none of then. */
 const withEveryStage = (kept: Recipe): Recipe =>
@@ -254,10 +251,7 @@ async function atOnce(
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads });
   try {
-    return await tracked({ recipe, folder, options }, async (tracking) => ({
-      folder,
-      summary: await pruneAtOnce({ recipe, folder, task, machine, options, tracking }),
-    }));
+    return { folder, summary: await pruneAtOnce({ recipe, folder, task, machine, options }) };
   } finally {
     await machine.close();
   }
@@ -284,25 +278,7 @@ interface Made {
   latency?: Summary['latency'];
 }
 
-const perform = (work: Work): Promise<RunResult> =>
-  tracked(work, (tracking) => carryOut({ ...work, tracking }));
-
-/** Tells a run to those whom its recipe names. */
-async function tracked(
-  { recipe, folder, options, summary }: Pick<Work, 'recipe' | 'folder' | 'options'> & { summary?: Summary },
-  run: (tracking: Tracking) => Promise<RunResult>,
-): Promise<RunResult> {
-  const tracking = openTracking({ recipe, path: folder.path, onNote: options.onNote, summary });
-  let result: RunResult | undefined;
-  try {
-    result = await run(tracking);
-    return result;
-  } finally {
-    await tracking.end(result ? (result.summary ? 'finished' : 'stopped') : 'failed', result?.summary);
-  }
-}
-
-async function carryOut(work: Work): Promise<RunResult> {
+async function perform(work: Work): Promise<RunResult> {
   const { recipe, folder, task, options } = work;
   const { pictures } = task;
   const notes = [
@@ -339,7 +315,7 @@ function zerosThatFill(recipe: Recipe, { graph, inputShapes }: ModelTask): strin
 /** Does what a recipe says of a task for nothing but what it comes to: its folder is a temporary one, and nothing is exported. */
 export async function rehearse(
   recipe: Recipe,
-  task: Task,
+  task: AimedTask,
   { machine, signal }: { machine: Machine; signal?: AbortSignal },
 ): Promise<Figures & { seconds: number }> {
   const folder = runFolder(await mkdtemp(join(tmpdir(), 'espalier-')));
@@ -375,17 +351,9 @@ async function calibrated(work: Work): Promise<Work> {
 }
 
 /** A run that trains nothing. */
-async function zeroOnce({
-  recipe,
-  folder,
-  task,
-  machine,
-  options,
-  tracking,
-}: Work<PruneRecipe>): Promise<Made> {
+async function zeroOnce({ recipe, folder, task, machine, options }: Work<PruneRecipe>): Promise<Made> {
   const made = await zeroed(recipe, task.graph);
   await writeMetrics(folder, []);
-  tracking?.begin([]);
   const measured = await evaluateGraph(task, made.graph, { machine, signal: options.signal });
   return { ...made, epochs: [], measured: figuresIn(measured) };
 }

@@ -16,7 +16,7 @@ import {
   text,
   upToOne,
   whole,
-} from '../base/index.js';
+} from '../base/setting.js';
 import {
   axisSettings,
   groupSettings,
@@ -32,7 +32,7 @@ import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js
 import { learnSetting } from './learn.js';
 import { repairSettings, stageSettings, targetSettings } from './structured/settings.js';
 
-export { flagOf, type Setting, type Settings, type Values } from '../base/index.js';
+export { flagOf, type Setting, type Settings, type Values } from '../base/setting.js';
 export { groupSettings } from '../channels/index.js';
 
 /** Which data, and how images are brought to the network. */
@@ -142,6 +142,10 @@ export const trainingSettings = {
     'model to distil from: an .onnx file, self for the model as it was before the run, or none (default: self where a trained model is pruned)',
     'self|none|FILE',
     ['self', 'none'],
+  ),
+  match: names(
+    'inner values that a model learns from its teacher beside the outputs, by the names of the nodes’ outputs, where pruning leaves their shape alone; * matches any text, as in /encoder/*, none learns the outputs alone (default: auto, which takes some where the outputs have few numbers)',
+    'NAMES',
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),
   teacherWeight: number('weight of the teacher’s answers relative to the labels (default: 0.5)', ...upToOne),

@@ -9,7 +9,13 @@ import { measure } from './measure.js';
 import type { Pictures } from './pictures.js';
 import type { PruneRecipe } from './recipe.js';
 import { changeWith } from './structured/change.js';
-import type { Change, ChannelSummary, ClassSummary, Summary } from './summary.js';
+import {
+  type Change,
+  type ChannelSummary,
+  type ClassSummary,
+  objectiveSummary,
+  type Summary,
+} from './summary.js';
 import type { ModelTask } from './task.js';
 import type { Work } from './work.js';
 
@@ -106,7 +112,7 @@ export async function sumUp({
     },
     ...figuresOf(measured, before),
     classes: measured?.byClass && classSummaries(measured.byClass, before?.byClass, classes),
-    objective: objectiveOf(task.objective),
+    objective: task.objective && objectiveSummary(task.objective),
     answers,
     export: {
       flushed: exported.flushed,
@@ -152,6 +158,3 @@ function figuresOf(
     ...(metrics && { metrics: Object.fromEntries(changes) }),
   };
 }
-
-const objectiveOf = (objective: Objective | undefined): Summary['objective'] =>
-  objective && { name: objective.name, title: objective.title, metrics: [...objective.metrics] };

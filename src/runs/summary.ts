@@ -1,5 +1,5 @@
 /** What a finished run says of itself: summary.json. */
-import type { Figures, Metric } from '../objectives/index.js';
+import type { Figures, Metric, Objective } from '../objectives/index.js';
 import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
 import type { Pictures } from './pictures.js';
@@ -82,6 +82,15 @@ export interface ObjectiveSummary {
   title: string;
   metrics: Metric[];
 }
+
+/** How files name an objective; classification is not named, as its figures have keys of their own. */
+export const objectiveSummary = ({
+  name,
+  title,
+  metrics,
+  labelled,
+}: Pick<Objective, keyof ObjectiveSummary | 'labelled'>): ObjectiveSummary | undefined =>
+  labelled ? undefined : { name, title, metrics: [...metrics] };
 
 /** What a finished run has reached, as written to summary.json in its folder. */
 export interface Summary {

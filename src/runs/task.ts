@@ -1,5 +1,7 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
-import { fail, nearest, own } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { nearest } from '../base/nearest.js';
+import { own } from '../base/records.js';
 import {
   cardOf,
   channelsLast,
@@ -50,8 +52,11 @@ export interface Task extends ModelTask {
   pictures?: Pictures;
   /** Sentences on what data, model and settings say differently. */
   notes?: readonly string[];
-  /** What models are trained and compared by, where that is not classification; see {@link withObjective}. */
-  objective?: Objective;
+}
+
+/** With what its models are trained and compared by; see {@link withObjective}. */
+export interface AimedTask extends Task {
+  objective: Objective;
 }
 
 /**
@@ -129,7 +134,8 @@ const openData = (
   how: OpenOptions,
 ): Promise<Dataset> =>
   openDataset(data, {
-    ...{ size, resize, skipBroken, targets: targetsToLearn(learn), onProgress: onPictures },
+    ...{ size, resize, skipBroken, targets: targetsToLearn(learn) },
+    ...{ classMaps: learn === 'dense', onProgress: onPictures },
     ...how,
   });
 
@@ -270,9 +276,9 @@ function checkShape(graph: Graph, name: string, shape: readonly number[]): void 
  * Loads a task's network, its graph as given.
  * @throws UserError when its outputs are not the data's classes. Where those are numbers, samples may lack some of them.
  */
-export function loadTask(task: Task, graph: Graph, machine: Machine): Network {
+export function loadTask(task: Task & Partial<AimedTask>, graph: Graph, machine: Machine): Network {
   const network = loadNetwork(graph, { machine, inputShapes: task.inputShapes });
-  if (task.objective) return network;
+  if (task.objective && !task.objective.labelled) return network;
   const inference = network.inference({ batch: 1 });
   const [[name, shape]] = inference.outputs;
   inference.close();

@@ -1,5 +1,6 @@
 /** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
-import { fail, writeAtomically } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { writeAtomically } from '../base/files.js';
 import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
@@ -18,7 +19,7 @@ import { appendLine, type RunFolder } from './folder.js';
 import { teacherGraph } from './objective.js';
 import { NO_TEACHER, type Recipe, trainerSettings } from './recipe.js';
 import type { MetricsLine } from './summary.js';
-import { loadTask, type Task } from './task.js';
+import { type AimedTask, loadTask } from './task.js';
 import type { RunOptions, Work } from './work.js';
 
 /** One training of a run. */
@@ -34,24 +35,20 @@ export interface Course {
 
 /** Trains a network, from its checkpoint where the run is resumed. */
 export async function trainInFolder(
-  work: Work,
+  { recipe, folder, task, resume, options }: Work,
   network: Network,
   { hooks, checkpoint, training: own, stage }: Course,
 ): Promise<TrainResult> {
-  const { recipe, folder, task, resume, options, tracking } = work;
   const saved = resume ? await readCheckpoint<RunState>(checkpoint) : undefined;
   const training = { ...trainOptions(recipe, task), ...own };
   const lines = saved
     ? metricsLines(saved.state, batchCount(training.data.train, training), stage?.name)
     : [];
-  const known = [...(stage?.earlier ?? []), ...lines];
-  await writeMetrics(folder, known);
+  await writeMetrics(folder, [...(stage?.earlier ?? []), ...lines]);
   let writing = Promise.resolve();
-  const note = (figures: MetricsLine) => {
-    const line = { ...figures, stage: stage?.name };
-    writing = writing.then(() => appendLine(folder.metrics, line));
+  const note = (line: MetricsLine) => {
+    writing = writing.then(() => appendLine(folder.metrics, { ...line, stage: stage?.name }));
     writing.catch(() => {}); // it is awaited at the end
-    tracking?.add(line);
   };
   const result = await trainNetwork({
     ...training,
@@ -60,7 +57,6 @@ export async function trainInFolder(
     checkpoint: { path: checkpoint, resume: saved !== undefined },
     signal: options.signal,
     onStart(start) {
-      tracking?.begin(known);
       if (start.microBatch < Math.min(recipe.batch, training.data.train.length))
         options.onNote?.(
           `A batch of ${recipe.batch} does not fit in memory: it goes through in parts of ${start.microBatch}, whose gradients are added up.`,
@@ -102,13 +98,16 @@ export function metricsLines(
 }
 
 /** The samples of a run: some of those for training where its recipe says so, and a validation split where it sets one aside. */
-export function dataOf({ validation, trainSamples, seed }: Recipe, { dataset }: Task): TrainData {
+export function dataOf(
+  { validation, trainSamples, seed }: Recipe,
+  { dataset }: Pick<AimedTask, 'dataset'>,
+): TrainData {
   const parts = validation ? splitValidation(dataset.train, validation, seed) : { train: dataset.train };
   return { ...dataset, ...parts, train: trainSamples ? evenly(parts.train, trainSamples) : parts.train };
 }
 
 /** A recipe's settings as the trainer knows them. */
-export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'network'> {
+export function trainOptions(recipe: Recipe, task: AimedTask): Omit<TrainOptions, 'network'> {
   const { epochs, batch, seed, labelSmoothing } = recipe;
   const data = dataOf(recipe, task);
   return {
@@ -125,9 +124,9 @@ export function trainOptions(recipe: Recipe, task: Task): Omit<TrainOptions, 'ne
 }
 
 /** Weights of the classes, where they are balanced. @throws UserError where there are no classes. */
-function classWeightsOf({ classWeights }: Recipe, { objective }: Task, { train }: TrainData) {
+function classWeightsOf({ classWeights }: Recipe, { objective }: AimedTask, { train }: TrainData) {
   if (classWeights !== 'balanced') return undefined;
-  if (objective)
+  if (!objective.labelled)
     fail(`There are no classes of samples to balance in ${objective.title}: leave --class-weights out.`);
   return balancedWeights(train.labels);
 }
@@ -145,7 +144,7 @@ export function balancedWeights(labels: Int32Array): number[] {
 }
 
 /** Optimiser steps of an epoch. */
-export function stepsOf(recipe: Recipe, task: Task): number {
+export function stepsOf(recipe: Recipe, task: AimedTask): number {
   const training = trainOptions(recipe, task);
   return batchCount(training.data.train, training);
 }
@@ -153,15 +152,15 @@ export function stepsOf(recipe: Recipe, task: Task): number {
 /** The model that a run learns from; `self` is the one that it started with. */
 export async function teacherOf(
   { teacher, temperature, teacherWeight }: Recipe,
-  { graph, objective }: Task,
+  { graph, objective }: AimedTask,
 ): Promise<TrainOptions['teacher']> {
-  if (teacher === undefined || teacher === NO_TEACHER || objective) return undefined;
+  if (teacher === undefined || teacher === NO_TEACHER || !objective.labelled) return undefined;
   return { graph: await teacherGraph(teacher, graph), temperature: temperature!, weight: teacherWeight! };
 }
 
 /** How good a graph is on some images, those for testing unless told otherwise. */
 export async function evaluateGraph(
-  task: Task,
+  task: AimedTask,
   graph: Graph,
   { machine, split, signal }: { machine: Machine; split?: Split } & Pick<RunOptions, 'signal'>,
 ): Promise<Evaluation> {

@@ -3,8 +3,7 @@ import type { Machine } from '../engine/index.js';
 import type { EpochMetrics, MaskReport, TrainProgress, TrainStart } from '../train/index.js';
 import type { RunFolder } from './folder.js';
 import type { Recipe } from './recipe.js';
-import type { Task } from './task.js';
-import type { Tracking } from './track/index.js';
+import type { AimedTask } from './task.js';
 
 /** Options of {@link startRun}: callbacks, and a signal that stops the run. */
 export interface RunOptions {
@@ -25,11 +24,9 @@ export interface RunOptions {
 export interface Work<R extends Recipe = Recipe> {
   recipe: R;
   folder: RunFolder;
-  task: Task;
+  task: AimedTask;
   machine: Machine;
   /** Go on with what is in the folder. */
   resume: boolean;
   options: RunOptions;
-  /** Whoever follows the run's metrics.jsonl; nobody does a rehearsal. */
-  tracking?: Tracking;
 }

@@ -48,7 +48,7 @@ export function openProbe(
   const network = loadNetwork(graph, { machine, inputShapes: batch.shapes });
   const training = network.training({
     ...{ batch: Math.max(...batches.map(({ count }) => count)), optimizer: 'sgd', seed, ...options },
-    ...(options.loss === 'sum' ? {} : objective?.loss(graph, 'scoring')),
+    ...(options.loss === 'sum' ? {} : objective.loss(graph, 'scoring')),
     trained: ({ name }) => names.has(name),
   });
   return {
@@ -60,7 +60,7 @@ export function openProbe(
       const sums = weights.map((values) => new Float32Array(values.length));
       for (const batch of batches) {
         const { inputs: values, labels, count } = batch;
-        const answers = options.loss === 'sum' ? labels : (objective?.targets(batch as Batch) ?? labels);
+        const answers = options.loss === 'sum' ? labels : objective.targets(batch as Batch);
         await training.gradients(values, answers, count, 0);
         layers.forEach(({ name }, l) => {
           const { gradient } = training.slots.get(name)!;

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { random, UserError, uniform } from '../base/index.js';
+import { UserError } from '../base/errors.js';
+import { random, uniform } from '../base/random.js';
 import { openDataset, subset } from '../data/index.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';

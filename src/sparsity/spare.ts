@@ -1,22 +1,19 @@
 /** Weights that a person names to be spared: by their names, or by patterns in which * stands for any text. */
-import { fail, nearest } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { globOf } from '../base/glob.js';
+import { nearest } from '../base/nearest.js';
 
 /** The names that are to be spared. @throws UserError on a name or a pattern that none of them fits. */
 export function namedToSpare(spare: readonly string[], names: readonly string[]): Set<string> {
   return new Set(
     spare.flatMap((wanted) => {
-      const pattern = patternOf(wanted);
+      const pattern = globOf(wanted);
       const named = names.filter((name) => name === wanted || pattern.test(name));
       if (named.length === 0) fail(unknown(wanted, names));
       return named;
     }),
   );
 }
-
-const patternOf = (text: string): RegExp => {
-  const parts = text.split(/\*+/).map((part) => part.replace(/[^\w/]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
-};
 
 function unknown(wanted: string, names: readonly string[]): string {
   const guess = nearest(wanted, [...names]);

@@ -11,7 +11,8 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fail, reason, writeAtomically } from '../base/index.js';
+import { fail } from '../base/errors.js';
+import { reason, writeAtomically } from '../base/files.js';
 
 const MAGIC = 'espalier';
 const VERSION = 1;

@@ -1,9 +1,8 @@
 /** Learning from another network: what a training run checks of its teacher, and how a resumed run knows it again. */
 import { createHash } from 'node:crypto';
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import type { Split } from '../data/dataset.js';
 import type { Teacher } from '../engine/types.js';
-import { trainingGraph } from '../objectives/logits.js';
 import { floats } from '../onnx/tensor.js';
 import { aboveZero, number, resolve } from './settings.js';
 
@@ -13,15 +12,14 @@ const rules = {
 };
 
 /**
- * The teacher giving logits, undefined where there is none.
+ * Checks a teacher besides labels.
  * @throws UserError on settings that make no sense, and when samples without labels (−1) are to be learnt by their labels.
  */
-export function checkTeacher(teacher: Teacher | undefined, split: Split): Teacher | undefined {
+export function checkTeacher(teacher: Teacher | undefined, split: Split): void {
   if (teacher?.weight !== 1) checkLabels(split);
-  if (!teacher) return undefined;
-  const { graph, ...settings } = teacher;
+  if (!teacher) return;
+  const { graph: _, ...settings } = teacher;
   resolve('teacher', rules, settings);
-  return { ...settings, graph: trainingGraph(graph) };
 }
 
 function checkLabels({ labels }: Split): void {

@@ -1,12 +1,23 @@
 /** Distillation of a network with outputs of every kind, on the engine. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/index.js';
-import { type Image, memorySplit } from '../data/dataset.js';
+import { normal, random } from '../base/random.js';
+import { type Image, memorySplit, type Split } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { builder } from '../nn/build.js';
-import { distillation, graphToTrain, headsOf, measureScales } from '../objectives/index.js';
-import { type Graph, int } from '../onnx/index.js';
+import {
+  distillation,
+  graphToTrain,
+  headsOf,
+  innerValues,
+  keepAnswers,
+  measureScales,
+  valuesToMatch,
+} from '../objectives/index.js';
+import { floats, floatTensor, type Graph, int, sizeOf } from '../onnx/index.js';
 import { evaluate, trainNetwork } from './index.js';
 
 let machine: Machine;
@@ -125,6 +136,66 @@ test('scores of a network that is its own teacher see its gradients', async () =
     norms.push(await training.gradientNorm());
   }
   assert.ok(norms[0] < 1e-4 && norms[1] > 1e-2, `${norms}`);
+});
+
+test('answers that are kept, in memory or in a file, teach the same as those that are given anew', async () => {
+  const { teacher, scales } = await learn();
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-answers-'));
+  const ends = [];
+  for (const where of ['anew', 'memory', 'file']) {
+    const kept = where !== 'anew';
+    const objective = distillation(teacher, scales, { kept });
+    const how = { teacher, values: objective.reads(teacher), machine, normalize: data };
+    const keep = (split: Split) =>
+      keepAnswers(split, { ...how, folder: where === 'file' ? folder : undefined });
+    const own = kept ? { ...data, train: await keep(data.train), test: await keep(data.test) } : data;
+    const network = loadNetwork(several(2), { machine });
+    const { epochs } = await trainNetwork({
+      ...{ network, data: own, objective, epochs: 3, batch: 16, seed: 1 },
+      ...{ optimizer: { kind: 'adam' }, schedule: { kind: 'cosine', learningRate: 0.02 } },
+    });
+    ends.push(epochs.map(({ loss, test }) => ({ loss, test })));
+  }
+  const [anew, memory, file] = ends;
+  assert.deepEqual(memory, file);
+  assert.deepEqual(readdirSync(folder), []);
+  for (const [e, { loss, test: is }] of anew.entries()) {
+    assert.ok(Math.abs(loss - memory[e].loss) < 1e-4 * loss, `${loss} ${memory[e].loss}`);
+    assert.ok(Math.abs(is!.metrics!.error - memory[e].test!.metrics!.error) < 1e-4);
+  }
+});
+
+test('inner values are learnt too, by networks that have them in the shape of the teacher', async () => {
+  const teacher = several(1);
+  const inner = [...innerValues(teacher).keys()];
+  assert.deepEqual(valuesToMatch(['body*relu', 'body'], inner), ['body.relu', 'body']);
+  assert.throws(() => valuesToMatch(['none*'], inner), /The teacher has no inner value none\*/);
+  const match = ['body.relu'];
+  const scales = await measureScales(teacher, data.train, { machine, normalize: data, match });
+  const objective = distillation(teacher, scales, { match });
+  const lossOf = async (graph: Graph) => {
+    const network = loadNetwork(graph, { machine });
+    const { goal } = objective.loss(network.graph, 'training');
+    const training = network.training({ batch: 16, optimizer: 'sgd', goal });
+    const batch = { index: 0, inputs: pixels(16), labels: new Int32Array(16), count: 16 };
+    const { loss } = await training.gradients(batch.inputs, objective.targets(batch), 16, 1);
+    const { loss: plain } = await network
+      .training({ batch: 16, optimizer: 'sgd', ...distillation(teacher, scales).loss(graph, 'training') })
+      .gradients(batch.inputs, objective.targets(batch), 16, 1);
+    network.close();
+    return { loss, plain };
+  };
+  const other = await lossOf(several(2));
+  assert.ok(other.loss > other.plain + 0.1, JSON.stringify(other));
+  const narrow = several(2);
+  const weights = ['body.weight', 'maps.weight', 'logits.weight', 'numbers.weight'] as const;
+  for (const name of weights) {
+    const tensor = narrow.initializers.get(name)!;
+    const shape = name === 'body.weight' ? [4, 1, 3, 3] : [tensor.shape[0], 4, ...tensor.shape.slice(2)];
+    narrow.initializers.set(name, floatTensor(shape, floats(tensor).slice(0, sizeOf(shape))));
+  }
+  const few = await lossOf(narrow);
+  assert.equal(few.loss, few.plain);
 });
 
 test('outputs that cannot be learnt are named', async () => {

@@ -30,8 +30,8 @@ export interface TrainState {
   readonly iterations: number;
   /** Seed of the run. */
   readonly seed: number;
-  /** What the run minimises, where that is not classification. */
-  readonly objective?: Objective;
+  /** What the run minimises. */
+  readonly objective: Objective;
   /** Of the optimiser step of an iteration, counted from 1. */
   learningRate(iteration: number): number;
   /** The images and labels that the run's first step trains on. */

@@ -75,8 +75,8 @@ async function trainEpoch(run: Run): Promise<boolean> {
 
 async function step(run: Run, batch: Batch): Promise<void> {
   const { options, training, state } = run;
-  const { inputs, labels, count } = batch;
-  const answers = options.objective?.targets(batch) ?? labels;
+  const { inputs, count } = batch;
+  const answers = run.objective.targets(batch);
   const iteration = iterationsDone(run) + 1;
   const hooks = options.hooks ?? [];
   const dense = hooks.some((hook) => hook.needsPrunedGradients?.(iteration) ?? hook.afterGradients);
@@ -94,7 +94,7 @@ async function step(run: Run, batch: Batch): Promise<void> {
   for (const hook of hooks) await hook.afterUpdate?.(run, iteration);
   state.step++;
   state.sums.loss += loss * count;
-  state.sums.correct += correct;
+  if (correct !== undefined) state.sums.correct = (state.sums.correct ?? 0) + correct;
   state.sums.count += count;
   options.onStep?.(progress(run, learningRate));
 }
@@ -117,7 +117,7 @@ async function update(run: Run, learningRate: number, iteration: number): Promis
 
 function progress(run: Run, learningRate: number): TrainProgress {
   const { state, steps, iterations, clock, options } = run;
-  const { loss, correct, count } = state.sums;
+  const { loss, count } = state.sums;
   const done = iterationsDone(run);
   const seconds = (performance.now() - clock.start) / 1000;
   return {
@@ -126,12 +126,17 @@ function progress(run: Run, learningRate: number): TrainProgress {
     step: state.step,
     steps,
     loss: loss / count,
-    ...(options.objective ? {} : { accuracy: correct / count }),
+    ...accuracyOf(run),
     learningRate,
     ...sparsityOf(run),
     seconds,
     eta: (seconds / (done - clock.done)) * (iterations - done),
   };
+}
+
+/** Over the epoch so far, where the loss counts what is right. */
+function accuracyOf({ state: { sums } }: Run): { accuracy?: number } {
+  return sums.correct === undefined ? {} : { accuracy: sums.correct / sums.count };
 }
 
 /** As of the last mask report, where there is one. */
@@ -146,11 +151,11 @@ async function endEpoch(run: Run): Promise<boolean> {
   const measured = await measure(run);
   if (!measured) return false;
   countTime(run);
-  const { loss, correct, count, seconds } = state.sums;
+  const { loss, count, seconds } = state.sums;
   const metrics: EpochMetrics = {
     epoch: state.epoch + 1,
     loss: loss / count,
-    ...(options.objective ? {} : { accuracy: correct / count }),
+    ...accuracyOf(run),
     ...measured,
     learningRate: learningRateOf(run, iterationsDone(run) - 1),
     ...sparsityOf(run),
@@ -186,11 +191,11 @@ async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'tes
 }
 
 function keepBest(run: Run, { epoch, validation }: EpochMetrics): void {
-  const { state, network, options } = run;
+  const { state, network } = run;
   const pruned = state.masks.at(-1)?.final ?? true;
   if (!validation || !pruned) return;
   const { best } = state;
-  if (best && !isBetter(validation, best, options.objective)) return;
+  if (best && !isBetter(validation, best, run.objective)) return;
   state.best = { epoch, ...figuresIn(validation) };
   run.bestWeights = weightsOf(network);
 }

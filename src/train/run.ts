@@ -1,11 +1,11 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
 import { existsSync } from 'node:fs';
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
 import { digestOfParts } from '../data/digest.js';
 import { examples } from '../data/examples.js';
 import type { Parameter } from '../engine/types.js';
-import { scaleOf } from '../objectives/logits.js';
+import { classification, type Objective } from '../objectives/index.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { checkTeacher, fingerprint } from './distil.js';
 import { type Evaluator, openEvaluator } from './evaluate.js';
@@ -52,22 +52,15 @@ interface Clock {
 /** Checks everything, compiles the network and puts it where the run begins. @throws UserError, with all memory freed. */
 export async function openRun(given: TrainOptions): Promise<Run> {
   const options = { ...given, ...resolvePlain(given) };
-  const { network, data, epochs, batch, seed, labelSmoothing, memory } = options;
+  const { network, data, epochs, batch, seed, memory } = options;
   const optimizer = resolveOptimizer(options.optimizer);
   const schedule = resolveSchedule(options.schedule, epochs);
-  const { objective } = options;
-  if (!objective && scaleOf(network.graph) !== 'logits')
-    fail('The model ends in a Softmax, but training needs the logits before it; load trainingGraph(model).');
+  const objective = objectiveOf(options);
+  const loss = objective.loss(network.graph, 'training');
   const steps = batchCount(data.train, options);
   if (steps === 0)
     fail(`The ${data.train.length} samples do not fill one batch of ${batch}; take a smaller batch.`);
   const evenLast = checkBatches(network, data.train.length, options);
-  const teacher = objective ? undefined : checkTeacher(options.teacher, data.train);
-  const loss = objective?.loss(network.graph, 'training') ?? {
-    labelSmoothing,
-    classWeights: options.classWeights,
-    teacher,
-  };
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
 
@@ -116,6 +109,13 @@ export async function openRun(given: TrainOptions): Promise<Run> {
   }
 }
 
+/** With what only training adds, where the objective takes it. */
+function objectiveOf({ objective = classification(), ...options }: Run['options']): Objective {
+  const { labelSmoothing, classWeights, teacher, data } = options;
+  if (objective.labelled) checkTeacher(teacher, data.train);
+  return objective.withExtras?.({ labelSmoothing, classWeights, teacher }) ?? objective;
+}
+
 const splitsOf = ({ data }: TrainOptions) => [data.train, data.validation, data.test];
 
 /** What a resumed run must share with the one that was killed. */
@@ -136,7 +136,9 @@ function settingsOf(
   };
 }
 
-const told = ({ objective }: TrainOptions) => objective && { name: objective.name, ...objective.settings };
+/** Of classifiers, these settings stand beside the others. */
+const told = ({ objective }: TrainOptions) =>
+  objective && !objective.withExtras ? { name: objective.name, ...objective.settings } : undefined;
 
 function resolveApart({ apart, epochs }: TrainOptions, { kind }: Optimizer): Run['apart'] {
   if (!apart) return undefined;

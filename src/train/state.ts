@@ -3,7 +3,7 @@
  * number in the machine's memory that training changes. Random numbers need nothing: they are functions of the seed and
  * of where the run is.
  */
-import { fail } from '../base/index.js';
+import { fail } from '../base/errors.js';
 import { type DataDigest, difference } from '../data/digest.js';
 import type { Network, Training } from '../engine/types.js';
 import type { Figures } from '../objectives/index.js';
@@ -58,12 +58,13 @@ export interface RunState {
 
 export interface Sums {
   loss: number;
-  correct: number;
+  /** Samples that are right, where the loss counts them. */
+  correct?: number;
   count: number;
   seconds: number;
 }
 
-export const noSums = (): Sums => ({ loss: 0, correct: 0, count: 0, seconds: 0 });
+export const noSums = (): Sums => ({ loss: 0, count: 0, seconds: 0 });
 
 /** The arrays of a run. Views where possible: to be written before the next step. */
 export function captureArrays(

@@ -1,7 +1,8 @@
 /** bench: latency side by side. */
 
 import type { Command } from 'commander';
-import { fail, large, percent } from '../../base/index.js';
+import { fail } from '../../base/errors.js';
+import { large, percent } from '../../report/index.js';
 import { type Bench, bench, benchSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';

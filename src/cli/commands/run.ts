@@ -2,7 +2,8 @@
 
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { fail, version } from '../../base/index.js';
+import { fail } from '../../base/errors.js';
+import { version } from '../../base/version.js';
 import {
   figureText,
   heldAtOne,

@@ -2,7 +2,7 @@
  * RNN, GRU and LSTM: what they weigh and what shapes they give. The engine does not compute them, but their weights can be pruned, and
  * what stands behind them is counted.
  */
-import { fail } from '../../base/index.js';
+import { fail } from '../../base/errors.js';
 import { attr } from '../../onnx/attributes.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { bias, weight } from '../roles.js';

@@ -3,7 +3,8 @@
  * input that it lies on ↦ the elements around that point. Points are computed in single precision, as runtimes do, or a
  * point that falls between two elements would be rounded to the other one.
  */
-import { fail, own } from '../../base/index.js';
+import { fail } from '../../base/errors.js';
+import { own } from '../../base/records.js';
 import { attr, floatList } from '../../onnx/attributes.js';
 import { floats } from '../../onnx/tensor.js';
 import {

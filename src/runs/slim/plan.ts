@@ -1,6 +1,6 @@
 /** How slim goes about a model that has data: what to reach, at which rate, for how many epochs. */
 
-import { UserError } from '../../base/index.js';
+import { UserError } from '../../base/errors.js';
 import { checkGoal, costs, findChannels, type MethodSettings, untied, usual } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
 import { type Recipe, resolveRecipe } from '../recipe.js';
@@ -8,7 +8,7 @@ import { structuredMethod } from '../registry.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import type { Situation } from '../suit/situation.js';
 import { chosenLines, valuesOf } from '../suit/suit.js';
-import type { Task } from '../task.js';
+import type { AimedTask } from '../task.js';
 import type { RunOptions } from '../work.js';
 import { type RateTest, testRates } from './rates.js';
 import { targetNames } from './target.js';
@@ -31,7 +31,7 @@ const LEAST_STEPS = 10;
 
 export interface Planning {
   known: Known;
-  task: Task;
+  task: AimedTask;
   situation: Situation;
   machine: Machine;
   version: string;
@@ -157,7 +157,7 @@ function epochsFor({ known, task, situation, end }: Planning, test: RateTest | u
 /** How many epochs fit, which may be a part of one, and what one takes. */
 function epochsIn(
   seconds: number,
-  { known, task, forward, perSample }: { known: Known; task: Task; forward: number; perSample: number },
+  { known, task, forward, perSample }: { known: Known; task: AimedTask; forward: number; perSample: number },
 ): { fitting: number; epoch: number } {
   const { train, test = train } = task.dataset;
   const epoch = perSample * samplesOf(known, task) + forward * test.length;
@@ -167,7 +167,7 @@ function epochsIn(
 
 const samplesOf = (
   { trainSamples = Number.POSITIVE_INFINITY }: Known,
-  { dataset: { train } }: Task,
+  { dataset: { train } }: AimedTask,
 ): number => Math.min(train.length, trainSamples as number);
 
 const spoken = (seconds: number): string =>

@@ -8,7 +8,7 @@ import type { Machine } from '../../engine/index.js';
 import { resolveRecipe } from '../recipe.js';
 import { rehearse } from '../run.js';
 import { type Known, knownEpochs } from '../suit/rules.js';
-import type { Task } from '../task.js';
+import type { AimedTask } from '../task.js';
 
 /** One rate and what it led to. */
 export interface Trial {
@@ -55,7 +55,7 @@ const PASSES = 6;
 /** Tries rates; undefined where the time is too short for that. @throws what a run throws. */
 export async function testRates(
   known: Known,
-  task: Task,
+  task: AimedTask,
   { machine, signal, version, seconds, forward }: RateOptions,
 ): Promise<RateTest | undefined> {
   const { train, validation } = heldOut(task, known.seed as number | undefined);
@@ -100,7 +100,7 @@ function better(one: Trial, other: Trial, { length }: Split): boolean {
   return Math.abs(difference) > doubt ? difference > 0 : one.loss < other.loss;
 }
 
-function heldOut({ dataset: { train } }: Task, seed = 0) {
+function heldOut({ dataset: { train } }: AimedTask, seed = 0) {
   const fraction = Math.min(HELD_FRACTION, HELD / train.length);
   return splitValidation(train, fraction, seed);
 }

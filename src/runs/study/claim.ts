@@ -1,6 +1,8 @@
 /** Only one process at a time carries out a study. */
 import { join } from 'node:path';
-import { claim, fail, makeFolder, reason } from '../../base/index.js';
+import { claim } from '../../base/claim.js';
+import { fail } from '../../base/errors.js';
+import { makeFolder, reason } from '../../base/files.js';
 
 /**
  * Claims the folder of a study; the answer gives it back.

@@ -1,0 +1,8 @@
+/** The graph that is trained in the place of a model. */
+import type { Graph } from '../onnx/model.js';
+import { classification } from './classification.js';
+import type { Objective } from './types.js';
+
+/** The graph to load where an objective, by default classification, is trained: with the same names and weights. */
+export const graphToTrain = (graph: Graph, objective: Pick<Objective, 'form'> = classification()): Graph =>
+  objective.form?.(graph) ?? graph;

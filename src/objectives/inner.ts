@@ -1,0 +1,70 @@
+/** Inner values of a teacher that a model is taught beside the outputs. */
+import { fail } from '../base/errors.js';
+import { globOf } from '../base/glob.js';
+import { nearest } from '../base/nearest.js';
+import { expandModel } from '../graph/expand.js';
+import type { Graph } from '../onnx/model.js';
+import { isFloat, sizeOf } from '../onnx/tensor.js';
+import { type Head, headsOf } from './heads.js';
+
+/** Numbers of an inner value, learnt as those of an output are. */
+export const innerHead = (name: string): Head => ({
+  ...{ output: name, value: name, kind: 'numbers' },
+  axes: () => [],
+});
+
+/** Of these names those that a graph makes, too. */
+export function sharedValues({ nodes }: Graph, names: readonly string[]): readonly string[] {
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  return names.filter((name) => made.has(name));
+}
+
+/** How many numbers every value that differs from sample to sample has in one. */
+export function valueSizes(
+  graph: Graph,
+  inputShapes?: Record<string, readonly number[]>,
+): Map<string, number> {
+  const { tape, values } = expandModel(graph, { inputShapes });
+  const sizes = [...values].flatMap(([name, own]) => {
+    const { laned, shape } = tape.type(own);
+    return laned ? [[name, sizeOf(shape)] as const] : [];
+  });
+  return new Map(sizes);
+}
+
+/** The values between inputs and outputs that are real numbers and differ from sample to sample, with how many numbers each has. */
+export function innerValues(
+  graph: Graph,
+  inputShapes?: Record<string, readonly number[]>,
+): Map<string, number> {
+  const { tape, values } = expandModel(graph, { inputShapes });
+  const ends = new Set(headsOf(graph).flatMap(({ output, value }) => [output, value]));
+  const names = graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name && !ends.has(name));
+  const found = names.flatMap((name) => {
+    const own = values.get(name);
+    const type = own === undefined ? undefined : tape.type(own);
+    return type?.laned && isFloat(type.dtype) ? [[name, sizeOf(type.shape)] as const] : [];
+  });
+  return new Map(found);
+}
+
+/** Names that a sentence lists. */
+const LISTED = 12;
+
+const listed = (names: readonly string[]): string =>
+  `${names.slice(0, LISTED).join(', ')}${names.length > LISTED ? ` and ${names.length - LISTED} more` : ''}`;
+
+/** Inner values by patterns in which * stands for any text. @throws UserError on a pattern that none of them fits. */
+export function valuesToMatch(patterns: readonly string[], names: readonly string[]): string[] {
+  const all = patterns.flatMap((wanted) => {
+    const pattern = globOf(wanted);
+    const fitting = names.filter((name) => pattern.test(name));
+    const guess = nearest(wanted, [...names]);
+    if (fitting.length === 0)
+      fail(
+        `The teacher has no inner value ${wanted} of real numbers to match${guess ? ` (did you mean ${guess}?)` : ''}; it has ${listed(names)}, and * stands for any text.`,
+      );
+    return fitting;
+  });
+  return [...new Set(all)];
+}

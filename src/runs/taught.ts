@@ -1,0 +1,95 @@
+/** A task whose models learn what a teacher answers: also inside, where that helps, and from answers that are kept where they can be. */
+import { existsSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { inGigabytes } from '../base/budget.js';
+import { cacheDirectory, type Dataset } from '../data/index.js';
+import {
+  distillation,
+  headsOf,
+  innerValues,
+  keepAnswers,
+  measureScales,
+  sizeOfAnswers,
+  valueSizes,
+  valuesToMatch,
+} from '../objectives/index.js';
+import type { Graph } from '../onnx/index.js';
+import type { ObjectiveOptions } from './objective.js';
+import type { AimedTask, Task } from './task.js';
+
+/** Answers of so many bytes are kept in memory, and of so many on disk. */
+const IN_MEMORY = 2 ** 28;
+const ON_DISK = 2 ** 33;
+/** Share of the free room on the disk that they may take. */
+const ROOM = 0.5;
+/** Samples by which scales, and so the time of the teacher, are measured. */
+const MEASURED = 256;
+
+/** @throws UserError where nothing of the teacher can be learnt, or it has no value to match of a name. */
+export async function taughtBy(teacher: Graph, task: Task, options: ObjectiveOptions): Promise<AimedTask> {
+  const { dataset, inputShapes } = task;
+  const { machine, signal } = options;
+  const match = matched(teacher, inputShapes, options);
+  const how = { machine, inputShapes, normalize: dataset, augment: dataset.augment.test, signal };
+  const start = performance.now();
+  const scales = await measureScales(teacher, dataset.train, { ...how, match });
+  const seconds = (performance.now() - start) / 1000 / Math.min(MEASURED, dataset.train.length);
+  const values = [
+    ...new Set([...headsOf(teacher).flatMap(({ output, value }) => [output, value]), ...match]),
+  ];
+  const sizes = valueSizes(teacher, inputShapes);
+  const numbers = values.reduce((sum, name) => sum + sizes.get(name)!, 0);
+  const place = placeOf(dataset, numbers, { ...options, seconds });
+  if (!place) return { ...task, objective: distillation(teacher, scales, { match }) };
+  const keep = { ...how, teacher, values, folder: place.folder };
+  const train = await keepAnswers(dataset.train, keep);
+  const test = dataset.test && (await keepAnswers(dataset.test, keep));
+  const objective = distillation(teacher, scales, { match, kept: true });
+  return { ...task, dataset: { ...dataset, train, test }, objective };
+}
+
+/** Names of inner values that are learnt, too. */
+function matched(
+  teacher: Graph,
+  inputShapes: Record<string, number[]>,
+  { match = [] }: ObjectiveOptions,
+): string[] {
+  if (match.length === 0) return [];
+  return valuesToMatch(match, [...innerValues(teacher, inputShapes).keys()]);
+}
+
+/** Where answers are kept, undefined where they are not; says what that costs. */
+function placeOf(
+  { train, test }: Dataset,
+  numbers: number,
+  { steadyEpochs, onNote, seconds }: ObjectiveOptions & { seconds: number },
+): { folder?: string } | undefined {
+  if (steadyEpochs === undefined) return undefined;
+  const samples = train.length + (test?.length ?? 0);
+  const bytes = sizeOfAnswers(samples, numbers);
+  const said = bytes < 1e8 ? `${(bytes / 1e6).toPrecision(3)} MB` : inGigabytes(bytes);
+  const once = `The inputs are the same in every epoch, so the teacher answers each of the ${samples} samples once, in about ${Math.ceil(samples * seconds)} s, and its answers take ${said}`;
+  if (bytes <= IN_MEMORY) {
+    onNote?.(`${once} of memory.`);
+    return {};
+  }
+  const folder = cacheDirectory('answers');
+  if (bytes <= Math.min(ON_DISK, ROOM * roomIn(folder))) {
+    onNote?.(`${once} on disk in ${folder} until the run ends.`);
+    return { folder };
+  }
+  onNote?.(
+    `The teacher answers every batch anew, which takes about a third of a step more: its answers would take ${said}.`,
+  );
+  return undefined;
+}
+
+/** Free bytes where a folder is, or will be. */
+function roomIn(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(existsSync(folder) ? folder : dirname(folder));
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
+}
