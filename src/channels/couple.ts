@@ -6,6 +6,7 @@
  * anywhere. One walk forward ties and freezes; what regroups axes is left open as a {@link Block} until all else is known.
  */
 import { fail } from '../base/errors.js';
+import type { CoreNode } from '../graph/core.js';
 import { describe } from '../graph/operator.js';
 import type { Tape } from '../graph/tape.js';
 import { usedValues } from '../onnx/attributes.js';
@@ -105,6 +106,7 @@ function begin({ tape: t }: Walk) {
     leading(label) {
       if (label.length > 1) heads.push(label);
     },
+    inside: (nodes) => followNodes(nodes, t, context),
   };
   return { context, labels, roles, blocks, heads };
 }
@@ -146,8 +148,22 @@ function guessRoles({ node, inputs }: Step, c: Context): void {
 
 /** Labels for the part of the tape that a node was expanded into. */
 function follow(step: Step, t: Tape, context: Context): void {
-  const uses = new Set(step.inputs);
-  for (const node of t.nodes.slice(step.from, step.to)) {
+  followNodes(t.nodes.slice(step.from, step.to), t, context, new Set(step.inputs));
+  const first = step.to > step.from ? t.nodes[step.from] : undefined;
+  for (const axis of first ? (step.operator?.rigid?.(step.site!) ?? []) : []) {
+    context.atoms.freeze(context.labels(first!.outputs[0])[axis], reasonFor.fixed(context.where));
+  }
+  if (first) freezeFixed(step, context);
+}
+
+/** `uses`: constants that are the node's own inputs. */
+function followNodes(
+  nodes: readonly CoreNode[],
+  t: Tape,
+  context: Context,
+  uses: ReadonlySet<string | undefined> = new Set(),
+): void {
+  for (const node of nodes) {
     for (const name of node.inputs) {
       const { constant, shape } = t.type(name);
       if (!constant || uses.has(name)) continue;
@@ -159,11 +175,6 @@ function follow(step: Step, t: Tape, context: Context): void {
     }
     rules[node.op](node, context);
   }
-  const first = step.to > step.from ? t.nodes[step.from] : undefined;
-  for (const axis of first ? (step.operator?.rigid?.(step.site!) ?? []) : []) {
-    context.atoms.freeze(context.labels(first!.outputs[0])[axis], reasonFor.fixed(context.where));
-  }
-  if (first) freezeFixed(step, context);
 }
 
 /** Axes that the operator says must stay as they are. */

@@ -443,4 +443,43 @@ export const expected: Record<string, { groups: string[]; frozen: string[] }> = 
       "c.1 in: it is used by vendor.Swirl 'vendor.Swirl3', an operator that espalier does not know",
     ],
   },
+  'RNN between layers': {
+    groups: [
+      '7: a.1 out, a.b.0 along, c.w.2 in',
+      '8: c.w.1 out, c.r.1 out, c.r.2 in, c.b.1 along ×2, o.0 in',
+    ],
+    frozen: [],
+  },
+  'GRU between layers': {
+    groups: [
+      '7: a.1 out, a.b.0 along, c.w.2 in',
+      '8: c.w.1 out ×3, c.r.1 out ×3, c.r.2 in, c.b.1 along ×6, o.0 in',
+    ],
+    frozen: [],
+  },
+  'LSTM between layers': {
+    groups: [
+      '7: a.1 out, a.b.0 along, c.w.2 in',
+      '8: c.w.1 out ×4, c.r.1 out ×4, c.r.2 in, c.b.1 along ×8, o.0 in',
+    ],
+    frozen: [],
+  },
+  'GRU upon GRU in both directions, reset behind the product': {
+    groups: [
+      '6: c.w.1 out ×3, c.r.1 out ×3, c.r.2 in, c.b.1 along ×6, d.w.2 in ×2',
+      '4: d.w.1 out ×3, d.r.1 out ×3, d.r.2 in, d.b.1 along ×6, o.0 in',
+    ],
+    frozen: [],
+  },
+  'LSTM with peepholes and initial states of its own': {
+    groups: [
+      '8: c.h.2 along, c.c.2 along, c.w.1 out ×4, c.r.1 out ×4, c.r.2 in, c.b.1 along ×8, c.p.1 along ×3, o.0 in',
+    ],
+    frozen: [],
+  },
+  'LSTM whose state another file gives': { groups: [], frozen: [] },
+  'RNN that adds to what came in': {
+    groups: ['8: a.1 out, a.b.0 along, c.w.1 out, c.w.2 in, c.r.1 out, c.r.2 in, c.b.1 along ×2, o.0 in'],
+    frozen: [],
+  },
 };

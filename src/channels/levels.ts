@@ -40,14 +40,11 @@ export function checkSums({ walk, atoms, labels }: Coupling): void {
         labels(core).at(axis)!,
         `its positions are summed over by ${describe(step.node)}, where they would not be 0 without their weights`,
       );
-    for (const node of t.nodes.slice(step.from, step.to)) {
-      for (const [a, i, b, j] of sums(node)) {
-        if (!vanishes(of(a).at(i), of(b).at(j))) freeze(a, i);
-      }
+    const check = (node: CoreNode) => {
+      for (const [a, i, b, j] of sums(node)) if (!vanishes(of(a).at(i), of(b).at(j))) freeze(a, i);
       for (const [a, i] of plainSums(node)) if (live(a, i) && of(a)[i] !== 0) freeze(a, i);
-      const levels = levelsOf(node, { of, type: t.type, live });
-      for (const output of node.outputs) known.set(output, levels);
-    }
+    };
+    follow(t.nodes.slice(step.from, step.to), { known, of, type: t.type, live, check });
     const [weight, made] = [step.node.inputs[0], step.outputs[0]];
     if (step.operator?.roles?.[0]?.is === 'integers' && made !== undefined && noughts.has(weight))
       known.set(
@@ -55,6 +52,55 @@ export function checkSums({ walk, atoms, labels }: Coupling): void {
         t.type(made).shape.map(() => 0),
       );
   }
+}
+
+interface Followed extends Around {
+  known: Map<string, Levels>;
+  /** Looks at a node before its results are known. */
+  check(node: CoreNode): void;
+}
+
+function follow(nodes: readonly CoreNode[], around: Followed): void {
+  for (const node of nodes) {
+    around.check(node);
+    if (node.op === 'scan') followLoop(node as CoreNode<'scan'>, around);
+    else {
+      const levels = levelsOf(node, around);
+      for (const output of node.outputs) around.known.set(output, levels);
+    }
+  }
+}
+
+/** A state is what it is before every moment: a number only where that is the one before the first, too. */
+function followLoop({ inputs, outputs, options }: CoreNode<'scan'>, around: Followed): void {
+  const { states, items, whole, gives, nodes } = options;
+  const { known, of, check } = around;
+  states.forEach(({ name }, k) => {
+    known.set(name, of(inputs[k]));
+  });
+  items.forEach((name, k) => {
+    known.set(name, of(inputs[states.length + k]).slice(1));
+  });
+  whole.forEach((name, k) => {
+    known.set(name, of(inputs[states.length + items.length + k]));
+  });
+  for (let settled = false; !settled; ) {
+    follow(nodes, { ...around, check: () => {} });
+    settled = true;
+    for (const { name, next } of states) {
+      const both = of(name).map((level, axis) => merged([level, of(next)[axis]]));
+      if (both.every((level, axis) => Object.is(level, of(name)[axis]))) continue;
+      known.set(name, both);
+      settled = false;
+    }
+  }
+  follow(nodes, { ...around, check });
+  states.forEach(({ name }, k) => {
+    known.set(outputs[k], [undefined, ...of(name)]);
+  });
+  gives.forEach((name, k) => {
+    known.set(outputs[states.length + k], [undefined, ...of(name)]);
+  });
 }
 
 /** Whether a·b adds nothing: one is 0 and the other, where it is known, a number. */
@@ -99,7 +145,8 @@ interface Around {
 /** Levels of the results, by axis. */
 type Rule<Name extends CoreName> = (node: CoreNode<Name>, around: Around) => Levels;
 
-const levelsOf = (node: CoreNode, around: Around): Levels => (rules[node.op] as Rule<CoreName>)(node, around);
+const levelsOf = (node: CoreNode, around: Around): Levels =>
+  (rules[node.op as Exclude<CoreName, 'scan'>] as Rule<CoreName>)(node, around);
 
 /** The elements stay what they are, and on their axes. */
 const kept = ({ inputs: [x] }: CoreNode, { of }: Around): Levels => of(x);
@@ -115,7 +162,7 @@ const never = ({ op }: CoreNode): never => {
   throw new Error(`${op} does not stand in a graph for inference`);
 };
 
-const rules: { [Name in CoreName]: Rule<Name> } = {
+const rules: { [Name in Exclude<CoreName, 'scan'>]: Rule<Name> } = {
   elementwise(node, around) {
     const { shape } = around.type(node.outputs[0]);
     return shape.map((size, axis) => elementwiseLevel(node, axis - shape.length, size, around));

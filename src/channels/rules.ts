@@ -26,6 +26,8 @@ export interface Context {
   stuck(size: number, reason: string): Label;
   /** Leaves axes that regroup others to be decided. */
   regroup(from: readonly Label[], to: readonly Label[]): void;
+  /** Follows the body of a loop. */
+  inside(nodes: readonly CoreNode[]): void;
   /** Leading axes of a product of two values of data: heads. */
   leading(label: Label): void;
 }
@@ -35,6 +37,7 @@ export const reasonFor = {
   reduced: (where: string) => `its positions are summed, averaged or compared by ${where}`,
   mixed: (where: string) => `its positions are mixed by ${where}`,
   fixed: (where: string) => `their number is fixed by ${where}`,
+  passed: (where: string) => `its positions are moments that ${where} goes over`,
   looked: (where: string) => `its positions are looked up by ${where}`,
 };
 
@@ -225,6 +228,34 @@ const gather: Rule = ({ inputs: [table, indices], outputs: [y] }, c) => {
   c.set(y, [c.labels(indices)[0], columns]);
 };
 
+/** What is carried from moment to moment is on the same positions before and behind each. */
+const scan: Rule = ({ inputs, outputs, options }, c) => {
+  const { states, items, whole, gives, nodes, length } = options as CoreOptions['scan'];
+  const reason = reasonFor.passed(c.where);
+  states.forEach(({ name }, k) => {
+    c.set(name, c.labels(inputs[k]));
+  });
+  items.forEach((name, k) => {
+    const [moments, ...rest] = c.labels(inputs[states.length + k]);
+    c.atoms.freeze(moments, reason);
+    c.set(name, rest);
+  });
+  whole.forEach((name, k) => {
+    c.set(name, c.labels(inputs[states.length + items.length + k]));
+  });
+  c.inside(nodes);
+  for (const { name, next } of states)
+    c.labels(next).forEach((label, axis) => {
+      c.atoms.tie(c.labels(name)[axis], label);
+    });
+  states.forEach(({ name }, k) => {
+    c.set(outputs[k], [c.stuck(length + 1, reason), ...c.labels(name)]);
+  });
+  gives.forEach((name, k) => {
+    c.set(outputs[states.length + k], [c.stuck(length, reason), ...c.labels(name)]);
+  });
+};
+
 /** Operators of training, which no walk meets. */
 const never: Rule = ({ op }) => {
   throw new Error(`${op} does not stand in a graph for inference`);
@@ -251,6 +282,7 @@ export const rules: Record<CoreNode['op'], Rule> = {
       (options as CoreOptions['transpose']).order.map((axis) => labels[axis]),
     );
   },
+  scan,
   uniform: never,
   convWeight: never,
   maxPoolInput: never,

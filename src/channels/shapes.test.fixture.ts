@@ -1,4 +1,5 @@
 /** For tests: a graph for each shape of trouble that pruning tools are known to stumble over. */
+import { recurrentTroubles } from './recurrent.test.fixture.js';
 import { type Sketch, sketch } from './sketch.test.fixture.js';
 
 export interface Trouble {
@@ -682,6 +683,7 @@ export const troubles: Trouble[] = [
       return s.linear(s.relu(s.op('Add', [y, s.quantizedBias('b.b', 8)])), 'c', 8, 2);
     },
   },
+  ...recurrentTroubles,
   {
     name: 'an unknown operator in the middle',
     engineless: true,

@@ -1,5 +1,6 @@
 /** From a core graph to a program in a machine's memory. */
 import type { CoreNode, Type } from '../graph/core.js';
+import { everyNode } from '../graph/loop.js';
 import { needed } from '../graph/needed.js';
 import type { Tape } from '../graph/tape.js';
 import { sizeOf } from '../onnx/tensor.js';
@@ -137,7 +138,8 @@ function lowered(o: CompileOptions, l: Lowering) {
   const { place } = places;
   const wanted = new Set([...outputs, ...(destined?.keys() ?? []), ...(patterns?.values() ?? [])]);
   const nodes = needed(tape.nodes, wanted);
-  const backward = new Set(tape.nodes.slice(o.backwardFrom ?? tape.nodes.length).flatMap((n) => n.outputs));
+  const after = everyNode(tape.nodes.slice(o.backwardFrom ?? tape.nodes.length));
+  const backward = new Set(after.flatMap((n) => n.outputs));
   const units = fuse(nodes, tape.type, wanted);
   lower(l, units, {
     ...places,
@@ -218,7 +220,9 @@ function accountOf(
   { machine, steps, blocks }: Lowering,
   { nodes, backward, made, profile }: Accounted,
 ): StepTime[] {
-  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const makers = new Map(
+    everyNode(nodes).flatMap((node) => node.outputs.map((name) => [name, node] as const)),
+  );
   return timesOf(machine, steps, profile).map((time, i) => {
     const { kernel, makes } = steps[i];
     const node = makes === undefined ? undefined : makers.get(makes);

@@ -55,6 +55,7 @@ export interface Window {
  * | gather | x, indices (laned or not) along axis 0: x [V, D], indices [n] → [n, D] |
  * | scatterSum | dy [n, D], indices → [V, D] summed over samples |
  * | uniform | → uniform numbers in [0,1) from the program's seed; laned or not |
+ * | scan | initial states, items [T, …], whole values → of each state [T + 1, …] with the initial one, of each value given out [T, …]: a loop over the first axis of the items |
  * | crossEntropy | logits [K], labels [1], optional teacher's logits [K] → loss [1] (mean over valid samples), correct [1] (count), dlogits [K] |
  */
 export interface CoreOptions {
@@ -80,8 +81,28 @@ export interface CoreOptions {
   gather: Record<string, never>;
   scatterSum: { rows: number };
   uniform: { shape: readonly number[]; laned: boolean; stream: number };
+  scan: Scan;
   /** `teacher` weighs the third input in: (1 − weight)·cross-entropy + weight·T²·KL(teacher/T ‖ logits/T). */
   crossEntropy: { smoothing: number; teacher?: { temperature: number; weight: number } };
+}
+
+/**
+ * A loop. Its body is core operators over values of its own: at every moment it is given the states, an item of each list and the whole
+ * values, in the order of the operator's inputs, and makes the next states and what is given out. Moments are counted from the front
+ * whichever way the loop runs: state t stands before moment t and state t + 1 behind it, or the other way round in reverse.
+ */
+export interface Scan {
+  length: number;
+  reverse: boolean;
+  states: readonly { name: string; next: string }[];
+  items: readonly string[];
+  whole: readonly string[];
+  gives: readonly string[];
+  nodes: readonly CoreNode[];
+  /** Of all values of the body. */
+  types: ReadonlyMap<string, Type>;
+  /** Additions and multiplications of one round. */
+  work: number;
 }
 
 export type CoreName = keyof CoreOptions;
@@ -106,6 +127,10 @@ export interface Build {
     options: CoreOptions[Name],
     gradient?: CoreNode['gradient'],
   ): string[];
+  /** Has nodes written that are not a part of the graph but the body of a loop. */
+  inside<Result>(write: () => Result): { nodes: CoreNode[]; result: Result };
+  /** Declares a value that the body of a loop is given. */
+  given(type: Type): string;
   /** The type of a value. */
   type(name: string): Type;
   /** A constant as a value. */

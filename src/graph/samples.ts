@@ -7,8 +7,8 @@
  */
 import { sizeOf } from '../onnx/tensor.js';
 import { coreOperator } from './core/index.js';
-import type { Apart, Operand } from './core/operator.js';
-import type { CoreNode, Type } from './core.js';
+import type { Apart, Operand, SamplesCall } from './core/operator.js';
+import type { CoreName, CoreNode, Type } from './core.js';
 import { repeats } from './repeats.js';
 
 /**
@@ -24,22 +24,43 @@ export function samplesIn(
   const places = new Map<string, Apart>(
     inputs.map((name) => [name, sizeOf(type(name).shape) / count] as const),
   );
+  follow({ nodes, type, count }, places);
+  return places;
+}
+
+interface Followed {
+  nodes: readonly CoreNode[];
+  type: (name: string) => Type;
+  count: number;
+}
+
+/** `outside`: whether a value from around the nodes repeats itself. */
+function follow(
+  { nodes, type, count }: Followed,
+  places: Map<string, Apart>,
+  outside?: (operand: Operand, stride: number) => boolean | undefined,
+): void {
   const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const repeated = ({ name }: Operand, stride: number) => repeats(name, stride, { producers, type, count });
+  const repeated = (operand: Operand, stride: number) =>
+    outside?.(operand, stride) ?? repeats(operand.name, stride, { producers, type, count });
+  const inside: SamplesCall<CoreName>['inside'] = (body, found, around) =>
+    follow({ nodes: body.nodes, type: (name) => body.types.get(name)!, count }, found, (operand, stride) => {
+      const name = around.get(operand.name);
+      return name === undefined ? undefined : repeated({ ...operand, name }, stride);
+    });
   for (const { op, inputs: names, outputs, options } of nodes) {
     const operands = names.map((name) => ({ name, shape: type(name).shape, apart: places.get(name) }));
     const given = operands.flatMap(({ apart }) => (apart === undefined ? [] : [apart]));
     if (given.length === 0 && op !== 'uniform') continue;
-    for (const name of outputs)
+    for (const [output, name] of outputs.entries())
       places.set(
         name,
         resultOf(given, () => {
-          const call = { operands, result: type(name).shape, options, count, repeated };
+          const call = { operands, result: type(name).shape, options, output, count, repeated, inside };
           return coreOperator(op).samples(call);
         }),
       );
   }
-  return places;
 }
 
 function resultOf(given: readonly Apart[], rule: () => Apart): Apart {

@@ -6,8 +6,9 @@ import { sizeOf } from '../onnx/tensor.js';
 import type { Window } from './core.js';
 import { differentiate } from './differentiate.js';
 import { call, type Expression, input } from './expression.js';
+import { loop } from './loop.js';
 import { runCore } from './reference/run.js';
-import type { Value } from './reference/value.js';
+import { toValue, type Value } from './reference/value.js';
 import { tangentsOf } from './tangent.js';
 import { type Tape, tape } from './tape.js';
 
@@ -41,9 +42,9 @@ function matches(given: Record<string, Given>, build: (t: Tape) => (string | und
   const results = build(t).filter((name) => name !== undefined);
   const forward = t.nodes.slice();
   const tangents = tangentsOf(t, directions, results, 'sample');
-  const computed = runCore(t.nodes, new Map(values));
+  const computed = runCore(t.nodes, new Map([...values, ...constantsOf(t)]));
   const moved = (by: number) => {
-    const at = new Map(values);
+    const at = new Map([...values, ...constantsOf(t)]);
     for (const [name, direction] of directions) {
       const { samples, ...type } = values.get(name)!;
       const d = values.get(direction)!.samples;
@@ -65,6 +66,11 @@ function matches(given: Record<string, Given>, build: (t: Tape) => (string | und
     });
   }
 }
+
+const constantsOf = (t: Tape) =>
+  [...t.types].flatMap(([name, { constant }]): [string, Value][] =>
+    constant ? [[name, toValue(constant)]] : [],
+  );
 
 const window: Window = {
   ...{ kernel: [3, 2], strides: [2, 1], dilations: [1, 2], padsBefore: [1, 0], padsAfter: [0, 2] },
@@ -98,6 +104,25 @@ test('sums, maxima and moves', () => {
     t.emit('slice', ['a'], { starts: [3, 0], steps: [-2, 1], sizes: [2, 3] }),
   );
   matches({ a: laned(4, 3) }, (t) => t.emit('transpose', ['a'], { order: [1, 0] }));
+});
+
+test('loops, and their gradients', () => {
+  const whole = { kernel: [1], strides: [1], dilations: [1], padsBefore: [0], padsAfter: [0] };
+  for (const reverse of [false, true])
+    matches({ s: plain(1, 3, 1), x: laned(4, 1, 3, 1), w: plain(3, 3, 1), p: plain(1, 3, 1) }, (t) => {
+      const { states, gives } = loop(t, {
+        ...{ length: 4, reverse, states: ['s'], items: ['x'] },
+        body([state], [item]) {
+          const [product] = t.emit('conv', [state, 'w'], { window: whole, groups: 1 });
+          const [next] = t.emit('elementwise', [product, item, 'p'], {
+            expression: call('tanh', call('add', x, call('mul', y, input(2)))),
+          });
+          return { next: [next], gives: [product] };
+        },
+      });
+      const seeds = new Map([states[0], gives[0]].map((name) => [name, name]));
+      return [...states, ...gives, ...differentiate(t, seeds, ['s', 'x', 'w', 'p']).values()];
+    });
 });
 
 test('convolutions with bias, and their gradients', () => {

@@ -6,6 +6,7 @@
  */
 import { sizeOf } from '../onnx/tensor.js';
 import { derivativesOf } from './core/derivatives.js';
+import type { MoveNodes } from './core/operator.js';
 import { formula, ones, total } from './core/tangents.js';
 import type { Build } from './core.js';
 import { call, input } from './expression.js';
@@ -25,19 +26,23 @@ export function tangentsOf(
   const tangents = new Map(directions);
   const samples = total(t, ones(t, sample), []);
   const count = formula(t, call('div', input(0), sizeOf(t.type(sample).shape)), [samples]);
-  for (const node of [...t.nodes]) {
+  moveNodes(t, [...t.nodes], tangents, count);
+  return new Map(wanted.flatMap((name) => (tangents.has(name) ? [[name, tangents.get(name)!]] : [])));
+}
+
+const moveNodes: MoveNodes = (t, nodes, tangents, count) => {
+  for (const node of nodes) {
     if (!node.inputs.some((name) => tangents.has(name))) continue;
     const moved = node.inputs.map((name) => tangents.get(name));
     const { tangent } = derivativesOf(node.op);
     if (tangent === 'none') throw new Error(`The core operator ${node.op} has no tangent`);
-    const results = tangent(t, node, moved, count);
+    const results = tangent(t, node, moved, count, moveNodes);
     node.outputs.forEach((name, i) => {
       const result = results[i];
       if (result !== undefined) tangents.set(name, like(t, result, name));
     });
   }
-  return new Map(wanted.flatMap((name) => (tangents.has(name) ? [[name, tangents.get(name)!]] : [])));
-}
+};
 
 /** A tangent as large as its value, and laned where that is. */
 function like(t: Build, tangent: string, value: string): string {

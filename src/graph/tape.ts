@@ -37,6 +37,19 @@ export function tape(training = false): Tape {
       types.set(name, declared);
       return name;
     },
+    given(declared) {
+      return made.declare(`given#${count++}`, declared);
+    },
+    inside(write) {
+      const outer = nodes.splice(0);
+      try {
+        const result = write();
+        return { nodes: nodes.splice(0), result };
+      } finally {
+        nodes.length = 0;
+        for (const node of outer) nodes.push(node);
+      }
+    },
     constant(tensor: Tensor) {
       const name = `constant#${count++}`;
       types.set(name, { dtype: tensor.dtype, shape: tensor.shape, laned: false, constant: tensor });

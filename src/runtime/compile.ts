@@ -13,12 +13,13 @@ import type { Machine } from '../engine/machine.js';
 import { type Arena, arena } from '../engine/memory.js';
 import { placesOf, tables, written } from '../engine/writing.js';
 import type { CoreName, CoreNode } from '../graph/core.js';
+import { everyNode } from '../graph/loop.js';
 import { needed } from '../graph/needed.js';
 import type { Tape } from '../graph/tape.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Context } from './context.js';
 import { copyPlain } from './copies.js';
-import { takeInTails } from './fuse.js';
+import { onlyResiduals, takeInTails } from './fuse.js';
 import { lowerPlanes } from './lower.js';
 import { planesOf } from './planes.js';
 
@@ -80,7 +81,7 @@ function compiled({ machine, tape, inputs, outputs, parts }: CompileOptions, mem
   const context: Context = {
     l,
     v,
-    planes: planesOf(nodes, (name) => tape.type(name).shape),
+    planes: planesOf(everyNode(nodes), (name) => tape.type(name).shape),
     tails,
     parts,
     held: new Map(),
@@ -118,24 +119,13 @@ const inputPlace = (shape: readonly number[]): Place =>
   wholePlace({ laned: false, size: sizeOf(shape), given: true }, shape);
 
 function described(steps: readonly Step[], nodes: readonly CoreNode[]): ProgramStep[] {
-  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const makers = new Map(
+    everyNode(nodes).flatMap((node) => node.outputs.map((name) => [name, node] as const)),
+  );
   return steps.map(({ kernel, makes }) => {
     const maker = makers.get(makes ?? '');
     return { kernel, makes, op: maker?.op, layer: maker?.layer };
   });
-}
-
-function onlyResiduals(
-  nodes: readonly CoreNode[],
-  tails: Context['tails'],
-  kept: ReadonlySet<string>,
-): Set<string> {
-  const names = new Set([...tails.values()].flatMap(({ residual }) => residual ?? []));
-  for (const node of nodes)
-    for (const [i, name] of node.inputs.entries())
-      if (i < 2 || tails.get(node)?.residual !== name) names.delete(name);
-  for (const name of kept) names.delete(name);
-  return names;
 }
 
 function loweringOf(machine: Machine, memory: Arena): Lowering {

@@ -4,6 +4,7 @@
  */
 import type { CoreNode, CoreOptions, Type } from '../graph/core.js';
 import type { Expression } from '../graph/expression.js';
+import { isImage } from './planes.js';
 
 /** What a node does besides: result = clip(own + residual, low, high), under the name of the last node taken in. */
 export interface Tail {
@@ -42,7 +43,8 @@ export function takeInTails(
     const tail = { ...nothing };
     for (let next = only(last.outputs[0]); next; next = only(last.outputs[0])) {
       const bounds = boundsOf(next, last.outputs[0], type);
-      const other = bounds ? undefined : addend(next, last.outputs[0], type);
+      const other =
+        bounds || !isImage(type(last.outputs[0]).shape) ? undefined : addend(next, last.outputs[0], type);
       if (bounds) {
         tail.low = clamp(tail.low, bounds);
         tail.high = clamp(tail.high, bounds);
@@ -107,4 +109,18 @@ function addend(node: CoreNode, name: string, type: (name: string) => Type): str
   if (names.length !== 2 || !names.includes(name) || other === undefined) return undefined;
   const same = `${type(other).shape}` === `${type(name).shape}`;
   return same && !type(other).constant ? other : undefined;
+}
+
+/** Values that only stand as residuals. */
+export function onlyResiduals(
+  nodes: readonly CoreNode[],
+  tails: ReadonlyMap<CoreNode, Tail>,
+  kept: ReadonlySet<string>,
+): Set<string> {
+  const names = new Set([...tails.values()].flatMap(({ residual }) => residual ?? []));
+  for (const node of nodes)
+    for (const [i, name] of node.inputs.entries())
+      if (i < 2 || tails.get(node)?.residual !== name) names.delete(name);
+  for (const name of kept) names.delete(name);
+  return names;
 }

@@ -4,16 +4,18 @@
  * like any other.
  */
 import { dense } from '../engine/lowering/dense.js';
-import type { Unit } from '../engine/lowering/fuse.js';
+import { fuse, type Unit } from '../engine/lowering/fuse.js';
 import { lower, madeBy } from '../engine/lowering/lower.js';
 import { lowerMap } from '../engine/lowering/map.js';
 import { wholePlace } from '../engine/lowering/place.js';
+import { lowerScan } from '../engine/lowering/scan.js';
 import { fresh } from '../engine/lowering/steps.js';
 import type { CoreNode } from '../graph/core.js';
 import { call, type Expression, input } from '../graph/expression.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { type Context, isConstant, phasesKey } from './context.js';
 import { lowerConv } from './conv.js';
+import { onlyResiduals, takeInTails } from './fuse.js';
 import { lowerConcat, lowerReshape } from './images.js';
 import { isLinear, lowerLinear } from './linear.js';
 import { lowerPass } from './passes.js';
@@ -59,9 +61,20 @@ function lowerNode(c: Context, node: CoreNode): boolean {
     case 'gather':
       lowerGather(c, node);
       return true;
+    case 'scan':
+      lowerScan(c.l, node as CoreNode<'scan'>, c.v, (nodes, kept, v) => lowerBody({ ...c, v }, nodes, kept));
+      return true;
     default:
       return false;
   }
+}
+
+/** The body of a loop: what is known of its values is known for one moment only. */
+function lowerBody(c: Context, body: readonly CoreNode[], kept: ReadonlySet<string>): void {
+  const { nodes, tails } = takeInTails(body, c.v.type, kept);
+  const residuals = onlyResiduals(nodes, tails, kept);
+  const own = { ...c, tails, residuals, phased: new Map(c.phased), widened: new Map(c.widened) };
+  lowerPlanes(own, fuse(nodes, c.v.type, kept));
 }
 
 function lowerGather(c: Context, node: CoreNode): void {

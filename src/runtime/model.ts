@@ -4,6 +4,7 @@ import { foldBatchNorm } from '../channels/fold.js';
 import { takesChannelsLast } from '../data/axes.js';
 import { type Card, cardOf } from '../data/card.js';
 import type { Machine } from '../engine/machine.js';
+import type { CoreNode, CoreOptions } from '../graph/core.js';
 import { expandBefore, sampleShape } from '../graph/expand.js';
 import { affords, budget } from '../graph/fold.js';
 import { countOutside, lookupsFor, refuseOutside } from '../graph/lookups.js';
@@ -200,6 +201,7 @@ function foldConstants(t: Tape): void {
   const left = budget();
   const rest = t.nodes.filter((node) => {
     const types = node.inputs.map((name) => t.type(name));
+    if (node.op === 'scan') makeKnown(node as CoreNode<'scan'>, t);
     if (node.op === 'uniform' || !types.every(({ constant }) => constant)) return true;
     if (node.op === 'reshape') {
       // Alone worth a path of its own: it is what stands before most large weights, and changes none.
@@ -220,6 +222,13 @@ function foldConstants(t: Tape): void {
   for (const node of rest) t.nodes.push(node);
 }
 
+/** Tells the body of a loop which of its whole values are known. */
+function makeKnown({ inputs, options }: CoreNode<'scan'>, t: Tape): void {
+  const { states, items, whole } = options;
+  for (const [k, name] of whole.entries())
+    t.types.set(name, t.type(inputs[states.length + items.length + k]));
+}
+
 const views = new Set(['reshape', 'transpose', 'slice', 'expand']);
 
 const usualMost = (t: Tape, machine: Machine): number =>
@@ -232,9 +241,17 @@ const usualMost = (t: Tape, machine: Machine): number =>
 const EACH_AMONG_ZEROS = 2;
 
 /** Whether the convolutions and products of a run are at most so many multiplications of whole registers. */
-function isLittle(t: Tape, machine: Machine, most: number): boolean {
+const isLittle = (t: Tape, machine: Machine, most: number): boolean =>
+  workOf(t, machine, t.nodes, most) <= most;
+
+/** That work, or more than `most`. */
+function workOf(t: Tape, machine: Machine, nodes: readonly CoreNode[], most: number): number {
   let work = 0;
-  for (const node of t.nodes) {
+  for (const node of nodes) {
+    if (node.op === 'scan') {
+      const { length, nodes: body } = node.options as CoreOptions['scan'];
+      work += length * workOf(t, machine, body, most / length);
+    }
     const result = node.op === 'conv' || node.op === 'matmul' ? t.type(node.outputs[0]).shape : [];
     if (node.op === 'matmul')
       work += (sizeOf(result) * t.type(node.inputs[0]).shape.at(-1)!) / machine.lanesPerVector;
@@ -244,9 +261,9 @@ function isLittle(t: Tape, machine: Machine, most: number): boolean {
       const registers = Math.ceil(sizeOf(result.slice(2)) / machine.lanesPerVector);
       work += count * (registers + (2 * count < weights.length ? EACH_AMONG_ZEROS : 0));
     }
-    if (work > most) return false;
+    if (work > most) return work;
   }
-  return true;
+  return work;
 }
 
 function contentsOf(t: Tape, name: string): Float32Array {

@@ -3,7 +3,7 @@
  * of a convolution becomes a part of it; one spatial axis becomes two, of height 1; transposed convolutions become convolutions
  * whose results are told apart by the remainders of their places; products with sparse weights become convolutions.
  */
-import type { CoreNode, Window } from '../graph/core.js';
+import type { CoreNode, CoreOptions, Window } from '../graph/core.js';
 import { call, input } from '../graph/expression.js';
 import type { Tape } from '../graph/tape.js';
 import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
@@ -17,13 +17,31 @@ export function rewrite(t: Tape, wanted: readonly string[]): Map<string, string>
   const now = (name: string): string => names.get(name) ?? name;
   const nodes = channelsAffine(t.nodes.splice(0), t, new Set(wanted));
   for (const old of nodes) {
-    const node: CoreNode = { ...old, inputs: old.inputs.map(now) };
+    const node: CoreNode = inside(t, { ...old, inputs: old.inputs.map(now) });
     t.layer = node.layer;
     const made = rewritten(t, node);
     if (made === undefined) t.nodes.push(node);
     else names.set(node.outputs[0], made);
   }
   return new Map(wanted.map((name) => [name, now(name)]));
+}
+
+/** Of a loop the body is rewritten, too. */
+function inside(t: Tape, node: CoreNode): CoreNode {
+  if (node.op !== 'scan') return node;
+  const { states, gives, nodes, ...rest } = node.options as CoreOptions['scan'];
+  const wanted = [...states.map(({ next }) => next), ...gives];
+  const { nodes: body, result } = t.inside(() => {
+    for (const one of nodes) t.nodes.push(one);
+    return rewrite(t, wanted);
+  });
+  const options: CoreOptions['scan'] = {
+    ...rest,
+    states: states.map(({ name, next }) => ({ name, next: result.get(next)! })),
+    gives: gives.map((name) => result.get(name)!),
+    nodes: body,
+  };
+  return { ...node, options };
 }
 
 function rewritten(t: Tape, node: CoreNode): string | undefined {

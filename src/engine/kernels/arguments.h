@@ -5,6 +5,7 @@
 #define LANES 16 /* samples side by side in a line */
 #define PROGRAM_HEAD 4 /* words before a program's first step; the first says how many steps */
 #define NO_BARRIER 1 /* flag of a step that the next one does not depend on */
+#define MOST_NESTED 4 /* loops of a program inside one another at most */
 #define FILL_RUN 16384 /* floats of an item of fill and of sum_parts */
 #define UNIFORM_RUN 8192 /* numbers of an item of uniform */
 #define UPDATE_RUN 8192 /* elements of an item of what optimisers do */
@@ -107,6 +108,12 @@ typedef struct {
 } map_instruction;
 
 typedef struct {
+  int32_t step; /* of the body, counted from 0 */
+  int32_t word; /* of its arguments */
+  int32_t by; /* what is added to it from one round to the next */
+} move;
+
+typedef struct {
   int32_t words; /* length of the step, these included */
   int32_t kernel;
   int32_t items;
@@ -115,6 +122,13 @@ typedef struct {
 } step_head;
 
 /* The arguments of each kernel: words of a step. A line is where a buffer begins. */
+typedef struct {
+  int32_t moves; /* how many */
+  int32_t steps; /* that follow and are the body */
+  int32_t times; /* at least 1 */
+} repeat_arguments;
+INLINE const move *repeat_moves(const repeat_arguments *a) { return (const move *)(a + 1); }
+
 typedef struct {
   int32_t target; /* write */
   int32_t floats;
@@ -720,7 +734,7 @@ typedef struct {
 } magnitude_marks_arguments;
 
 /* Kernels that inference needs, and those that training needs besides. */
-#define INFERENCE(K) K(fill) K(conv) K(conv_pack) K(map) K(max_pool) K(positions) K(normalize) K(matmul) K(gather) K(scatter_sum) K(uniform) K(plane_sparse) K(plane_dense) K(plane_points) K(plane_max) K(plane_phases) K(linear) K(linear_sparse) K(plane_sum) K(blend) K(copy) K(product) K(map_rows) K(lookup)
+#define INFERENCE(K) K(repeat) K(fill) K(conv) K(conv_pack) K(map) K(max_pool) K(positions) K(normalize) K(matmul) K(gather) K(scatter_sum) K(uniform) K(plane_sparse) K(plane_dense) K(plane_points) K(plane_max) K(plane_phases) K(linear) K(linear_sparse) K(plane_sum) K(blend) K(copy) K(product) K(map_rows) K(lookup)
 #define TRAINING(K) K(conv_weight) K(winograd) K(winograd_pack) K(winograd_weight) K(winograd_weight_sum) K(conv_sparse) K(conv_weight_sparse) K(sum_parts) K(max_pool_input) K(normalize_input) K(cross_entropy) K(sgd) K(adam) K(accumulate) K(square_sum) K(clip_sum) K(clip) K(magnitude_counts) K(magnitude_marks)
 
 /* What follows from the instruction set. */
@@ -730,6 +744,7 @@ typedef struct {
   "LANES=16\n" \
   "PROGRAM_HEAD=4\n" \
   "NO_BARRIER=1\n" \
+  "MOST_NESTED=4\n" \
   "FILL_RUN=16384\n" \
   "UNIFORM_RUN=8192\n" \
   "UPDATE_RUN=8192\n" \
@@ -767,7 +782,9 @@ typedef struct {
   "record map_operand(line:read offset:int plain:int strides:int[7])\n" \
   "record map_output(line:write offset:int plain:int strides:int[7] from:int how:int across:int)\n" \
   "record map_instruction(function:int to:int a:word b:int c:int)\n" \
+  "record move(step:int word:int by:int)\n" \
   "record step_head(words:int kernel:int items:int flags:int taken:int)\n" \
+  "repeat(steps:int times:int moves:move[]) items 0\n" \
   "fill(target:write floats:int value:float) items ceil_div(floats, FILL_RUN)\n" \
   "conv(x:read y:write weights:read bias:read? table:read channels:int outputs:int groups:int window:int height:int x_by:image_strides y_by:image_strides blocks:int blocks_per_item:int tiles_per_item:int) items ceil_div(blocks, blocks_per_item) * groups * ceil_div(ceil_div(outputs, height), tiles_per_item)\n" \
   "conv_pack(weights:read offset:int packed:write counts:write channels:int outputs:int groups:int window:int height:int by:weight_strides) items groups * ceil_div(outputs, height)\n" \
@@ -817,6 +834,14 @@ typedef struct {
 #include <stddef.h>
 typedef struct { const char *name; int at, optional; } line_argument;
 typedef struct { const char *name; int count_at, words, line_at; } tail_argument;
+
+INLINE int64_t repeat_items(const void *arguments) {
+  const repeat_arguments *a = arguments;
+  return (void)a, 0;
+}
+static const line_argument repeat_lines[] = {{0}};
+static const tail_argument repeat_tails[] = {{"moves", offsetof(repeat_arguments, moves) / 4, sizeof(move) / 4, -1}, {0}};
+#define repeat_scratch 0
 
 INLINE int64_t fill_items(const void *arguments) {
   const fill_arguments *a = arguments;

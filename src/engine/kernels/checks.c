@@ -56,13 +56,11 @@ static void on_report(const char *report) {
   fputc('\n', stderr);
 }
 
-/* Programs lie in poisoned memory. */
-__attribute__((no_sanitize("address"))) static int32_t *copied(const int32_t *words, int count) {
+UNCHECKED static int32_t *copied(const int32_t *words, int count) {
   int32_t *copy = malloc(count * sizeof(int32_t));
   for (int i = 0; i < count; i++) copy[i] = words[i];
   return copy;
 }
-__attribute__((no_sanitize("address"))) static void add_time(double *time, double more) { *time += more; }
 
 /* Takes the line at a place of the arguments into account. */
 static void check_line(const int32_t *arguments, const char *name, int at, int optional, const int32_t **ranges,
@@ -112,22 +110,15 @@ static void check_step(char *base, const step_head *step, const int32_t *words) 
   free(arguments);
 }
 
-static void run_program(char *base, int32_t *program, team *t, int thread, int threads, double *profile) {
-  int32_t steps = word_at(program);
-  double start = espalier_now();
-  const int32_t *at = program + PROGRAM_HEAD;
+/* One thread does all the work; the others wait at the barriers. */
+static void run_step(char *base, step_head *at, int index, int thread, int threads) {
+  (void)threads;
+  if (thread > 0) return;
   __asan_set_error_report_callback(on_report);
-  for (int32_t i = 0; i < steps && thread == 0; i++) {
-    double begin = espalier_now();
-    int32_t *step = copied(at, word_at(at));
-    const step_head *head = (const step_head *)step;
-    running.kernel = descriptions + head->kernel, running.step = i, running.count = 0, running.base = base;
-    if (head->items > 0) check_step(base, head, step + sizeof(step_head) / 4);
-    running.kernel = NULL;
-    if (profile && head->items > 0) add_time(profile + i, espalier_now() - begin);
-    at += head->words;
-    free(step);
-  }
-  if (threads > 1) barrier(t, threads);
-  if (profile) add_time(profile + steps, espalier_now() - start);
+  int32_t *step = copied((const int32_t *)at, word_at(&at->words));
+  const step_head *head = (const step_head *)step;
+  running.kernel = descriptions + head->kernel, running.step = index, running.count = 0, running.base = base;
+  if (head->items > 0) check_step(base, head, step + sizeof(step_head) / 4);
+  running.kernel = NULL;
+  free(step);
 }

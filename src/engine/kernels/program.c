@@ -9,6 +9,9 @@
  * that the next step does not depend on it; a step of no items with that flag costs nothing. `profile`, if given,
  * receives per step the nanoseconds this thread spent in kernels, and in its last place the nanoseconds of the whole
  * run, so that what is missing is waiting.
+ *
+ * A step `repeat` begins a loop: the steps behind it are run `times` times. Between two rounds each of its moves adds a number
+ * to one word of the body (the line of a value of the next moment, say); after the last round the words are as they were.
  */
 #include "base.h"
 
@@ -74,42 +77,89 @@ static void barrier(team *t, int threads) {
   }
 }
 
-/* A word of a program, which lies in memory that a checked build has poisoned. */
-__attribute__((no_sanitize("address"))) static int32_t word_at(const int32_t *word) { return *word; }
+/* Programs and profiles lie in memory that a checked build has poisoned. */
+#define UNCHECKED __attribute__((no_sanitize("address")))
+UNCHECKED static int32_t word_at(const int32_t *word) { return *word; }
+UNCHECKED static void add_time(double *time, double more) { *time += more; }
+/* Lets the items of a step be handed out anew. */
+UNCHECKED static void hand_out(step_head *step) { step->taken = 0; }
 
 /* Each thread's profile starts on a line of its own: eight doubles to a line. */
 INLINE double *profile_of(double *profile, const int32_t *program, int thread) {
   return profile ? profile + thread * (((int64_t)word_at(program) + 8) / 8 * 8) : 0;
 }
 
+INLINE step_head *first_step(int32_t *program) { return (step_head *)(program + PROGRAM_HEAD); }
+INLINE step_head *next_step(step_head *step) { return (step_head *)((int32_t *)step + word_at(&step->words)); }
+
+/* A loop that is under way: its step, the first of its body and the index of that, the index behind the body, and the rounds done. */
+typedef struct {
+  step_head *loop, *first;
+  int32_t index, end, round;
+} frame;
+
+/* Moves the words of a body so many rounds on, or back. Items of its steps can be handed out anew. */
+UNCHECKED static void move_words(const frame *f, int32_t rounds) {
+  const repeat_arguments *a = (const repeat_arguments *)(f->loop + 1);
+  const move *m = repeat_moves(a), *end = m + a->moves;
+  step_head *step = f->first;
+  for (int32_t i = 0; i < f->end - f->index; i++, step = next_step(step)) {
+    hand_out(step);
+    for (; m < end && m->step == i; m++) ((int32_t *)(step + 1))[m->word] += m->by * rounds;
+  }
+}
+
 #if CHECKED
 #include "checks.c"
 #else
-INLINE step_head *first_step(int32_t *program) { return (step_head *)(program + PROGRAM_HEAD); }
-INLINE step_head *next_step(step_head *step) { return (step_head *)((int32_t *)step + step->words); }
-
-static void run_program(char *base, int32_t *program, team *t, int thread, int threads, double *profile) {
-  int32_t steps = program[0];
-  double start = profile ? espalier_now() : 0;
-  step_head *step = first_step(program);
-  for (int32_t i = 0; i < steps; i++, step = next_step(step)) {
-    kernel *work = kernels[step->kernel];
-    int32_t items = step->items;
-    if (items == 0 && (step->flags & NO_BARRIER)) continue;
-    double begin = profile ? espalier_now() : 0;
-    for (;;) {
-      int32_t item = threads > 1 ? __atomic_fetch_add(&step->taken, 1, __ATOMIC_RELAXED) : step->taken++;
-      if (item >= items) break;
-      work(step + 1, base, item, thread);
-    }
-    if (profile) profile[i] += espalier_now() - begin;
-    if (!(step->flags & NO_BARRIER) && threads > 1) barrier(t, threads);
-  }
-  if (threads > 1) barrier(t, threads);
-  if (profile) profile[steps] += espalier_now() - start;
-  if (thread == 0) {
-    step = first_step(program);
-    for (int32_t i = 0; i < steps; i++, step = next_step(step)) step->taken = 0;
+static void run_step(char *base, step_head *step, int index, int thread, int threads) {
+  (void)index;
+  kernel *work = kernels[step->kernel];
+  for (;;) {
+    int32_t item = threads > 1 ? __atomic_fetch_add(&step->taken, 1, __ATOMIC_RELAXED) : step->taken++;
+    if (item >= step->items) break;
+    work(step + 1, base, item, thread);
   }
 }
 #endif
+
+static void run_program(char *base, int32_t *program, team *t, int thread, int threads, double *profile) {
+  int32_t steps = word_at(program), depth = 0;
+  frame frames[MOST_NESTED];
+  double start = profile ? espalier_now() : 0;
+  step_head *step = first_step(program);
+  for (int32_t i = 0; i < steps;) {
+    step_head *here = step;
+    int32_t index = i++;
+    step = next_step(step);
+    if (kernels[word_at(&here->kernel)] == repeat) {
+      const repeat_arguments *a = (const repeat_arguments *)(here + 1);
+      frames[depth++] = (frame){here, step, i, i + word_at(&a->steps), 0};
+      continue;
+    }
+    int32_t free = word_at(&here->flags) & NO_BARRIER;
+    if (word_at(&here->items) > 0 || !free) {
+      double begin = profile ? espalier_now() : 0;
+      run_step(base, here, index, thread, threads);
+      if (profile) add_time(profile + index, espalier_now() - begin);
+      if (!free && threads > 1) barrier(t, threads);
+    }
+    while (depth > 0 && i == frames[depth - 1].end) {
+      frame *f = frames + depth - 1;
+      int32_t times = word_at(&((const repeat_arguments *)(f->loop + 1))->times), last = ++f->round == times;
+      if (thread == 0) move_words(f, last ? 1 - times : 1);
+      if (last) {
+        depth--;
+        continue;
+      }
+      if (threads > 1) barrier(t, threads);
+      step = f->first, i = f->index;
+    }
+  }
+  if (threads > 1) barrier(t, threads);
+  if (profile) add_time(profile + steps, espalier_now() - start);
+  if (thread == 0) {
+    step = first_step(program);
+    for (int32_t i = 0; i < steps; i++, step = next_step(step)) hand_out(step);
+  }
+}

@@ -98,6 +98,23 @@ export interface MapInstruction {
   c: number;
 }
 
+export interface Move {
+  /** Of the body, counted from 0. */
+  step: number;
+  /** Of its arguments. */
+  word: number;
+  /** What is added to it from one round to the next. */
+  by: number;
+}
+
+export interface RepeatCall {
+  /** That follow and are the body. */
+  steps: number;
+  /** At least 1. */
+  times: number;
+  moves: readonly Move[];
+}
+
 export interface FillCall {
   target: Line;
   floats: number;
@@ -778,6 +795,7 @@ export interface MagnitudeMarksCall {
 
 /** A function for each kernel, which adds a call of it to the program. */
 export interface Calls {
+  repeat(call: RepeatCall): void;
   fill(call: FillCall): void;
   conv(call: ConvCall): void;
   convPack(call: ConvPackCall): void;
@@ -859,6 +877,7 @@ const mapOutput = (r: MapOutput): Word[] => [
   r.across,
 ];
 const mapInstruction = (r: MapInstruction): Word[] => [r.function, r.to, r.a, r.b, r.c];
+const move = (r: Move): Word[] => [r.step, r.word, r.by];
 
 const wordsOfMap = (a: MapCall): Word[] => [
   a.operands.length,
@@ -877,6 +896,9 @@ const wordsOfMap = (a: MapCall): Word[] => [
 ];
 
 export const callsTo = ({ told, step, scratch }: Caller): Calls => ({
+  repeat(a) {
+    step('repeat', 0, [a.moves.length, a.steps, a.times, ...a.moves.flatMap(move)]);
+  },
   fill(a) {
     step('fill', ceilDiv(a.floats, FILL_RUN), [a.target, a.floats, { float: a.value }]);
   },

@@ -6,6 +6,8 @@ export const LANES = 16;
 export const PROGRAM_HEAD = 4;
 /** Flag of a step that the next one does not depend on. */
 export const NO_BARRIER = 1;
+/** Loops of a program inside one another at most. */
+export const MOST_NESTED = 4;
 /** Floats of an item of fill and of sum_parts. */
 export const FILL_RUN = 16384;
 /** Numbers of an item of uniform. */
@@ -119,6 +121,7 @@ export const CONTRACT = [
   'LANES=16\n',
   'PROGRAM_HEAD=4\n',
   'NO_BARRIER=1\n',
+  'MOST_NESTED=4\n',
   'FILL_RUN=16384\n',
   'UNIFORM_RUN=8192\n',
   'UPDATE_RUN=8192\n',
@@ -156,7 +159,9 @@ export const CONTRACT = [
   'record map_operand(line:read offset:int plain:int strides:int[7])\n',
   'record map_output(line:write offset:int plain:int strides:int[7] from:int how:int across:int)\n',
   'record map_instruction(function:int to:int a:word b:int c:int)\n',
+  'record move(step:int word:int by:int)\n',
   'record step_head(words:int kernel:int items:int flags:int taken:int)\n',
+  'repeat(steps:int times:int moves:move[]) items 0\n',
   'fill(target:write floats:int value:float) items ceil_div(floats, FILL_RUN)\n',
   'conv(x:read y:write weights:read bias:read? table:read channels:int outputs:int groups:int window:int height:int x_by:image_strides y_by:image_strides blocks:int blocks_per_item:int tiles_per_item:int) items ceil_div(blocks, blocks_per_item) * groups * ceil_div(ceil_div(outputs, height), tiles_per_item)\n',
   'conv_pack(weights:read offset:int packed:write counts:write channels:int outputs:int groups:int window:int height:int by:weight_strides) items groups * ceil_div(outputs, height)\n',

@@ -8,10 +8,11 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { ClassStrides, MatrixStrides } from './calls.js';
 import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
 import { dense, viewed } from './dense.js';
-import type { Pass, Unit } from './fuse.js';
+import { fuse, type Pass, type Unit } from './fuse.js';
 import { lowerCopy, lowerFill, lowerMap } from './map.js';
 import { broadcasted, LANES, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
+import { lowerScan } from './scan.js';
 import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
 
 export interface Values {
@@ -287,6 +288,8 @@ const rules: { [Name in CoreName]: Rule<Name> | 'pass' } = {
     const elements = varies ? y.buffer.size * LANES * l.blocks : y.buffer.size;
     l.call.uniform({ target: lineOf(y), seed: { buffer: l.seed }, stream: node.options.stream, elements });
   },
+  scan: (l, node, v) =>
+    lowerScan(l, node, v, (nodes, kept, inner) => lower(l, fuse(nodes, v.type, kept), inner)),
   crossEntropy(l, node, v, [logits, labels, teacher]) {
     const { smoothing, teacher: distilled } = node.options;
     const z = viewed(l, logits, [sizeOf(logits.shape)]);

@@ -80,6 +80,14 @@ function crowd() {
   };
 }
 
+/** What a loop shares with the steps around it lives as long as all of its rounds. */
+function throughLoop(life: [number, number], first: number, last: number): void {
+  const [from, to] = life;
+  if (to < first || from > last || (from >= first && to <= last)) return;
+  life[0] = Math.min(from, first);
+  life[1] = Math.max(to, last);
+}
+
 /** First and last step of every buffer without a fixed address. */
 function lifetimes(steps: readonly Step[]): Map<Buffer, [number, number]> {
   const lives = new Map<Buffer, [number, number]>();
@@ -95,5 +103,8 @@ function lifetimes(steps: readonly Step[]): Map<Buffer, [number, number]> {
     if (buffer.given) life[0] = -1;
     if (buffer.kept) life[1] = steps.length;
   }
+  steps.forEach(({ repeats }, i) => {
+    if (repeats !== undefined) for (const life of lives.values()) throughLoop(life, i + 1, i + repeats);
+  });
   return lives;
 }

@@ -9,6 +9,8 @@ export interface Step {
   words: Word[];
   /** NO_BARRIER or none. */
   flags?: number;
+  /** How many steps behind it are the body of the loop that it begins. */
+  repeats?: number;
   /** The core value that it makes, or helps to make. */
   makes?: string;
   /** The step runs only while its choice has taken this way. */

@@ -18,6 +18,7 @@ import { padDerivatives } from './pad.js';
 import { positionsDerivatives } from './positions.js';
 import { reduceDerivatives } from './reduce.js';
 import { reshapeDerivatives } from './reshape.js';
+import { scanDerivatives } from './scan-gradient.js';
 import { scatterSumDerivatives } from './scatter-sum.js';
 import { sliceDerivatives } from './slice.js';
 import { transposeDerivatives } from './transpose.js';
@@ -44,6 +45,7 @@ const derivatives = {
   gather: gatherDerivatives,
   scatterSum: scatterSumDerivatives,
   uniform: uniformDerivatives,
+  scan: scanDerivatives,
   crossEntropy: crossEntropyDerivatives,
 } satisfies { [Name in CoreName]: Derivatives<Name> };
 

@@ -18,6 +18,7 @@ import { pad } from './pad.js';
 import { positions } from './positions.js';
 import { reduce } from './reduce.js';
 import { reshape } from './reshape.js';
+import { scan } from './scan.js';
 import { scatterSum } from './scatter-sum.js';
 import { slice } from './slice.js';
 import { transpose } from './transpose.js';
@@ -44,6 +45,7 @@ const operators = {
   gather,
   scatterSum,
   uniform,
+  scan,
   crossEntropy,
 } satisfies { [Name in CoreName]: CoreOperator<Name> };
 

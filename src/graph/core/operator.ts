@@ -4,7 +4,7 @@
  * names, so the compiler points at whatever a new operator lacks.
  */
 import { sizeOf } from '../../onnx/tensor.js';
-import type { Build, CoreName, CoreNode, CoreOptions, Type } from '../core.js';
+import type { Build, CoreName, CoreNode, CoreOptions, Scan, Type } from '../core.js';
 import type { Value } from '../reference/value.js';
 
 export type Shape = readonly number[];
@@ -18,6 +18,8 @@ export interface Call<Name extends CoreName> {
   options: CoreOptions[Name];
   count: number;
   seed: number;
+  /** Computes the nodes of a body. */
+  inside: (nodes: readonly CoreNode[], values: Map<string, Value>) => Map<string, Value>;
 }
 
 /** Elements between one sample and the next; 'meet' where an element depends on several samples, 'unknown' where no rule says. */
@@ -34,9 +36,17 @@ export interface SamplesCall<Name extends CoreName> {
   operands: Operand[];
   result: Shape;
   options: CoreOptions[Name];
+  /** Which of the results is asked for. */
+  output: number;
   count: number;
   /** Whether an operand that is the same for all samples repeats itself for each, this many elements apart. */
   repeated: (operand: Operand, stride: number) => boolean;
+  /** Follows the nodes of a body, whose types these are; `around`: which operand each of the values is that it is given. */
+  inside: (
+    body: Pick<Scan, 'nodes' | 'types'>,
+    places: Map<string, Apart>,
+    around: ReadonlyMap<string, string>,
+  ) => void;
 }
 
 export interface CoreOperator<Name extends CoreName> {
@@ -58,6 +68,8 @@ export interface CoreOperator<Name extends CoreName> {
 export interface Derivatives<Name extends CoreName> {
   /** ∂L/∂(each input), for those wanted, by ∂L/∂(output 0). */
   gradient: Gradient<Name> | 'none';
+  /** The same by the gradients of all outputs, of operators that have several. */
+  gradients?: Gradients<Name>;
   /** The tangents of the outputs by those of the inputs, and by the number of samples. */
   tangent: Tangent<Name> | 'none';
 }
@@ -69,6 +81,32 @@ export type Gradient<Name extends CoreName> = (
   wants: readonly boolean[],
 ) => (string | undefined)[];
 
+/** Gradients of the outputs, undefined where L does not depend on them. `inside` differentiates the body of a loop. */
+export type Gradients<Name extends CoreName> = (
+  t: Build,
+  node: CoreNode<Name>,
+  dys: readonly (string | undefined)[],
+  wants: readonly boolean[],
+  inside: Differentiate,
+) => (string | undefined)[];
+
+/** Differentiates nodes; where one uses a value of `apart`, that is handed to `take` in place of being summed. */
+export type Differentiate = (
+  t: Build,
+  nodes: readonly CoreNode[],
+  seeds: ReadonlyMap<string, string>,
+  wanted: readonly string[],
+  use?: {
+    apart: ReadonlySet<string>;
+    take: (
+      node: CoreNode,
+      input: number,
+      dys: readonly (string | undefined)[],
+      part: () => string | undefined,
+    ) => void;
+  },
+) => Map<string, string>;
+
 export type Moved = readonly (string | undefined)[];
 
 export type Tangent<Name extends CoreName> = (
@@ -76,7 +114,16 @@ export type Tangent<Name extends CoreName> = (
   node: CoreNode<Name>,
   moved: Moved,
   count: string,
+  inside: MoveNodes,
 ) => (string | undefined)[];
+
+/** Adds the tangents of what nodes make to those that are known. */
+export type MoveNodes = (
+  t: Build,
+  nodes: readonly CoreNode[],
+  tangents: Map<string, string>,
+  count: string,
+) => void;
 
 /** A result that is laned where an operand is. */
 export const like = (inputs: readonly Pick<Type, 'laned'>[], shape: Shape): OutputType => ({

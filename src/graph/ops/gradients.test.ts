@@ -1,12 +1,8 @@
 /** The gradient of every operator that trains, through its expansion, against central differences in float64. */
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { float, int, intList, string } from '../../onnx/attributes.js';
-import { differentiate } from '../differentiate.js';
-import { expandModel } from '../expand.js';
-import { runCore } from '../reference/run.js';
-import { toLaned, toValue, type Value } from '../reference/value.js';
-import { type Case, type Given, given, modelOf, valuesFor } from './against.test.fixture.js';
+import type { Case, Given } from './against.test.fixture.js';
+import { checkGradients } from './gradients.test.fixture.js';
 
 const f = (...shape: number[]): Given => ({ shape });
 const weights = (...shape: number[]): Given => ({ shape, fixed: true });
@@ -19,63 +15,6 @@ const ints = (...values: number[]): Given => ({
 });
 const floats = (...values: number[]): Given => ({ shape: [values.length], values, fixed: true });
 const image = f(1, 4, 4, 5);
-
-const samples = 3;
-const step = 1e-5;
-
-/** Σ dy·y over samples and elements. */
-const product = (y: Value, dy: Value): number =>
-  y.samples.reduce(
-    (sum, sample, s) => sum + sample.reduce((part, v, k) => part + v * dy.samples[dy.laned ? s : 0][k], 0),
-    0,
-  );
-
-function checkGradients(one: Case): void {
-  const graph = modelOf(one);
-  const expanded = expandModel(graph, { training: true });
-  const { tape, values } = expanded;
-  const y = values.get('out0')!;
-  const laned = Object.fromEntries(
-    graph.inputs.map(({ name }) => {
-      const index = Number(name.slice(2));
-      return [name, Array.from({ length: samples }, (_, s) => given(one.inputs[index]!, 10 * s + index))];
-    }),
-  );
-  const { shape } = tape.type(y);
-  const dy = toLaned(Array.from({ length: samples }, (_, s) => given({ shape: [...shape] }, 100 + s)));
-  const forward = [...tape.nodes];
-  const wanted = [...graph.inputs.map(({ name }) => name), ...expanded.learnt.keys()].map(
-    (name) => values.get(name)!,
-  );
-  tape.declare('dy', { dtype: 'float32', shape, laned: true });
-  const gradients = differentiate(tape, new Map([[y, 'dy']]), wanted);
-  const start = valuesFor(graph, expanded, laned);
-  for (const [name, { constant }] of tape.types) if (constant) start.set(name, toValue(constant));
-  const results = runCore(tape.nodes, new Map([...start, ['dy', dy]]));
-  const loss = () => product(runCore(forward, new Map(start)).get(y)!, dy);
-  assert.ok(gradients.size > 0, 'nothing has a gradient');
-  for (const [name, gradient] of gradients) {
-    const found = results.get(gradient)!;
-    const value = start.get(name)!;
-    assert.deepEqual(found.shape, value.shape, `shape of the gradient of ${name}`);
-    assert.equal(found.laned, value.laned);
-    for (const [s, data] of value.samples.entries()) {
-      for (let k = 0; k < data.length; k += Math.ceil(data.length / 24)) {
-        const old = data[k];
-        data[k] = old + step;
-        const more = loss();
-        data[k] = old - step;
-        const expected = (more - loss()) / (2 * step);
-        data[k] = old;
-        const actual = found.samples[s][k];
-        assert.ok(
-          Math.abs(actual - expected) < 1e-6 * Math.max(1, Math.abs(expected)),
-          `∂/∂${name}[${k}] of sample ${s} is ${actual}, differences say ${expected}`,
-        );
-      }
-    }
-  }
-}
 
 const one = (
   op: string,

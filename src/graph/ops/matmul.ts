@@ -17,11 +17,16 @@ import { expand, pointwise, reshape, transpose } from './emit.js';
 
 const single: Window = { kernel: [1], strides: [1], dilations: [1], padsBefore: [0], padsAfter: [0] };
 
+/** w [O, K] as the filters of a convolution. */
+export const filters = (b: Build, w: string): string => reshape(b, w, [...b.type(w).shape, 1]);
+
+/** Filters [O, K, 1] times the columns of x [B, K, T], plus an optional bias [O]: [B, O, T]. */
+export const filtered = (b: Build, w: string, x: string, bias?: string): string =>
+  b.emit('conv', bias ? [x, w, bias] : [x, w], { window: single, groups: 1 })[0];
+
 /** w [O, K] times the columns of x [B, K, T], plus an optional bias [O]: [B, O, T]. */
-function columns(b: Build, w: string, x: string, bias?: string): string {
-  const kernel = reshape(b, w, [...b.type(w).shape, 1]);
-  return b.emit('conv', bias ? [x, kernel, bias] : [x, kernel], { window: single, groups: 1 })[0];
-}
+export const columns = (b: Build, w: string, x: string, bias?: string): string =>
+  filtered(b, filters(b, w), x, bias);
 
 /** x [M, K] times the transpose of w [O, K], plus an optional bias [O]: [M, O]. */
 function project(b: Build, x: string, w: string, bias?: string): string {

@@ -14,14 +14,17 @@ import type { Value } from './value.js';
 export function runCore(
   nodes: readonly CoreNode[],
   inputs: Map<string, Value>,
-  { seed = 0 }: { seed?: number } = {},
+  { seed = 0, count: least = 1 }: { seed?: number; count?: number } = {},
 ): Map<string, Value> {
   const values = new Map(inputs);
-  const count = Math.max(1, ...[...inputs.values()].map((value) => value.samples.length));
+  const count = Math.max(least, ...[...inputs.values()].map((value) => value.samples.length));
   for (const node of nodes) {
     const operands = node.inputs.map((name) => values.get(name)!);
     const types = operands.map((value): Type => ({ dtype: 'float32', ...value }));
-    const call = { inputs: operands, outputs: coreTypes(node, types), options: node.options, count, seed };
+    const call = {
+      ...{ inputs: operands, outputs: coreTypes(node, types), options: node.options, count, seed },
+      inside: (body: readonly CoreNode[], given: Map<string, Value>) => runCore(body, given, { seed, count }),
+    };
     const results = coreOperator(node.op).compute(call);
     for (const [i, name] of node.outputs.entries()) values.set(name, results[i]);
     if (node.op === 'normalize') {
