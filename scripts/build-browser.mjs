@@ -55,7 +55,8 @@ for (const name of existsSync(outdir) ? readdirSync(outdir) : [])
 await build({
   ...common,
   stdin: { contents: entry, resolveDir: root },
-  external: ['./kernels-*'],
+  // What only Node has stands in modules that the runtime does not use, and goes with them.
+  external: ['./kernels-*', 'node:*'],
   format: 'esm',
   outfile: `${outdir}/runtime.js`,
 });

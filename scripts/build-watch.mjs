@@ -19,6 +19,7 @@ await build({
     'layout-worker': 'src/watch/page/layout-worker.ts',
   },
   bundle: true,
+  external: ['node:*'],
   minify: true,
   target: 'es2022',
   format: 'esm',

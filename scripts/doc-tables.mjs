@@ -20,6 +20,7 @@ import {
   outcomeSettings,
   trainingSettings,
 } from '../dist/runs/settings.js';
+import { trackingSettings } from '../dist/runs/track/settings.js';
 import { gradualSettings, methods } from '../dist/sparsity/index.js';
 import { learntMethods } from '../dist/sparsity/learnt/index.js';
 
@@ -172,7 +173,11 @@ const tables = [
   ['docs/settings.md', 'weight settings', weightTable],
   ['docs/settings.md', 'learnt settings', learntTables],
   ['docs/settings.md', 'channel settings', channelTable],
-  ['docs/settings.md', 'machine settings', () => settingTable({ ...machineSettings, ...outcomeSettings })],
+  [
+    'docs/settings.md',
+    'machine settings',
+    () => settingTable({ ...machineSettings, ...trackingSettings, ...outcomeSettings }),
+  ],
   ['docs/operators.md', 'operators', operatorTable],
   ['docs/dependencies.md', 'licences', licenceTable],
 ];

@@ -35,6 +35,13 @@ async function test(what, files, engine) {
 
 const native = hasNative();
 const start = performance.now();
+const unknown = rooms.find((room) => testFiles({ rooms: [room] }).length === 0);
+if (unknown) {
+  process.stderr.write(
+    `espalier: There are no tests of "${unknown}": name folders of src, or tests in it.\n`,
+  );
+  process.exit(1);
+}
 const every = testFiles({ rooms });
 process.stdout.write('\n— style\n');
 const inStyle = checkStyle();

@@ -10,7 +10,8 @@ const ROOMS = 'cli watch runs report runtime channels sparsity train engine grap
   ' ',
 );
 
-const roomOf = (file) => file.split(/[\\/]/)[1];
+/** The first folder below dist/; of a test of the whole, its name. */
+const roomOf = (file) => file.split(/[\\/]/)[1].replace(/(\.long)?\.test\.js$/, '');
 const rank = (file) => (ROOMS.indexOf(roomOf(file)) + ROOMS.length + 1) % (ROOMS.length + 1);
 
 /** The compiled test files, those of `rooms` only where any is given. Long ones are those that only test-all.mjs runs. */

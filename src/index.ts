@@ -19,8 +19,7 @@
  *
  * @module espalier
  */
-export { UserError } from './base/errors.js';
-export * as setting from './base/setting.js';
+export { setting, UserError } from './base/index.js';
 export {
   type Calibration,
   calibrationSamples,

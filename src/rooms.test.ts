@@ -1,6 +1,9 @@
-/** The house rule: rooms import downwards only, and no file is, through others, an import of itself. */
+/**
+ * The house rules: rooms import downwards only, a room is entered through its index, and no file is, through others, an
+ * import of itself.
+ */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,18 +12,35 @@ const ROOMS =
   'base onnx graph engine nn data objectives train calibration sparsity channels runtime runs report watch cli'.split(
     ' ',
   );
+/** Rooms whose index is their only door. */
+const CLOSED = 'base'.split(' ');
+
+/** Imports that reach past an index, and why. */
+const REACHING: Readonly<Record<string, string>> = {
+  'cli/main.ts imports base/version.ts': 'the version is told without loading anything else',
+};
+
 const source = fileURLToPath(new URL('../src', import.meta.url));
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
+  .filter((name) => /\.tsx?$/.test(name))
   .map((name) => join(source, name));
 
 /** The files that a file imports by relative paths, as TypeScript sources. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const quoted = /\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)\.js['"]/g;
-  return [...text.matchAll(quoted)].map((match) => `${resolve(file, '..', match[1])}.ts`);
+  return [...text.matchAll(quoted)].map((match) => {
+    const module = resolve(file, '..', match[1]);
+    return existsSync(`${module}.tsx`) ? `${module}.tsx` : `${module}.ts`;
+  });
 }
+
+const roomOf = (file: string): string => relative(source, file).split(/[\\/]/)[0];
+
+/** An index, or a fixture, which tests of any room may use. */
+const isDoor = (file: string): boolean =>
+  relative(join(source, roomOf(file)), file) === 'index.ts' || file.endsWith('.test.fixture.ts');
 
 /** The number of a file's room; what lies in no room stands on top of them all. */
 function floorOf(file: string): number {
@@ -45,6 +65,17 @@ test('rooms import downwards only', () => {
     files.length > 20 && [...imports.values()].some((targets) => targets.length > 2),
     'imports are seen',
   );
+});
+
+test('a room is entered through its index only', () => {
+  const past = files.flatMap((file) =>
+    imports
+      .get(file)!
+      .filter((target) => floorOf(target) !== floorOf(file) && CLOSED.includes(roomOf(target)))
+      .filter((target) => !isDoor(target))
+      .map((target) => `${name(file)} imports ${name(target)}`),
+  );
+  assert.deepEqual(past.sort(), Object.keys(REACHING).sort());
 });
 
 test('no file imports itself through others', () => {

@@ -3,6 +3,7 @@
  * cannot run here, or undefined. `run({ log, deadline })` returns how many tests passed, failed and were skipped.
  */
 import { existsSync } from 'node:fs';
+import { hasPackage } from '../check-tracking.mjs';
 import { testFiles } from '../tests.mjs';
 import { emulatedNode, has, major, nodeOf } from './nodes.mjs';
 import { innermostTests, kernelTests, processorHas, runKernels } from './processors.mjs';
@@ -153,6 +154,15 @@ export const gates = [
     needs: () => undefined,
     run: (bench) => openBench(bench).summed('scripts/doc-blocks.mjs'),
   },
+  script({
+    name: 'tracking',
+    what: 'the real TensorBoard and a real MLflow server read what runs tell them',
+    path: 'scripts/check-tracking.mjs',
+    needs: () =>
+      ['tensorboard', 'mlflow'].some(hasPackage)
+        ? undefined
+        : 'Python has neither the package tensorboard nor mlflow',
+  }),
   script({
     name: 'models',
     what: 'real models go through every step of the command line, or are refused in a sentence',

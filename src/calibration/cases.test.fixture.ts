@@ -1,5 +1,5 @@
 /** For tests: a layer of every kind behind a convolution whose weights are changed, and what samples say of it in double precision. */
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { answerInDoubles } from '../graph/reference/model.js';
 import { float, int } from '../onnx/attributes.js';
 import type { Attribute, Graph, Node } from '../onnx/model.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { inverseOf, productOf } from './dense.test.fixture.js';
 import { eliminate, type Reader } from './eliminate.js';
 

@@ -1,6 +1,5 @@
 /** Which samples a calibration looks at: labels are never read. */
-import { fail } from '../base/errors.js';
-import { permutation, random } from '../base/random.js';
+import { fail, permutation, random } from '../base/index.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
 import { byName } from '../engine/index.js';

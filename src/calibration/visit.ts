@@ -8,7 +8,7 @@
  *
  * Nothing is drawn and nothing depends on the clock or on threads, so a calibration that was stopped is done again to the same bits.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { type Lines, linesFrom, linesSize, type Machine, openPair, type Pair } from '../engine/index.js';
 import { call, input } from '../graph/expression.js';
 import { reshape } from '../graph/ops/emit.js';

@@ -4,7 +4,7 @@
  * transpose) is a list of the same atoms, so that only a meeting of two axes costs a union.
  */
 
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 
 /** One atom for each position of an axis. */
 export type Label = Int32Array;

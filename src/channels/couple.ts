@@ -5,7 +5,7 @@
  * and results correspond (`rules.ts`), so squeeze-excite gates, shuffles, attention or a norm written out by hand need no case
  * anywhere. One walk forward ties and freezes; what regroups axes is left open as a {@link Block} until all else is known.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { CoreNode } from '../graph/core.js';
 import { describe } from '../graph/operator.js';
 import type { Tape } from '../graph/tape.js';

@@ -10,7 +10,7 @@
  *   random  a number of its own
  *   index   its place: the first go first
  */
-import { type Random, uniform } from '../base/random.js';
+import { type Random, uniform } from '../base/index.js';
 
 type Slices = readonly Float64Array[];
 

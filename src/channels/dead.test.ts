@@ -1,7 +1,7 @@
 /** Units that nothing reaches, or that reach nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { random, uniform } from '../base/random.js';
+import { random, uniform } from '../base/index.js';
 import { buildNetwork, type NetworkOptions } from '../nn/index.js';
 import { floats, floatTensor, type Graph, sizeOf } from '../onnx/index.js';
 import { deadUnits } from './dead.js';

@@ -1,7 +1,7 @@
 /** For tests: a selection at random, and whether masking and shrinking compute the same. */
 import assert from 'node:assert/strict';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { integer, normal, permutation, random, uniform } from '../base/random.js';
+import { integer, normal, permutation, random, uniform } from '../base/index.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
 import { expandModel, sampleShape } from '../graph/expand.js';
 import { valuesFor } from '../graph/ops/against.test.fixture.js';

@@ -1,5 +1,5 @@
 /** What pruning is to reach: a target's cost, or so many units; and the beginning of a removal order that reaches it. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Graph } from '../onnx/model.js';
 import { refuseRigid } from './hindrance.js';
 import { type Step, selectionAfter } from './order.js';

@@ -5,8 +5,7 @@
  * the same weights, equally often, are one *group*: the layers that meet in a DenseNet's concatenation, the halves of a
  * split, or the padded part of a shortcut come out as groups of their own.
  */
-import { fail } from '../base/errors.js';
-import { flag, names, type Setting } from '../base/setting.js';
+import { fail, flag, names, type Setting } from '../base/index.js';
 import type { Graph } from '../onnx/model.js';
 import { type Coupling, couple } from './couple.js';
 import { checkSums } from './levels.js';

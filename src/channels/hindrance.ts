@@ -1,5 +1,5 @@
 /** What stands in the way of a goal before any unit is chosen: nothing that may go, or nothing that could be counted. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';

@@ -5,8 +5,7 @@
  * to one, and that is normalised over the units of the group, so that groups can be ranked together. Published methods are
  * settings of these four ({@link importances}).
  */
-import { fail } from '../base/errors.js';
-import { random } from '../base/random.js';
+import { fail, random } from '../base/index.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { floats } from '../onnx/tensor.js';
 import { type Criterion, criteria } from './criteria.js';

@@ -4,11 +4,7 @@
  * the axis of its outputs. Where a name is both, the length decides, for the group if both fit. What is not named stays whole.
  */
 import { readFile } from 'node:fs/promises';
-import { fail } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
-import { nearest } from '../base/nearest.js';
-import { own } from '../base/records.js';
-import { type Settings, text } from '../base/setting.js';
+import { fail, nearest, own, reason, type Settings, text, writeAtomically } from '../base/index.js';
 import type { Graph } from '../onnx/model.js';
 import { emptied } from './floors.js';
 import type { Channels, Selection } from './types.js';

@@ -1,5 +1,5 @@
 /** What a network computes when units are only silenced: every parameter slice of a removed unit is 0. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Graph, Tensor } from '../onnx/model.js';
 import { emptyData, sizeOf } from '../onnx/tensor.js';
 import { type Nought, noughtAt, noughtsOf } from './dequantized.js';

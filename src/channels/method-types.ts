@@ -12,9 +12,17 @@
  * With several rounds the last but one and the last (mask, prune, fine-tune) are done as often, each time a step nearer to the
  * target.
  */
-import { asMany, nameOn } from '../base/axis.js';
-import { aboveZero, choice, entryOf, flag, number, type Setting } from '../base/setting.js';
-import type { Source } from '../base/source.js';
+import {
+  aboveZero,
+  asMany,
+  choice,
+  entryOf,
+  flag,
+  nameOn,
+  number,
+  type Setting,
+  type Source,
+} from '../base/index.js';
 import { type Criterion, criteria } from './criteria.js';
 import { type ImportanceName, type ImportanceSetting, importances } from './importance.js';
 import { type Pull, pulls } from './regularize.js';

@@ -14,8 +14,7 @@
  * A step that would break a floor is left out, and so are all later ones of its group. Hence every beginning of an order
  * is a selection that holds all limits, and the longer contains the shorter.
  */
-import { fail } from '../base/errors.js';
-import { formerly, number, type Setting, upToOne, whole } from '../base/setting.js';
+import { fail, formerly, number, type Setting, upToOne, whole } from '../base/index.js';
 import { floorsOf } from './floors.js';
 import { ascending, type Importance } from './importance.js';
 import type { Channels, Group, Selection } from './types.js';

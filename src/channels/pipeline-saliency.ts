@@ -1,6 +1,6 @@
 /** Taylor saliency of a graph's parameters, over some mini-batches of the training samples. */
 
-import { permutation, random } from '../base/random.js';
+import { permutation, random } from '../base/index.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';
 import { loadNetwork, type Machine } from '../engine/index.js';

@@ -6,7 +6,7 @@
  * MaskSparsity's second stage (Jiang et al., "Pruning-aware sparse regularization", 2023), with only those penalised that
  * will go: nothing is taken from what stays. Shifts take part only where they are named.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Hook, TrainState } from '../train/index.js';

@@ -9,8 +9,7 @@
  * from t = ln(g / m) / ln r downwards, so −t is a removal order, and the target is met along that as along any other, within
  * a step. Beyond m all groups go on alike.
  */
-import { random, uniform } from '../base/random.js';
-import { type Setting, whole } from '../base/setting.js';
+import { random, type Setting, uniform, whole } from '../base/index.js';
 import type { Graph } from '../onnx/model.js';
 import { type GoalOptions, reachGoal } from './goal.js';
 import type { Importance } from './importance.js';

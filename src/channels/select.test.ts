@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { random, uniform } from '../base/random.js';
+import { random, uniform } from '../base/index.js';
 import { floorsHold } from './floors.js';
 import { removedFirst } from './importance.js';
 import { allowedCounts, countsAfter, removalOrder, type Scope, selectionAfter } from './order.js';

@@ -1,5 +1,5 @@
 /** Which units stay: at a density, over all groups or by group, or beyond a threshold. All with exact counts. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { ascending, type Importance } from './importance.js';
 import {
   allowedCounts,

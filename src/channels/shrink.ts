@@ -6,7 +6,7 @@
  * that nodes compute are made what they must be (`supply.ts`). At the end every value must have the shape that was planned for
  * it, or the surgery is at fault and says where.
  */
-import { fail, UserError } from '../base/errors.js';
+import { fail, UserError } from '../base/index.js';
 import { type OpenDimension, type OtherSizes, otherSizes } from '../graph/facts/sizes.js';
 import { describe } from '../graph/operator.js';
 import { usedValues } from '../onnx/attributes.js';

@@ -1,5 +1,5 @@
 /** For tests: small graphs in a few lines, and their groups in a few words. */
-import { normal, random, uniform } from '../base/random.js';
+import { normal, random, uniform } from '../base/index.js';
 import { float, floatTensor, type Graph, int, intList, intTensor, sizeOf } from '../onnx/index.js';
 import { newSource } from '../onnx/source.js';
 import type { Channels } from './index.js';

@@ -6,7 +6,7 @@
  * below the target: then the most important units that went before, and fit, are put back. Cost is always that of the network
  * really shrunk. A latency wavers, and a search ends where it happened to be low: one that meets the target must do so twice.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { summarize } from '../graph/facts/summary.js';
 import type { Graph } from '../onnx/model.js';
 import { serializeModel } from '../onnx/serialize.js';

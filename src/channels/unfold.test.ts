@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { normal, random, uniform } from '../base/random.js';
+import { normal, random, uniform } from '../base/index.js';
 import { memorySplit } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';

@@ -8,9 +8,7 @@
  * (v = 0, a dead one) has γ = √ε, the least there is; and its slope in training stays near 1, since both roots hold ε.
  */
 
-import { fail } from '../base/errors.js';
-import { permutation, random } from '../base/random.js';
-import { flag, type Settings } from '../base/setting.js';
+import { fail, flag, permutation, random, type Settings } from '../base/index.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';

@@ -7,7 +7,7 @@
  * operator is not known or not possible for the engine, its outputs are *opaque*: values of a known or an unknown type whose
  * positions cannot be followed.
  */
-import { fail, UserError } from '../base/errors.js';
+import { fail, UserError } from '../base/index.js';
 import type { Type } from '../graph/core.js';
 import { sampleShape } from '../graph/expand.js';
 import { budget, foldedTypes } from '../graph/fold.js';

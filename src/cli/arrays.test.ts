@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
-import { normal } from '../base/random.js';
+import { normal } from '../base/index.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { readModel, writeModel } from '../onnx/index.js';
 import { convolution, draws, perceptron, sentences, transformer } from '../runs/arrays.test.fixture.js';

@@ -1,6 +1,5 @@
 /** How a command speaks: results on standard output, everything else on standard error. */
-import { UserError } from '../base/errors.js';
-import { visibleJson } from '../base/text.js';
+import { UserError, visibleJson } from '../base/index.js';
 import { write } from './out.js';
 
 export interface Face {

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { random, uniform } from '../base/random.js';
+import { random, uniform } from '../base/index.js';
 
 const program = fileURLToPath(new URL('./main.js', import.meta.url));
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { random, uniform } from '../base/random.js';
+import { random, uniform } from '../base/index.js';
 import { methodCases } from './methods.test.fixture.js';
 
 const program = fileURLToPath(new URL('./main.js', import.meta.url));

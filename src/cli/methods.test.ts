@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { integer, random } from '../base/random.js';
+import { integer, random } from '../base/index.js';
 import { methodCases } from './methods.test.fixture.js';
 import { shell } from './shell.test.fixture.js';
 

@@ -1,7 +1,7 @@
 /** What a person may write where a model is expected. */
 import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 
 /** How models in other formats become .onnx files, by their endings. */
 const exporters: Readonly<Record<string, string>> = {

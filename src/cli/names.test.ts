@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { visible, visibleLines } from '../base/text.js';
+import { visible, visibleLines } from '../base/index.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import { draws, perceptron } from '../runs/arrays.test.fixture.js';

@@ -1,8 +1,6 @@
 /** The command line: its commands, its help and its complaints. */
 import { Command } from 'commander';
-import { visibleLines } from '../base/text.js';
-import { version } from '../base/version.js';
-import { isUserFile } from '../runs/user-file.js';
+import { isUserFile, version, visibleLines } from '../base/index.js';
 import { loaders } from './commands/index.js';
 import { painted } from './style.js';
 import { commandNames, summaries } from './summaries.js';
@@ -42,7 +40,7 @@ async function programFor(words: readonly string[], signal: AbortSignal): Promis
   // A method of a user's own may have settings, and so flags, that no other has.
   const named = words.findIndex((word) => /^--method(=|$)/.test(word));
   const method = named < 0 ? undefined : (words[named].split('=')[1] ?? words[named + 1]);
-  if (method && isUserFile(method)) await (await import('../runs/registry.js')).openMethod(method);
+  if (method && isUserFile(method)) await (await import('../runs/index.js')).openMethod(method);
   for (const name of commandNames)
     if (name === called) (await loaders[name]())(root, signal, loaders);
     else root.command(name).summary(summaries[name]);

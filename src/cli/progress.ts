@@ -1,7 +1,7 @@
 /** Progress of long work: a bar on a terminal, plain lines elsewhere. */
 import { type Options, SingleBar } from 'cli-progress';
-import { brief, visible } from '../base/text.js';
-import { duration, figureText, percent } from '../report/index.js';
+import { brief, duration, percent, visible } from '../base/index.js';
+import { figureText } from '../report/index.js';
 import type { RunOptions } from '../runs/index.js';
 import type { TrainProgress } from '../train/index.js';
 import type { Face } from './face.js';

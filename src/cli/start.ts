@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { version } from '../base/version.js';
+import { version } from '../base/index.js';
 import { writeReport } from '../report/index.js';
 import { type RunResult, resolveRecipe, type Summary, startRun } from '../runs/index.js';
 import { figures, files } from './commands/run.js';

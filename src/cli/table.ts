@@ -1,5 +1,5 @@
 /** Tables of plain text for terminals. */
-import { brief, visible, withBriefWords } from '../base/text.js';
+import { brief, visible, withBriefWords } from '../base/index.js';
 import { styled } from './style.js';
 
 export interface Column {

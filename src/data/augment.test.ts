@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { integer, random, uniform } from '../base/random.js';
+import { integer, random, uniform } from '../base/index.js';
 import { mirror, paddedCrop, resizedCrop } from './augment.js';
 import { augmentation, type Image, type ImageShape } from './index.js';
 import { crop, resize, resizeBox } from './resize.js';

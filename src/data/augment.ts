@@ -4,8 +4,7 @@
  * Each image has a stream of its own, so what happens to it does not depend on the others. Padding is black (0) and comes
  * before normalisation, as in torchvision, whose parameters these transforms share.
  */
-import { fail } from '../base/errors.js';
-import { integer, type Random, uniform } from '../base/random.js';
+import { fail, integer, type Random, uniform } from '../base/index.js';
 import type { ResizeMode } from './card.js';
 import type { Image, ImageShape } from './image.js';
 import { centreBox, crop, fit, resize, resizeBox } from './resize.js';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fail } from '../base/errors.js';
-import { integer, random } from '../base/random.js';
+import { fail, integer, random } from '../base/index.js';
 import { imageAt, pixelsOf } from './images.test.fixture.js';
 import {
   type Batch,

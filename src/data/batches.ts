@@ -4,8 +4,7 @@
  * The order is a pure function of (seed, epoch) and what is done to a sample of (seed, epoch, its index), so batch k is
  * the same whether the epoch began at 0 or, after a kill, at k.
  */
-import { fail } from '../base/errors.js';
-import { permutation, type Random, random } from '../base/random.js';
+import { fail, permutation, type Random, random } from '../base/index.js';
 import type { Inputs } from '../engine/types.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { type Augmentation, augmentation } from './augment.js';

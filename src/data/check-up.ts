@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { writeAtomically } from '../base/files.js';
+import { writeAtomically } from '../base/index.js';
 import type { Image } from './image.js';
 import { pixelsOfPicture, sizeOfPicture, whyBroken } from './picture.js';
 import { cacheDirectory } from './source.js';

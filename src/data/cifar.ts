@@ -2,7 +2,7 @@
  * CIFAR-10 and CIFAR-100 in their binary form: records of one label byte (CIFAR-100: the coarse label, then the fine one,
  * which is used) and 3 × 32 × 32 bytes, channels first. https://www.cs.toronto.edu/~kriz/cifar.html
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { ImageShape, Split } from './dataset.js';
 import type { Found } from './source.js';
 

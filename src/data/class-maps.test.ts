@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { random } from '../base/random.js';
+import { random } from '../base/index.js';
 import { augmentation } from './augment.js';
 import { batches } from './batches.js';
 import { movedClassMap } from './class-maps.js';

@@ -8,7 +8,7 @@
  */
 import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { decoder } from './decoder.js';
 import type { Image } from './image.js';
 import { refuseBroken, sizeOfPicture } from './picture.js';

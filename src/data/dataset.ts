@@ -5,9 +5,7 @@
  * Arrays stay in the bytes they came in (or float32) until a batch is made; a split hands out one sample at a time, from
  * memory or, for image folders, from the disk.
  */
-import { digestOfAll } from '../base/digest.js';
-import { fail } from '../base/errors.js';
-import { permutation, random } from '../base/random.js';
+import { digestOfAll, fail, permutation, random } from '../base/index.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Augmentation } from './augment.js';
 import type { ResizeMode } from './card.js';

@@ -3,7 +3,7 @@
  * read whole, about 0.7 s for CIFAR-10; arrays that read files when they are asked have a digest of their own.
  */
 import { createHash } from 'node:crypto';
-import { bytesOf, digestOfAll } from '../base/digest.js';
+import { bytesOf, digestOfAll } from '../base/index.js';
 import type { SampleArray, Split, Target } from './dataset.js';
 
 export interface SplitDigest {

@@ -3,8 +3,7 @@
  * whose). 360 of them, always the same, are the test split; 1,437 are for training.
  */
 import { fileURLToPath } from 'node:url';
-import { fail } from '../base/errors.js';
-import { permutation, random } from '../base/random.js';
+import { fail, permutation, random } from '../base/index.js';
 import { checkLabels } from './cifar.js';
 import { type Dataset, memorySplit, subset } from './dataset.js';
 import { gunzip, readBytes } from './source.js';

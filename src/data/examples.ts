@@ -1,6 +1,5 @@
 /** A few samples of every class. */
-import { fail } from '../base/errors.js';
-import { permutation, random } from '../base/random.js';
+import { fail, permutation, random } from '../base/index.js';
 import { type Batch, type BatchOptions, batches } from './batches.js';
 import { isUnlabelled, type Split, subset } from './dataset.js';
 

@@ -11,8 +11,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { fail } from '../base/errors.js';
-import { reason } from '../base/files.js';
+import { fail, reason } from '../base/index.js';
 import type { Augmentation } from './augment.js';
 import type { ResizeMode } from './card.js';
 import {

@@ -2,7 +2,7 @@
  * IDX, the format of MNIST and Fashion-MNIST: two zero bytes, the element type (8: unsigned byte), the number of
  * dimensions, each dimension as a big-endian 32-bit integer, then the bytes. http://yann.lecun.com/exdb/mnist/
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { checkLabels } from './cifar.js';
 import { memorySplit, type Split } from './dataset.js';
 import type { Found } from './source.js';

@@ -1,8 +1,7 @@
 /** Brings a downloaded data set into the cache: verified, unpacked, whole or not at all. */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fail } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
+import { fail, reason, writeAtomically } from '../base/index.js';
 import { collect, isNamed, locate, NAMED } from './named.js';
 import { cacheDirectory } from './source.js';
 

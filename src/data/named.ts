@@ -5,7 +5,7 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Augmentation } from './augment.js';
 import { cifarSplit } from './cifar.js';
 import type { Split } from './dataset.js';

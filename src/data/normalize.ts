@@ -1,5 +1,5 @@
 /** From pixels to the numbers that a network gets. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Normalization } from './dataset.js';
 import type { Image, ImageShape } from './image.js';
 

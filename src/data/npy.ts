@@ -2,8 +2,7 @@
  * NumPy's .npy: the magic "\x93NUMPY", a version, the length of the header, the header (a Python dict of descr,
  * fortran_order and shape), then the elements. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { fail } from '../base/errors.js';
-import { brief } from '../base/text.js';
+import { brief, fail } from '../base/index.js';
 
 export interface NumpyArray {
   readonly shape: readonly number[];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { zipSync } from 'fflate';
-import { integer, random } from '../base/random.js';
+import { integer, random } from '../base/index.js';
 import type { Value } from '../onnx/model.js';
 import { imageAt } from './images.test.fixture.js';
 import { batches, type Image, openDataset, type Split } from './index.js';

@@ -19,8 +19,7 @@
  * of whole numbers gets an array of whole numbers.
  */
 import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
-import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
-import { fail } from '../base/errors.js';
+import { fail, MOST_PER_BYTE, refuseBomb } from '../base/index.js';
 import type { Value } from '../onnx/model.js';
 import { isFloat } from '../onnx/tensor.js';
 import { looksChannelsLast } from './axes.js';

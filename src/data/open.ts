@@ -1,6 +1,5 @@
 /** Opens a data set by what a person calls it on the command line. */
-import { fail } from '../base/errors.js';
-import { nearest } from '../base/nearest.js';
+import { fail, nearest } from '../base/index.js';
 import type { Value } from '../onnx/model.js';
 import type { ResizeMode } from './card.js';
 import { type Dataset, imagesOf, type Split, withImages } from './dataset.js';

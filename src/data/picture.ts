@@ -1,5 +1,5 @@
 /** Picture files: their sizes, and what is in them. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { decoder } from './decoder.js';
 import type { Image } from './image.js';
 

@@ -8,9 +8,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { inGigabytes, MOST_UNPACKED } from '../base/budget.js';
-import { fail } from '../base/errors.js';
-import { reason } from '../base/files.js';
+import { fail, inGigabytes, MOST_UNPACKED, reason } from '../base/index.js';
 
 export interface Found {
   readonly path: string;

@@ -1,7 +1,7 @@
 /** How gradients change along a direction, as the engine computes it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { floatTensor, type Graph } from '../onnx/index.js';
 import { loadNetwork, type Machine, openMachine } from './index.js';
 

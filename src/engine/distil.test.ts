@@ -1,7 +1,7 @@
 /** The loss of a network that has a teacher, and its slope. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { runCore } from '../graph/reference/run.js';
 import type { Value } from '../graph/reference/value.js';
 import { type Machine, openMachine } from './index.js';

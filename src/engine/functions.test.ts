@@ -1,7 +1,7 @@
 /** Elementary functions of kernels/math.h through the engine, beside float64, at ordinary and at odd places. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random, uniform } from '../base/random.js';
+import { normal, random, uniform } from '../base/index.js';
 import { apply, call, type FunctionName, input } from '../graph/expression.js';
 import { type Machine, openMachine } from './index.js';
 import { emptyPlan, runOnEngine } from './tape.test.fixture.js';

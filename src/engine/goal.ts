@@ -1,5 +1,5 @@
 /** What a training step minimises, at the end of the model on its tape: where it is read, and where the backward pass begins. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { type Expanded, expandBefore } from '../graph/expand.js';
 import { call, input } from '../graph/expression.js';
 import { inferenceForm } from '../graph/inference.js';

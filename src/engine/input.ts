@@ -1,5 +1,5 @@
 /** Giving samples to a program. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Program } from './compile.js';
 import type { Inputs } from './types.js';
 

@@ -1,7 +1,7 @@
 /** Handles after their end, and while they are in use. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { closable } from './lifetime.js';
 
 /** A handle that writes down what is done with it; `work` is under way until it is let go. */

@@ -2,7 +2,7 @@
  * Handles on a machine's memory. Once a handle is closed its memory belongs to others, so it must neither be used nor be
  * given back again; and while a call is under way it must stay.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 
 /**
  * The handle with methods that throw a UserError once it is closed. Closing twice does nothing; memory is given back when

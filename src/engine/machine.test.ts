@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { assemble } from './lowering/assemble.js';
 import { callsTo } from './lowering/calls.js';
 import { FILL_RUN, LANES } from './lowering/contract.js';

@@ -3,7 +3,7 @@
  * kernels/program.c. Everything above knows only this interface, not which of the ways stands behind it: what opens one, in Node,
  * is open.ts, and in a browser wasm/browser.ts.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { type Driver, LINE } from './driver.js';
 import { CONTRACT, type Told } from './lowering/contract.js';
 import { createSpace } from './space.js';

@@ -1,8 +1,7 @@
 /** A network in a machine: threads, half-filled batches, split batches, and what is refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../base/errors.js';
-import { normal, random } from '../base/random.js';
+import { normal, random, UserError } from '../base/index.js';
 import { float, intList } from '../onnx/attributes.js';
 import type { Attribute, Graph, Node, Tensor } from '../onnx/model.js';
 import { newSource } from '../onnx/source.js';

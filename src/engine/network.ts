@@ -1,6 +1,5 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
-import { fail, UserError } from '../base/errors.js';
-import { own } from '../base/records.js';
+import { fail, own, UserError } from '../base/index.js';
 import { type Batch, batchOf } from '../graph/batch.js';
 import { type Expanded, expandModel } from '../graph/expand.js';
 import { inferenceForm } from '../graph/inference.js';

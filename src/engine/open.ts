@@ -1,7 +1,6 @@
 /** Opens machines in Node: native where that is to be had, else WebAssembly. */
 import { availableParallelism } from 'node:os';
-import { fail } from '../base/errors.js';
-import { visible } from '../base/text.js';
+import { fail, visible } from '../base/index.js';
 import { apart } from './apart.js';
 import { type Driver, Unavailable } from './driver.js';
 import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';

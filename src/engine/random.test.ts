@@ -4,7 +4,7 @@
  */
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { integer, normal, type Random, random } from '../base/random.js';
+import { integer, normal, type Random, random } from '../base/index.js';
 import type { Window } from '../graph/core.js';
 import { differentiate } from '../graph/differentiate.js';
 import { call, input } from '../graph/expression.js';

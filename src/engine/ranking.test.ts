@@ -1,7 +1,7 @@
 /** Largest magnitudes, marked by kernels. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { openMachine } from './index.js';
 import { blockAt } from './memory.js';
 import { ranking } from './ranking.js';

@@ -1,7 +1,6 @@
 /** The training step as two programs: forward, loss and backward; and the update. */
 import { totalmem } from 'node:os';
-import { fail } from '../base/errors.js';
-import { own } from '../base/records.js';
+import { fail, own } from '../base/index.js';
 import { differentiate } from '../graph/differentiate.js';
 import type { Expanded } from '../graph/expand.js';
 import type { Tape } from '../graph/tape.js';

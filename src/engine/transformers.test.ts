@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { integer, normal, random } from '../base/random.js';
+import { integer, normal, random } from '../base/index.js';
 import { expandModel } from '../graph/expand.js';
 import { runCore } from '../graph/reference/run.js';
 import { toValue, type Value } from '../graph/reference/value.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { integer, normal, type Random, random } from '../base/random.js';
+import { integer, normal, type Random, random } from '../base/index.js';
 import type { Window } from '../graph/core.js';
 import { tape as newTape } from '../graph/tape.js';
 import { sizeOf } from '../onnx/tensor.js';

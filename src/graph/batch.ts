@@ -6,7 +6,7 @@
  * that was traced. But a file may fix it so that no single sample can be computed (a Reshape to [4, −1]), have inputs
  * without such an axis (state [49]), or let samples meet (x·xᵀ). Then a run is a whole: exactly the shapes of the file.
  */
-import { own } from '../base/records.js';
+import { own } from '../base/index.js';
 import type { Graph, Value } from '../onnx/model.js';
 import { expandModel, sampleShape } from './expand.js';
 import { inferTypes } from './facts/infer.js';

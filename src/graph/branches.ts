@@ -2,7 +2,7 @@
  * Branches that shapes decide: exporters write an If wherever they do not know a size (is this axis 1, so that it can be squeezed?),
  * and in the whole model it is known. Where the file leaves dimensions open, the answer must be the same at small and large sizes.
  */
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { withConditions } from '../onnx/decide.js';
 import type { Graph } from '../onnx/model.js';
 import { sampleShape } from './expand.js';

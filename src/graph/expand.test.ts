@@ -1,7 +1,7 @@
 /** From ONNX graphs to core graphs: what is folded, what is learnt, what is refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { int } from '../onnx/attributes.js';
 import type { Graph, Node, Tensor, Value } from '../onnx/model.js';
 import { newSource } from '../onnx/source.js';

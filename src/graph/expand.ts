@@ -2,8 +2,7 @@
  * From an ONNX graph to a core graph: every node is inferred, folded away where its inputs are constant, or expanded
  * into core operators by its operator's file.
  */
-import { fail } from '../base/errors.js';
-import { own } from '../base/records.js';
+import { fail, own } from '../base/index.js';
 import type { DType, Graph, Node, Value } from '../onnx/model.js';
 import { opsetOf } from '../onnx/source.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';

@@ -1,5 +1,5 @@
 /** For tests: small models, written down in a few lines. */
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import type { Attribute, DType, Graph, Tensor, Value } from '../onnx/model.js';
 import { newSource } from '../onnx/source.js';
 import { floatTensor, intTensor, sizeOf } from '../onnx/tensor.js';

@@ -2,7 +2,7 @@
  * Looking rows up by indices that only a run knows: the kernel reads the first or last row in place of one that is not there, so
  * a program counts such indices beside it, for the run to be refused.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { CoreNode } from './core.js';
 import { call, input } from './expression.js';
 import { needed } from './needed.js';

@@ -1,7 +1,7 @@
 /**
  * What is known about an ONNX operator: one object per operator, all facts together, one file per family in `ops/`.
  */
-import { fail, UserError } from '../base/errors.js';
+import { fail, UserError } from '../base/index.js';
 import type { Attribute, Node, Tensor } from '../onnx/model.js';
 import { ints } from '../onnx/tensor.js';
 import type { Build, Type } from './core.js';

@@ -1,7 +1,7 @@
 /** Tangents of core graphs, beside finite differences of the reference. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { sizeOf } from '../onnx/tensor.js';
 import type { Window } from './core.js';
 import { differentiate } from './differentiate.js';

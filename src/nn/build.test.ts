@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { builder, toTheEnd } from './build.js';
 
 const open = (shape = [4, 9, 8]) => {

@@ -5,7 +5,7 @@
  * Layers with parameters are named like PyTorch modules, and their initialisers like PyTorch's state dictionary
  * (`layer1.0.conv1.weight`, `bn1.running_mean`); every other node is named after its input (`bn1.relu`).
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type Attribute,
   float,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { random } from '../base/random.js';
+import { random } from '../base/index.js';
 import * as init from './initialize.js';
 
 const shape = [64, 32, 3, 3];

@@ -11,7 +11,7 @@
  * An initialiser draws from the stream it is given; with a stream named by seed and parameter name (see
  * {@link initialized}), a parameter's first value depends on nothing else in the network.
  */
-import { normal, type Random, random, uniform, word } from '../base/random.js';
+import { normal, type Random, random, uniform, word } from '../base/index.js';
 import { floatTensor, sizeOf, type Tensor } from '../onnx/index.js';
 
 /** Draws the values of a parameter of this shape, row-major. */

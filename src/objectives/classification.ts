@@ -4,7 +4,7 @@
  * A label's rank is the number of classes put before it; equal numbers go to the lower class, and a NaN goes before everything, so that a
  * broken network is never right.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Split } from '../data/dataset.js';
 import type { Teacher } from '../engine/types.js';
 import type { Graph } from '../onnx/model.js';

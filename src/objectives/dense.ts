@@ -1,5 +1,5 @@
 /** Learning a class for every pixel, position or token: `y` has its number, and one below 0 or `ignore` where none counts. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { call, input } from '../graph/expression.js';
 import { floatTensor, sizeOf } from '../onnx/tensor.js';
 import { expand, logSoftmax, pointwise, reshape, total } from './emit.js';

@@ -10,7 +10,7 @@
  * So every output counts alike, whatever its unit, and a loss of 1 is what the teacher's mean answer would have. A Softmax or
  * Sigmoid at the end is trained on what stands before it. V and D come from the first samples to train on.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { withoutDropout } from '../graph/inference.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';

@@ -1,5 +1,5 @@
 /** A loss that the model computes itself: an output with one number for a sample. What it is compared with comes in as inputs. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { reshape } from './emit.js';
 import { onlyHead } from './targets.js';

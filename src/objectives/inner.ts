@@ -1,7 +1,5 @@
 /** Inner values of a teacher that a model is taught beside the outputs. */
-import { fail } from '../base/errors.js';
-import { globOf } from '../base/glob.js';
-import { nearest } from '../base/nearest.js';
+import { fail, globOf, nearest } from '../base/index.js';
 import { expandModel } from '../graph/expand.js';
 import type { Graph } from '../onnx/model.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';

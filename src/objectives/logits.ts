@@ -2,7 +2,7 @@
  * Where a classifier's logits are. Training wants them; many models end in a Softmax or LogSoftmax instead. Such a model
  * is trained on a copy in which that last node passes its input on, and the weights go back into the original.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Operator } from '../graph/operator.js';
 import { findOperator } from '../graph/ops/index.js';
 import type { Graph, Node } from '../onnx/model.js';

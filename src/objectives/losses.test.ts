@@ -1,7 +1,7 @@
 /** Every loss as core operators, beside its formula in double precision, and its gradient beside differences of that. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { differentiate } from '../graph/differentiate.js';
 import { runCore } from '../graph/reference/run.js';
 import type { Value } from '../graph/reference/value.js';

@@ -1,5 +1,5 @@
 /** Learning truths of their own: `y` has a 0 or 1 for every number of the output, which are logits or end in a Sigmoid. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { binaryEntropies, mean, reshape } from './emit.js';
 import { binaryEntropy } from './plain-losses.js';

@@ -1,5 +1,5 @@
 /** An objective of one's own: a loss for a sample, written with functions that the engine differentiates, and figures for a sample. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { call, type Expression, input } from '../graph/expression.js';
 import { sizeOf } from '../onnx/tensor.js';
 import * as emit from './emit.js';

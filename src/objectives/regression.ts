@@ -1,5 +1,5 @@
 /** Learning numbers: `y` has one for every number of the output. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { absolutes, hubers, mean, reshape, squares } from './emit.js';
 import { sampleOf, spreadOf } from './tallies.js';

@@ -1,5 +1,5 @@
 /** Several outputs, each with an objective and a weight: the loss is Σ weight · loss. Each has targets by its own name. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Batch } from '../data/batches.js';
 import type { Targets } from '../engine/types.js';
 import { call, input } from '../graph/expression.js';

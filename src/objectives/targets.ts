@@ -1,5 +1,5 @@
 /** What objectives with targets have in common. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Batch } from '../data/batches.js';
 import type { Targets } from '../engine/types.js';
 import type { Graph } from '../onnx/model.js';

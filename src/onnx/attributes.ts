@@ -4,7 +4,7 @@
  * An absent attribute gives the default; without a default, or with an attribute of another type, one sentence names
  * the node and the attribute.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Attribute, Node, Tensor } from './model.js';
 
 type Kind = Exclude<Attribute['type'], 'opaque'>;

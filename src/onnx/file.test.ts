@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { readModel, writeModel } from './file.js';
 import { ModelProtoSchema } from './generated/onnx_pb.js';
 

@@ -2,9 +2,7 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { inGigabytes } from '../base/budget.js';
-import { fail, UserError } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
+import { fail, inGigabytes, reason, UserError, writeAtomically } from '../base/index.js';
 import type { Graph } from './model.js';
 import { parseModel } from './parse.js';
 import { serializeModel } from './serialize.js';

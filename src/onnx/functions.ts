@@ -3,7 +3,7 @@
  * so that what is behind them can be followed like the rest.
  */
 import { clone, create } from '@bufbuild/protobuf';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type AttributeProto,
   AttributeProtoSchema,

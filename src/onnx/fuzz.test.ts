@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { ModelProtoSchema } from './generated/onnx_pb.js';
 import { parseModel } from './parse.js';
 import { serializeModel } from './serialize.js';

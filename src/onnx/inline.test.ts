@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import {
   type FunctionProtoSchema,
   type GraphProtoSchema,

@@ -1,6 +1,6 @@
 /** Nodes and their attributes, from protobuf. */
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Opaque } from './attributes.js';
 import { attributeType } from './dtypes.js';
 import { type AttributeProto, AttributeProtoSchema, type NodeProto } from './generated/onnx_pb.js';

@@ -1,5 +1,5 @@
 /** Puts nodes into topological order and finds what does not fit together: values made twice, missing, or in a circle. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { usedValues } from './attributes.js';
 import type { Node } from './model.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { attr, usedValues } from './attributes.js';
 import { GraphProtoSchema, ModelProtoSchema, type NodeProtoSchema } from './generated/onnx_pb.js';
 import { toFloat16, withoutFloat16Array } from './half.js';

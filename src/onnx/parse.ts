@@ -6,7 +6,7 @@
  * order; what a `Graph` has no word for travels along in `source.carried`.
  */
 import { fromBinary } from '@bufbuild/protobuf';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { decideBranches } from './branches.js';
 import { carry } from './carried.js';
 import { inlineFunctions } from './functions.js';

@@ -6,7 +6,7 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Opaque } from './attributes.js';
 import { type Notes, uncarry } from './carried.js';
 import { attributeType } from './dtypes.js';

@@ -1,5 +1,5 @@
 /** Makes a freshly decoded model self-contained, everywhere in it (subgraphs and functions too): external data is fetched into raw_data. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { dtypeOf } from './dtypes.js';
 import type { ModelProto, TensorProto } from './generated/onnx_pb.js';
 import { typedParts } from './parts.js';

@@ -1,5 +1,5 @@
 /** What a graph says about itself: one that was not read from a file, and by which version its operators are meant. */
-import { own } from '../base/records.js';
+import { own } from '../base/index.js';
 import type { Source } from './model.js';
 
 /**

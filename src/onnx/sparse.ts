@@ -1,6 +1,5 @@
 /** Tensors stored sparse: the values that are not zero, and where they lie. */
-import { refuseBomb } from '../base/budget.js';
-import { fail } from '../base/errors.js';
+import { fail, refuseBomb } from '../base/index.js';
 import type { GraphProto, SparseTensorProto } from './generated/onnx_pb.js';
 import type { Tensor } from './model.js';
 import { decodeTensor } from './storage.js';

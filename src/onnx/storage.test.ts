@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { TensorProtoSchema } from './generated/onnx_pb.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.js';
 import type { DType, Tensor, TensorData } from './model.js';

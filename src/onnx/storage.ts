@@ -5,7 +5,7 @@
  * What the header says is checked against what is there before anything is allocated. Elements are copied at most once
  * on the way in and not at all on the way out, but for 16-bit floats, which are held as float32.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { dataTypeOf, dtypeOf, unreadName } from './dtypes.js';
 import type { TensorProto } from './generated/onnx_pb.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.js';

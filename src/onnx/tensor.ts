@@ -1,5 +1,5 @@
 /** Small helpers on tensors, so that nobody else has to care which typed array holds the numbers. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { DType, Tensor, TensorData } from './model.js';
 
 /** How many elements a shape has: the product of its dimensions, 1 for a scalar. */

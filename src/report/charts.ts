@@ -5,8 +5,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { brief } from '../base/text.js';
-import { count, percent as inPercent } from './words.js';
+import { brief, count, percent as inPercent } from '../base/index.js';
 
 /** Narrow, so that letters are still legible where a phone scales the drawing down. */
 const WIDTH = 480;

@@ -1,8 +1,9 @@
 /** How well each class is recognised, the one that lost most first. */
+
+import { count, percent } from '../base/index.js';
 import type { ClassSummary, Summary } from '../runs/index.js';
 import { html } from './page.js';
 import { table } from './table.js';
-import { count, percent } from './words.js';
 
 /** How many classes are shown before the rest is folded away. */
 const SHOWN = 12;

@@ -11,7 +11,7 @@ const CHOSEN = ['epochs', 'batch', 'augment', 'lr', 'warmup', 'roundTo', 'teache
 const PATHS = ['data', 'teacher', 'mask'];
 
 /** What makes a recipe, but is no flag. */
-const APART = ['version', 'command', 'model', 'because'];
+const APART = ['version', 'command', 'model', 'log', 'because'];
 
 type Values = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
 /** The figures of a run that people compare. */
-import { own } from '../base/records.js';
+import { bytes, count, large, own, percent } from '../base/index.js';
 import { ACCURACY, headlineOf, type Metric } from '../objectives/index.js';
 import type { Change, Summary } from '../runs/index.js';
-import { bytes, count, inMetric, large, percent } from './words.js';
+import { inMetric } from './words.js';
 
 export interface Row {
   what: string;

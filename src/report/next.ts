@@ -1,10 +1,11 @@
 /** What a person may do with the result of a run, in plain words and with the commands for it. */
+
+import { percent } from '../base/index.js';
 import type { Summary } from '../runs/index.js';
 import { worstFirst } from './classes.js';
 import { quoted } from './command.js';
 import { commandBlock, html } from './page.js';
 import { verdictOf } from './verdict.js';
-import { percent } from './words.js';
 
 interface Step {
   /** Plain text. */

@@ -1,5 +1,5 @@
 /** A page of a report: complete in itself, without scripts, loading nothing. */
-import { visibleLines, withBriefWords } from '../base/text.js';
+import { visibleLines, withBriefWords } from '../base/index.js';
 import { STYLE } from './style.js';
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };

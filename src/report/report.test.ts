@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { bytes, count, duration, large, percent } from '../base/index.js';
 import type { MetricsLine, Summary } from '../runs/index.js';
 import { drawBars, drawCurves, drawDistributions, drawOrdered, drawPairs } from './charts.js';
 import { renderReport } from './report.js';
 import { channels, metrics, recipe, summary } from './report.test.fixture.js';
-import { bytes, count, duration, large, percent } from './words.js';
 
 /** What is said of the drawings to those who cannot see them. */
 const titles = (page: string) =>

@@ -1,7 +1,6 @@
 /** The report of a run: one page, complete in itself, made from what the run folder holds. */
 import { readFile } from 'node:fs/promises';
-import { fail } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
+import { capital, count, duration, fail, percent, reason, writeAtomically } from '../base/index.js';
 import { ACCURACY, type Figures, metricIn } from '../objectives/index.js';
 import { byReason, type MetricsLine, type Recipe, type RunFolder, type Summary } from '../runs/index.js';
 import {
@@ -30,7 +29,7 @@ import {
 import { table, unfolding } from './table.js';
 import { tiles } from './tiles.js';
 import { verdictOf } from './verdict.js';
-import { capital, count, duration, figureText, inMetric, percent } from './words.js';
+import { figureText, inMetric } from './words.js';
 
 type Epoch = Extract<MetricsLine, { kind: 'epoch' }>;
 type Masks = Extract<MetricsLine, { kind: 'masks' }>;

@@ -1,12 +1,11 @@
 /** A page that draws how accuracy falls when one group of channels is thinned at a time. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
+import { capital, fail, reason, writeAtomically } from '../base/index.js';
 import type { MeasuredSensitivity } from '../runs/index.js';
 import { charts, html, page } from './page.js';
 import { sensitivityChart } from './structured.js';
-import { capital, inMetric } from './words.js';
+import { inMetric } from './words.js';
 
 /** Writes sensitivity.json and sensitivity.html in a folder. @throws UserError when they cannot be written. */
 export async function writeSensitivity(folder: string, result: MeasuredSensitivity): Promise<void> {

@@ -1,10 +1,12 @@
 /** What a run that removes channels shows: what was kept of every group, what stayed whole and why, what each layer costs. */
+
+import { count, large } from '../base/index.js';
 import type { Frozen } from '../channels/types.js';
 import type { ChannelSummary } from '../runs/index.js';
 import { drawOrdered, drawPairs, ORDER, type Pair } from './charts.js';
 import { chart, html } from './page.js';
 import { table, unfolding } from './table.js';
-import { count, figureText, large } from './words.js';
+import { figureText } from './words.js';
 
 /** Accuracy, a fraction, with a group cut to a density and the rest of the network whole. */
 export interface SensitivityRow {

@@ -1,8 +1,10 @@
 /** The few figures that a reader looks for first. */
+
+import { bytes, capital, large } from '../base/index.js';
 import type { Change, Summary } from '../runs/index.js';
 import { headline } from './figures.js';
 import { html } from './page.js';
-import { bytes, capital, inMetric, large } from './words.js';
+import { inMetric } from './words.js';
 
 interface Tile {
   name: string;

@@ -1,6 +1,7 @@
 /** What a run did to the model's answers, in words that need no table. */
+
+import { percent } from '../base/index.js';
 import { isUsable, keepsAccuracy, keepsAnswer, type Summary } from '../runs/index.js';
-import { percent } from './words.js';
 
 /** How accurate, or how far from the given model's answers, the pruned model is; with a warning where it is not usable yet. */
 export function verdictOf(summary: Summary): string | undefined {

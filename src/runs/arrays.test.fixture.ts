@@ -1,5 +1,5 @@
 /** For tests: small models of vectors, of sequences, and of tokens with a mask and types; and samples that they can learn. */
-import { integer, type Random, random } from '../base/random.js';
+import { integer, type Random, random } from '../base/index.js';
 import { sketch } from '../channels/sketch.test.fixture.js';
 import { wholes } from '../data/npz.test.fixture.js';
 import type { Graph } from '../onnx/index.js';

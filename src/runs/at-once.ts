@@ -2,7 +2,7 @@
  * Pruning without data: at once, by what the weights say, of any graph; nothing is trained and no accuracy measured. What can be checked is:
  * that the network without its channels computes what it did with them at 0, and that onnxruntime agrees, on random inputs.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type Chosen,
   chooseUnits,
@@ -35,6 +35,7 @@ import { type Cut, repaired } from './structured/repair.js';
 import { channelSummary } from './structured/summary.js';
 import type { ChannelSummary, Summary } from './summary.js';
 import type { ModelTask } from './task.js';
+import type { Tracking } from './track/index.js';
 import { writeMetrics } from './training.js';
 import type { RunOptions } from './work.js';
 
@@ -44,6 +45,7 @@ export interface AtOnce {
   task: ModelTask;
   machine: Machine;
   options: RunOptions;
+  tracking?: Tracking;
 }
 
 interface Made {
@@ -59,6 +61,7 @@ export async function pruneAtOnce(work: AtOnce): Promise<Summary> {
   tellUncounted(work);
   const made = await (isStructured(work.recipe) ? removeChannels(work) : zeroWeights(work));
   await writeMetrics(work.folder, []);
+  work.tracking?.begin([]);
   return conclude({ ...work, ...made, epochs: [], samples: randomSamples });
 }
 

@@ -1,5 +1,5 @@
 /** Who takes part in a comparison of latencies: a model on each runtime, ready to run, or the reason why it is not. */
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { type Graph, serializeModel } from '../onnx/index.js';

@@ -8,7 +8,7 @@
  * their distribution.
  */
 import { setImmediate } from 'node:timers/promises';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { openMachine } from '../engine/index.js';
 import { type Contestant, enter, type Runtime, runtimes } from './bench-contestants.js';
 import { type BenchResult, benchNotes, oddMacs } from './bench-notes.js';

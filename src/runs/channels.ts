@@ -1,5 +1,5 @@
 /** Images in the number of channels that a model wants: grey made of colours, colours made of grey. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { conversion, type Dataset, LUMA, type Split, withImages } from '../data/index.js';
 
 /** The data set with images of so many channels. @throws UserError where there is no way from what it has. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { integer, random } from '../base/random.js';
+import { integer, random } from '../base/index.js';
 import { recipesWith, settingValues, type Workshop, workshop } from './combinations.test.fixture.js';
 
 let place: Workshop;

@@ -1,5 +1,5 @@
 /** The end of a run: its model is exported and checked, and its summary written. */
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { driftOf } from './check/drift.js';
 import { exportModel, UncheckedError } from './export.js';

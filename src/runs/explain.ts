@@ -1,5 +1,5 @@
 /** How a model is computed: its core graph, what was fused, where values live, and the steps of the program with their words. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { type Layout, namedWords } from '../engine/lowering/layout.js';
 import type { Buffer, Place, Word } from '../engine/lowering/place.js';

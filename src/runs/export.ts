@@ -8,8 +8,7 @@
 import { readFile, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { fail, UserError } from '../base/errors.js';
-import { reason } from '../base/files.js';
+import { fail, reason, UserError } from '../base/index.js';
 import { inferenceForm } from '../graph/inference.js';
 import { type Graph, rounded, serializeModel, writeModel } from '../onnx/index.js';
 import { checkFile, refusedBy } from './check/check.js';

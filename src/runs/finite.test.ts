@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { normal } from '../base/random.js';
+import { normal } from '../base/index.js';
 import { sketch } from '../channels/sketch.test.fixture.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { floats, type Graph, writeModel } from '../onnx/index.js';

@@ -2,7 +2,7 @@
  * Weights that are no numbers. Nothing can be made of them, and whatever is computed with them would put the blame elsewhere: on
  * training, or on espalier.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { rolesOf } from '../graph/expand.js';
 import { floats, type Graph, type Node } from '../onnx/index.js';
 import type { Evaluation } from '../train/index.js';

@@ -8,14 +8,19 @@
 import { existsSync } from 'node:fs';
 import { appendFile, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { claim } from '../base/claim.js';
-import { fail } from '../base/errors.js';
-import { makeFolder, reason, writeAtomically } from '../base/files.js';
+import {
+  claim,
+  digestOfUserFiles,
+  fail,
+  isUserFile,
+  makeFolder,
+  reason,
+  writeAtomically,
+} from '../base/index.js';
 import { filesToLearn } from './learn.js';
 import { keepOrigin, keptIn, takenFrom } from './paths.js';
 import type { Recipe } from './recipe.js';
-import type { Summary } from './summary.js';
-import { digestOfUserFiles, isUserFile } from './user-file.js';
+import type { MetricsLine, Summary } from './summary.js';
 
 /** Paths of the files in the folder of a run. */
 export interface RunFolder {
@@ -216,6 +221,18 @@ export async function readJson(path: string): Promise<object | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     return fail(`Cannot read ${path}: ${error instanceof SyntaxError ? 'it is damaged' : reason(error)}.`);
   }
+}
+
+/** The lines of a run's metrics.jsonl; none where it has none yet. A last line that was torn by a kill is left out. */
+export async function readMetrics({ metrics }: Pick<RunFolder, 'metrics'>): Promise<MetricsLine[]> {
+  const text = await readFile(metrics, 'utf8').catch((error) =>
+    error.code === 'ENOENT' ? '' : fail(`Cannot read ${metrics}: ${reason(error)}.`),
+  );
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as MetricsLine);
 }
 
 /** Adds a line to a file of JSON lines. @throws UserError when it cannot be written. */

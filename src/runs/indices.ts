@@ -2,7 +2,7 @@
  * Indices in data against the tables of a model that they choose from, such as token ids and an embedding. The engine reads
  * beyond a table as its first or last row; onnxruntime refuses it.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Dataset } from '../data/index.js';
 import { findOperator } from '../graph/ops/index.js';
 import { attr, type Graph, type Node } from '../onnx/index.js';

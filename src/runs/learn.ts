@@ -1,7 +1,6 @@
 /** What can be learnt, as `--learn` says it: one thing, or `OUTPUT=WHAT:WEIGHT` for several outputs of a model. */
 import { basename, extname } from 'node:path';
-import type { Setting } from '../base/setting.js';
-import { isUserFile } from './user-file.js';
+import { isUserFile, type Setting } from '../base/index.js';
 
 /** Classes of samples, a teacher's outputs, what `y` of an .npz holds, or a loss that the model computes. */
 export const learnable = [

@@ -1,7 +1,7 @@
 /** How alike two choices of channels are. */
 
 import { stat } from 'node:fs/promises';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type Comparison,
   compareSelections,

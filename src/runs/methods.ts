@@ -1,5 +1,5 @@
 /** What methods there are, and what each does unless told otherwise: for people who choose one. */
-import type { Source } from '../base/source.js';
+import type { Source } from '../base/index.js';
 import { leftToLength, usual } from '../channels/index.js';
 import { methodDefaults, settingsFor } from './recipe.js';
 import {

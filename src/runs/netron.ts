@@ -3,7 +3,7 @@
  * properties of its tensors. The format is that of Netron's own source (`metadata.Attachment`): entries are found by kind
  * and by the tensor's name up to its first line break; `percentage` is shown as such.
  */
-import { emptyRecord } from '../base/records.js';
+import { emptyRecord } from '../base/index.js';
 import { type Graph, sizeOf } from '../onnx/index.js';
 import type { Summary } from './summary.js';
 

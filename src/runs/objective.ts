@@ -1,6 +1,6 @@
 /** What a task's models are trained and compared by: classes where the data have labels, a teacher's answers where they have none. */
 import { resolve } from 'node:path';
-import { fail } from '../base/errors.js';
+import { fail, isUserFile, loadUserFile } from '../base/index.js';
 import { isUnlabelled, type Target } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
 import {
@@ -23,7 +23,6 @@ import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
 import { NO_TEACHER } from './recipe.js';
 import type { AimedTask, Task } from './task.js';
 import { taughtBy } from './taught.js';
-import { isUserFile, loadUserFile } from './user-file.js';
 
 export interface ObjectiveOptions {
   machine: Machine;

@@ -1,5 +1,5 @@
 /** onnxruntime-web, where it is installed: it runs in Node too, on WebAssembly, as it would in a browser. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { plain, type Session, type SessionOptions, sessionOf } from './onnxruntime.js';
 
 /** It is no dependency, so its own types may not be there; those of onnxruntime-node say the same. */

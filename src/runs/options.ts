@@ -2,7 +2,7 @@
  * Runs by a few lines: options that the compiler holds to what a method has. A recipe that was read from a file is plain data, see
  * {@link resolveRecipe}.
  */
-import { version } from '../base/version.js';
+import { version } from '../base/index.js';
 import type { MethodSettings, StructuredName } from '../channels/index.js';
 import type { GradualOptions, MaskingMethods, Method } from '../sparsity/index.js';
 import type { LearntMethod, LearntMethods } from '../sparsity/learnt/index.js';

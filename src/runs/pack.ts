@@ -1,8 +1,7 @@
 /** A model as a packed file: of each weight only what is not 0, for `espalier/runtime` and every command that takes a model. */
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fail } from '../base/errors.js';
-import { writeAtomically } from '../base/files.js';
+import { fail, writeAtomically } from '../base/index.js';
 import { type Graph, serializeModel } from '../onnx/index.js';
 import { pack, unpack } from '../runtime/index.js';
 import { layersOf } from '../sparsity/index.js';

@@ -6,9 +6,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { writeAtomically } from '../base/files.js';
+import { isUserFile, writeAtomically } from '../base/index.js';
 import { learnMoved } from './learn.js';
-import { isUserFile } from './user-file.js';
 
 /** Whether a MODEL means a file rather than a network of the zoo. */
 export const isPath = (model: string): boolean => /[\\/]|\.(onnx|espk)$/i.test(model);

@@ -1,5 +1,5 @@
 /** How pictures are brought to a model: what its card says, what was asked for, and the sentences that say so. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type Card,
   type Colors,

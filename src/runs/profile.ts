@@ -1,5 +1,5 @@
 /** Where the time of a model goes, by kernel and by layer: in training, in the engine, and in `espalier/runtime`. */
-import { integer, random } from '../base/random.js';
+import { integer, random } from '../base/index.js';
 import { loadNetwork, type Machine, type Network, openMachine, type StepTime } from '../engine/index.js';
 import { batchOf } from '../graph/batch.js';
 import { expandModel, nameOf } from '../graph/expand.js';

@@ -3,7 +3,7 @@
  * rewritten for that. What the run needs of either is the same.
  */
 
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { batchCount } from '../data/index.js';
 import type { Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';

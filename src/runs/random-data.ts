@@ -1,6 +1,5 @@
 /** Random samples for a model of which there are no others: it learns what a teacher answers to them. */
-import { fail } from '../base/errors.js';
-import { integer, normal, type Random, random } from '../base/random.js';
+import { fail, integer, normal, type Random, random } from '../base/index.js';
 import { type Dataset, type Numbers, type Split, splitTest } from '../data/index.js';
 import { type DType, type Graph, isFloat, sizeOf, type Value } from '../onnx/index.js';
 import { tablesOf } from './indices.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { type PruneRecipe, readRecipe, resolveRecipe } from './recipe.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-recipe-'));

@@ -6,10 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fail, UserError } from '../base/errors.js';
-import { reason } from '../base/files.js';
-import { own } from '../base/records.js';
-import { checked, meant, shown } from '../base/setting.js';
+import { checked, fail, meant, own, reason, shown, UserError } from '../base/index.js';
 import { decidesSparsity } from '../sparsity/index.js';
 import {
   type OptimizerSettings,
@@ -45,11 +42,15 @@ import {
   watchSettings,
 } from './settings.js';
 import { defaultSamples, refuseForeign, structuredDefaults } from './structured/defaults.js';
+import { trackingSettings } from './track/settings.js';
 
 export { isPath } from './paths.js';
 
 const { seed, threads } = machineSettings;
-const runSettings = { ...dataSettings, ...modelSettings, ...trainingSettings, ...machineSettings };
+const runSettings = {
+  ...{ ...dataSettings, ...modelSettings, ...trainingSettings },
+  ...{ ...machineSettings, ...trackingSettings },
+};
 
 const pruneSettings = {
   ...{ ...runSettings, epochs: pruningEpochs, ...pruningSettings },
@@ -73,10 +74,10 @@ export const settingsOf = {
   explain: { ...explainSettings, ...modelSettings, ...machineSettings },
   pack: { ...modelSettings, seed },
   data: importSettings,
-  resume: { data: dataSettings.data, threads },
+  resume: { data: dataSettings.data, threads, ...trackingSettings },
   methods: {},
   completion: {},
-  study: studySettings,
+  study: { ...studySettings, ...trackingSettings },
   watch: watchSettings,
 } satisfies Record<string, Settings>;
 

@@ -2,9 +2,7 @@
  * The pruning methods that there are: those of the package, and those of users' own files, which a recipe names by their paths.
  */
 import { basename, extname, resolve } from 'node:path';
-import { fail } from '../base/errors.js';
-import { flagOf, meant, type Settings } from '../base/setting.js';
-import type { Source } from '../base/source.js';
+import { fail, flagOf, isUserFile, loadUserFile, meant, type Settings, type Source } from '../base/index.js';
 import {
   structuredMethod as asStructured,
   type StructuredMethod,
@@ -12,7 +10,6 @@ import {
 } from '../channels/index.js';
 import { gradual, gradualSettings, type Method, methods as masking } from '../sparsity/index.js';
 import { type LearntMethod, learntMethods } from '../sparsity/learnt/index.js';
-import { isUserFile, loadUserFile } from './user-file.js';
 
 /** What a method removes: single weights, by rules or by masks that it learns, or whole channels. */
 export type MethodKind = 'weights' | 'learnt masks' | 'channels';

@@ -13,7 +13,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { normal } from '../base/random.js';
+import { normal } from '../base/index.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { writeModel } from '../onnx/index.js';
 import { readCheckpoint, writeCheckpoint } from '../train/checkpoint.js';

@@ -1,5 +1,5 @@
 /** A check-up of data before anything is done with them: what is there, what is broken, and what a run would make of it. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import {
   type Broken,
   brokenSentence,

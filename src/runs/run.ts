@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { calibrationSamples } from '../calibration/index.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
@@ -36,6 +36,7 @@ import {
   openRun,
   type RunFolder,
   readJson,
+  readMetrics,
   refuseOccupied,
   refuseOtherFiles,
   runFolder,
@@ -62,6 +63,7 @@ import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import { type ChannelSummary, objectiveSummary, type Summary } from './summary.js';
 import { type AimedTask, loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
+import { openTracking, type Tracking } from './track/index.js';
 import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import type { RunOptions, Work } from './work.js';
 
@@ -117,6 +119,8 @@ export interface ResumeOptions extends RunOptions {
   threads?: number;
   /** Where the samples are now, where they are not where they were. They must be the same. */
   data?: string;
+  /** Whom the run is told to from now on: `csv`, `tensorboard`, `mlflow:URL`. Default those whom it was told to. */
+  log?: string[];
 }
 
 /**
@@ -125,13 +129,13 @@ export interface ResumeOptions extends RunOptions {
  */
 export async function resumeRun(
   path: string,
-  { threads, data, ...options }: ResumeOptions = {},
+  { threads, data, log, ...options }: ResumeOptions = {},
 ): Promise<RunResult> {
-  const { folder, summary } = await openRun(path);
-  if (summary) return { folder, summary };
+  const { folder, recipe, summary } = await openRun(path);
+  if (summary && !(log ?? recipe.log)) return { folder, summary };
   const release = await claimRun(folder, path);
   try {
-    return await goOn(path, options, { threads, data });
+    return await goOn(path, options, { threads, data, log });
   } finally {
     await release();
   }
@@ -140,11 +144,18 @@ export async function resumeRun(
 async function goOn(
   path: string,
   options: RunOptions,
-  { threads, data }: Pick<ResumeOptions, 'threads' | 'data'>,
+  { threads, data, log }: Pick<ResumeOptions, 'threads' | 'data' | 'log'>,
 ): Promise<RunResult> {
   // Another process may have been at work until this one could claim the folder.
-  const { folder, recipe: kept, summary } = await openRun(path);
-  if (summary) return { folder, summary };
+  const { folder, recipe: found, summary } = await openRun(path);
+  const kept = log === undefined ? found : { ...found, log };
+  if (log !== undefined) await writeJson(folder.recipe, keptIn(folder.path, kept));
+  if (summary) {
+    return tracked({ recipe: kept, folder, options, summary }, async (tracking) => {
+      tracking.begin(await readMetrics(folder));
+      return { folder, summary };
+    });
+  }
   await sweepRun(folder);
   if (isPrune(kept)) await openMethod(kept.method);
   const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
@@ -251,7 +262,10 @@ async function atOnce(
   await writeModel(folder.start, task.graph);
   const machine = await openMachine({ threads });
   try {
-    return { folder, summary: await pruneAtOnce({ recipe, folder, task, machine, options }) };
+    return await tracked({ recipe, folder, options }, async (tracking) => ({
+      folder,
+      summary: await pruneAtOnce({ recipe, folder, task, machine, options, tracking }),
+    }));
   } finally {
     await machine.close();
   }
@@ -278,7 +292,25 @@ interface Made {
   latency?: Summary['latency'];
 }
 
-async function perform(work: Work): Promise<RunResult> {
+const perform = (work: Work): Promise<RunResult> =>
+  tracked(work, (tracking) => carryOut({ ...work, tracking }));
+
+/** Tells a run to those whom its recipe names. */
+async function tracked(
+  { recipe, folder, options, summary }: Pick<Work, 'recipe' | 'folder' | 'options'> & { summary?: Summary },
+  run: (tracking: Tracking) => Promise<RunResult>,
+): Promise<RunResult> {
+  const tracking = openTracking({ recipe, path: folder.path, onNote: options.onNote, summary });
+  let result: RunResult | undefined;
+  try {
+    result = await run(tracking);
+    return result;
+  } finally {
+    await tracking.end(result ? (result.summary ? 'finished' : 'stopped') : 'failed', result?.summary);
+  }
+}
+
+async function carryOut(work: Work): Promise<RunResult> {
   const { recipe, folder, task, options } = work;
   const { pictures } = task;
   const notes = [
@@ -351,9 +383,17 @@ async function calibrated(work: Work): Promise<Work> {
 }
 
 /** A run that trains nothing. */
-async function zeroOnce({ recipe, folder, task, machine, options }: Work<PruneRecipe>): Promise<Made> {
+async function zeroOnce({
+  recipe,
+  folder,
+  task,
+  machine,
+  options,
+  tracking,
+}: Work<PruneRecipe>): Promise<Made> {
   const made = await zeroed(recipe, task.graph);
   await writeMetrics(folder, []);
+  tracking?.begin([]);
   const measured = await evaluateGraph(task, made.graph, { machine, signal: options.signal });
   return { ...made, epochs: [], measured: figuresIn(measured) };
 }

@@ -1,6 +1,5 @@
 /** What a model is tried on: samples of a data set, or random numbers for whatever inputs it has. */
-import { fail } from '../base/errors.js';
-import { normal, random, uniform } from '../base/random.js';
+import { fail, normal, random, uniform } from '../base/index.js';
 import type { Calibration } from '../calibration/index.js';
 import { batches, type Dataset } from '../data/index.js';
 import { byName } from '../engine/index.js';

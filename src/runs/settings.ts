@@ -16,7 +16,7 @@ import {
   text,
   upToOne,
   whole,
-} from '../base/setting.js';
+} from '../base/index.js';
 import {
   axisSettings,
   groupSettings,
@@ -32,7 +32,7 @@ import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js
 import { learnSetting } from './learn.js';
 import { repairSettings, stageSettings, targetSettings } from './structured/settings.js';
 
-export { flagOf, type Setting, type Settings, type Values } from '../base/setting.js';
+export { flagOf, type Setting, type Settings, type Values } from '../base/index.js';
 export { groupSettings } from '../channels/index.js';
 
 /** Which data, and how images are brought to the network. */

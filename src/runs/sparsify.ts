@@ -1,5 +1,5 @@
 /** What methods of single weights that look at samples do to a model before the run: the weights that go become zero, and others make up for them. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { type Calibration, sparsifyLayers } from '../calibration/index.js';
 import type { Machine } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';

@@ -1,7 +1,5 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
-import { fail } from '../base/errors.js';
-import { nearest } from '../base/nearest.js';
-import { own } from '../base/records.js';
+import { fail, nearest, own } from '../base/index.js';
 import {
   cardOf,
   channelsLast,

@@ -1,7 +1,7 @@
 /** A task whose models learn what a teacher answers: also inside, where that helps, and from answers that are kept where they can be. */
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { inGigabytes } from '../base/budget.js';
+import { inGigabytes } from '../base/index.js';
 import { cacheDirectory, type Dataset } from '../data/index.js';
 import {
   distillation,

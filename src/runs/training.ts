@@ -1,6 +1,5 @@
 /** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
-import { fail } from '../base/errors.js';
-import { writeAtomically } from '../base/files.js';
+import { fail, writeAtomically } from '../base/index.js';
 import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
@@ -35,20 +34,24 @@ export interface Course {
 
 /** Trains a network, from its checkpoint where the run is resumed. */
 export async function trainInFolder(
-  { recipe, folder, task, resume, options }: Work,
+  work: Work,
   network: Network,
   { hooks, checkpoint, training: own, stage }: Course,
 ): Promise<TrainResult> {
+  const { recipe, folder, task, resume, options, tracking } = work;
   const saved = resume ? await readCheckpoint<RunState>(checkpoint) : undefined;
   const training = { ...trainOptions(recipe, task), ...own };
   const lines = saved
     ? metricsLines(saved.state, batchCount(training.data.train, training), stage?.name)
     : [];
-  await writeMetrics(folder, [...(stage?.earlier ?? []), ...lines]);
+  const known = [...(stage?.earlier ?? []), ...lines];
+  await writeMetrics(folder, known);
   let writing = Promise.resolve();
-  const note = (line: MetricsLine) => {
-    writing = writing.then(() => appendLine(folder.metrics, { ...line, stage: stage?.name }));
+  const note = (figures: MetricsLine) => {
+    const line = { ...figures, stage: stage?.name };
+    writing = writing.then(() => appendLine(folder.metrics, line));
     writing.catch(() => {}); // it is awaited at the end
+    tracking?.add(line);
   };
   const result = await trainNetwork({
     ...training,
@@ -57,6 +60,7 @@ export async function trainInFolder(
     checkpoint: { path: checkpoint, resume: saved !== undefined },
     signal: options.signal,
     onStart(start) {
+      tracking?.begin(known);
       if (start.microBatch < Math.min(recipe.batch, training.data.train.length))
         options.onNote?.(
           `A batch of ${recipe.batch} does not fit in memory: it goes through in parts of ${start.microBatch}, whose gradients are added up.`,

@@ -4,6 +4,7 @@ import type { EpochMetrics, MaskReport, TrainProgress, TrainStart } from '../tra
 import type { RunFolder } from './folder.js';
 import type { Recipe } from './recipe.js';
 import type { AimedTask } from './task.js';
+import type { Tracking } from './track/index.js';
 
 /** Options of {@link startRun}: callbacks, and a signal that stops the run. */
 export interface RunOptions {
@@ -29,4 +30,6 @@ export interface Work<R extends Recipe = Recipe> {
   /** Go on with what is in the folder. */
   resume: boolean;
   options: RunOptions;
+  /** Whoever follows the run's metrics.jsonl; nobody does a rehearsal. */
+  tracking?: Tracking;
 }

@@ -1,7 +1,7 @@
 /** classify: the numbers that a model gets are those of training, and what cannot be classified is refused in a sentence. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { random } from '../base/random.js';
+import { random } from '../base/index.js';
 import { augmentation, batches, type Card, memorySplit, withCard } from '../data/index.js';
 import { openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';

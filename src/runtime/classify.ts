@@ -1,5 +1,5 @@
 /** What is in a picture, in the words of a model's own card: see card.ts. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Card } from '../data/card.js';
 import { conversion, turned } from '../data/colours.js';
 import type { ImageShape } from '../data/image.js';

@@ -1,6 +1,6 @@
 /** Convolutions of random geometry, dense and sparse, with residual and bounds, against the reference in float64. */
 import { after, before, test } from 'node:test';
-import { integer, normal, random, uniform } from '../base/random.js';
+import { integer, normal, random, uniform } from '../base/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import {
   type Attribute,

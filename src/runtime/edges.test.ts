@@ -1,7 +1,7 @@
 /** Models at the edge of what is valid, in the runtime and in the engine, against the reference in float64. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { random } from '../base/random.js';
+import { random } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { floatTensor, type Graph, newSource, sizeOf, type Tensor } from '../onnx/index.js';
 import { means, meant } from './meaning.test.fixture.js';

@@ -1,7 +1,7 @@
 /** Weights, biases and scales that a model takes as inputs: the engine and the runtime against the reference in float64. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { expandModel } from '../graph/expand.js';
 import {

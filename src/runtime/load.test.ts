@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { serializeModel, writeModel } from '../onnx/index.js';

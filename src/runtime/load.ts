@@ -1,5 +1,5 @@
 /** Models from addresses and bytes; where else from, and on which machine, the host says: Node (index.ts) or a browser (browser.ts). */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Machine } from '../engine/machine.js';
 import type { Graph } from '../onnx/model.js';
 import { parseModel } from '../onnx/parse.js';

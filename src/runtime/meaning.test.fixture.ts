@@ -1,6 +1,6 @@
 /** For tests: what a model of one input, x, computes, and whether the runtime does. */
 import assert from 'node:assert/strict';
-import { normal, type Random } from '../base/random.js';
+import { normal, type Random } from '../base/index.js';
 import type { Machine } from '../engine/index.js';
 import { expandModel } from '../graph/expand.js';
 import { runCore } from '../graph/reference/run.js';

@@ -1,7 +1,7 @@
 /** What a model takes, when it takes it, and its end. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { floatTensor, type Graph, newSource, serializeModel } from '../onnx/index.js';

@@ -1,5 +1,5 @@
 /** A model made ready to run on one sample at a time. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { foldBatchNorm } from '../channels/fold.js';
 import { takesChannelsLast } from '../data/axes.js';
 import { type Card, cardOf } from '../data/card.js';

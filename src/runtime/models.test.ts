@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { UserError } from '../base/errors.js';
-import { integer, normal, random } from '../base/random.js';
+import { integer, normal, random, UserError } from '../base/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import { modelFiles, modelName } from '../engine/onnxruntime.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';

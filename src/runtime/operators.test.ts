@@ -1,6 +1,6 @@
 /** Small random models of what is not all convolutions, dense and sparse, against the reference in float64. */
 import { after, before, test } from 'node:test';
-import { integer, normal, random, uniform } from '../base/random.js';
+import { integer, normal, random, uniform } from '../base/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
 import { type Attribute, floatTensor, type Graph, newSource, sizeOf, type Tensor } from '../onnx/index.js';
 import { means } from './meaning.test.fixture.js';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
-import { UserError } from '../base/errors.js';
-import { integer, random } from '../base/random.js';
+import { integer, random, UserError } from '../base/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { type Graph, serializeModel } from '../onnx/index.js';
 import { load } from './index.js';

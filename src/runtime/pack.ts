@@ -9,8 +9,7 @@
  * channel (first axis) of each tensor, how many weights it has, and how many zeros stand before each of them, as variable-length
  * integers of seven bits a byte, the low ones first. The checksum is the CRC-32 of all that follows it. Little-endian.
  */
-import { MOST_PER_BYTE, refuseBomb } from '../base/budget.js';
-import { fail, UserError } from '../base/errors.js';
+import { fail, MOST_PER_BYTE, refuseBomb, UserError } from '../base/index.js';
 import { fromFloat16, toFloat16 } from '../onnx/half.js';
 import type { DType, Graph, Tensor } from '../onnx/model.js';
 import { parseModel } from '../onnx/parse.js';

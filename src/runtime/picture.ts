@@ -1,5 +1,5 @@
 /** Pictures as a program has them: pixels, or in a page anything that can be drawn. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Image } from '../data/image.js';
 
 /** Rows of pixels, their channels side by side: an ImageData, or what a decoder gives. */

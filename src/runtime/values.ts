@@ -1,6 +1,5 @@
 /** What may be given to a model's inputs, and how it becomes the float32 that programs compute with. */
-import { fail } from '../base/errors.js';
-import { own } from '../base/records.js';
+import { fail, own } from '../base/index.js';
 import type { DType } from '../onnx/model.js';
 import { isFloat, sizeOf } from '../onnx/tensor.js';
 

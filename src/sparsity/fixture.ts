@@ -1,5 +1,5 @@
 /** Small networks for the tests of this room: layers as a trainer would expose them, and a trainer. */
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { applyMasks } from './masks.js';
 import type { Method, Plan, Prunable, Surroundings, UpdateReport } from './types.js';
 

@@ -6,10 +6,7 @@
  * streams named by seed, iteration and layer, so a resumed run needs nothing but the plan, the masks and, for moving
  * averages and rewinding, the arrays in memory.
  */
-import { fail } from '../base/errors.js';
-import { random, uniform } from '../base/random.js';
-import { checked, type Settings, usually } from '../base/setting.js';
-import type { Source } from '../base/source.js';
+import { checked, fail, random, type Settings, type Source, uniform, usually } from '../base/index.js';
 import { exchange } from './growth.js';
 import { applyMasks, census, clear, countNonZero, resetMask } from './masks.js';
 import { averaged, keepTraining, rewindTraining } from './memory.js';

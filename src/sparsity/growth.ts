@@ -8,7 +8,7 @@
  * Chance draws among the places that the mini-batch's gradient reaches, as long as there are any: elsewhere a weight would
  * stay 0, and the layer be sparser than its mask.
  */
-import { type Random, random, uniform } from '../base/random.js';
+import { type Random, random, uniform } from '../base/index.js';
 import { clear, countNonZero } from './masks.js';
 import { atomSize, atomsOf, type Pattern, regrown } from './pattern.js';
 import { choose, type ScoreName } from './score.js';

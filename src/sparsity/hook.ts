@@ -1,5 +1,5 @@
 /** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Parameter } from '../engine/index.js';
 import { findOperator } from '../graph/ops/index.js';
 import { biasInput, inputAxisOf, inputsThatAre, outputAxisOf } from '../graph/roles.js';

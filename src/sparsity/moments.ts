@@ -7,7 +7,7 @@
  * update takes an iteration for itself: T = L + n (1 + L − k). With k = rL that gives L = (T − n) / (1 + n (1 − r)),
  * rounded down; what is left over lengthens the last one.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { GradualOptions } from './options.js';
 import { defaultInterval, halfCosine, pruningEnd, updateIterations } from './schedule.js';
 

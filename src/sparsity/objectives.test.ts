@@ -1,7 +1,7 @@
 /** What scores before training differentiate, beside float64; and that the network which is trained does not notice. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import type { Graph } from '../onnx/index.js';

@@ -1,7 +1,6 @@
 /** The options of gradual pruning, and the sentences for values that make no sense. */
 
-import { asMany, nameOn } from '../base/axis.js';
-import { fail } from '../base/errors.js';
+import { asMany, fail, nameOn } from '../base/index.js';
 import type { AllocationName } from './allocation.js';
 import { type Growth, type GrowthName, growths } from './growth.js';
 import { type ObjectiveName, objectives } from './objectives/index.js';

@@ -8,8 +8,7 @@
  * A selection sees a layer as *atoms*: its weights, or its blocks, of which each scores as the sum of its weights' scores. With N:M a selection may only
  * take what is not among the N best of its tile, so no tile ever has fewer than N (of those that it had), and when all that may go is gone it has exactly N.
  */
-import { fail } from '../base/errors.js';
-import type { Setting } from '../base/setting.js';
+import { fail, type Setting } from '../base/index.js';
 import { countNonZero } from './masks.js';
 import type { Order } from './select.js';
 import type { Mask, Prunable } from './types.js';

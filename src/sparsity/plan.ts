@@ -13,7 +13,7 @@
  * Blocks are counted as wholes, so an update leaves the greatest multiple of a block's size that is not more. With N:M the pattern says what the
  * last update leaves, and no update takes a layer below that (pattern.ts).
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { allocate, type Share } from './allocation.js';
 import { type Moment, planMoments, type Rewinding } from './moments.js';
 import type { GradualOptions } from './options.js';

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UserError } from '../base/errors.js';
-import { random, uniform } from '../base/random.js';
+import { random, UserError, uniform } from '../base/index.js';
 import { openDataset, subset } from '../data/index.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { random } from '../base/random.js';
+import { random } from '../base/index.js';
 import { layer } from './fixture.js';
 import { countNonZero } from './masks.js';
 import { type Criterion, choose, readsGradient, scores } from './score.js';

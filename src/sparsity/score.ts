@@ -10,8 +10,7 @@
  * would take last is held, and the next in the ranking goes instead, so that the count stays exact. Where the pool has no next one,
  * it is widened by as many. A ranking that empties no layer is left as it is.
  */
-import { asMany, nameOn } from '../base/axis.js';
-import { type Random, random, uniform } from '../base/random.js';
+import { asMany, nameOn, type Random, random, uniform } from '../base/index.js';
 import { countNonZero } from './masks.js';
 import { atomSize, atomsOf, type Pattern } from './pattern.js';
 import { type Order, smallest } from './select.js';

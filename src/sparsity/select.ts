@@ -8,7 +8,7 @@
  * equals as are missing: **among equal scores the one with the lower index in the concatenation goes first**. The time
  * is linear, nothing is sorted, and the only allocation is a byte per weight for the answer.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Mask } from './types.js';
 
 /** A tensor of scores; only the elements where `among` is not 0 take part. */

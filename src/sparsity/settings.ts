@@ -10,7 +10,7 @@ import {
   type Setting,
   upToOne,
   whole,
-} from '../base/setting.js';
+} from '../base/index.js';
 import { type AllocationName, claims } from './allocation.js';
 import { growths } from './growth.js';
 import { objectives } from './objectives/index.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../base/errors.js';
+import { UserError } from '../base/index.js';
 import { namedToSpare } from './spare.js';
 
 const names = ['conv1.weight', 'layer1.0.conv1.weight', 'layer1.0.conv2.weight', 'fc/MatMul_W[0]'];

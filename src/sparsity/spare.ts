@@ -1,7 +1,5 @@
 /** Weights that a person names to be spared: by their names, or by patterns in which * stands for any text. */
-import { fail } from '../base/errors.js';
-import { globOf } from '../base/glob.js';
-import { nearest } from '../base/nearest.js';
+import { fail, globOf, nearest } from '../base/index.js';
 
 /** The names that are to be spared. @throws UserError on a name or a pattern that none of them fits. */
 export function namedToSpare(spare: readonly string[], names: readonly string[]): Set<string> {

@@ -17,8 +17,7 @@
  *   method.afterUpdate?.(plan, t, around)
  * ```
  */
-import type { Settings } from '../base/setting.js';
-import type { Source } from '../base/source.js';
+import type { Settings, Source } from '../base/index.js';
 import type { Sparsifier } from '../calibration/index.js';
 import type { TrainState } from '../train/index.js';
 

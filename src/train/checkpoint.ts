@@ -11,8 +11,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fail } from '../base/errors.js';
-import { reason, writeAtomically } from '../base/files.js';
+import { fail, reason, writeAtomically } from '../base/index.js';
 
 const MAGIC = 'espalier';
 const VERSION = 1;

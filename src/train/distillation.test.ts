@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { type Image, memorySplit, type Split } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { builder } from '../nn/build.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { integer, random } from '../base/random.js';
+import { integer, random } from '../base/index.js';
 import { openDataset } from '../data/open.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';

@@ -1,5 +1,5 @@
 /** Figures of a network over a split of a data set, in inference form: those of its objective, by default classification. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Augmentation } from '../data/augment.js';
 import { type Batch, batches } from '../data/batches.js';
 import type { Normalization, Split } from '../data/dataset.js';

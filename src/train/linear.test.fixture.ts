@@ -2,7 +2,7 @@
  * A network that needs no engine: logits W x + b over 2 × 2 images of 3 classes, trained by SGD with momentum. What the
  * trainer does around an engine is tested with it; its arithmetic is only as right as that needs.
  */
-import { random, uniform } from '../base/random.js';
+import { random, uniform } from '../base/index.js';
 import { memorySplit } from '../data/dataset.js';
 import { byName } from '../engine/input.js';
 import type { Inputs, Network, Parameter, Training, UpdateOptions } from '../engine/types.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { numbers } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { builder } from '../nn/build.js';

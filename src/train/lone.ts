@@ -3,7 +3,7 @@
  * of each channel: normalised by itself it is 0 whatever it was, so the output is the shift and nothing can be learnt. Other
  * frameworks refuse that step, too.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Network } from '../engine/types.js';
 import { inferTypes } from '../graph/facts/infer.js';
 import { sizeOf } from '../onnx/tensor.js';

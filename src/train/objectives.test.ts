@@ -1,7 +1,7 @@
 /** Every objective with targets: fifty steps on the engine beside the same steps worked out in double precision. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../base/random.js';
+import { normal, random } from '../base/index.js';
 import { batches } from '../data/batches.js';
 import { numbers, type Split } from '../data/dataset.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';

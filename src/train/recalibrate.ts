@@ -6,7 +6,7 @@
  * the averages over all batches, each as heavy as it has samples ("precise BN": Wu, Johnson, "Rethinking 'Batch' in
  * BatchNorm", 2021; "adaptive BN": Li et al., "EagleEye", ECCV 2020). As in PyTorch variances are the unbiased ones.
  */
-import { permutation, random } from '../base/random.js';
+import { permutation, random } from '../base/index.js';
 import type { Augmentation } from '../data/augment.js';
 import { batches } from '../data/batches.js';
 import { subset } from '../data/dataset.js';

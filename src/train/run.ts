@@ -1,6 +1,6 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
 import { existsSync } from 'node:fs';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { type Batch, batchCount, batches } from '../data/batches.js';
 import { digestOfParts } from '../data/digest.js';
 import { examples } from '../data/examples.js';

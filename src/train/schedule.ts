@@ -10,7 +10,7 @@
  * while steps and milestones keep counting from the beginning. `perEpoch` holds the cosine still within an epoch. The last
  * `fineTune` epochs have a rate of their own, constant or by a cosine to 0; all of the above is then about those before.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { aboveZero, atLeastZero, flag, oneOf, type Rule, resolve, rulesOf } from './settings.js';
 
 /** How the learning rate changes during the run. */

@@ -1,5 +1,5 @@
 /** Settings as plain data: a rule for each, defaults filled in, and a sentence for what makes no sense. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 
 export interface Rule {
   /** undefined: it must be given. */

@@ -3,7 +3,7 @@
  * number in the machine's memory that training changes. Random numbers need nothing: they are functions of the seed and
  * of where the run is.
  */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { type DataDigest, difference } from '../data/digest.js';
 import type { Network, Training } from '../engine/types.js';
 import type { Figures } from '../objectives/index.js';

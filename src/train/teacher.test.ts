@@ -1,8 +1,7 @@
 /** A teacher in the training step: what a network learns from another. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { UserError } from '../base/errors.js';
-import { normal, random } from '../base/random.js';
+import { normal, random, UserError } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine, type Teacher } from '../engine/index.js';
 import { near } from '../engine/tape.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';

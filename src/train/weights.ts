@@ -1,5 +1,5 @@
 /** The weights of a network as plain arrays, and back into a graph. */
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import type { Network } from '../engine/types.js';
 import { inferenceForm } from '../graph/inference.js';
 import type { Graph } from '../onnx/model.js';

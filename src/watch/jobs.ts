@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fail } from '../base/errors.js';
+import { fail } from '../base/index.js';
 import { runFolder } from '../runs/index.js';
 import type { Root } from './runs.js';
 

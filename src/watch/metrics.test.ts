@@ -4,7 +4,7 @@ import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { curvesOf, figuresOf, layersOf, noMetrics, readOn } from './metrics.js';
+import { curvesOf, layersOf, noMetrics, readOn } from './metrics.js';
 
 let folder = '';
 before(async () => {
@@ -55,12 +55,4 @@ test('damaged lines and files that are not there are passed over', async () => {
   await writeFile(path, `nonsense\n${epoch(1)}[1]\nnull\n`);
   assert.equal((await readOn(path, noMetrics())).epochs.length, 1);
   assert.equal((await readOn(join(folder, 'none'), noMetrics())).epochs.length, 0);
-});
-
-test('figures have the path to them as their name', () => {
-  assert.deepEqual(figuresOf({ a: 1, b: { c: 2, d: { e: 3 } }, f: 'g', h: [4], i: null }), {
-    a: 1,
-    'b.c': 2,
-    'b.d.e': 3,
-  });
 });

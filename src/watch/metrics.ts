@@ -1,5 +1,6 @@
 /** metrics.jsonl read while it grows: the figures of epochs are kept, the masks only by where they stand in the file. */
 import { open, readFile } from 'node:fs/promises';
+import { numbersByPath } from '../base/index.js';
 import type { Curves, Layers } from './types.js';
 
 interface Place {
@@ -64,20 +65,9 @@ function parsed(line: Buffer): Record<string, unknown> | undefined {
   }
 }
 
-/** Numbers of an object by their path: { test: { loss: 1 } } has 'test.loss'. */
-export function figuresOf(value: object, prefix = ''): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => {
-      if (typeof inner === 'number') return [[prefix + key, inner]];
-      if (!inner || typeof inner !== 'object' || Array.isArray(inner)) return [];
-      return Object.entries(figuresOf(inner, `${prefix}${key}.`));
-    }),
-  );
-}
-
 /** Figures of epochs as columns; the numbers that only count are left out. */
 export function curvesOf({ epochs }: Metrics): Curves {
-  const rows = epochs.map((epoch) => figuresOf(epoch));
+  const rows = epochs.map((epoch) => numbersByPath(epoch));
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => name !== 'epoch');
   const column = (name: string) => rows.map((row) => row[name] ?? null);
   return {

@@ -1,9 +1,9 @@
 /** The runs under a folder as they stand, read again where something has changed. */
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isClaimed } from '../base/claim.js';
+import { isClaimed, numbersByPath } from '../base/index.js';
 import { failureOf, runFolder } from '../runs/index.js';
-import { curvesOf, figuresOf, layersOf, type Metrics, noMetrics, readOn } from './metrics.js';
+import { curvesOf, layersOf, type Metrics, noMetrics, readOn } from './metrics.js';
 import { findRuns } from './scan.js';
 import type { RowMetric, RunDetail, RunRow, Status } from './types.js';
 
@@ -185,7 +185,7 @@ function rowOf({
     epochs,
     epoch,
     ...(typeof last?.stage === 'string' ? { stage: last.stage } : {}),
-    latest: last ? figuresOf(last) : {},
+    latest: last ? numbersByPath(last) : {},
     result: summary ? resultOf(summary) : {},
     ...(own ? { metrics: own } : {}),
     ...(left === undefined ? {} : { secondsLeft: left }),
@@ -206,7 +206,7 @@ function secondsLeft({ epochs }: Metrics, all: number): number | undefined {
 
 /** Figures with an end and perhaps a start: the end by its name, and `name.before`, `name.target`. */
 function resultOf(summary: Record<string, unknown>): Record<string, number> {
-  const all = figuresOf(summary);
+  const all = numbersByPath(summary);
   const result: Record<string, number> = {};
   for (const [name, value] of Object.entries(all)) {
     const [, stem, part] = /^(.*)\.(before|after|target)$/.exec(name) ?? [];

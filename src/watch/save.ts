@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { visibleJson } from '../base/text.js';
+import { visibleJson } from '../base/index.js';
 import { networkOf } from './network.js';
 import type { Runs } from './runs.js';
 import type { Network, RunDetail } from './types.js';

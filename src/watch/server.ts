@@ -8,12 +8,14 @@ import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setInterval } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { fail, UserError } from '../base/errors.js';
+import { fail, UserError } from '../base/index.js';
 import { cookieFor, HEADERS, isLoopback, judge, REPORT_POLICY } from './access.js';
 import { type Jobs, openJobs } from './jobs.js';
 import { networkOf } from './network.js';
 import { openRuns, type Root, type Runs } from './runs.js';
 import { savedPage } from './save.js';
+import { openTimes } from './times.js';
+import type { LayerTimes } from './types.js';
 
 export interface WatchOptions {
   /** Folders with runs; new runs go into the first. */
@@ -55,6 +57,7 @@ interface House {
   runs: Runs;
   jobs: Jobs;
   listeners: Set<ServerResponse>;
+  times: (model: string) => Promise<LayerTimes>;
 }
 
 /** Makes one file of the page and all that it shows. @throws UserError when the page is not built or a folder is not there. */
@@ -114,7 +117,7 @@ function openHouse(roots: readonly Root[], main: string): House {
   const failures = new Map<string, string>();
   const runs = openRuns(roots, failures);
   const jobs = openJobs({ root: roots[0], main, failures, pathOf: (id) => runs.pathOf(id)! });
-  return { runs, jobs, listeners: new Set() };
+  return { runs, jobs, listeners: new Set(), times: openTimes() };
 }
 
 function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
@@ -199,11 +202,20 @@ async function detailOf(visit: Visit) {
   return (await visit.house.runs.detail(idIn(visit)))!;
 }
 
+async function timesOf(visit: Visit) {
+  const id = idIn(visit);
+  const { files } = await detailOf(visit);
+  if (!files.includes('model.onnx'))
+    return fail(`${id} has no model yet: it is measured when the run is finished.`);
+  return visit.house.times(join(pathIn(visit), 'model.onnx'));
+}
+
 const routes: Record<string, (visit: Visit) => Promise<void> | void> = {
   'GET /api/runs': ({ response, house }) => send(response, house.runs.rows()),
   'GET /api/run': async (visit) => send(visit.response, await detailOf(visit)),
   'GET /api/network': async (visit) =>
     send(visit.response, await networkOf(pathIn(visit), await detailOf(visit))),
+  'GET /api/times': async (visit) => send(visit.response, await timesOf(visit)),
   'GET /api/events': ({ request, response, house }) => {
     response
       .writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })

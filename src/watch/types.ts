@@ -88,3 +88,13 @@ export interface Network {
   nodes: NetworkNode[];
   edges: [from: string, to: string][];
 }
+
+/** How long a run's model takes for one sample in espalier/runtime, the mean. */
+export interface LayerTimes {
+  /** Milliseconds of all layers, and of what lies between them. */
+  ms: number;
+  /** 'native, AVX-512, 2 threads' */
+  machine: string;
+  /** In the order of the time that they take; what was fused counts for the last of its nodes. */
+  layers: { name: string; ms: number }[];
+}

@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Recipe, resolveRecipe, startRun } from '../runs/index.js';
 import { findChromium, openChromium } from '../runtime/chromium.test.fixture.js';
 import { savePage, type Watch, watch } from './index.js';
-import type { RunDetail, RunRow } from './types.js';
+import type { LayerTimes, RunDetail, RunRow } from './types.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(root, 'dist/cli/main.js');
@@ -96,6 +96,14 @@ test('runs are listed with their figures, and told in full', async () => {
   const size = layers.sizes.reduce((sum, each) => sum + each, 0);
   assert.ok(Math.abs(1 - kept / size - rows[0].result.sparsity) < 1e-9);
   assert.ok(files.includes('model.onnx') && !files.includes('run.lock'));
+});
+
+test('the time of each layer is measured once', async () => {
+  const measured = await get<LayerTimes>('api/times?id=gmp/seed-1');
+  const { ms, layers } = measured;
+  const sum = layers.reduce((total, layer) => total + layer.ms, 0);
+  assert.ok(layers.length > 5 && sum > 0 && sum <= 1.01 * ms, `${sum} of ${ms}`);
+  assert.deepEqual(await get('api/times?id=gmp/seed-1'), measured);
 });
 
 test('nothing is read outside the folders, and nobody from elsewhere may ask', async () => {
@@ -247,6 +255,9 @@ test('the page by clicks: filter, choose, compare, unfold, at the width of a pho
         const [chart] = await appears('.plot[role=img]');
         const compared = chart.getAttribute('aria-label');
         const differences = (await appears('main td')).map((cell) => cell.textContent);
+        const button = [...document.querySelectorAll('main button')].find((each) => each.textContent.startsWith('Measure'));
+        button?.click();
+        const times = button && (await appears('[aria-label="Time per layer"] tbody tr')).length;
         measure('compare');
         location.hash = '#/frontier';
         const points = (await appears('svg.frontier circle')).length;
@@ -259,11 +270,12 @@ test('the page by clicks: filter, choose, compare, unfold, at the width of a pho
         const folded = (await appears('.node')).length;
         (await appears('.node.block'))[0].dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
         const unfolded = (await appears('.node', (found) => found.length !== folded)).length;
-        return { compared, differences, points, figures, plots, folded, unfolded, wide };
+        return { compared, differences, points, figures, plots, folded, unfolded, times, wide };
       })()`);
       assert.match(String(says.compared), /gmp \(2 seeds\) ends at \d\d\.\d\d %/);
       assert.deepEqual(says.differences, ['1', '2'], 'only the seeds differ');
       assert.equal(says.points, 2);
+      if (address === server.address) assert.ok(Number(says.times) > 5, 'time per layer');
       assert.match(String(says.figures), /sparsity0\.00 %\d\d\.\d\d %90\.00 %/);
       assert.ok(Number(says.plots) >= 4 && Number(says.unfolded) > Number(says.folded), JSON.stringify(says));
       assert.deepEqual(says.wide, []);

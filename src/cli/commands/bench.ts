@@ -1,8 +1,7 @@
 /** bench: latency side by side. */
 
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
-import { large, percent } from '../../report/index.js';
+import { fail, large, percent } from '../../base/index.js';
 import { type Bench, bench, benchSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';

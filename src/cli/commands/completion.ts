@@ -1,6 +1,6 @@
 /** completion: a script by which a shell completes command lines. */
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { offers } from '../completion.js';
 import { scripts } from '../completion-scripts.js';
 import { define } from '../define.js';

@@ -1,9 +1,8 @@
 /** data: data sets brought into the cache, and the check-up of any data. */
 
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
+import { bytes, count, fail } from '../../base/index.js';
 import { cacheDirectory, importDataset, isNamed } from '../../data/index.js';
-import { bytes, count } from '../../report/index.js';
 import { type Review, reviewData } from '../../runs/index.js';
 import { define } from '../define.js';
 import { openProgress } from '../progress.js';

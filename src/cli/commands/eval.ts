@@ -1,8 +1,8 @@
 /** eval: accuracy and loss. */
 
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
-import { count, duration, inMetric, percent } from '../../report/index.js';
+import { count, duration, fail, percent } from '../../base/index.js';
+import { inMetric } from '../../report/index.js';
 import { dataSettings, evaluateModel, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';

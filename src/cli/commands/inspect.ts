@@ -1,6 +1,6 @@
 /** inspect: what is in a model. */
 import type { Command } from 'commander';
-import { bytes, count, large, percent } from '../../report/index.js';
+import { bytes, count, large, percent } from '../../base/index.js';
 import { byReason, groupSettings, type Inspection, inspectModel, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';

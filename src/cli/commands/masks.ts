@@ -1,6 +1,6 @@
 /** masks: how alike two choices of channels are. */
 import type { Command } from 'commander';
-import { count, percent } from '../../report/index.js';
+import { count, percent } from '../../base/index.js';
 import { type ComparedMasks, compareMasks, groupSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { left, right, spare, table } from '../table.js';

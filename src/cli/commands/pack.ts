@@ -1,6 +1,6 @@
 /** pack: a model as a small file. */
 import type { Command } from 'commander';
-import { bytes, percent } from '../../report/index.js';
+import { bytes, percent } from '../../base/index.js';
 import { modelSettings, packModel, packNotes } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';

@@ -1,6 +1,6 @@
 /** profile: where the time goes. */
 import type { Command } from 'commander';
-import { large, percent } from '../../report/index.js';
+import { large, percent } from '../../base/index.js';
 import {
   modelSettings,
   type Profile,

@@ -2,8 +2,7 @@
 
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
-import { version } from '../../base/version.js';
+import { fail, version } from '../../base/index.js';
 import {
   figureText,
   heldAtOne,

@@ -1,8 +1,8 @@
 /** sensitivity: how accuracy falls when one group of channels is thinned at a time. */
 
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
-import { capital, inMetric, writeSensitivity } from '../../report/index.js';
+import { capital, fail } from '../../base/index.js';
+import { inMetric, writeSensitivity } from '../../report/index.js';
 import {
   dataSettings,
   type MeasuredSensitivity,

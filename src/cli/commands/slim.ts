@@ -1,7 +1,7 @@
 /** slim: a smaller model in one command. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { version } from '../../base/version.js';
+import { version } from '../../base/index.js';
 import { writeReport } from '../../report/index.js';
 import {
   channelSettings,

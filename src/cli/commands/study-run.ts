@@ -2,7 +2,7 @@
  * One run of a study, in a process of its own: sent an order, it carries the run out and tells how it goes. It ends with
  * the process that started it, at once, which leaves a folder that can be resumed.
  */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { writeReport } from '../../report/index.js';
 import { type Order, resumeRun, startRun, type Word } from '../../runs/index.js';
 
@@ -25,7 +25,7 @@ async function carryOut({ recipe, path, resume, threads }: Order): Promise<Word>
   };
   try {
     const { folder, summary } = resume
-      ? await resumeRun(path, { ...watch, threads })
+      ? await resumeRun(path, { ...watch, threads, log: recipe.log })
       : await startRun({ ...recipe, threads }, path, watch);
     if (!summary) return { kind: 'failed', sentence: 'The run was stopped.' };
     await writeReport(folder);

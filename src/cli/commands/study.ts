@@ -3,9 +3,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { fail } from '../../base/errors.js';
-import { version } from '../../base/version.js';
-import { duration, figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
+import { duration, fail, version } from '../../base/index.js';
+import { figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
   claimStudy,
@@ -42,7 +41,9 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       if (!path) return fail('The study is missing: name its file, as in espalier study mine.yaml.');
       if (!out) return fail('The folder of the study is missing: give --out, such as --out runs/mine.');
       const named = await readStudy(path);
-      const study = given.model ? { ...named, recipe: { ...named.recipe, model: given.model } } : named;
+      const { model, log } = given;
+      const recipe = { ...named.recipe, ...(model && { model }), ...(log && { log }) };
+      const study = { ...named, recipe };
       const runs = studyRuns(study, out, version);
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
       if (!given.table) {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { writeAtomically } from '../../base/files.js';
+import { writeAtomically } from '../../base/index.js';
 import { savePage, watch } from '../../watch/index.js';
 import { define } from '../define.js';
 

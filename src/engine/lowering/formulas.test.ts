@@ -1,7 +1,7 @@
 /** Every loop of kernels/formulas.c is found by its text, and computes what interpreting the formula does. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { normal, random } from '../../base/random.js';
+import { normal, random } from '../../base/index.js';
 import { call, type Expression, type FunctionName, input } from '../../graph/expression.js';
 import { type Machine, openMachine } from '../index.js';
 import { declare, emptyPlan, runOnEngine } from '../tape.test.fixture.js';

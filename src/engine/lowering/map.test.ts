@@ -1,7 +1,7 @@
 /** The map kernel on random strided, broadcast and laned operands, stored and reduced, beside the reference. */
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { integer, normal, type Random, random } from '../../base/random.js';
+import { integer, normal, type Random, random } from '../../base/index.js';
 import { call, type Expression, input } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import { type Machine, openMachine } from '../index.js';

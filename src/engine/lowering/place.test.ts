@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { integer, permutation, type Random, random } from '../../base/random.js';
+import { integer, permutation, type Random, random } from '../../base/index.js';
 import {
   broadcasted,
   freshPlace,

@@ -3,7 +3,7 @@
  * others (crossOriginIsolated), else over a plain memory on the calling thread. What it consists of is embedded in the
  * bundle that scripts/build-browser.mjs makes, so that there is no address that could be wrong.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { type Driver, Unavailable } from '../driver.js';
 import { type Machine, machineOver, threadCount } from '../machine.js';
 import type { News, Post } from './module.js';

@@ -1,5 +1,5 @@
 /** Random numbers in [0, 1). */
-import { uniform as drawn, random } from '../../base/random.js';
+import { uniform as drawn, random } from '../../base/index.js';
 import { filled } from './compute.js';
 import {
   type CoreOperator,

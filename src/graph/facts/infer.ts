@@ -2,7 +2,7 @@
  * Types of all values in a graph, node by node; operators that are not known, and shapes that only a run knows, leave outputs
  * without one.
  */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { opsetOf } from '../../onnx/source.js';
 import { isInteger, sizeOf } from '../../onnx/tensor.js';

@@ -2,7 +2,7 @@
  * Dimensions that a file leaves open, and other sizes to try them at. What holds at the size that a model was looked at need
  * not hold at another, so whoever rewrites or checks a model looks at several.
  */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import type { Graph } from '../../onnx/model.js';
 import { sampleShape } from '../expand.js';
 import { inferTypes } from './infer.js';

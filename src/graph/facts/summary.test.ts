@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { intList } from '../../onnx/attributes.js';
 import type { Graph } from '../../onnx/model.js';
 import { floatTensor } from '../../onnx/tensor.js';

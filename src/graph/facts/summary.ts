@@ -1,5 +1,5 @@
 /** What a network is made of: shapes, parameters and MACs, layer by layer. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { isFloat, sizeOf } from '../../onnx/tensor.js';
 import { describe } from '../operator.js';

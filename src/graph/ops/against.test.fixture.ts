@@ -1,7 +1,7 @@
 /** For tests: one-node models, computed by expansion and by onnxruntime. */
 import assert from 'node:assert/strict';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { random, uniform } from '../../base/random.js';
+import { random, uniform } from '../../base/index.js';
 import type { Attribute, DType, Graph, Node, Tensor } from '../../onnx/model.js';
 import { serializeModel } from '../../onnx/serialize.js';
 import { newSource } from '../../onnx/source.js';

@@ -2,7 +2,7 @@
  * Attention (opset 23): heads side by side, in core operators. Queries may have several heads for each head of keys and values;
  * those that share one stand next to each other.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr, float, int } from '../../onnx/attributes.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';

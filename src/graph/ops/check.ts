@@ -2,7 +2,7 @@
  * What operators demand of their inputs and attributes, as small checks: an operator's `check` is a few of them, made before it
  * is expanded, so that no number of a file reaches a formula, a table or a kernel that does not fit there.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import { axisOf, describe, type Operator, required, type Site } from '../operator.js';

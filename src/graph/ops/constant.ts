@@ -1,5 +1,5 @@
 /** Constants, and what shapes and other constants alone determine: Constant, ConstantOfShape, Shape, Size, Range. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr, hasAttribute } from '../../onnx/attributes.js';
 import type { Node, Tensor } from '../../onnx/model.js';
 import { emptyData, floatTensor, intTensor, sizeOf } from '../../onnx/tensor.js';

@@ -1,6 +1,6 @@
 /** Conv and ConvTranspose. */
 
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, Window } from '../core.js';

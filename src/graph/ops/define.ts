@@ -2,7 +2,7 @@
  * Most operators are defined by their expansion alone: the shapes of an operator's outputs are those of its expansion,
  * and its value on constants is what the expansion computes. Both follow from writing it on an empty tape.
  */
-import { fail, UserError } from '../../base/errors.js';
+import { fail, UserError } from '../../base/index.js';
 import type { DType, Tensor } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Type } from '../core.js';

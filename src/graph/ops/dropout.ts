@@ -1,5 +1,5 @@
 /** Dropout: while training x·[u ≥ ratio]/(1 − ratio) with u uniform in [0, 1), otherwise x. */
-import { random } from '../../base/random.js';
+import { random } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import type { DType } from '../../onnx/model.js';
 import { call, input } from '../expression.js';

@@ -5,7 +5,7 @@
  * with a window of one as MatMul's do.
  */
 
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Node } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';

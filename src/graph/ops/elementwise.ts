@@ -1,5 +1,5 @@
 /** Element-wise operators: each is a formula over its inputs. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr, hasAttribute } from '../../onnx/attributes.js';
 import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
 import type { DType, Node } from '../../onnx/model.js';

@@ -1,5 +1,5 @@
 /** Choosing elements by index: Gather (of constants, of data, of an embedding table) and OneHot. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import { floats, ints, sizeOf } from '../../onnx/tensor.js';
 import { call, input } from '../expression.js';

@@ -1,5 +1,5 @@
 /** The geometry of convolutions and pools as ONNX writes it down: kernel_shape, strides, dilations, pads, auto_pad. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Window } from '../core.js';
 import { describe, type Site } from '../operator.js';

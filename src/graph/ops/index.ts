@@ -1,5 +1,5 @@
 /** The operators that espalier knows, by name. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { Node } from '../../onnx/model.js';
 import { describe, type Operator, Unsupported } from '../operator.js';
 import { attentionOperators } from './attention.js';

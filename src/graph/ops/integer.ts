@@ -3,7 +3,7 @@
  * DynamicQuantizeLinear is that of all samples of a run, and results are rounded. But what shapes they give, and what they cost, is known, so that
  * what stands behind them is counted.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { DType } from '../../onnx/model.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { convOperators } from './conv.js';

@@ -15,7 +15,7 @@
  * weight is of no use, and is not computed where that is faster. ScoreMask uses all of it.
  * ScoreMask: edge-popup (Ramanujan et al. 2020), whose mask is that of the largest |score|: hence the sign.
  */
-import { random } from '../../base/random.js';
+import { random } from '../../base/index.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { type Operator, required, type Site } from '../operator.js';

@@ -2,7 +2,7 @@
  * Gemm and MatMul. A product with weights is a convolution with a window of one: rows of x are pixels, its columns are
  * channels, so the convolution kernels (and their sparse kin) serve both.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build, Window } from '../core.js';

@@ -1,6 +1,6 @@
 /** Normalisations: BatchNorm in training and inference, and those that look at one sample only. */
 
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr, int } from '../../onnx/attributes.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';

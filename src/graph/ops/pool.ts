@@ -1,5 +1,5 @@
 /** Pools: maximum and average over windows or over the whole image, and LRN, which averages over channels. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Window } from '../core.js';
 import { call, type Expression, input } from '../expression.js';

@@ -1,5 +1,5 @@
 /** QuantizeLinear and DequantizeLinear: models with these run, and pass gradients straight through the rounding. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr, int } from '../../onnx/attributes.js';
 import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
 import type { DType } from '../../onnx/model.js';

@@ -1,5 +1,5 @@
 /** The functions that recurrent operators name in their attributes. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import type { Node } from '../../onnx/model.js';
 import { call, type Expression } from '../expression.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { float, floatList, int, intList, string, tensorValue } from '../../onnx/attributes.js';
 import type { Attribute, DType, Graph, Node } from '../../onnx/model.js';
 import { serializeModel } from '../../onnx/serialize.js';

@@ -3,8 +3,7 @@
  * input that it lies on ↦ the elements around that point. Points are computed in single precision, as runtimes do, or a
  * point that falls between two elements would be rounded to the other one.
  */
-import { fail } from '../../base/errors.js';
-import { own } from '../../base/records.js';
+import { fail, own } from '../../base/index.js';
 import { attr, floatList } from '../../onnx/attributes.js';
 import { floats } from '../../onnx/tensor.js';
 import {

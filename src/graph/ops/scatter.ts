@@ -2,7 +2,7 @@
  * Elements and slices by lists of places: ScatterND, GatherND, ScatterElements, GatherElements. Places that are known (slice
  * assignment of PyTorch writes them into the file) make these a choice from rows; places that are data have no form.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { attr } from '../../onnx/attributes.js';
 import { ints, sizeOf } from '../../onnx/tensor.js';
 import type { Build } from '../core.js';

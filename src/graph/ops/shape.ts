@@ -1,6 +1,5 @@
 /** Operators that move elements without computing: views, slices, joins, padding, repetition. */
-import { fail } from '../../base/errors.js';
-import { own } from '../../base/records.js';
+import { fail, own } from '../../base/index.js';
 import { attr, intList } from '../../onnx/attributes.js';
 import type { DType } from '../../onnx/model.js';
 import { sizeOf } from '../../onnx/tensor.js';

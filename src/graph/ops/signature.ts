@@ -5,7 +5,7 @@
  * where it is optional, `+` where the last one may come several times. After the arrow the number of outputs: `1`, `1..5`, `1+`.
  * Types are those of any version of the operator; 16-bit floats are float32 here.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { DType } from '../../onnx/model.js';
 import { isFloat, isInteger } from '../../onnx/tensor.js';
 import { describe, type Site, Unsupported } from '../operator.js';

@@ -1,6 +1,5 @@
 /** The zoo: networks by name. */
-import { fail } from '../../base/errors.js';
-import { nearest } from '../../base/nearest.js';
+import { fail, nearest } from '../../base/index.js';
 import type { Graph } from '../../onnx/model.js';
 import { cifarResnet } from './cifar-resnet.js';
 import { conv } from './conv.js';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { normal, random } from '../../base/random.js';
+import { normal, random } from '../../base/index.js';
 import { type Graph, readModel, serializeModel } from '../../onnx/index.js';
 import { buildNetwork, zoo } from './index.js';
 

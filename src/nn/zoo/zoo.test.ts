@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import type { Graph, Node } from '../../onnx/model.js';
 import { type Initialization, zeros } from '../initialize.js';
 import { buildNetwork, zoo } from './index.js';

@@ -1,9 +1,9 @@
 /** Accuracy, or the metric of another objective, against what varies: a dot for every cell with its deviation. */
 import * as Plot from '@observablehq/plot';
+import { capital } from '../../base/index.js';
 import type { Metric } from '../../objectives/index.js';
 import type { CellFigures, StudyResult } from '../../runs/index.js';
 import { COLOURS, draw } from '../charts.js';
-import { capital } from '../words.js';
 import { metricOf, metricsOf } from './rows.js';
 
 /** A chart of a study. */

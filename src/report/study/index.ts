@@ -1,8 +1,7 @@
 /** The results of a study on disk: study.md, study.json, study.jsonl, study.html and a picture of each chart, made anew from what there is. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail } from '../../base/errors.js';
-import { reason, writeAtomically } from '../../base/files.js';
+import { fail, reason, writeAtomically } from '../../base/index.js';
 import type { FailedLine, RunLine, StudyResult } from '../../runs/index.js';
 import { chart, charts, html, page } from '../page.js';
 import { table } from '../table.js';

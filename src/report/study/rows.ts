@@ -1,7 +1,8 @@
 /** The table of a study: the same cells for the terminal, the page and Markdown. */
+
+import { capital, count, duration, large, percent } from '../../base/index.js';
 import { ACCURACY, type Metric } from '../../objectives/index.js';
 import type { CellFigures, Difference, MeasuredWhen, Statistics, StudyResult } from '../../runs/index.js';
-import { capital, count, duration, large, percent } from '../words.js';
 
 export interface StudyTable {
   /** Names of what varies first; the rest are figures. */

@@ -2,7 +2,7 @@
  * Models that the engine cannot compute, with operators that espalier does not know: weights decide what goes, and onnxruntime alone
  * says what comes of it. Where it cannot run the model that was given either, nobody can.
  */
-import { causeOf, UserError } from '../../base/errors.js';
+import { causeOf, UserError } from '../../base/index.js';
 import { type Batch, batchOf } from '../../graph/batch.js';
 import { expandModel } from '../../graph/expand.js';
 import { Unsupported } from '../../graph/operator.js';

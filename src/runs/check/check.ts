@@ -5,7 +5,7 @@
  * its integer kernels, say, are not what the file means. Where that differs too, how much rounding does to this model is measured
  * (see compare.ts).
  */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { batchOf } from '../../graph/batch.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';

@@ -2,7 +2,7 @@
  * What pruning did to a model's answers where no labels say how good they are: how far they are from those of the model that was
  * given, on the same inputs. On random inputs that is a rough sign, and no measure of how good the model is.
  */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { batchOf } from '../../graph/batch.js';
 import { type Graph, isFloat, serializeModel } from '../../onnx/index.js';
 import type { Answer, Answers, Trial } from '../samples.js';

@@ -2,7 +2,7 @@
  * Whether two models compute the same at other sizes of what their files leave open: lengths, heights, widths. Numbers are random, since
  * data have sizes of their own.
  */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import type { Machine } from '../../engine/index.js';
 import { batchOf } from '../../graph/batch.js';
 import { otherSizes } from '../../graph/facts/sizes.js';

@@ -1,6 +1,6 @@
 /** How slim goes about a model that has data: what to reach, at which rate, for how many epochs. */
 
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { checkGoal, costs, findChannels, type MethodSettings, untied, usual } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
 import { type Recipe, resolveRecipe } from '../recipe.js';

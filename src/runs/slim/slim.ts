@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail, UserError } from '../../base/errors.js';
+import { fail, UserError } from '../../base/index.js';
 import { refuseNotFinite } from '../finite.js';
 import { refuseOccupied } from '../folder.js';
 import { withObjective } from '../objective.js';

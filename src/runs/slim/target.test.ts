@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { secondsFrom, targetFrom } from './target.js';
 
 test('targets are read as people write them', () => {

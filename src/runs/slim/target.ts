@@ -1,5 +1,5 @@
 /** What slim is to reach and how long it may take, in the words that people use. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { channelSettings, pruningSettings } from '../settings.js';
 
 /** Settings of prune that are targets. */

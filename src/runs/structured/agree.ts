@@ -1,5 +1,5 @@
 /** Whether a network without its channels computes what it does with them at zero: measured in every run. */
-import { UserError } from '../../base/errors.js';
+import { UserError } from '../../base/index.js';
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
 import { type Batch, batchOf } from '../../graph/batch.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';

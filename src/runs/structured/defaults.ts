@@ -1,5 +1,5 @@
 /** What a recipe of a structured method says when it is complete: every axis, and the epochs of every stage. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import {
   importances,
   leftToLength,

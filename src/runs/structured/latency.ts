@@ -1,5 +1,5 @@
 /** Time of one image in onnxruntime, for targets that ask for it. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { Cost } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
 import { batchOf } from '../../graph/batch.js';

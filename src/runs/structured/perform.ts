@@ -59,7 +59,9 @@ export async function pruneChannels(work: Work<PruneRecipe>): Promise<Pruned> {
     if (stage.kind === 'mask' || stage.kind === 'prune')
       await writeMasks(folder.mask, keptOf(work, progress));
   }
-  await writeMetrics(folder, linesOf(running, progress));
+  const lines = linesOf(running, progress);
+  await writeMetrics(folder, lines);
+  work.tracking?.begin(lines);
   const { mask, ...rest } = progress;
   const folded = unfold ? foldBatchNorm(rest.graph, optionsOf(work)) : rest.graph;
   const graph = retiedAs(folded, task.graph);

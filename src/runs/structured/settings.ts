@@ -1,5 +1,5 @@
 /** What a run is told that removes channels, besides what `channels` is told: its target, the epochs of its stages, and what is put right after a cut. */
-import { flag, number, percentage, type Setting, type Settings, upToOne, whole } from '../../base/setting.js';
+import { flag, number, percentage, type Setting, type Settings, upToOne, whole } from '../../base/index.js';
 
 const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9 } as const;
 

@@ -1,5 +1,5 @@
 /** What a run that removes channels says of them in its summary. */
-import { own } from '../../base/records.js';
+import { own } from '../../base/index.js';
 import type { Channels, Selection } from '../../channels/index.js';
 import { summarize } from '../../graph/facts/summary.js';
 import { type Figures, figuresIn } from '../../objectives/index.js';

@@ -1,8 +1,6 @@
 /** Only one process at a time carries out a study. */
 import { join } from 'node:path';
-import { claim } from '../../base/claim.js';
-import { fail } from '../../base/errors.js';
-import { makeFolder, reason } from '../../base/files.js';
+import { claim, fail, makeFolder, reason } from '../../base/index.js';
 
 /**
  * Claims the folder of a study; the answer gives it back.

@@ -1,7 +1,7 @@
 /** Runs that could not be carried out: the sentence lies beside the run's folder, for the next look at the study. */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeAtomically } from '../../base/files.js';
+import { writeAtomically } from '../../base/index.js';
 import type { StudyRun } from './study.js';
 
 type At = Pick<StudyRun, 'path'>;

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fail, UserError } from '../../base/errors.js';
+import { fail, UserError } from '../../base/index.js';
 import { openRun, readJson, runFolder } from '../folder.js';
 import { titleOfLearn } from '../learn.js';
 import { foundOut } from '../pictures.js';
@@ -210,12 +210,15 @@ export async function findRun({ path, recipe, cell, seed }: StudyRun): Promise<F
   return summary ? 'finished' : 'begun';
 }
 
-/** The first setting in which two recipes differ, threads aside; settings that the older did not know have their defaults. */
+/** Settings that change nothing of what a run comes to. */
+const ASIDE = ['version', 'threads', 'log'];
+
+/** The first setting in which two recipes differ, those aside; settings that the older did not know have their defaults. */
 function differing(recipe: Recipe, kept: Recipe): string | undefined {
   const resolved = resolveRecipe(kept.command, kept, kept.version);
   const [a, b] = [recipe, resolved] as unknown as Record<string, unknown>[];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])]
-    .filter((name) => !['version', 'threads'].includes(name))
+    .filter((name) => !ASIDE.includes(name))
     .filter((name) => a[name] !== undefined || !foundOut.includes(name))
     .find((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
 }

@@ -6,10 +6,9 @@
  * mean ± t · s / √n that holds the true mean with 95 % confidence if the differences are normally distributed, t being the
  * 97.5 % point of Student's distribution with n − 1 degrees of freedom.
  */
-import { readFile } from 'node:fs/promises';
 import { ACCURACY, headlineOf, type Metric, metricIn } from '../../objectives/index.js';
-import { readJson, runFolder } from '../folder.js';
-import type { MetricsLine, Summary } from '../summary.js';
+import { readJson, readMetrics, runFolder } from '../folder.js';
+import type { Summary } from '../summary.js';
 import { failureOf } from './failures.js';
 import { type StageAccuracy, type StageFigures, stageAccuracies, stageFigures } from './stages.js';
 import { meanOf, type Statistics, statisticsOf, tInterval } from './statistics.js';
@@ -115,11 +114,7 @@ async function readFigures({ path }: StudyRun): Promise<Figures> {
   const folder = runFolder(path);
   const summary = (await readJson(folder.summary)) as Summary;
   const metric = headlineOf(summary.objective);
-  const text = await readFile(folder.metrics, 'utf8');
-  const metrics = text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as MetricsLine);
+  const metrics = await readMetrics(folder);
   return {
     accuracy: metrics.flatMap((line) =>
       line.kind === 'epoch' ? [metricIn(line.test ?? line.validation ?? line, metric)] : [],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { random, uniform } from '../../base/random.js';
+import { random, uniform } from '../../base/index.js';
 import { drawMasks, keepTop } from './choose.js';
 import { distribution, type MaskedLayer } from './layers.js';
 

@@ -1,5 +1,5 @@
 /** Hard masks from scores: the highest ones, or drawn. */
-import { random, uniform } from '../../base/random.js';
+import { random, uniform } from '../../base/index.js';
 import { largest } from '../select.js';
 import type { MaskedLayer } from './layers.js';
 

@@ -5,7 +5,7 @@
  * With a density d of a layer's inputs left, the variance that keeps the signal at its size is 2 / (d · fan_in): `scaleFan`
  * multiplies the fan by the fraction kept. (The released code multiplies by its `prune_rate`, which means that fraction.)
  */
-import { random } from '../../base/random.js';
+import { random } from '../../base/index.js';
 import { initialize } from '../../nn/index.js';
 import { floatTensor, type Graph } from '../../onnx/index.js';
 

@@ -1,5 +1,5 @@
 /** Methods that learn their masks by gradient: the public surface, and the registry. */
-import { together } from '../../base/setting.js';
+import { together } from '../../base/index.js';
 import { edgePopup } from '../methods/edge-popup.js';
 import { probmask, type probmaskSettings } from '../methods/probmask.js';
 import { type steering, str } from '../methods/str.js';

@@ -1,5 +1,5 @@
 /** Masked weights as the hooks of learnt masks see them, counted and reported. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { Network } from '../../engine/types.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { TrainState } from '../../train/index.js';

@@ -1,5 +1,5 @@
 /** Settings that several methods of learnt masks have, and how theirs are resolved. */
-import { choice, flag, type Setting, type Settings, usually } from '../../base/setting.js';
+import { choice, flag, type Setting, type Settings, usually } from '../../base/index.js';
 import { resolve } from '../../train/settings.js';
 import { gradualSettings } from '../settings.js';
 import { frozenWeights } from './frozen.js';

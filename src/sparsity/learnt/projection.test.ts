@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { random, uniform } from '../../base/random.js';
+import { random, uniform } from '../../base/index.js';
 import { loadNetwork, openMachine } from '../../engine/index.js';
 import { floatTensor, type Graph } from '../../onnx/index.js';
 import { project, projectBy, projectByHalving, shiftFor } from './projection.js';

@@ -13,7 +13,7 @@
  * Results are float32, and what rounding takes from one coordinate is carried over to the next: each is within a unit in
  * the last place, and Σ s is within 1e-10 of K and never above it.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { Clipping } from '../../engine/types.js';
 
 /** v is sought for this much less than the budget, so that rounding cannot exceed it. */

@@ -2,7 +2,7 @@
  * Learnt masks as a rewrite of the graph: an operator of our own (graph/ops/masks.ts) between a weight and the nodes that
  * use it, its scores and mask as further initialisers; and back again.
  */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { summarize } from '../../graph/facts/summary.js';
 import {
   floats,

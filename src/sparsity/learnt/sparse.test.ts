@@ -1,7 +1,7 @@
 /** Steps over masked weights: gradients where the mask is 0 are left out, and nobody notices; and fewer passes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { random, uniform } from '../../base/random.js';
+import { random, uniform } from '../../base/index.js';
 import { loadNetwork, type Machine, openMachine, type Training } from '../../engine/index.js';
 import { buildNetwork } from '../../nn/index.js';
 import { insertMasks, type MaskOperator, maskable, TEMPERATURE } from './rewrite.js';

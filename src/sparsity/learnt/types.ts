@@ -1,6 +1,5 @@
 /** Methods that learn their masks: what they make of a model before training, and what they ask of the trainer. */
-import type { Settings } from '../../base/setting.js';
-import type { Source } from '../../base/source.js';
+import type { Settings, Source } from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainOptions } from '../../train/index.js';
 

@@ -6,7 +6,7 @@
  * the same fraction in every layer, and the gradient goes through that choice as if it were not there. Only the scores are
  * trained, by the run's optimiser; biases and BatchNorm's scales stay at their first values.
  */
-import { random } from '../../base/random.js';
+import { random } from '../../base/index.js';
 import type { Ranking } from '../../engine/types.js';
 import { initialize } from '../../nn/index.js';
 import type { EpochState, Hook } from '../../train/index.js';

@@ -1,5 +1,5 @@
 /** The unstructured methods by name. A new one is a file beside this and a line here. */
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import type { Method } from '../types.js';
 import { fggp } from './fggp.js';
 import { gmp } from './gmp.js';

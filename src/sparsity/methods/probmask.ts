@@ -23,8 +23,7 @@
  * probabilities are trained, from the density on (the paper's settings for this are not known; these are ours). What is left
  * for the last epochs then is BatchNorm's statistics, which come from soft masks until the mask is fixed.
  */
-import { fail } from '../../base/errors.js';
-import { aboveZero, choice, flag, number, upToOne, usually, whole } from '../../base/setting.js';
+import { aboveZero, choice, fail, flag, number, upToOne, usually, whole } from '../../base/index.js';
 import type { Clipping, Parameter } from '../../engine/types.js';
 import { meritOf } from '../../objectives/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';

@@ -18,7 +18,7 @@
  * selection among the odds of |w| beside those of the threshold. At the last of these updates the weights are replaced by
  * w', the mask is fixed, and the rest of the run trains what is kept without thresholds.
  */
-import { number, usually, withoutDefaults } from '../../base/setting.js';
+import { number, usually, withoutDefaults } from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainState } from '../../train/index.js';
 import { learningRateAt, type Optimizer, resolveOptimizer, resolveSchedule } from '../../train/index.js';

@@ -1,6 +1,6 @@
 /** The network through which synaptic flow runs: magnitudes for parameters, and values kept in range by levels. */
 
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { inferTypes } from '../../graph/facts/infer.js';
 import { findOperator } from '../../graph/ops/index.js';
 import { biasInput } from '../../graph/roles.js';

@@ -12,7 +12,7 @@
  * lets the flow dwindle.
  */
 
-import { fail } from '../../base/errors.js';
+import { fail } from '../../base/index.js';
 import { loadNetwork } from '../../engine/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import { type Objective, openProbe } from '../probe.js';

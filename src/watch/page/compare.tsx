@@ -5,6 +5,7 @@ import type { RunDetail } from '../types.js';
 import { Chart, type Series } from './chart.js';
 import { chosen, detailOf, rows, toggle } from './state.js';
 import { meanOf, type Member } from './seeds.js';
+import { Times } from './times.js';
 import { titleOf } from './words.js';
 
 const figureName = signal('test.accuracy');
@@ -53,6 +54,7 @@ export function Compare() {
       </form>
       {name && <Chart title={titleOf(name)} figureName={name} series={series} />}
       <Differences details={details} />
+      <Times details={details} />
     </>
   );
 }

@@ -1,7 +1,7 @@
 /** How dense each layer was after every update of the masks: a row a layer, time from left to right. */
 import { useEffect, useRef } from 'preact/hooks';
 import type { Layers } from '../types.js';
-import { count, percent } from '../../report/words.js';
+import { count, percent } from '../../base/index.js';
 
 const ROW = 14;
 

@@ -1,6 +1,6 @@
 /** The network as a graph: each layer's density and MACs, blocks folded until somebody opens them. */
 import { useEffect, useState } from 'preact/hooks';
-import { large, percent } from '../../report/words.js';
+import { large, percent } from '../../base/index.js';
 import type { Network } from '../types.js';
 import { fold, type Folded, type FoldedNode } from './fold.js';
 import { arrange, BOX, type Layout, type LayoutRequest } from './layout.js';

@@ -6,6 +6,7 @@ import type { Network } from '../types.js';
 import { fold } from './fold.js';
 import { arrange } from './layout.js';
 import { meanOf } from './seeds.js';
+import { byLayer } from './times-table.js';
 
 test('seeds of one setting become one curve, with the deviation of a sample', () => {
   const [both, alone] = meanOf([
@@ -15,6 +16,27 @@ test('seeds of one setting become one curve, with the deviation of a sample', ()
   ]);
   assert.deepEqual(both, { name: 'a (2 seeds)', values: [2, 2, 7], deviation: [Math.SQRT2, null, null] });
   assert.deepEqual(alone, { name: 'b', values: [5], deviation: [null] });
+});
+
+test('times of layers stand beside each other, the slowest first', () => {
+  const machine = 'native';
+  const rows = byLayer([
+    {
+      ms: 6,
+      machine,
+      layers: [
+        { name: 'a', ms: 3 },
+        { name: 'b', ms: 1 },
+      ],
+    },
+    { ms: 5, machine, layers: [{ name: 'b', ms: 4 }] },
+  ]);
+  assert.deepEqual(rows, [
+    { name: 'b', ms: [1, 4] },
+    { name: 'a', ms: [3, undefined] },
+    { name: 'between layers', ms: [2, 1] },
+    { name: 'whole', ms: [6, 5] },
+  ]);
 });
 
 /** Nodes in blocks of up to two levels, with edges that lead on. */

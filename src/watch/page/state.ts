@@ -1,6 +1,6 @@
 /** What the page knows: the rows of the list, kept up to date by the server, and what the reader has chosen. */
 import { computed, signal } from '@preact/signals';
-import type { Network, RunDetail, RunRow, Status } from '../types.js';
+import type { LayerTimes, Network, RunDetail, RunRow, Status } from '../types.js';
 
 /** What a page without a server carries in itself. */
 export interface Snapshot {
@@ -61,6 +61,9 @@ export const detailOf = async (id: string): Promise<RunDetail> =>
   snapshot ? snapshot.details[id] : get(`api/run?id=${encodeURIComponent(id)}`);
 export const networkOf = async (id: string): Promise<Network> =>
   snapshot ? snapshot.networks[id] : get(`api/network?id=${encodeURIComponent(id)}`);
+
+/** Only of a live page: the server measures. */
+export const timesOf = (id: string): Promise<LayerTimes> => get(`api/times?id=${encodeURIComponent(id)}`);
 
 /** Asks the server to do something; its refusal becomes the notice. */
 export async function ask<T = object>(path: string, body: object = {}): Promise<T | undefined> {

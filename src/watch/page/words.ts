@@ -1,7 +1,7 @@
 /** Figures and times in words. */
 
 import { computed } from '@preact/signals';
-import { bytes, count, duration, large, percent } from '../../report/words.js';
+import { bytes, count, duration, large, percent } from '../../base/index.js';
 import { rows } from './state.js';
 import { metricIn, unitOf } from './units.js';
 

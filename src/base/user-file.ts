@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { fail } from '../base/errors.js';
-import { reason } from '../base/files.js';
+import { fail } from './errors.js';
+import { reason } from './files.js';
 
 /** Whether the value of a setting means a file rather than a name. */
 export const isUserFile = (name: string): boolean => /\.[cm]?[jt]s$/i.test(name);
