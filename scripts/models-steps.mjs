@@ -22,8 +22,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { large, percent } from '../dist/base/index.js';
 import { openShapes } from '../dist/engine/open-shapes.test.fixture.js';
-import { large, percent } from '../dist/report/words.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,6 +1,5 @@
 /** For tests: recurrent networks. */
-import type { Trouble } from './shapes.test.fixture.js';
-import type { Sketch } from './sketch.test.fixture.js';
+import type { Sketch, Trouble } from './sketch.test.fixture.js';
 
 const gates = { RNN: 1, GRU: 3, LSTM: 4 };
 

@@ -1,17 +1,6 @@
 /** For tests: a graph for each shape of trouble that pruning tools are known to stumble over. */
 import { recurrentTroubles } from './recurrent.test.fixture.js';
-import { type Sketch, sketch } from './sketch.test.fixture.js';
-
-export interface Trouble {
-  name: string;
-  build: (s: Sketch) => string | string[];
-  opset?: number;
-  /** The engine has no form for it. */
-  engineless?: boolean;
-  /** Not even in core operators. */
-  inexpressible?: boolean;
-  heads?: boolean;
-}
+import { type Sketch, sketch, type Trouble } from './sketch.test.fixture.js';
 
 const image = (s: Sketch) => s.input('x', [3, 8, 8]);
 

@@ -215,3 +215,14 @@ export const groupsInWords = ({ groups }: Channels): string[] =>
 /** "a.1 in: its positions are an input of the model ('x')" */
 export const frozenInWords = ({ frozen }: Channels): string[] =>
   frozen.map(({ tensor, axis, role, reason }) => `${tensor}.${axis} ${role}: ${reason}`);
+
+export interface Trouble {
+  name: string;
+  build: (s: Sketch) => string | string[];
+  opset?: number;
+  /** The engine has no form for it. */
+  engineless?: boolean;
+  /** Not even in core operators. */
+  inexpressible?: boolean;
+  heads?: boolean;
+}

@@ -3,10 +3,9 @@ import type { Tape } from '../graph/tape.js';
 import { floats } from '../onnx/tensor.js';
 import { LINE } from './driver.js';
 import { assemble } from './lowering/assemble.js';
-import type { Values } from './lowering/lower.js';
 import { type Buffer, type Place, wholePlace } from './lowering/place.js';
 import type { Plan } from './lowering/plan.js';
-import type { Lowering, Step } from './lowering/steps.js';
+import type { Lowering, Step, Values } from './lowering/steps.js';
 import type { Machine } from './machine.js';
 import type { Arena } from './memory.js';
 

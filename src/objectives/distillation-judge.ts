@@ -1,6 +1,5 @@
 /** How far a model's answers are from its teacher's, output by output. */
 import { sizeOf } from '../onnx/tensor.js';
-import type { Pair, Scales } from './distillation.js';
 import type { Head } from './heads.js';
 import { binaryEntropy, divergence, sigmoid } from './plain-losses.js';
 import {
@@ -14,6 +13,21 @@ import {
   spreadOf,
 } from './tallies.js';
 import type { Answers, Judge, Metric } from './types.js';
+
+/** Of an output, or of an inner value that is learnt as well. */
+export interface OutputScale {
+  /** V or D, the mean over the elements. */
+  unit: number;
+  /** How what is trained deviates. */
+  deviation: number;
+  /** Of what is trained, in one sample. */
+  shape: readonly number[];
+}
+
+/** By the name of the output or inner value. */
+export type Scales = ReadonlyMap<string, OutputScale>;
+
+export type Pair = { own: Head; taught: Head };
 
 const ERROR: Metric = { name: 'error', title: 'error against the teacher', better: 'lower', percent: true };
 

@@ -15,24 +15,11 @@ import { withoutDropout } from '../graph/inference.js';
 import type { Graph } from '../onnx/model.js';
 import { sizeOf } from '../onnx/tensor.js';
 import { answersIn, arrayOfAnswers } from './answers.js';
-import { judgeOf, metricsOf } from './distillation-judge.js';
+import { judgeOf, metricsOf, type Pair, type Scales } from './distillation-judge.js';
 import { binaryDivergences, divergences, mean, noisy, reshape, squares, weighted } from './emit.js';
 import { type Head, headsOf } from './heads.js';
 import { innerHead, sharedValues } from './inner.js';
 import type { Objective } from './types.js';
-
-/** Of an output, or of an inner value that is learnt as well. */
-export interface OutputScale {
-  /** V or D, the mean over the elements. */
-  unit: number;
-  /** How what is trained deviates. */
-  deviation: number;
-  /** Of what is trained, in one sample. */
-  shape: readonly number[];
-}
-
-/** By the name of the output or inner value. */
-export type Scales = ReadonlyMap<string, OutputScale>;
 
 export interface DistillationOptions {
   /** Names of inner values of the teacher that are learnt as well, by graphs that have them in the same shape; they need scales. */
@@ -136,8 +123,6 @@ export function trainedHeads(heads: readonly Head[]): readonly Head[] {
     );
   return trained;
 }
-
-export type Pair = { own: Head; taught: Head };
 
 /** @throws UserError where a graph lacks an output of the teacher. */
 function pairsOf(graph: Graph, theirs: readonly Head[]): Pair[] {

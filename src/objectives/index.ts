@@ -7,10 +7,9 @@ export { dense, IGNORED } from './dense.js';
 export {
   type DistillationOptions,
   distillation,
-  type OutputScale,
-  type Scales,
   tellHeads,
 } from './distillation.js';
+export type { OutputScale, Scales } from './distillation-judge.js';
 export { graphToTrain } from './form.js';
 export { type Head, headsOf } from './heads.js';
 export { inGraph } from './in-graph.js';

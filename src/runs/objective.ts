@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import { fail, isUserFile, loadUserFile } from '../base/index.js';
 import { isUnlabelled, type Target } from '../data/index.js';
-import type { Machine } from '../engine/index.js';
 import {
   checkDefinition,
   classification,
@@ -22,22 +21,7 @@ import { refuseNotFinite } from './finite.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
 import { NO_TEACHER } from './recipe.js';
 import type { AimedTask, Task } from './task.js';
-import { taughtBy } from './taught.js';
-
-export interface ObjectiveOptions {
-  machine: Machine;
-  /** What is learnt, where that is said. */
-  learn?: string;
-  ignoreIndex?: number;
-  /** A file, or `self` for the task's own model. */
-  teacher?: string;
-  /** Names of inner values to learn from the teacher. */
-  match?: readonly string[];
-  /** Where all epochs have the same inputs: how many epochs there are. */
-  steadyEpochs?: number;
-  signal?: AbortSignal;
-  onNote?: (sentence: string) => void;
-}
+import { type ObjectiveOptions, taughtBy } from './taught.js';
 
 /**
  * The task with its objective.

@@ -44,7 +44,7 @@ import {
   writeJson,
 } from './folder.js';
 import { measure } from './measure.js';
-import { type ObjectiveOptions, withObjective } from './objective.js';
+import { withObjective } from './objective.js';
 import { isPath, keptIn, partsOf } from './paths.js';
 import { tellingOf, withCardFor, withPictures } from './pictures.js';
 import { checkRun, pruningOf } from './pruning.js';
@@ -63,6 +63,7 @@ import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import { type ChannelSummary, objectiveSummary, type Summary } from './summary.js';
 import { type AimedTask, loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
+import type { ObjectiveOptions } from './taught.js';
 import { openTracking, type Tracking } from './track/index.js';
 import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import type { RunOptions, Work } from './work.js';

@@ -3,6 +3,7 @@ import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { inGigabytes } from '../base/index.js';
 import { cacheDirectory, type Dataset } from '../data/index.js';
+import type { Machine } from '../engine/index.js';
 import {
   distillation,
   headsOf,
@@ -14,8 +15,22 @@ import {
   valuesToMatch,
 } from '../objectives/index.js';
 import type { Graph } from '../onnx/index.js';
-import type { ObjectiveOptions } from './objective.js';
 import type { AimedTask, Task } from './task.js';
+
+export interface ObjectiveOptions {
+  machine: Machine;
+  /** What is learnt, where that is said. */
+  learn?: string;
+  ignoreIndex?: number;
+  /** A file, or `self` for the task's own model. */
+  teacher?: string;
+  /** Names of inner values to learn from the teacher. */
+  match?: readonly string[];
+  /** Where all epochs have the same inputs: how many epochs there are. */
+  steadyEpochs?: number;
+  signal?: AbortSignal;
+  onNote?: (sentence: string) => void;
+}
 
 /** Answers of so many bytes are kept in memory, and of so many on disk. */
 const IN_MEMORY = 2 ** 28;

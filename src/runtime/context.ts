@@ -1,9 +1,8 @@
 /** What the lowering of one model knows, and how its values come to lie in planes. */
 import { LANES, PLANE_TILE } from '../engine/lowering/contract.js';
 import { dense } from '../engine/lowering/dense.js';
-import type { Values } from '../engine/lowering/lower.js';
 import type { Buffer, Line, Place } from '../engine/lowering/place.js';
-import type { Lowering } from '../engine/lowering/steps.js';
+import type { Lowering, Values } from '../engine/lowering/steps.js';
 import type { CoreNode, Window } from '../graph/core.js';
 import { floats } from '../onnx/tensor.js';
 import type { Tail } from './fuse.js';

@@ -2,7 +2,7 @@
  * From a core graph to steps: each value gets a place, views cost nothing, passes become calls of the map kernel, and the
  * rest one call each.
  */
-import type { CoreName, CoreNode, Type } from '../../graph/core.js';
+import type { CoreName, CoreNode } from '../../graph/core.js';
 import { call, input } from '../../graph/expression.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { ClassStrides, MatrixStrides } from './calls.js';
@@ -13,20 +13,7 @@ import { lowerCopy, lowerFill, lowerMap } from './map.js';
 import { broadcasted, LANES, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
 import { lowerScan } from './scan.js';
-import { blockStride, fresh, type Lowering, lineOf } from './steps.js';
-
-export interface Values {
-  type(name: string): Type;
-  /** Where a value is: inputs, parameters and constants are there from the start. */
-  place(name: string): Place;
-  put(name: string, place: Place): void;
-  /** Where an output must go, e.g. a gradient's own memory. */
-  destined(name: string): Place | undefined;
-  /** The mask of the weights whose gradient goes to the value's destination. */
-  mask(name: string): Place | undefined;
-  /** Whether lanes beyond the valid samples must be 0 in this value. */
-  masked(name: string): boolean;
-}
+import { blockStride, fresh, type Lowering, lineOf, type Values } from './steps.js';
 
 /** Writes the steps of all units. */
 export function lower(l: Lowering, units: readonly Unit[], v: Values): void {

@@ -6,10 +6,9 @@ import type { CoreNode } from '../../graph/core.js';
 import { sizeOf } from '../../onnx/tensor.js';
 import type { Move } from './calls.js';
 import { namedWords } from './layout.js';
-import type { Values } from './lower.js';
 import { lowerCopy } from './map.js';
 import { type Buffer, LANES, type Place, rowMajor, type Word } from './place.js';
-import { fresh, type Lowering, type Step } from './steps.js';
+import { fresh, type Lowering, type Step, type Values } from './steps.js';
 
 /** Writes the steps of a body, whose `kept` values must exist in memory. */
 export type LowerBody = (nodes: readonly CoreNode[], kept: ReadonlySet<string>, v: Values) => void;

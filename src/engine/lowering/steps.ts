@@ -1,4 +1,5 @@
 /** The program while it is being written: kernel calls whose arguments may name buffers that have no address yet. */
+import type { Type } from '../../graph/core.js';
 import type { Machine } from '../machine.js';
 import type { Calls } from './calls.js';
 import { type Buffer, freshPlace, LANES, type Line, type Place, type Word } from './place.js';
@@ -80,3 +81,16 @@ export const blockStride = (p: Place): number => (p.buffer.laned ? p.buffer.size
 
 /** A place for an intermediate value. */
 export const fresh = (shape: readonly number[], laned: boolean): Place => freshPlace(shape, laned);
+
+export interface Values {
+  type(name: string): Type;
+  /** Where a value is: inputs, parameters and constants are there from the start. */
+  place(name: string): Place;
+  put(name: string, place: Place): void;
+  /** Where an output must go, e.g. a gradient's own memory. */
+  destined(name: string): Place | undefined;
+  /** The mask of the weights whose gradient goes to the value's destination. */
+  mask(name: string): Place | undefined;
+  /** Whether lanes beyond the valid samples must be 0 in this value. */
+  masked(name: string): boolean;
+}
