@@ -15,6 +15,7 @@ import {
   channelSettings,
   dataSettings,
   flagOf,
+  lossSettings,
   machineSettings,
   modelSettings,
   outcomeSettings,
@@ -176,7 +177,7 @@ const tables = [
   [
     'docs/settings.md',
     'machine settings',
-    () => settingTable({ ...machineSettings, ...trackingSettings, ...outcomeSettings }),
+    () => settingTable({ ...machineSettings, ...trackingSettings, ...lossSettings, ...outcomeSettings }),
   ],
   ['docs/operators.md', 'operators', operatorTable],
   ['docs/dependencies.md', 'licences', licenceTable],

@@ -44,6 +44,8 @@ export interface RunFolder {
   readonly measured: string;
   /** What a resumed run goes on from. */
   readonly checkpoint: string;
+  /** Targets that were tried, where a run looks for its own. */
+  readonly search: string;
   /** Folders of the stages of a run that has several. */
   readonly stages: string;
   /** Which channels are kept, where some are removed. */
@@ -74,6 +76,7 @@ export function runFolder(path: string): RunFolder {
     objective: at('checkpoint', 'objective.json'),
     measured: at('checkpoint', 'measured.json'),
     checkpoint: at('checkpoint', 'state.bin'),
+    search: at('checkpoint', 'search.json'),
     stages: at('checkpoint'),
     mask: at('mask.json'),
     model: at('model.onnx'),

@@ -7,7 +7,7 @@ import type { MethodSettings, StructuredName } from '../channels/index.js';
 import type { GradualOptions, MaskingMethods, Method } from '../sparsity/index.js';
 import type { LearntMethod, LearntMethods } from '../sparsity/learnt/index.js';
 import { type PruneRecipe, resolveRecipe, type settingsOf, type TrainRecipe } from './recipe.js';
-import type { channelSettings, Values } from './settings.js';
+import type { channelSettings, lossSettings, Values } from './settings.js';
 
 /** Which model is run on which data. */
 interface Subject {
@@ -48,13 +48,15 @@ type ByName<Methods> = {
  * Options of a pruning run, by its method: a setting that the method does not have is an error at compile time. For a method of one's
  * own give plain data to {@link resolveRecipe}.
  */
-export type PruneSettings =
-  | ByName<MaskingMethods>
-  | ByName<LearntMethods>
-  | (TrainSettings & {
-      /** The pruning method. */
-      method: StructuredName;
-    } & ChannelOptions);
+export type PruneSettings = Values<typeof lossSettings> &
+  (
+    | ByName<MaskingMethods>
+    | ByName<LearntMethods>
+    | (TrainSettings & {
+        /** The pruning method. */
+        method: StructuredName;
+      } & ChannelOptions)
+  );
 
 /**
  * The recipe of a training, complete, for {@link startRun}.

@@ -14,7 +14,7 @@ import {
   resolveSchedule,
   type ScheduleSettings,
 } from '../train/index.js';
-import { takenFrom, withPaths } from './paths.js';
+import { isPath, takenFrom, withPaths } from './paths.js';
 
 import { learntMethod, maskingMethod, ownSettings, structuredMethod, unknownMethod } from './registry.js';
 import {
@@ -25,6 +25,7 @@ import {
   flagOf,
   groupSettings,
   importSettings,
+  lossSettings,
   machineSettings,
   maskSettings,
   modelSettings,
@@ -37,6 +38,7 @@ import {
   slimEpochs,
   slimSettings,
   studySettings,
+  targetNames,
   trainingSettings,
   type Values,
   watchSettings,
@@ -60,7 +62,7 @@ const pruneSettings = {
 /** The settings that each command understands. */
 export const settingsOf = {
   train: runSettings,
-  prune: pruneSettings,
+  prune: { ...pruneSettings, ...lossSettings },
   slim: { ...slimSettings, ...pruneSettings, epochs: slimEpochs },
   eval: {
     ...{ ...dataSettings, ...modelSettings, batch: trainingSettings.batch },
@@ -146,8 +148,9 @@ const learningRates = {
  * @throws UserError on a setting that is unknown, missing or makes no sense.
  */
 export function resolveRecipe(command: RunCommand, given: object, version: string): Recipe {
-  const checked = checkSettings(command, given) as Given<'prune'>;
-  if (checked.method) checked.method = methodNamed(checked.method);
+  const named = checkSettings(command, given) as Given<'prune'>;
+  if (named.method) named.method = methodNamed(named.method);
+  const checked = named.maxLoss === undefined ? named : withFarthestTarget(named);
   const { model, data } = checked;
   if (!model) return fail(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return fail(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
@@ -167,6 +170,35 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
   };
   const complete = withPaths({ ...recipe, ...trainerDefaults(recipe) }, (path) => resolve(path));
   return inOrder(command, complete) as Recipe;
+}
+
+/** Where a search for a target ends unless told otherwise. */
+const FARTHEST = { macs: 0.1, sparsity: 0.99 } as const;
+
+/** What is given, with the farthest target that a search for one may try. @throws UserError where there is nothing to look for. */
+function withFarthestTarget(given: Given<'prune'>): Given<'prune'> {
+  const { mask, pattern, method, data, model } = given;
+  if (data === WITHOUT_DATA)
+    fail(
+      '--max-loss measures what is lost on samples: give --data, which needs no labels, or leave --max-loss out.',
+    );
+  if (model && !isPath(model))
+    fail(
+      `--max-loss is for models that are trained, and networks of the zoo have random weights: train it first, with espalier train ${model}.`,
+    );
+  if (mask !== undefined)
+    fail('A mask says what goes, so --max-loss has nothing to look for: leave one out.');
+  if (decidesSparsity(pattern))
+    fail(`The pattern ${pattern} says how many weights stay: leave --max-loss out.`);
+  const own = targetNames.find((name) => given[name] !== undefined);
+  if (own === undefined && method === undefined) return given;
+  const of = own ?? (structured(method) ? 'macs' : 'sparsity');
+  const value = own ? given[own] : FARTHEST[of as keyof typeof FARTHEST];
+  if (!(typeof value === 'number' && value <= 1))
+    fail(
+      `With --max-loss, ${flagOf(of)} is the farthest target that is tried: give it as a fraction, such as 0.3, or leave it out.`,
+    );
+  return { ...given, [of]: value };
 }
 
 /** What a method is called here. */

@@ -43,6 +43,7 @@ import {
   sweepRun,
   writeJson,
 } from './folder.js';
+import { withFarthest } from './max-loss.js';
 import { measure } from './measure.js';
 import { withObjective } from './objective.js';
 import { isPath, keptIn, partsOf } from './paths.js';
@@ -322,17 +323,26 @@ async function carryOut(work: Work): Promise<RunResult> {
   for (const note of notes) options.onNote?.(note);
   try {
     const before = isPath(recipe.model) ? await evaluateBefore(work) : undefined;
-    const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
+    const { search, ...own } = isPrune(recipe)
+      ? await withFarthest({ ...work, recipe }, rehearse)
+      : { recipe, search: undefined };
+    const made = await carriedOut({ ...work, ...own });
     if (!made) return { folder };
     const samples = samplesOf(task.dataset);
     const { classes } = task.dataset;
     const known = { before, samples, notes, pictures, classes };
-    return { folder, summary: await conclude({ ...work, ...made, ...known }) };
+    return { folder, summary: await conclude({ ...work, ...own, ...made, ...known, search }) };
   } catch (error) {
     if (options.signal?.aborted && error === options.signal.reason) return { folder };
     throw error;
   }
 }
+
+/** What a recipe with a target makes of its task. */
+const carriedOut = (work: Work): Promise<Made | undefined> => {
+  const { recipe } = work;
+  return isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work);
+};
 
 /** Where a run trains a network with zeros whose method does not keep them, a sentence about that. */
 function zerosThatFill(recipe: Recipe, { graph, inputShapes }: ModelTask): string[] {
@@ -355,7 +365,7 @@ export async function rehearse(
   const work: Work = { recipe, folder, task, machine, resume: false, options: { signal } };
   try {
     await mkdir(folder.stages);
-    const made = await (isStructured(recipe) ? removeChannels({ ...work, recipe }) : trainOnce(work));
+    const made = await carriedOut(work);
     signal?.throwIfAborted();
     return { ...made!.measured, seconds: made!.epochs.reduce((sum, { seconds }) => sum + seconds, 0) };
   } finally {

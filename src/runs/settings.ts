@@ -185,6 +185,29 @@ export const channelSettings = {
   unfold: normSettings.unfold,
 } satisfies Settings;
 
+/** Settings that say what channels are to come to. */
+export const channelTargets = [
+  'macs',
+  'params',
+  'bytes',
+  'latency',
+  'channels',
+] as const satisfies (keyof typeof targetSettings)[];
+
+/** Settings that say how far to prune. */
+export const targetNames = [...channelTargets, 'sparsity'] as const;
+export type TargetName = (typeof targetNames)[number];
+
+/** How far a run prunes where that is not said by a target. */
+export const lossSettings = {
+  maxLoss: number(
+    'prune as far as the metric allows: find by bisection the farthest target that loses no more than this, in points of an accuracy or an error, or relative to another metric; a target that is given is the farthest that is tried (default: 0.1 of the MACs, or a sparsity of 0.99)',
+    (x) => x > 0 && x < 1,
+    'be a fraction above 0 and below 1, such as 1%',
+    'FRACTION',
+  ),
+} satisfies Settings;
+
 /** What a run measures at its end. */
 export const outcomeSettings = {
   measureLatency: flag('measure the latency in onnxruntime before and after, where it is installed'),

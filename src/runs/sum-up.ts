@@ -34,6 +34,7 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   masks?: readonly (MaskReport & { held?: string[] })[];
   channels?: ChannelSummary;
   latency?: Change;
+  search?: Summary['search'];
   /** How they were prepared. */
   pictures?: Pictures;
   /** On the data. */
@@ -55,6 +56,7 @@ export async function sumUp({
   masks = [],
   channels,
   latency,
+  search,
   notes = [],
   pictures,
   answers,
@@ -106,6 +108,7 @@ export async function sumUp({
       gzip: { before: bytesBefore.gzip, after: exported.bytes.gzip },
     },
     latency,
+    search,
     channels: channels && {
       ...channels,
       units: changed('channels', channels.units.before!, channels.units.after),

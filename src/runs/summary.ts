@@ -2,6 +2,7 @@
 import type { Figures, Metric, Objective } from '../objectives/index.js';
 import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
+import type { LossSearch } from './max-loss.js';
 import type { Pictures } from './pictures.js';
 
 /** A figure before and after a run, and what was asked for. */
@@ -145,6 +146,8 @@ export interface Summary {
   bytes: { raw: Change; gzip: Change };
   /** Milliseconds of one image in onnxruntime; where that was the target, or the recipe asks for it. */
   latency?: Change;
+  /** Where the run looked for its target: what was tried, and what it came to. */
+  search?: LossSearch;
   /** What was removed where the method removes whole channels. */
   channels?: ChannelSummary;
   /** Fraction of the test samples classified correctly after the last epoch; absent of a run without data. */

@@ -15,6 +15,8 @@ import {
 import {
   channelSettings,
   dataSettings,
+  flagOf,
+  lossSettings,
   modelSettings,
   pruningSettings,
   type RunResult,
@@ -59,7 +61,11 @@ export function addPrune(program: Command, signal: AbortSignal): void {
     argument: '[MODEL]',
     about: 'an .onnx file, a run or the name of a network of the zoo',
     common: ['data', 'method', 'sparsity', 'macs', 'epochs', 'batch', 'lr', 'teacher', 'seed', 'threads'],
-    groups: { 'Pruning:': pruningSettings, 'Pruning channels:': channelSettings, ...groups },
+    groups: {
+      'Pruning:': { ...pruningSettings, ...lossSettings },
+      'Pruning channels:': channelSettings,
+      ...groups,
+    },
     out: 'folder for the run, which must be new or empty',
     examples: [
       'prune runs/a/model.onnx --method fggp --sparsity 0.95 --data digits --epochs 10 --out runs/e',
@@ -131,11 +137,17 @@ export function figures(summary: Summary): string {
         `Not checked: ${check.unchecked ?? 'neither onnxruntime-node nor onnxruntime-web is installed here'}.`,
       );
   const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
+  const { search } = summary;
+  const searched = search ? `\n\n${searchText(search)}` : '';
   const { held } = summary.prunable;
   const kept = held ? `\n\n${heldAtOne(held)}` : '';
   const verdict = verdictOf(summary);
-  return `${table(titles, lines)}${stages}${kept}\n\n${verdict ? `${isSpoilt(summary) ? styled('warning', verdict) : verdict}\n\n` : ''}${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
+  return `${table(titles, lines)}${stages}${searched}${kept}\n\n${verdict ? `${isSpoilt(summary) ? styled('warning', verdict) : verdict}\n\n` : ''}${checked}${narrow.length ? ` ${roundedTo(narrow)}` : ''}`;
 }
+
+/** What a search for a target has found. */
+const searchText = ({ of, found, trials, allowed, samples }: NonNullable<Summary['search']>): string =>
+  `Of ${trials.length} targets tried, ${flagOf(of)} ${found} is the farthest that loses at most ${Number((100 * allowed).toPrecision(4))} %, by ${samples} training samples held out of the trials.`;
 
 /** How good the network was after each stage. */
 const stageTable = ({ stages }: NonNullable<Summary['channels']>): string =>

@@ -5,13 +5,13 @@ import { checkGoal, costs, findChannels, type MethodSettings, untied, usual } fr
 import type { Machine } from '../../engine/index.js';
 import { type Recipe, resolveRecipe } from '../recipe.js';
 import { structuredMethod } from '../registry.js';
+import { targetNames } from '../settings.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import type { Situation } from '../suit/situation.js';
 import { chosenLines, valuesOf } from '../suit/suit.js';
 import type { AimedTask } from '../task.js';
 import type { RunOptions } from '../work.js';
 import { type RateTest, testRates } from './rates.js';
-import { targetNames } from './target.js';
 
 /** Of the MACs, what is left unless told otherwise; the first that the model can come down to. */
 const FRACTIONS = [0.5, 0.65, 0.8, 0.9];

@@ -11,7 +11,7 @@ import { refuseOccupied } from '../folder.js';
 import { withObjective } from '../objective.js';
 import { type Given, isPath, type PruneRecipe, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
 import { type RunResult, startRun } from '../run.js';
-import { flagOf } from '../settings.js';
+import { flagOf, type TargetName, targetNames } from '../settings.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import { type Situation, situationOf } from '../suit/situation.js';
 import { chosenLines, knownOf, onMachine, refuseEarly, valuesOf } from '../suit/suit.js';
@@ -20,7 +20,7 @@ import { openTask, type TaskOptions } from '../task.js';
 import { isUsable } from '../usable.js';
 import type { RunOptions } from '../work.js';
 import { plan } from './plan.js';
-import { secondsFrom, type TargetName, targetFrom, targetNames } from './target.js';
+import { secondsFrom, targetFrom } from './target.js';
 
 /** The result of {@link slim}. */
 export interface SlimResult extends RunResult {

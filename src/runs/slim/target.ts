@@ -1,11 +1,6 @@
 /** What slim is to reach and how long it may take, in the words that people use. */
 import { fail } from '../../base/index.js';
-import { channelSettings, pruningSettings } from '../settings.js';
-
-/** Settings of prune that are targets. */
-export const targetNames = ['macs', 'params', 'bytes', 'latency', 'channels', 'sparsity'] as const;
-
-export type TargetName = (typeof targetNames)[number];
+import { channelSettings, pruningSettings, type TargetName } from '../settings.js';
 
 /** What each is called. */
 const words: Readonly<Record<string, TargetName>> = {

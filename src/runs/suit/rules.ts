@@ -5,6 +5,7 @@
  */
 import { onnxruntimeRounding } from '../../channels/index.js';
 import { learntMethod, structuredMethod } from '../registry.js';
+import { channelTargets } from '../settings.js';
 import type { Situation } from './situation.js';
 
 /** Settings of a recipe by name, as given and as chosen so far. */
@@ -22,11 +23,10 @@ export const knownEpochs = (known: Known): number => known.epochs as number;
 
 export type Rule = (known: Known, situation: Situation) => Choice | undefined;
 
-/** Targets of channels. */
-const channelTargets = ['macs', 'params', 'bytes', 'latency', 'channels'] as const;
-
+/** Whether channels are to go, as they are also where nothing but a loss says how far. */
 export const wantsChannels = (known: Known): boolean =>
-  channelTargets.some((name) => known[name] !== undefined);
+  channelTargets.some((name) => known[name] !== undefined) ||
+  (known.maxLoss !== undefined && known.sparsity === undefined);
 
 /** Epochs below which nothing but what cuts at once or nearly so is worth it. */
 const FEW_EPOCHS = 4;
