@@ -13,7 +13,7 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const rooms = process.argv.slice(2);
 /** The rooms whose tests are about kernels; those of channels run on WebAssembly too, but in test-all.mjs. */
-const onEngine = ['engine', 'train', 'sparsity', 'runtime'];
+const onEngine = ['engine', 'train', 'calibration', 'sparsity', 'runtime'];
 /** The browser has an engine of its own, whatever Node's is. */
 const inBrowser = join('dist', 'runtime', 'browser.test.js');
 

@@ -5,7 +5,7 @@ import { addCounts, noCounts, testFiles, usesKernels, usesOnnxruntime } from '..
 import { failed, openBench, passed } from './run.mjs';
 
 /** The tests that need nothing but the engine itself: no browser, no onnxruntime's models, no command line. */
-const rooms = ['engine', 'runtime', 'channels', 'sparsity', 'train'];
+const rooms = ['engine', 'runtime', 'channels', 'calibration', 'sparsity', 'train'];
 const elsewhere = /browser|models/;
 
 export const kernelTests = () =>

@@ -11,7 +11,7 @@
  * shift are changed with them so that the network computes the same: then training starts from statistics that are true.
  */
 
-import type { Graph } from '../onnx/model.js';
+import type { Graph, Node } from '../onnx/model.js';
 import { withWeights } from '../train/index.js';
 import type { Linear } from './linear.js';
 import { solveRidge, variances } from './solve.js';
@@ -78,7 +78,7 @@ export async function reconstruct(
 
 const inputOf = ({ node, weight }: Linear): string => node.inputs[weight === node.inputs[1] ? 0 : 1];
 
-/** Values of the student that differ from the teacher's: those behind a weight of other numbers. */
+/** Values of the student that differ from the teacher's: those behind a weight of other numbers, or a node that computes something else. */
 function affected(teacher: Graph, student: Graph): Set<string> {
   const before = new Set(teacher.nodes.flatMap(({ inputs }) => inputs));
   const changed = new Set<string>();
@@ -87,8 +87,11 @@ function affected(teacher: Graph, student: Graph): Set<string> {
     if (!before.has(name) || !old || `${old.shape}` !== `${tensor.shape}` || !sameData(old.data, tensor.data))
       changed.add(name);
   }
+  const operators = new Map(teacher.nodes.map(({ op, outputs }) => [outputs[0], op]));
+  const differs = ({ op, outputs: [name] }: Node) => operators.has(name) && operators.get(name) !== op;
   for (const node of student.nodes)
-    if (node.inputs.some((name) => changed.has(name))) for (const name of node.outputs) changed.add(name);
+    if (differs(node) || node.inputs.some((name) => changed.has(name)))
+      for (const name of node.outputs) changed.add(name);
   return changed;
 }
 

@@ -1,5 +1,6 @@
 /** The public surface of the `channels` room: structured pruning. */
 export { type AllocationOptions, sensitivityOrder } from './allocation.js';
+export { type Arm, type Dropped, dropArms, findArms, withoutArm } from './arms.js';
 export type { Criterion } from './criteria.js';
 export { deadUnits } from './dead.js';
 export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js';

@@ -30,7 +30,7 @@ import { type Pull, pulls } from './regularize.js';
 export const sparseStages = ['none', 'l1', 'l2', 'smooth-l1', 'lasso', 'depgraph', 'soft'] as const;
 export const markedStages = ['none', 'l1', 'l2', 'smooth-l1', 'decay'] as const;
 export const rules = ['target', 'threshold', 'energy'] as const;
-export const allocations = ['uniform', 'global', 'sensitivity', 'search'] as const;
+export const allocations = ['uniform', 'global', 'sensitivity', 'knapsack', 'search'] as const;
 
 /** The axes. */
 export interface MethodSettings {
@@ -38,7 +38,7 @@ export interface MethodSettings {
   importance: ImportanceName;
   /**
    * How what goes is shared out among groups: all thinned alike, all units ranked together, by the measured loss of thinning
-   * each, or the best of networks drawn at random.
+   * each, by the error that this makes of the network's outputs, as a knapsack, or the best of networks drawn at random.
    */
   allocate: (typeof allocations)[number];
   /**

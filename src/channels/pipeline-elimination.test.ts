@@ -31,6 +31,7 @@ test('a channel that another one repeats is worth the least, and goes first', as
         ...{ graph, channels, limits: {}, goal: { of: 'channels', atMost: 3 } },
         settings: { ...usual, importance: 'reconstruction' },
         elimination: () => measureElimination(graph, channels, { machine, samples }),
+        distance: () => assert.fail('nothing is compared'),
         evaluate: () => assert.fail('nothing is evaluated'),
       });
       assert.equal([...selection.values()][0][least], false);

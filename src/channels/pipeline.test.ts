@@ -35,7 +35,7 @@ const channels = findChannels(graph);
 const never = async () => assert.fail('nothing is to be measured');
 const choose = (settings: Partial<MethodSettings>, more: object = {}) =>
   chooseUnits({
-    ...{ graph, channels, limits: {}, evaluate: never, ...more },
+    ...{ graph, channels, limits: {}, evaluate: never, distance: never, ...more },
     settings: { ...usual, ...settings },
   });
 const left = (selection: Selection) => [...countsOf(channels, selection).values()].reduce((a, b) => a + b, 0);
@@ -226,4 +226,30 @@ test('saliency is summed over mini-batches of the training images, and the graph
   } finally {
     await machine.close();
   }
+});
+
+test('a knapsack measures the distance of every group at six densities, and takes what costs least', async () => {
+  const [first] = channels.groups;
+  const weights = (network: typeof graph) =>
+    [...network.initializers.values()].reduce((sum, { data }) => sum + Number(data[0] === 0), 0);
+  const whole = weights(graph);
+  let measured = 0;
+  const thinned = ({ initializers }: typeof graph) => {
+    const { tensor } = first.members.find(({ role }) => role === 'out')!;
+    const { data } = initializers.get(tensor)!;
+    return Array.from(data as Float32Array).filter((x) => x === 0).length / data.length;
+  };
+  const { selection } = await choose(
+    { allocate: 'knapsack', importance: 'l1-norm' },
+    {
+      goal: { of: 'macs', fraction: 0.7 },
+      distance: async (network: typeof graph) => {
+        measured++;
+        return 100 * thinned(network) + (weights(network) - whole) * 1e-3;
+      },
+    },
+  );
+  assert.ok(measured > 1 && measured <= 1 + 6 * channels.groups.length, `${measured}`);
+  assert.ok(!selection.get(first.name)?.includes(false), 'the dear group stays whole');
+  assert.ok(summarize(shrink(graph, channels, selection)).macs <= 0.7 * summarize(graph).macs);
 });

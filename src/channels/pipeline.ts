@@ -1,11 +1,12 @@
 /** Which units go, by the settings of a method: its importance, its way to share out what goes, its rule. */
 import type { Graph } from '../onnx/model.js';
 import { sensitivityOrder } from './allocation.js';
-import { pricesOf } from './estimate.js';
+import { type Counts, estimateOf, pricesOf } from './estimate.js';
 import { type Goal, reachGoal } from './goal.js';
 import { type Importance, importanceOf, importances, judge } from './importance.js';
+import { knapsackOrder } from './knapsack.js';
 import type { MethodSettings } from './method-types.js';
-import { countsAfter, type Limits, removalOrder } from './order.js';
+import { countsAfter, type Limits, removalOrder, type Step } from './order.js';
 import { searchNetworks } from './search.js';
 import { selectAbove, selectMarked } from './select.js';
 import { type Sensitivity, sensitivityOf } from './sensitivity.js';
@@ -29,6 +30,8 @@ export interface ChooseOptions {
   elimination?: () => Promise<Importance>;
   /** How good a network is, more is better, on images that are not for testing; `adapt`: BatchNorm's statistics first. */
   evaluate: (graph: Graph, adapt: boolean) => Promise<number>;
+  /** How far a network's outputs are from those of the whole one, squared and relative to their variance, on such images; for a knapsack. */
+  distance: (graph: Graph) => Promise<number>;
   /** Networks that a search measures. */
   candidates?: number;
   seed?: number;
@@ -57,6 +60,10 @@ export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
   if (!goal) return { importance, selection: byRule(options, importance, judged) };
   if (settings.allocate === 'search')
     return { importance, selection: await bySearch(options, goal, importance) };
+  if (settings.allocate === 'knapsack') {
+    const order = await byKnapsack(options, goal, importance);
+    return { importance, selection: await reachGoal(order, { graph, channels, goal, cost }) };
+  }
   const sensitivity = settings.allocate === 'sensitivity' ? await scan(options, importance) : undefined;
   const order = sensitivity
     ? sensitivityOrder(channels, importance, sensitivity, {
@@ -85,10 +92,11 @@ const votedImportance = (
   );
 
 /** What a unit of each group saves of what a goal is about. */
-function pricesFor({ of }: Goal, graph: Graph, channels: Channels): Map<string, number> | undefined {
-  if (of === 'channels') return undefined;
-  return pricesOf(graph, channels, of === 'params' || of === 'bytes' ? 'params' : 'macs');
-}
+const pricesFor = (goal: Goal, graph: Graph, channels: Channels): Map<string, number> | undefined =>
+  goal.of === 'channels' ? undefined : pricesOf(graph, channels, counted(goal));
+
+/** What is counted where networks are not made: bytes are mostly parameters, and time goes with MACs. */
+const counted = ({ of }: Goal): 'params' | 'macs' => (of === 'params' || of === 'bytes' ? 'params' : 'macs');
 
 const scopeOf = ({ allocate }: MethodSettings) => (allocate === 'uniform' ? 'group' : 'global');
 
@@ -132,6 +140,28 @@ async function bySearch(options: ChooseOptions, goal: Goal, importance: Importan
   });
   return best.selection;
 }
+
+/** Densities at which a group is measured for a knapsack. */
+const KNAPSACK_DENSITIES = [0.85, 0.7, 0.55, 0.4, 0.25, 0.1];
+
+async function byKnapsack(options: ChooseOptions, goal: Goal, importance: Importance): Promise<Step[]> {
+  const { graph, channels, limits, distance, signal, onProgress } = options;
+  const sensitivity = await sensitivityOf(graph, channels, {
+    ...{ importance, limits, signal, onProgress, densities: KNAPSACK_DENSITIES },
+    evaluate: async (masked) => -(await distance(masked)),
+  });
+  const prices = pricesFor(goal, graph, channels);
+  const order = sensitivityOrder(channels, importance, sensitivity, { ...limits, prices });
+  const cost =
+    goal.of === 'channels'
+      ? (counts: Counts) => unitsOf(channels) - goneIn(channels, counts)
+      : estimateOf(graph, channels)[counted(goal)];
+  const atMost = (await fractionOf(goal, options)) * cost(new Map());
+  return knapsackOrder(channels, order, sensitivity, { prices, cost, atMost });
+}
+
+const goneIn = ({ groups }: Channels, counts: Counts): number =>
+  groups.reduce((sum, { name, size }) => sum + size - (counts.get(name) ?? size), 0);
 
 /** Which fraction of the network a goal leaves. */
 async function fractionOf(goal: Goal, { graph, channels, cost }: ChooseOptions): Promise<number> {

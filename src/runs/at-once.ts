@@ -166,6 +166,7 @@ async function choose(
             samples: randomCalibration(recipe.calibrate),
           }),
     evaluate: needsData,
+    distance: needsData,
   });
 }
 

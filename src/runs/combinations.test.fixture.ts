@@ -53,6 +53,7 @@ const left = [
   'inputShape',
   'mask',
   'latency',
+  'maxLoss',
 ];
 
 /** Every setting with some of the values that it takes. */

@@ -10,35 +10,11 @@ import { splitValidation } from '../data/index.js';
 import { type Figures, headlineOf, type Metric, metricIn } from '../objectives/index.js';
 import { readJson, writeJson } from './folder.js';
 import type { PruneRecipe } from './recipe.js';
-import { flagOf, type TargetName, targetNames } from './settings.js';
-import type { Task } from './task.js';
+import { flagOf, targetNames } from './settings.js';
+import type { LossSearch, LossTrial } from './summary.js';
+import type { AimedTask } from './task.js';
 import { evaluateGraph } from './training.js';
 import type { Work } from './work.js';
-
-/** A target that was carried out. */
-export interface LossTrial {
-  target: number;
-  /** The metric on the held-out samples, and how much of it was lost; absent where the target could not be met. */
-  value?: number;
-  loss?: number;
-  /** Why it could not. */
-  refused?: string;
-}
-
-/** What a search for the farthest target has found. */
-export interface LossSearch {
-  /** The setting that is looked for. */
-  of: TargetName;
-  metric: Metric;
-  /** What may be lost: of a fraction so many points, of another metric such a part of what it was. */
-  allowed: number;
-  /** Held-out samples, and the metric of the whole network on them. */
-  samples: number;
-  before: number;
-  trials: LossTrial[];
-  /** The target of the run, when the search is done. */
-  found?: number;
-}
 
 /** Targets that are tried between the whole network and the farthest. */
 const TRIALS = 6;
@@ -49,7 +25,7 @@ const HELD_FRACTION = 0.2;
 /** Carries out a recipe for nothing but its figures; see `rehearse`. */
 type Rehearse = (
   recipe: PruneRecipe,
-  task: Task,
+  task: AimedTask,
   how: Pick<Work, 'machine'> & Pick<Work['options'], 'signal'>,
 ) => Promise<Figures>;
 
@@ -101,7 +77,7 @@ async function begin(work: Work<PruneRecipe>): Promise<LossSearch> {
 }
 
 /** The task whose test samples are training samples that nothing else looks at. */
-function heldOut({ recipe, task }: Work<PruneRecipe>): Task {
+function heldOut({ recipe, task }: Work<PruneRecipe>): AimedTask {
   const { train } = task.dataset;
   const fraction = recipe.validation ?? Math.min(HELD_FRACTION, HELD / train.length);
   const parts = splitValidation(train, fraction, recipe.seed);

@@ -235,6 +235,7 @@ function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
     'markedEpochs',
     'fineTune',
     'teacher',
+    'dropArms',
     'recalibrate',
     'unfold',
   ] as const;

@@ -30,7 +30,7 @@ import { NAMED, resizeModes } from '../data/index.js';
 import { methods as masking } from '../sparsity/index.js';
 import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js';
 import { learnSetting } from './learn.js';
-import { repairSettings, stageSettings, targetSettings } from './structured/settings.js';
+import { depthSettings, repairSettings, stageSettings, targetSettings } from './structured/settings.js';
 
 export { flagOf, type Setting, type Settings, type Values } from '../base/index.js';
 export { groupSettings } from '../channels/index.js';
@@ -165,6 +165,7 @@ export const pruningSettings = {
 /** What removes whole channels; a method of channels has these, and {@link sharedSettings}, and no others of pruning. */
 export const channelSettings = {
   ...targetSettings,
+  ...depthSettings,
   importance: axisSettings.importance,
   allocate: axisSettings.allocate,
   ...searchSettings,

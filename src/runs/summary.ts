@@ -2,8 +2,8 @@
 import type { Figures, Metric, Objective } from '../objectives/index.js';
 import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
-import type { LossSearch } from './max-loss.js';
 import type { Pictures } from './pictures.js';
+import type { TargetName } from './settings.js';
 
 /** A figure before and after a run, and what was asked for. */
 export interface Change {
@@ -60,6 +60,8 @@ export interface ChannelSummary {
   unfolded: boolean;
   /** Multiply-accumulates of every layer, by its weight. */
   layers: { name: string; before: number; after: number }[];
+  /** Residual arms that were removed whole, and how far the answers were from the whole network's then: squared, relative to their variance. */
+  arms?: { arm: string; macs: number; distance: number }[];
   /** Where it was measured: accuracy on samples that were not for testing, or the objective's metric, one group thinned at a time. */
   sensitivity?: { group: string; density: number; accuracy: number }[];
 }
@@ -92,6 +94,31 @@ export const objectiveSummary = ({
   labelled,
 }: Pick<Objective, keyof ObjectiveSummary | 'labelled'>): ObjectiveSummary | undefined =>
   labelled ? undefined : { name, title, metrics: [...metrics] };
+
+/** A target that was carried out. */
+export interface LossTrial {
+  target: number;
+  /** The metric on the held-out samples, and how much of it was lost; absent where the target could not be met. */
+  value?: number;
+  loss?: number;
+  /** Why it could not. */
+  refused?: string;
+}
+
+/** What a search for the farthest target has found. */
+export interface LossSearch {
+  /** The setting that is looked for. */
+  of: TargetName;
+  metric: Metric;
+  /** What may be lost: of a fraction so many points, of another metric such a part of what it was. */
+  allowed: number;
+  /** Held-out samples, and the metric of the whole network on them. */
+  samples: number;
+  before: number;
+  trials: LossTrial[];
+  /** The target of the run, when the search is done. */
+  found?: number;
+}
 
 /** What a finished run has reached, as written to summary.json in its folder. */
 export interface Summary {

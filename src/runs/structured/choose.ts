@@ -14,6 +14,8 @@ import {
 import { meritOf } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { recalibrate } from '../../train/index.js';
+import type { AimedTask } from '../task.js';
+import { taughtBy } from '../taught.js';
 import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
 import { defaultSamples } from './defaults.js';
 import { goalOf } from './goal.js';
@@ -42,10 +44,24 @@ export async function choose({ round }: Stage, progress: Progress, work: Running
       const ready = adapt ? (await recalibrate(network, data, how)).graph : network;
       return meritOf(await evaluateGraph(task, ready, { machine, split, signal }), task.objective);
     },
+    distance: distanceTo(graph, work),
     onProgress: (done, all) => {
       if (done % 20 === 0 || done === all) options.onNote?.(`${done} of ${all} networks measured.`);
     },
   });
+}
+
+/** How far the answers of networks are from those of this one, on the images that are there to choose by. */
+export function distanceTo(graph: Graph, work: Running): (network: Graph) => Promise<number> {
+  const { recipe, task, machine, options } = work;
+  const { signal } = options;
+  const split = choosingSplit(dataOf(recipe, task), recipe.calibrate ?? defaultSamples);
+  let imitation: Promise<AimedTask> | undefined;
+  return async (network) => {
+    imitation ??= taughtBy(graph, task, { machine, signal });
+    const { metrics } = await evaluateGraph(await imitation, network, { machine, split, signal });
+    return metrics!.error ** 2;
+  };
 }
 
 function eliminationOf(graph: Graph, channels: Channels, { recipe, task, machine, options }: Running) {

@@ -110,12 +110,14 @@ function checkTarget(
   if (target && mask)
     fail('A mask says what goes, and so does a target: give --mask or the target, not both.');
   if (mask && rounds > 1) fail('A mask goes at once: leave --mask out, or give --rounds 1.');
-  if (!target && !mask && rule === 'target')
+  if (!target && !mask && rule === 'target' && given.dropArms === undefined)
     fail(
       'The target is missing: give --macs, --params, --bytes, --latency or --channels, such as --macs 0.5.',
     );
   if (!target && !mask && allocate === 'search')
     fail(`${method} searches at a target: give --macs, such as --macs 0.5.`);
+  if (!target && !mask && allocate === 'knapsack')
+    fail(`${method} fills a knapsack up to a target: give --macs, such as --macs 0.5.`);
   if (allocate === 'search' && target?.of === 'latency')
     fail(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
   if (rounds < 1) fail('Channels go in one round at least: give --rounds 1, or leave it out.');

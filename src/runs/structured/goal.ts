@@ -19,6 +19,8 @@ export interface Costing {
   target: GivenTarget;
   /** Absent for channels, which are counted. */
   cost?: Cost;
+  /** What a fraction is of, where that is more than what channels are taken out of. */
+  whole?: Graph;
 }
 
 interface CostingOptions {
@@ -43,7 +45,7 @@ export function costingOf(
 
 /** The goal of a round that should go so far on the straight way to the target, 1 all of it. */
 export async function goalOf(
-  { target, cost }: Costing,
+  { target, cost, whole }: Costing,
   { graph, channels }: { graph: Graph; channels: Channels },
   part: number,
 ): Promise<Goal> {
@@ -53,7 +55,7 @@ export async function goalOf(
     return { of: 'channels', atMost: units * (1 - (1 - target.fraction) * part) + 1e-6 };
   }
   if (part === 1 && 'atMost' in target) return target;
-  const before = await wholeCost(graph, { of: target.of, cost: cost!, ...channels.options });
+  const before = await wholeCost(whole ?? graph, { of: target.of, cost: cost!, ...channels.options });
   const atMost = 'atMost' in target ? target.atMost : target.fraction * before;
   return { of: target.of, atMost: before - (before - atMost) * part };
 }

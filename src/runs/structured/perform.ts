@@ -12,6 +12,7 @@ import {
   readMasks,
   retiedAs,
   selectionFrom,
+  untied,
   writeMasks,
 } from '../../channels/index.js';
 import type { PruneRecipe } from '../recipe.js';
@@ -45,17 +46,18 @@ export async function pruneChannels(work: Work<PruneRecipe>): Promise<Pruned> {
     folded: unfold,
     signal: options.signal,
   });
+  if (costing && recipe.dropArms) costing.whole = untied(task.graph).graph;
   const running: Running = { ...work, settings, limits: { keepAtLeast, roundTo, maxSparsity }, costing };
 
   let progress = begin(work, task.graph);
-  if (!unfold) await precheck(running, progress);
+  if (!unfold && !recipe.dropArms) await precheck(running, progress);
   for (const stage of stages) {
     const found = work.resume ? await readOutcome(folder, stage, progress.graph) : undefined;
     if (!found) options.onNote?.(`Stage ${stage.name}${stage.epochs ? ` of ${stage.epochs} epochs` : ''} …`);
     const outcome =
       found ?? (await keepOutcome(folder, stage, await performers[stage.kind](stage, progress, running)));
     progress = after(work, progress, stage, outcome);
-    if (stage.kind === 'unfold') await precheck(running, progress);
+    if (stage.kind === 'unfold' || stage.kind === 'depth') await precheck(running, progress);
     if (stage.kind === 'mask' || stage.kind === 'prune')
       await writeMasks(folder.mask, keptOf(work, progress));
   }
@@ -92,6 +94,7 @@ async function precheck(work: Running, { base: graph, whole: channels }: Progres
   if (recipe.mask) selectionFrom(graph, channels, await readMasks(recipe.mask));
   if (!costing || work.resume) return;
   const { target, cost } = costing;
-  const goal = target.of === 'channels' ? await goalOf(costing, { graph, channels }, 1) : target;
+  const goal =
+    target.of === 'channels' || costing.whole ? await goalOf(costing, { graph, channels }, 1) : target;
   if (goal.of !== 'latency') await checkGoal({ graph, channels, settings, limits, goal, cost });
 }

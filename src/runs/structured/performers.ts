@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { calibrationSamples } from '../../calibration/index.js';
 import {
   countsOf,
+  dropArms,
+  findChannels,
   markedHooks,
   measureStatistics,
   readMasks,
@@ -26,10 +28,10 @@ import { samplesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
 import { dataOf, evaluateGraph, metricsLines, stepsOf, teacherOf, trainInFolder } from '../training.js';
 import { agreement, sayFixed } from './agree.js';
-import { choose, fallen } from './choose.js';
+import { choose, distanceTo, fallen } from './choose.js';
 import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
-import { type RepairOptions, repaired } from './repair.js';
-import { type Measured, type Outcome, type Stage, stageFolder } from './stages.js';
+import { type Cut, type RepairOptions, repaired } from './repair.js';
+import { type Measured, type Outcome, type Stage, type StageFacts, stageFolder } from './stages.js';
 
 type Performer = (stage: Stage, progress: Progress, work: Running) => Promise<Outcome>;
 
@@ -41,6 +43,24 @@ export const performers: Record<Stage['kind'], Performer> = {
     const { signal } = options;
     const statistics = await measureStatistics(graph, data, { machine, seed: recipe.seed, signal, ...own });
     return { graph: unfoldBatchNorm(graph, statistics, own), facts: { measured: [] } };
+  },
+
+  async depth(_, { graph }, work) {
+    const { recipe, task, options } = work;
+    const { onNote, signal } = options;
+    const count = recipe.dropArms!;
+    const { graph: smaller, dropped } = await dropArms(graph, {
+      ...{ count, signal, inputShapes: task.inputShapes, distance: distanceTo(graph, work) },
+      onDropped: ({ arm, distance }) =>
+        onNote?.(
+          `Without the arm of ${arm} the answers are ${shownDistance(distance)} away from what they were.`,
+        ),
+    });
+    if (dropped.length < count)
+      onNote?.(`The model has ${dropped.length} residual arms, so no more than that can go.`);
+    const cut = { graph, smaller, channels: findChannels(graph, optionsOf(work)), selection: new Map() };
+    const { graph: left, facts } = await mended(cut, work);
+    return { graph: left, facts: { ...facts, arms: dropped } };
   },
 
   async sparse(stage, progress, work) {
@@ -81,7 +101,7 @@ export const performers: Record<Stage['kind'], Performer> = {
   },
 
   async prune(_, progress, work) {
-    const { recipe, task, machine, folder, options } = work;
+    const { task, machine, folder, options } = work;
     const channels = channelsNow(work, progress);
     const selection = await fallen(progress, work);
     if (![...selection.values()].flat().includes(false))
@@ -94,13 +114,8 @@ export const performers: Record<Stage['kind'], Performer> = {
     const { inputShapes } = task;
     const how = { machine, inputShapes, samples, path: folder.model };
     const error = await agreement({ graph: progress.graph, smaller, channels, selection }, how);
-    const measured: Measured[] = [await measure('pruned', smaller, work)];
-    const recalibrated = recipe.recalibrate ? await withStatistics(smaller, measured, work) : smaller;
-    if (!recipe.reconstruct) return { graph: recalibrated, selection, facts: { measured, error } };
-    const cut = { graph: progress.graph, smaller, channels, selection };
-    const { graph, facts: repair } = await repaired(cut, calibrating(work));
-    if (repair) measured.push(await measure('reconstructed', graph, work));
-    return { graph: repair ? graph : recalibrated, selection, facts: { measured, error, repair } };
+    const { graph, facts } = await mended({ graph: progress.graph, smaller, channels, selection }, work);
+    return { graph, selection, facts: { ...facts, error } };
   },
 
   async 'fine-tune'(stage, progress, work) {
@@ -138,6 +153,21 @@ function sayStanding(
       `Of ${marked} scales whose channels will go, ${above} are still above ${threshold}, the largest ${rounded(largest)}, so taking them out costs accuracy: train longer with --marked-epochs, or give a --marked-strength above ${rounded(markedStrength)}.`,
     );
 }
+
+/** What is left after a cut, with what can be put right without training, and how good it is on the way. */
+async function mended(cut: Cut, work: Running): Promise<{ graph: Graph; facts: StageFacts }> {
+  const { recipe } = work;
+  const { smaller } = cut;
+  const measured: Measured[] = [await measure('pruned', smaller, work)];
+  const recalibrated = recipe.recalibrate ? await withStatistics(smaller, measured, work) : smaller;
+  if (!recipe.reconstruct) return { graph: recalibrated, facts: { measured } };
+  const { graph, facts: repair } = await repaired(cut, calibrating(work));
+  if (repair) measured.push(await measure('reconstructed', graph, work));
+  return { graph: repair ? graph : recalibrated, facts: { measured, repair } };
+}
+
+/** A squared distance in percent of the answers' deviation. */
+const shownDistance = (distance: number): string => `${(100 * Math.sqrt(distance)).toFixed(1)} %`;
 
 /** The network with statistics of BatchNorm that are true of it, measured where it has any. */
 async function withStatistics(network: Graph, measured: Measured[], work: Running): Promise<Graph> {

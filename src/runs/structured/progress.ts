@@ -18,7 +18,7 @@ import type { Outcome, Stage, StageFacts } from './stages.js';
 
 /** A run between two stages. */
 export interface Progress {
-  /** The given network, its BatchNorm put back where that was needed. */
+  /** The given network, its BatchNorm put back where that was needed, and without the arms that are dropped. */
   readonly base: Graph;
   /** Its groups. */
   readonly whole: Channels;
@@ -60,7 +60,8 @@ export const channelsNow = (
 export function after(work: Work<PruneRecipe>, before: Progress, stage: Stage, outcome: Outcome): Progress {
   const { selection, facts } = outcome;
   const { graph } = untied(outcome.graph);
-  const start = stage.kind === 'unfold' ? begin(work, graph) : before;
+  const anew = stage.kind === 'unfold' || stage.kind === 'depth';
+  const start = anew ? begin(work, graph) : before;
   const next = { ...start, done: [...before.done, { stage, facts }] };
   if (stage.kind === 'mask') return { ...next, mask: selection };
   if (stage.kind !== 'prune') return { ...next, graph };

@@ -40,6 +40,14 @@ export const stageSettings = {
   markedEpochs: whole('epochs of the second training stage', 0, 'EPOCHS'),
 } satisfies Settings;
 
+/** What goes before any channels. */
+export const depthSettings = {
+  dropArms: whole(
+    'number of residual arms to remove whole before any channels go: those without which the answers change least (default: none)',
+    1,
+  ),
+} satisfies Settings;
+
 /** What makes up for channels that are gone. */
 export const repairSettings = {
   reconstruct: flag(

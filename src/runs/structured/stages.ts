@@ -1,15 +1,22 @@
 /** The stages of a run that removes channels: which there are, and what each leaves in its folder. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readMasks, type Selection, type SensitivityRow, writeMasks } from '../../channels/index.js';
+import {
+  type Dropped,
+  readMasks,
+  type Selection,
+  type SensitivityRow,
+  writeMasks,
+} from '../../channels/index.js';
 import type { Figures } from '../../objectives/index.js';
 import { type Graph, readModel, writeModel } from '../../onnx/index.js';
 import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import type { PruneRecipe } from '../recipe.js';
+import { targetOf } from './defaults.js';
 import type { RepairFacts } from './repair.js';
 
-export type StageKind = 'unfold' | 'sparse' | 'mask' | 'marked' | 'prune' | 'fine-tune';
+export type StageKind = 'unfold' | 'depth' | 'sparse' | 'mask' | 'marked' | 'prune' | 'fine-tune';
 
 export interface Stage {
   /** '3-fine-tune': also that of its folder. */
@@ -39,6 +46,8 @@ export interface StageFacts {
   /** Of every group that was judged: what each unit was worth. */
   importance?: Record<string, number[]>;
   sensitivity?: { whole: number; rows: SensitivityRow[] };
+  /** Residual arms that went. */
+  arms?: Dropped[];
 }
 
 /** What a stage hands on: the network, and which of the units it had are kept. */
@@ -55,16 +64,22 @@ export function stagesOf(recipe: PruneRecipe, unfold: boolean): Stage[] {
   const add = (kind: StageKind, about: Partial<Stage> = {}) =>
     stages.push({ kind, epochs: 0, lr, round: 1, ...about });
   if (unfold) add('unfold');
+  if (recipe.dropArms) add('depth');
   if (sparseEpochs) add('sparse', { epochs: sparseEpochs });
+  const cuts = removesMore(recipe);
   for (let round = 1; round <= rounds; round++) {
-    add('mask', { round });
+    if (cuts) add('mask', { round });
     if (markedEpochs && round === 1) add('marked', { epochs: markedEpochs });
-    add('prune', { round });
+    if (cuts) add('prune', { round });
     const epochs = Math.floor((fineTune * round) / rounds) - Math.floor((fineTune * (round - 1)) / rounds);
     if (epochs) add('fine-tune', { epochs, lr: fineTuneRate, round });
   }
   return stages.map((stage, i) => ({ ...stage, name: `${i + 1}-${stage.kind}` }));
 }
+
+/** Whether channels go, and not only arms. */
+const removesMore = (recipe: PruneRecipe): boolean =>
+  !recipe.dropArms || recipe.mask !== undefined || targetOf(recipe) !== undefined || recipe.rule !== 'target';
 
 /** Where a stage's files are. */
 export function stageFolder({ stages }: RunFolder, { name }: Stage) {

@@ -32,6 +32,7 @@ export function channelSummary(
     unfolded,
     error: errors.length ? Math.max(...errors) : undefined,
     layers: layersOf(given, graph, inputShapes),
+    arms: done.find(({ facts }) => facts.arms)?.facts.arms,
     sensitivity:
       scanned &&
       [...new Set(scanned.rows.map(({ group }) => group))].flatMap((group) => [

@@ -23,9 +23,10 @@ export const knownEpochs = (known: Known): number => known.epochs as number;
 
 export type Rule = (known: Known, situation: Situation) => Choice | undefined;
 
-/** Whether channels are to go, as they are also where nothing but a loss says how far. */
+/** Whether channels or arms are to go, as they are also where nothing but a loss says how far. */
 export const wantsChannels = (known: Known): boolean =>
   channelTargets.some((name) => known[name] !== undefined) ||
+  known.dropArms !== undefined ||
   (known.maxLoss !== undefined && known.sparsity === undefined);
 
 /** Epochs below which nothing but what cuts at once or nearly so is worth it. */

@@ -1,0 +1,51 @@
+/** --drop-arms, from the command line, on the digits: residual arms go whole, with and without channels after them. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { stagedShell } from './structured.test.fixture.js';
+
+const { at, espalier, prune } = stagedShell('depth');
+
+const summaryOf = (run: string) => JSON.parse(readFileSync(at(run, 'summary.json'), 'utf8'));
+
+test('an arm goes without any channels, and the layers behind it make up for it', async () => {
+  const { status, err } = await espalier(`${prune('--drop-arms 1 --epochs 0')} --out alone`);
+  assert.equal(status, 0, err);
+  const { channels, macs, params, accuracy } = summaryOf('alone');
+  assert.deepEqual(
+    channels.stages.map(({ stage, what }: { stage: string; what: string }) => `${stage} ${what}`),
+    ['1-depth pruned', '1-depth recalibrated', '1-depth reconstructed'],
+  );
+  const [{ arm, macs: gone, distance }] = channels.arms;
+  assert.ok(err.includes(`Without the arm of ${arm} the answers are`));
+  assert.equal(macs.after, macs.before - gone);
+  assert.ok(params.after < params.before && distance > 0);
+  const [{ accuracy: cut }] = channels.stages;
+  assert.ok(accuracy.after >= cut, `${accuracy.after} after ${cut}`);
+});
+
+test('channels go as far as the target of the whole model says', async () => {
+  const line = prune('--method l1-filters --drop-arms 2 --macs 0.3 --epochs 1');
+  const { status, err } = await espalier(`${line} --out both`);
+  assert.equal(status, 0, err);
+  const { channels, macs } = summaryOf('both');
+  assert.equal(channels.arms.length, 2);
+  assert.ok(macs.after <= 0.3 * macs.before && macs.target === 0.3 * macs.before);
+  assert.ok(channels.units.after < channels.units.before);
+});
+
+test('more arms than there are: all of them go, and that is said', async () => {
+  const line = prune('--drop-arms 9 --epochs 0 --no-reconstruct');
+  const { status, err } = await espalier(`${line} --out all`);
+  assert.equal(status, 0, err);
+  assert.match(err, /The model has 3 residual arms, so no more than that can go/);
+});
+
+test('without data there is nothing to choose by', async () => {
+  const { status, err } = await espalier(
+    'prune dense/model.onnx --data none --method l1-filters --drop-arms 1 --out none',
+  );
+  assert.equal(status, 1);
+  assert.match(err, /--drop-arms takes data/);
+  assert.ok(!existsSync(at('none')));
+});
