@@ -3,9 +3,8 @@
  * why, and carries it out as an ordinary run, whose recipe holds all that was chosen.
  */
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fail, UserError } from '../../base/index.js';
+import { UncheckedError } from '../export.js';
 import { refuseNotFinite } from '../finite.js';
 import { refuseOccupied } from '../folder.js';
 import { withObjective } from '../objective.js';
@@ -15,7 +14,6 @@ import { flagOf, type TargetName, targetNames } from '../settings.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import { type Situation, situationOf } from '../suit/situation.js';
 import { chosenLines, knownOf, onMachine, refuseEarly, valuesOf } from '../suit/suit.js';
-import type { Summary } from '../summary.js';
 import { openTask, type TaskOptions } from '../task.js';
 import { isUsable } from '../usable.js';
 import type { RunOptions } from '../work.js';
@@ -129,28 +127,26 @@ const targetOf = (known: Known): TargetName | undefined =>
 
 /** Without data, to a target that was given. */
 async function slimTo(job: Job): Promise<RunResult> {
-  const { known, version, options } = job;
+  const { known, version } = job;
   if (known.sparsity !== undefined) return runAtOnce(job, atOnce({ known, version }));
-  const repaired = atOnce({ known, version, way: REPAIRED });
-  const possible = await tryOut(repaired.recipe, options);
-  return runAtOnce(job, possible ? repaired : atOnce({ known, version }));
+  const repaired = await attempt(job, atOnce({ known, version, way: REPAIRED }));
+  return repaired ?? runAtOnce(job, atOnce({ known, version }));
 }
 
-/** Without data and target: as much as leaves the answers as they were, tried out. */
+/** Without data and target: as much as leaves the answers as they were, tried out. The last that was tried is the run. */
 async function slimFreely(job: Job): Promise<RunResult> {
-  const { known, version } = job;
+  const { known, version, out } = job;
   const because = 'without data to train on, more would leave too little of the answers';
-  for (const way of WAYS) {
-    let mildest: AtOnce | undefined;
-    for (const value of AT_ONCE) {
-      const attempt = atOnce({ known, version, way, target: ['macs', { value, because }] });
-      const summary = await tryOut(attempt.recipe, job.options);
-      if (!summary) break;
-      mildest = attempt;
-      if (isUsable(summary)) break;
+  for (const way of WAYS)
+    for (const [i, value] of AT_ONCE.entries()) {
+      const made = await attempt(job, atOnce({ known, version, way, target: ['macs', { value, because }] }));
+      if (!made) break;
+      if (!made.summary || isUsable(made.summary) || i === AT_ONCE.length - 1) return made;
+      job.options.onNote?.(
+        `At ${Math.round(100 * value)} % of the MACs too little of the answers is left: going back.`,
+      );
+      await rm(out, { recursive: true, force: true });
     }
-    if (mildest) return runAtOnce(job, mildest);
-  }
   const weights: [TargetName, Choice] = [
     'sparsity',
     { value: AT_ONCE_SPARSITY, because: 'no channels can go' },
@@ -158,21 +154,15 @@ async function slimFreely(job: Job): Promise<RunResult> {
   return runAtOnce(job, atOnce({ known, version, target: weights }));
 }
 
-/** What a run without data comes to; undefined where its recipe does not suit the model, which is said. */
-async function tryOut(recipe: Recipe, { signal, onNote }: RunOptions): Promise<Summary | undefined> {
-  const path = join(tmpdir(), `espalier-slim-${process.pid}-${Date.now()}`);
-  const { method, macs } = recipe as PruneRecipe;
-  onNote?.(
-    `Trying ${method}${typeof macs !== 'number' ? '' : ` to ${Math.round(100 * macs)} % of the MACs`} …`,
-  );
+/** A run without data; undefined where its recipe does not suit the model, which is said. */
+async function attempt(job: Job, one: AtOnce): Promise<RunResult | undefined> {
   try {
-    return (await startRun({ ...recipe, measureLatency: false } as Recipe, path, { signal })).summary;
+    return await runAtOnce(job, one);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    onNote?.(`Not possible with ${method}: ${error.message}`);
+    if (error instanceof UncheckedError) await rm(job.out, { recursive: true, force: true });
+    job.options.onNote?.(`Not possible with ${(one.recipe as PruneRecipe).method}: ${error.message}`);
     return undefined;
-  } finally {
-    await rm(path, { recursive: true, force: true });
   }
 }
 
