@@ -94,5 +94,6 @@ export { type EnergyOptions, keepEnergy } from './threshold.js';
 export { untied } from './ties.js';
 export * from './types.js';
 export { measureStatistics, normSettings, unfoldBatchNorm } from './unfold.js';
+export { findVocabulary, keepTokens, type Vocabulary } from './vocabulary.js';
 export { selectByVote, vote } from './vote.js';
 export { retiedAs, withMembers, withWeights } from './weights.js';

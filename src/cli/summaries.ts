@@ -14,6 +14,7 @@ export const summaries = {
   profile: 'show where the time of a model goes, by kernel and by layer',
   explain: 'show how a model is computed: its core graph, what is fused, and the steps of its program',
   pack: 'write a pruned model as a small file for espalier/runtime',
+  vocabulary: 'write a language model with only the tokens that are used',
   data: 'verify a downloaded data set and unpack it into the cache, or list the data sets that are there',
   resume: 'continue a run that was stopped or killed',
   study: 'compare settings over several seeds; the same command continues a study that was stopped',

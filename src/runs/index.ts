@@ -27,4 +27,5 @@ export { suitRecipe } from './suit/suit.js';
 export type * from './summary.js';
 export * from './task.js';
 export * from './usable.js';
+export { type KeptVocabulary, keepVocabulary, type VocabularyOptions } from './vocabulary.js';
 export type { RunOptions } from './work.js';

@@ -41,6 +41,7 @@ import {
   targetNames,
   trainingSettings,
   type Values,
+  vocabularySettings,
   watchSettings,
 } from './settings.js';
 import { defaultSamples, refuseForeign, structuredDefaults } from './structured/defaults.js';
@@ -75,6 +76,7 @@ export const settingsOf = {
   profile: { ...profileSettings, ...modelSettings, ...machineSettings },
   explain: { ...explainSettings, ...modelSettings, ...machineSettings },
   pack: { ...modelSettings, seed },
+  vocabulary: { ...vocabularySettings, ...modelSettings, ...machineSettings },
   data: importSettings,
   resume: { data: dataSettings.data, threads, ...trackingSettings },
   methods: {},

@@ -245,6 +245,15 @@ export const slimSettings = {
 /** Instead of so many epochs, slim takes a time. */
 export const slimEpochs = whole('passes over the training samples (default: as many as --time allows)', 0);
 
+/** Which tokens of a language model stay. */
+export const vocabularySettings = {
+  tokens: text('file with the ids of the tokens to keep: one on each line, or a list in JSON', 'FILE'),
+  embedding: text(
+    'name of the table whose rows are tokens (default: the largest that ids choose rows of)',
+    'NAME',
+  ),
+} satisfies Settings;
+
 /** How latency is measured. */
 export const benchSettings = {
   batch: also(whole('samples per run (default: 1)', 1), '--batch-size'),

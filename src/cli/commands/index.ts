@@ -14,6 +14,7 @@ export const loaders: Loaders = {
   profile: async () => (await import('./profile.js')).addProfile,
   explain: async () => (await import('./explain.js')).addExplain,
   pack: async () => (await import('./pack.js')).addPack,
+  vocabulary: async () => (await import('./vocabulary.js')).addVocabulary,
   data: async () => (await import('./data.js')).addData,
   resume: async () => (await import('./run.js')).addResume,
   study: async () => (await import('./study.js')).addStudy,
