@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,7 +15,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { claim } from './claim.js';
+import { Claimed, claim } from './claim.js';
+import { appendTo, writeAtomically } from './files.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-claim-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -88,6 +90,43 @@ test('a file that says nothing counts once it is old', async () => {
   utimesSync(path, 1e9, 1e9);
   const release = await claim(path, 'it');
   await release();
+});
+
+test('a claim of another container with the same name is not that of a process here', async () => {
+  left({ pid: process.pid, machine: 'another' });
+  const pulse = setInterval(() => utimesSync(path, new Date(), new Date()), 20);
+  await assert.rejects(claim(path, 'it', { patience: 2000 }), Claimed);
+  clearInterval(pulse);
+  rmSync(path);
+});
+
+test('one that has not been renewed for long is taken at once, whatever the clock of this machine says', async () => {
+  left({ pid: 7, host: 'elsewhere' });
+  utimesSync(path, new Date(Date.now() - 40_000), new Date(Date.now() - 40_000));
+  await (await claim(path, 'it', { patience: 30_000 }))();
+});
+
+test("who has lost it writes nothing more there, nor renews what is another's", async () => {
+  const release = await claim(path, 'this run', { beat: 10 });
+  const file = join(root, 'deep', 'file');
+  mkdirSync(join(root, 'deep'));
+  await writeAtomically(file, 'before');
+  left({ host: 'elsewhere' });
+  utimesSync(path, 1e9, 1e9);
+  const lost = {
+    name: 'UserError',
+    message: /^Another process has taken over this run, so this one leaves it alone\.$/,
+  };
+  await assert.rejects(writeAtomically(file, 'after'), lost);
+  await assert.rejects(appendTo(file, 'after'), lost);
+  await wait(50);
+  assert.equal(statSync(path).mtimeMs, 1e12);
+  assert.equal(readFileSync(file, 'utf8'), 'before');
+  await release();
+  await writeAtomically(file, 'by itself');
+  assert.deepEqual(readdirSync(join(root, 'deep')), ['file']);
+  rmSync(join(root, 'deep'), { recursive: true });
+  rmSync(path);
 });
 
 test('who lost it does not take it from another', async () => {

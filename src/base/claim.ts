@@ -1,25 +1,38 @@
 /**
- * A claim says that one process works in a place and others shall not: a file that holds who it is while it is at work.
+ * A claim says that one process works in a folder and others shall not: a file in it that holds who it is while it is at work.
  *
- * The file comes into being whole (a hard link) and only if there is none, so of two processes one has it. A claim whose
- * process is gone is taken over. A number may come back as another process's, so where the system tells when a process began
- * that counts too. Of a process on another machine the file's time tells: who is at work renews it, so where it stays as it is for
- * long enough, nobody is. (That it changes is looked at, not when it was, since clocks of machines differ.)
+ * The file comes into being whole (a hard link) and only if there is none, so of two processes one has it. What it is owned by is the token in
+ * it: a process that has lost it, because its machine stood still for long, say, finds another token there and writes nothing more
+ * into the folder (keepers.ts). A claim whose process is gone is taken over. A number may come back as another process's, so where the system tells when
+ * a process began that counts too. Of a process on another machine, or in another container of this one, the file's age tells: who is
+ * at work renews it. Ages are differences of times that the file system itself has given, since clocks of machines differ.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { link, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fail } from './errors.js';
+import { fail, UserError } from './errors.js';
+import { keep } from './keepers.js';
 
-interface Holder {
+/** Who holds a claim. */
+export interface Holder {
   pid: number;
+  /** For people. */
   host: string;
+  /** Where process numbers mean what they mean here. Claims of earlier versions have none: then the host counts. */
+  machine?: string;
   /** When the process began, as its system counts; absent where it does not tell. */
   born?: string;
   token: string;
 }
+
+/** The claim was lost to another process. */
+export class LostClaim extends UserError {}
+
+/** Another process has the claim. */
+export class Claimed extends UserError {}
 
 /** Of this process. */
 const held = new Set<string>();
@@ -44,32 +57,42 @@ export async function claim(
   { beat = 10_000, patience = 30_000 }: Rhythm = {},
 ): Promise<() => Promise<void>> {
   const { pid } = process;
-  const own: Holder = { pid, host: hostname(), born: birthOf(pid), token: randomUUID() };
-  const text = JSON.stringify(own);
-  while (!(await place(path, own.token, text))) {
+  const token = randomUUID();
+  const text = JSON.stringify({ pid, host: hostname(), machine: thisMachine(), born: birthOf(pid), token });
+  while (!(await place(path, token, text))) {
     const found = await readFile(path, 'utf8').catch(() => undefined);
     if (found === undefined) continue;
     const holder = holderIn(found);
-    if (holder ? await isAtWork(holder, path, patience) : await isFresh(path)) {
+    if (holder ? await isAtWork(holder, path, token, patience) : await isFresh(path)) {
       if (holder) refuse(holder, path, what);
       await wait(50);
-    } else await takeAway(path, found, own.token);
+    } else await takeAway(path, found, token);
   }
-  held.add(own.token);
-  const pulse = setInterval(() => renew(path), beat).unref();
+  held.add(token);
+  const isOurs = async () => holderIn(await readFile(path, 'utf8').catch(() => ''))?.token === token;
+  const pulse = setInterval(() => renew(path, text), beat).unref();
+  const letGo = keep(dirname(path), {
+    mark: token,
+    async beforeWrite() {
+      if (!(await isOurs()))
+        fail(`Another process has taken over ${what}, so this one leaves it alone.`, LostClaim);
+    },
+  });
   return async () => {
     clearInterval(pulse);
-    held.delete(own.token);
-    const now = await readFile(path, 'utf8').catch(() => '');
-    if (holderIn(now)?.token === own.token) await rm(path, { force: true });
+    letGo();
+    held.delete(token);
+    if (await isOurs()) await rm(path, { force: true });
   };
 }
 
-function refuse({ pid, host }: Holder, path: string, what: string): never {
-  const here = host === hostname();
+function refuse(holder: Holder, path: string, what: string): never {
+  const { pid, host } = holder;
+  const here = isHere(holder);
   const others = here ? '' : ` on ${host}`;
   return fail(
     `Process ${pid}${others} is at work on ${what}; wait for it, or delete ${path} if ${here ? 'it is something else' : 'it is gone'}.`,
+    Claimed,
   );
 }
 
@@ -106,15 +129,27 @@ function holderIn(text: string): Holder | undefined {
   }
 }
 
-async function isAtWork(
-  { pid, host, born, token }: Holder,
-  path: string,
-  patience: number,
-): Promise<boolean> {
-  if (host !== hostname()) return isRenewed(path, patience);
-  if (pid === process.pid) return held.has(token);
-  return isAlive(pid) && (born === undefined || birthOf(pid) === born);
+/** Whether the holder's number is that of a process of this machine. */
+export const isHere = ({ host, machine }: Holder): boolean =>
+  machine === undefined ? host === hostname() : machine === thisMachine();
+
+/** The system since its last start, and the container, within which process numbers are given; the host's name where neither can be told. */
+function thisMachine(): string {
+  try {
+    const start = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return `${start} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
 }
+
+async function isAtWork(holder: Holder, path: string, token: string, patience: number): Promise<boolean> {
+  if (isHere(holder)) return isAliveHere(holder);
+  return isRenewed(path, `${path}.partial-${token}`, patience);
+}
+
+const isAliveHere = ({ pid, born, token }: Holder): boolean =>
+  pid === process.pid ? held.has(token) : isAlive(pid) && (born === undefined || birthOf(pid) === born);
 
 function isAlive(pid: number): boolean {
   try {
@@ -134,20 +169,35 @@ function birthOf(pid: number): string | undefined {
   }
 }
 
-/** A file that cannot be renewed is as one that nobody holds; the run itself goes on. */
-const renew = (path: string): void => {
-  const now = new Date();
-  utimes(path, now, now).catch(() => {});
-};
-
-async function isRenewed(path: string, patience: number): Promise<boolean> {
-  const first = await timeOf(path);
-  const step = Math.min(1000, patience / 10);
-  for (let waited = 0; waited < patience; waited += step) {
-    await wait(step);
-    if ((await timeOf(path)) !== first) return true;
+/**
+ * Writes the file again as it is, so that it is as young as the file system says. One that is another's by now is left alone; one that
+ * cannot be renewed is as one that nobody holds, and the run itself goes on.
+ */
+async function renew(path: string, text: string): Promise<void> {
+  const file = await open(path, 'r+').catch(() => undefined);
+  try {
+    if ((await file?.readFile('utf8')) === text) await file?.write(text, 0);
+  } catch {
+    // The next beat tries again.
+  } finally {
+    await file?.close().catch(() => {});
   }
-  return false;
+}
+
+/** Waits until the file is renewed, or is older than `patience` milliseconds, by the time of a file that is written beside it. */
+async function isRenewed(path: string, beside: string, patience: number): Promise<boolean> {
+  const first = await timeOf(path);
+  try {
+    for (;;) {
+      const now = await timeOf(path);
+      if (now === undefined || first === undefined || now !== first) return now !== undefined;
+      await writeFile(beside, '');
+      if (((await timeOf(beside)) ?? 0) - now >= patience) return false;
+      await wait(Math.min(1000, patience / 10));
+    }
+  } finally {
+    await rm(beside, { force: true });
+  }
 }
 
 /** Read from the opened file: a network's file system may remember an old time until then. */
@@ -179,17 +229,21 @@ async function takeAway(path: string, found: string, token: string): Promise<voi
   }
 }
 
+/** Who holds the claim at `path`, at work or not; undefined where there is none. */
+export const holderOf = async (path: string): Promise<Holder | undefined> =>
+  holderIn(await readFile(path, 'utf8').catch(() => ''));
+
 /**
- * Whether a process is at work behind the claim at `path`. A claim of another machine counts while its file is younger than
- * `patience` milliseconds, so its clock should agree with this one's.
+ * Whether a process is at work behind the claim at `path`, told at once and without writing anything: a claim of another machine counts
+ * while its file is younger than `patience` milliseconds by this machine's clock.
  */
 export async function isClaimed(
   path: string,
   { patience = 30_000 }: Pick<Rhythm, 'patience'> = {},
 ): Promise<boolean> {
-  const holder = holderIn(await readFile(path, 'utf8').catch(() => ''));
+  const holder = await holderOf(path);
   if (!holder) return false;
-  if (holder.host === hostname()) return isAtWork(holder, path, patience);
+  if (isHere(holder)) return isAliveHere(holder);
   const time = await timeOf(path);
   return time !== undefined && Date.now() - time < patience;
 }

@@ -1,15 +1,18 @@
 /** Files that are whole or not there: written beside their place, flushed, then renamed into it. */
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fail } from './errors.js';
+import { fail, UserError } from './errors.js';
+import { askKeepers, keepersOf, tellKeepers } from './keepers.js';
 
 /**
  * Writes `data` to `path` atomically: a kill at any moment leaves the old file or the new one, never a part (and perhaps
- * `path.partial`, which the next write replaces).
+ * `path.partial`, which the next write replaces). In a folder that this process has a claim to, nothing is written when the claim is lost.
  */
 export async function writeAtomically(path: string, data: Uint8Array | string): Promise<void> {
-  const partial = `${path}.partial`;
+  const marks = keepersOf(path).flatMap(({ mark }) => (mark ? [`-${mark}`] : []));
+  const partial = `${path}.partial${marks[0] ?? ''}`;
+  await askKeepers(path);
   try {
     const file = await open(partial, 'w');
     try {
@@ -18,13 +21,30 @@ export async function writeAtomically(path: string, data: Uint8Array | string): 
     } finally {
       await file.close();
     }
+    await askKeepers(path);
     await rename(partial, path);
   } catch (error) {
     await rm(partial, { force: true });
-    fail(
+    if (error instanceof UserError) throw error;
+    return fail(
       `Cannot write ${path}: ${reason(error)}; check that ${dirname(path)} exists, is writable and has room.`,
     );
   }
+  tellKeepers(path);
+}
+
+/** Puts a whole file in the place of another, where this process may. @throws the file system's own error. */
+export async function moveTo(path: string, whole: string): Promise<void> {
+  await askKeepers(path);
+  await rename(whole, path);
+  tellKeepers(path);
+}
+
+/** Adds to the end of a file, where this process may. @throws the file system's own error. */
+export async function appendTo(path: string, data: Uint8Array | string): Promise<void> {
+  await askKeepers(path);
+  await appendFile(path, data);
+  tellKeepers(path);
 }
 
 /**

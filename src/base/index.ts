@@ -7,13 +7,15 @@
 export { asMany, nameOn } from './axis.js';
 // Files: written whole or not at all, one process in a folder at a time, and no more unpacked than a file may hold.
 export { inGigabytes, MOST_PER_BYTE, MOST_UNPACKED, refuseBomb } from './budget.js';
-export { claim, isClaimed } from './claim.js';
+export { Claimed, claim, type Holder, holderOf, isClaimed, isHere, LostClaim } from './claim.js';
 export { bytesOf, digestOfAll } from './digest.js';
 // Errors: `fail(sentence)` throws a UserError, which people read without a stack trace.
 export { causeOf, fail, UserError } from './errors.js';
-export { makeFolder, reason, writeAtomically } from './files.js';
+export { appendTo, makeFolder, moveTo, reason, writeAtomically } from './files.js';
 // Patterns with *, and text that is safe on a terminal and in JSON, and numbers as people read them.
 export { globOf } from './glob.js';
+// Who is asked before a file is written in a folder, and told after.
+export { askKeepers, keep } from './keepers.js';
 export { nearest } from './nearest.js';
 export { importOptional } from './optional.js';
 // Random numbers that depend on a seed and a counter, and on nothing else.

@@ -5,10 +5,10 @@
  * 2⁻¹²⁶ in magnitude (sub-normal numbers) become 0 first: they would slow every runtime on a CPU several times. A model in
  * training mode is exported in inference form, which is what the engine computes.
  */
-import { readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { fail, reason, UserError } from '../base/index.js';
+import { fail, moveTo, reason, UserError } from '../base/index.js';
 import { inferenceForm } from '../graph/inference.js';
 import { type Graph, rounded, serializeModel, writeModel } from '../onnx/index.js';
 import { checkFile, refusedBy } from './check/check.js';
@@ -58,7 +58,10 @@ export async function exportModel(path: string, model: Graph, options: CheckOpti
     const { refused, ...check } = await checkFile(partial, graph, options).catch(refusedBy);
     const bytes = await bytesOfFile(partial);
     const place = refused ? beside : path;
-    await rename(partial, place).catch((error) => fail(`Cannot write ${place}: ${reason(error)}.`));
+    await moveTo(place, partial).catch((error) => {
+      if (error instanceof UserError) throw error;
+      fail(`Cannot write ${place}: ${reason(error)}.`);
+    });
     const exported = { path: place, bytes, flushed, check };
     if (refused) throw unchecked(refused, exported);
     await rm(beside, { force: true });

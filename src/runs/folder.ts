@@ -6,15 +6,18 @@
  * has begun, and the folder is as good as empty. While a process is at work on the run it has a claim to the folder.
  */
 import { existsSync } from 'node:fs';
-import { appendFile, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
+  appendTo,
+  askKeepers,
   claim,
   digestOfUserFiles,
   fail,
   isUserFile,
   makeFolder,
   reason,
+  UserError,
   writeAtomically,
 } from '../base/index.js';
 import { filesToLearn } from './learn.js';
@@ -186,6 +189,7 @@ export async function claimRun(folder: RunFolder, path: string): Promise<() => P
 /** Takes away what {@link createRun} made: the run never began. */
 export async function abandonRun({ folder, made, release }: Claimed): Promise<void> {
   const { path, recipe, metrics, mask, stages } = folder;
+  await askKeepers(recipe);
   for (const file of [metrics, mask, stages, recipe]) await rm(file, { recursive: true, force: true });
   await release();
   if (made) await rmdir(path).catch(() => {}); // somebody has put something in
@@ -240,7 +244,8 @@ export async function readMetrics({ metrics }: Pick<RunFolder, 'metrics'>): Prom
 
 /** Adds a line to a file of JSON lines. @throws UserError when it cannot be written. */
 export async function appendLine(path: string, line: object): Promise<void> {
-  await appendFile(path, `${JSON.stringify(line)}\n`).catch((error) =>
-    fail(`Cannot write ${path}: ${reason(error)}; free some room, then resume the run.`),
-  );
+  await appendTo(path, `${JSON.stringify(line)}\n`).catch((error) => {
+    if (error instanceof UserError) throw error;
+    fail(`Cannot write ${path}: ${reason(error)}; free some room, then resume the run.`);
+  });
 }

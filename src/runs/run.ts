@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail } from '../base/index.js';
+import { fail, LostClaim } from '../base/index.js';
 import { calibrationSamples } from '../calibration/index.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
@@ -303,12 +303,13 @@ async function tracked(
   run: (tracking: Tracking) => Promise<RunResult>,
 ): Promise<RunResult> {
   const tracking = openTracking({ recipe, path: folder.path, onNote: options.onNote, summary });
-  let result: RunResult | undefined;
   try {
-    result = await run(tracking);
+    const result = await run(tracking);
+    await tracking.end(result.summary ? 'finished' : 'stopped', result.summary);
     return result;
-  } finally {
-    await tracking.end(result ? (result.summary ? 'finished' : 'stopped') : 'failed', result?.summary);
+  } catch (error) {
+    if (!(error instanceof LostClaim)) await tracking.end('failed');
+    throw error;
   }
 }
 

@@ -1,11 +1,11 @@
 /** Runs that are started, stopped and resumed from the page: each a process of the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fail } from '../base/index.js';
+import { fail, holderOf, isHere } from '../base/index.js';
 import { runFolder } from '../runs/index.js';
 import type { Root } from './runs.js';
 
@@ -87,11 +87,10 @@ export function openJobs({ root, main, pathOf, failures }: JobOptions): Jobs {
     async stop(id) {
       const child = children.get(id);
       if (child) return void child.kill('SIGINT');
-      const text = await readFile(runFolder(pathOf(id)).lock, 'utf8').catch(() => '{}');
-      const { pid, host } = JSON.parse(text) as { pid?: number; host?: string };
-      if (!pid) return fail(`No process is at work on ${id}.`);
-      if (host !== hostname()) return fail(`${id} runs on ${host}: stop it there, with Ctrl-C.`);
-      process.kill(pid, 'SIGINT');
+      const holder = await holderOf(runFolder(pathOf(id)).lock);
+      if (!holder) return fail(`No process is at work on ${id}.`);
+      if (!isHere(holder)) return fail(`${id} runs on ${holder.host}: stop it there, with Ctrl-C.`);
+      process.kill(holder.pid, 'SIGINT');
     },
     close() {
       for (const child of children.values()) child.kill('SIGINT');

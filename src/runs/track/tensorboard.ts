@@ -5,9 +5,10 @@
  * A record is its length (uint64, little-endian), the masked CRC-32C of that, the bytes, and the masked CRC-32C of these
  * (tensorflow/core/lib/io/record_writer.h). How many there are says how far the file is; what was torn by a kill is cut off.
  */
-import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
+import { readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { appendTo } from '../../base/index.js';
 import { maskedCrc32c } from './crc32c.js';
 import { type Figure, figuresOfLines, finalFigures } from './figures.js';
 import { EventSchema } from './generated/event_pb.js';
@@ -26,7 +27,7 @@ export function openTensorBoard({ path, recipe }: Tracked): Tracker {
       ...(summary ? [() => scalarsEvent(finalFigures(summary, lines))] : []),
     ];
     if (events.length <= file.records) return;
-    await appendFile(file.path, Buffer.concat(events.slice(file.records).map((make) => record(make()))));
+    await appendTo(file.path, Buffer.concat(events.slice(file.records).map((make) => record(make()))));
     file.records = events.length;
   };
 }
