@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { hasPackage } from '../check-tracking.mjs';
+import { missing } from '../queue-servers.mjs';
 import { testFiles } from '../tests.mjs';
 import { emulatedNode, has, major, nodeOf } from './nodes.mjs';
 import { innermostTests, kernelTests, processorHas, runKernels } from './processors.mjs';
@@ -154,6 +155,13 @@ export const gates = [
     needs: () => undefined,
     run: (bench) => openBench(bench).summed('scripts/doc-blocks.mjs'),
   },
+  script({
+    name: 'queue',
+    what: 'workers and the server of a queue are killed, and every run ends with the same bytes',
+    path: 'scripts/queue-kills.mjs',
+    args: ['--server', 'redis', '--kills', '4', '--server-kills', '1'],
+    needs: () => missing('redis'),
+  }),
   script({
     name: 'tracking',
     what: 'the real TensorBoard and a real MLflow server read what runs tell them',

@@ -43,6 +43,7 @@ import {
   type Values,
   vocabularySettings,
   watchSettings,
+  workerSettings,
 } from './settings.js';
 import { defaultSamples, refuseForeign, structuredDefaults } from './structured/defaults.js';
 import { trackingSettings } from './track/settings.js';
@@ -82,6 +83,7 @@ export const settingsOf = {
   methods: {},
   completion: {},
   study: { ...studySettings, ...trackingSettings },
+  worker: workerSettings,
   watch: watchSettings,
 } satisfies Record<string, Settings>;
 

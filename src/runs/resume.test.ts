@@ -136,6 +136,27 @@ test('of two that resume a run one does, and the other says who is at it', async
   assert.ok(!existsSync(at('two', 'run.lock')));
 });
 
+test('a run that another process has taken over ends before it writes anything more', async () => {
+  write('d.npz');
+  const path = at('lost');
+  const other = JSON.stringify({ pid: 1, host: 'elsewhere', token: 'other' });
+  let before = '';
+  const run = startRun(recipeOn('d.npz', { epochs: 5, log: ['csv'] }), path, {
+    onEpoch({ epoch }) {
+      if (epoch !== 2) return;
+      writeFileSync(join(path, 'run.lock'), other);
+      before = readFileSync(join(path, 'checkpoint', 'state.bin'), 'latin1');
+    },
+  });
+  await assert.rejects(
+    run,
+    /^UserError: Another process has taken over this run \(.*lost\), so this one leaves it alone\.$/,
+  );
+  assert.equal(readFileSync(join(path, 'checkpoint', 'state.bin'), 'latin1'), before);
+  assert.equal(readFileSync(join(path, 'run.lock'), 'utf8'), other);
+  assert.ok(!existsSync(join(path, 'summary.json')));
+});
+
 test('a run is not begun twice in one folder, nor resumed while it is begun', async () => {
   write('d.npz');
   const recipe = recipeOn('d.npz');

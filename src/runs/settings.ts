@@ -306,7 +306,22 @@ export const studySettings = {
   jobs: whole('number of runs at a time, each in its own process (default: 1)', 1),
   threads: whole('threads per run (default: the cores divided among the jobs)', 1),
   model: text('use this model instead of the one that the study names', 'MODEL'),
+  queue: text(
+    'have workers on other machines carry out the runs, which wait on this server: redis://HOST, postgres://HOST/DATABASE',
+    'URL',
+    ['redis://', 'postgres://'],
+  ),
   table: flag('print the results so far without starting any runs'),
+} satisfies Settings;
+
+/** How a worker carries out the runs of studies. */
+export const workerSettings = {
+  jobs: studySettings.jobs,
+  threads: studySettings.threads,
+  dir: text(
+    'folder that the folders of studies are in, where it has another path than where the study was started',
+    'DIR',
+  ),
 } satisfies Settings;
 
 export const watchSettings = {

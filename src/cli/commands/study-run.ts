@@ -2,7 +2,7 @@
  * One run of a study, in a process of its own: sent an order, it carries the run out and tells how it goes. It ends with
  * the process that started it, at once, which leaves a folder that can be resumed.
  */
-import { UserError } from '../../base/index.js';
+import { Claimed, LostClaim, UserError } from '../../base/index.js';
 import { writeReport } from '../../report/index.js';
 import { type Order, resumeRun, startRun, type Word } from '../../runs/index.js';
 
@@ -32,6 +32,7 @@ async function carryOut({ recipe, path, resume, threads }: Order): Promise<Word>
     return { kind: 'finished' };
   } catch (error) {
     const { name, message } = error as Error;
+    if (error instanceof Claimed || error instanceof LostClaim) return { kind: 'taken', sentence: message };
     const [line] = message.split('\n');
     return {
       kind: 'failed',

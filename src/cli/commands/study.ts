@@ -1,29 +1,32 @@
 /** study: a comparison of many runs. */
 
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { duration, fail, version } from '../../base/index.js';
 import { figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
   claimStudy,
+  type ExecutionOptions,
+  isServer,
   mixedData,
   nameOfCell,
+  openQueue,
   readStudy,
   readStudyLines,
   type Study,
   type StudyEvent,
   type StudyRun,
+  shownAddress,
   studyRuns,
+  submitRuns,
   summarizeStudy,
 } from '../../runs/index.js';
 import { define } from '../define.js';
 import { type Face, Stopped } from '../face.js';
 import { openProgress, type Progress } from '../progress.js';
 import { left, right, table } from '../table.js';
-
-const worker = fileURLToPath(new URL('./study-run.js', import.meta.url));
+import { studyRun } from './study-run-path.js';
 
 export function addStudy(program: Command, signal: AbortSignal): void {
   define(program, signal, {
@@ -45,26 +48,57 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       const recipe = { ...named.recipe, ...(model && { model }), ...(log && { log }) };
       const study = { ...named, recipe };
       const runs = studyRuns(study, out, version);
-      const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
+      const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)), queue } = given;
+      if (queue !== undefined) refuseForWorkers(queue, given);
       if (!given.table) {
         const release = await claimStudy(out);
-        await watched(runs, { jobs, threads }, face).finally(release);
+        await (queue === undefined
+          ? watched(runs, jobs, face, (how) => carryOut(runs, { ...how, worker: studyRun, jobs, threads }))
+          : submitted(runs, { url: queue, out }, face)
+        ).finally(release);
       }
       await show(study, runs, out, face);
-      if (face.signal.aborted) throw new Stopped('Stopped; the same command goes on.');
+      if (face.signal.aborted)
+        throw new Stopped(
+          queue === undefined
+            ? 'Stopped; the same command goes on.'
+            : 'Stopped watching; the workers go on, and the same command watches them again.',
+        );
     },
   });
 }
 
+/** Runs with progress, so many of them at a time. */
 async function watched(
   runs: readonly StudyRun[],
-  options: { jobs: number; threads: number },
+  jobs: number,
   face: Face,
+  carryOut: (how: ExecutionOptions) => Promise<void>,
 ): Promise<void> {
   const progress = openProgress(face);
   const { signal } = face;
-  const onEvent = teller(runs.length, options.jobs, progress);
-  await carryOut(runs, { ...options, worker, signal, onEvent }).finally(progress.stop);
+  await carryOut({ signal, onEvent: teller(runs.length, jobs, progress) }).finally(progress.stop);
+}
+
+/** Has workers carry out the runs. */
+async function submitted(
+  runs: readonly StudyRun[],
+  { url, out }: { url: string; out: string },
+  face: Face,
+): Promise<void> {
+  const queue = await openQueue(url);
+  face.note(
+    `The runs wait on ${shownAddress(url)}; on each machine that shall work: espalier worker ${shownAddress(url)}`,
+  );
+  await watched(runs, 1, face, (how) => submitRuns(runs, { ...how, queue, study: out })).finally(queue.close);
+}
+
+function refuseForWorkers(queue: string, { jobs, threads }: { jobs?: number; threads?: number }): void {
+  if (!isServer(queue)) fail(`${queue} is not the address of a queue: give redis://… or postgres://…`);
+  if (jobs !== undefined || threads !== undefined)
+    fail(
+      'With --queue the workers say how much they do at a time: give --jobs and --threads to espalier worker.',
+    );
 }
 
 /** Tells the events of a study, with what is left by the mean of the runs so far. */

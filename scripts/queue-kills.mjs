@@ -1,0 +1,149 @@
+/**
+ * Kills workers and the queue's server at any moment while studies are carried out, and compares every run with one that was left alone:
+ * metrics and model must be the same.
+ *
+ *     node scripts/queue-kills.mjs --server redis --kills 6 --server-kills 1             (after node scripts/setup.mjs)
+ *     node scripts/queue-kills.mjs --server redis --kills 100 --server-kills 20          what docs/studies.md tells of
+ *     node scripts/queue-kills.mjs --server postgres --kills 6 --server-kills 1 --machines
+ *
+ * With --machines every worker lies in a space of process numbers of its own, as on another machine: whether it is gone is told by the age of its lock.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { missing, openServer } from './queue-servers.mjs';
+
+const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    server: { type: 'string', default: 'redis' },
+    kills: { type: 'string', default: '6' },
+    'server-kills': { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
+    epochs: { type: 'string', default: '12' },
+    seed: { type: 'string', default: '1' },
+    machines: { type: 'boolean', default: false },
+  },
+});
+const kinds = values.server;
+const reason = missing(kinds);
+if (reason) {
+  process.stdout.write(`Kills with a queue on ${kinds} are skipped: ${reason}.\n`);
+  process.exit(0);
+}
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-queue-'));
+const runs = ['gmp', 'fggp'].flatMap((method) => [1, 2].map((seed) => `${method}/seed-${seed}`));
+writeFileSync(
+  join(root, 'study.yaml'),
+  `title: Kills
+recipe: { model: conv2, width: 0.25, data: digits, batch: 256, lr: 0.05, epochs: ${values.epochs}, sparsity: 0.8 }
+vary: { method: [gmp, fggp] }
+seeds: [1, 2]
+`,
+);
+
+/** Numbers in [0, 1) that follow from the seed. */
+let state = Number(values.seed) >>> 0;
+const random = () => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return state / 2 ** 32;
+};
+
+const groups = new Set();
+
+/** Starts espalier in a process group of its own, so that a kill takes all of it, as that of a machine does. */
+function start(line, { apart = false } = {}) {
+  const own = [process.execPath, program, ...line.split(' ')];
+  const args = apart ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...own] : own;
+  const child = spawn(args[0], args.slice(1), {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  groups.add(child.pid);
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said = `${said}${text}`.slice(-4000);
+  });
+  const ended = new Promise((resolve) =>
+    child.on('close', (status) => {
+      groups.delete(child.pid);
+      resolve({ status, said });
+    }),
+  );
+  return {
+    ended,
+    said: () => said,
+    kill: () => groups.has(child.pid) && process.kill(-child.pid, 'SIGKILL'),
+  };
+}
+
+async function finished({ ended }) {
+  const { status, said } = await ended;
+  if (status !== 0) throw new Error(`It ended with status ${status}: ${said}`);
+}
+
+/** What a run has come to: its model, and its metrics without times. */
+function resultOf(folder, run) {
+  const lines = readFileSync(join(root, folder, run, 'metrics.jsonl'), 'utf8').replace(
+    /,"seconds":[\d.e-]+/g,
+    '',
+  );
+  return Buffer.concat([readFileSync(join(root, folder, run, 'model.onnx')), Buffer.from(lines)]);
+}
+
+let [killed, servers, studies] = [0, 0, 0];
+const [kills, serverKills] = [Number(values.kills), Number(values['server-kills'])];
+const begun = Date.now();
+let server;
+try {
+  await finished(start('study study.yaml --out alone --threads 1'));
+  const alone = new Map(runs.map((run) => [run, resultOf('alone', run)]));
+  const seconds = (Date.now() - begun) / 1000 / runs.length;
+  process.stdout.write(`A run that is left alone takes ${seconds.toFixed(1)} s.\n`);
+  server = await openServer(kinds);
+  const employ = () => start(`worker ${server.url} --threads 1`, { apart: values.machines });
+  const workers = Array.from({ length: Number(values.workers) }, employ);
+  while (killed < kills || servers < serverKills) {
+    const folder = `study-${studies++}`;
+    const study = start(`study study.yaml --out ${folder} --queue ${server.url}`);
+    let isOpen = true;
+    const ended = finished(study).finally(() => {
+      isOpen = false;
+    });
+    ended.catch(() => {});
+    while (isOpen && (killed < kills || servers < serverKills)) {
+      await Promise.race([wait(1000 * (0.2 + 1.5 * random() * seconds)), ended.catch(() => {})]);
+      if (!isOpen) break;
+      if (servers < serverKills && random() < serverKills / (kills + serverKills)) {
+        await server.kill();
+        servers++;
+        await wait(500 + 3000 * random());
+        await server.start();
+      } else if (killed < kills) {
+        const i = Math.floor(random() * workers.length);
+        workers[i].kill();
+        killed++;
+        await workers[i].ended;
+        workers[i] = employ();
+      }
+    }
+    await ended;
+    for (const run of runs)
+      if (!resultOf(folder, run).equals(alone.get(run)))
+        throw new Error(`${folder}/${run} is not what it is when it is left alone`);
+    process.stdout.write(
+      `${studies} studies of ${runs.length} runs, ${killed} kills of workers, ${servers} of the server, ${Math.round((Date.now() - begun) / 1000)} s: all the same bytes.\n`,
+    );
+    rmSync(join(root, folder), { recursive: true });
+  }
+} finally {
+  for (const group of groups) process.kill(-group, 'SIGKILL');
+  await server?.close();
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+}

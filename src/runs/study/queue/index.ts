@@ -1,0 +1,5 @@
+/** Studies on many machines: queues, those who put runs there, and those who take them. */
+export { isServer, openBull as openQueue, shownAddress } from './bull.js';
+export { submitRuns } from './submit.js';
+export type { RunQueue } from './types.js';
+export { work } from './work.js';

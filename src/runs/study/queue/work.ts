@@ -1,0 +1,82 @@
+/** A worker: takes runs from a queue, one after the other or several at a time, until it is stopped. */
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { UserError, version } from '../../../base/index.js';
+import { takenFrom } from '../../paths.js';
+import { recordFailure } from '../failures.js';
+import { converse } from '../process.js';
+import { findRun } from '../study.js';
+import type { Later, Outcome, QueuedRun, RunQueue } from './types.js';
+
+export interface WorkOptions {
+  queue: RunQueue;
+  /** The module that carries out a run; see {@link converse}. */
+  worker: string;
+  /** Runs at a time. */
+  jobs: number;
+  /** Of each run. */
+  threads: number;
+  /** The folder that holds the folders of studies here, where they are elsewhere than where they were put on the queue. */
+  dir?: string;
+  /** Milliseconds after which a run is tried again that another worker is at work on, or that there is no folder for here; default 3,000. */
+  rhythm?: number;
+  /** Puts runs back that are at work, and ends the worker. */
+  signal: AbortSignal;
+  /** A sentence for whoever watches. */
+  onNote: (sentence: string) => void;
+}
+
+/** Carries out runs until the signal says stop. */
+export async function work({ queue, ...options }: WorkOptions): Promise<void> {
+  const { jobs, signal } = options;
+  const told = new Set<string>();
+  const onNote = (sentence: string) => {
+    if (!told.has(sentence)) options.onNote(sentence);
+    told.add(sentence);
+  };
+  await queue.work((run, tell) => carryOut(run, tell, { ...options, onNote }), { jobs, signal });
+}
+
+const later = (after: number): Later => ({ kind: 'later', after });
+
+async function carryOut(
+  { study, run: name, recipe: kept, version: others }: QueuedRun,
+  tell: Parameters<Parameters<RunQueue['work']>[0]>[1],
+  { worker, threads, dir, rhythm = 3000, signal, onNote }: Omit<WorkOptions, 'queue'>,
+): Promise<Outcome | Later> {
+  if (signal.aborted) return later(0);
+  const folder = dir === undefined ? study : join(dir, basename(study));
+  if (!existsSync(folder)) {
+    onNote(`There is no folder ${folder} on ${hostname()}: give the place of the studies here with --dir.`);
+    return later(rhythm);
+  }
+  const path = join(folder, ...name.split('/'));
+  const failed = async (sentence: string): Promise<Outcome> => {
+    onNote(`${name} failed: ${sentence}`);
+    await recordFailure({ path }, sentence);
+    return { kind: 'failed', sentence };
+  };
+  if (others !== version)
+    return failed(`It was put on the queue by espalier ${others}, and this worker is espalier ${version}.`);
+  try {
+    const recipe = await takenFrom(path, kept);
+    const found = await findRun({
+      path,
+      recipe,
+      cell: { at: { run: name }, settings: {} },
+      seed: recipe.seed,
+    });
+    if (found === 'finished') return { kind: 'finished' };
+    onNote(`${name} ${found === 'begun' ? 'goes on' : 'begins'}.`);
+    const order = { recipe, path, resume: found === 'begun', threads };
+    const word = await converse(order, { worker, signal, onEpoch: tell });
+    if (word.kind === 'taken') return later(rhythm);
+    if (word.kind === 'failed') return signal.aborted ? later(0) : await failed(word.sentence);
+    onNote(`${name} is finished.`);
+    return word;
+  } catch (error) {
+    if (error instanceof UserError) return failed(error.message);
+    throw error;
+  }
+}
