@@ -203,6 +203,7 @@ export {
   str,
 } from './sparsity/learnt/index.js';
 export {
+  type Access,
   type Best,
   type CheckpointOptions,
   type EpochMetrics,
@@ -210,8 +211,11 @@ export {
   type Evaluation,
   evaluate,
   type Hook,
+  type HookMoment,
   type MaskReport,
   type OptimizerSettings,
+  type Reached,
+  type ReachPart,
   recalibrate,
   type ScheduleSettings,
   type TrainData,

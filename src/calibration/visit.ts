@@ -100,12 +100,21 @@ export async function visitLayers(
       const target = targetOf(layer, wiring);
       const moments = await journey.measure(layer, target, wiring);
       await visit({ layer, target, moments, weights: pair.weights });
+      pair.push(writable(layer, target, pair));
       onLayer?.(done + 1, layers.length);
     }
     return new Map([...pair.weights].map(([name, values]) => [name, values.slice()]));
   } finally {
     pair.close();
   }
+}
+
+/** The numbers of a layer, and of what follows it, that a visit may write. */
+function writable({ node, weight }: Linear, { shift, norm }: Target, { weights }: Pair): string[] {
+  const of = norm ? [norm.gamma, norm.beta, norm.mean, norm.variance] : [];
+  return [...new Set([weight, ...node.inputs.slice(2), ...(shift ? [shift.name] : []), ...of])].filter(
+    (name) => weights.has(name),
+  );
 }
 
 /** The values of all samples at a cut. */

@@ -61,6 +61,7 @@ export async function measureSaliency(
       signal?.throwIfAborted();
       const { inputs, count: filled } = item;
       await training.gradients(inputs, objective.targets(item), filled, ++step);
+      await training.pull(['gradient']);
       addSaliency(saliency, weights, gradients);
     }
     return saliency;

@@ -41,6 +41,11 @@ export function decay({ tensors, until = 0.6, fade = 0.8 }: Decay): Hook {
       const left = steps / (steps + 1);
       for (const [name, mark] of marks) scale(network.parameters.get(name)!.weight, mark, left);
     },
+    touches(moment) {
+      const names = [...marks.keys()];
+      const own = moment === 'afterUpdate' ? { weights: names } : { gradients: names };
+      return { reads: own, writes: own };
+    },
     save: () => ({ until, fade }),
     arrays: () => marks,
     restore(saved, state, arrays) {

@@ -60,6 +60,10 @@ export function groupPenalty({ channels, kind, strength }: GroupPenalty): Hook {
       }
       return undefined;
     },
+    touches() {
+      const names = [...new Set(groups.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)))];
+      return { reads: { weights: names, gradients: names }, writes: { gradients: names } };
+    },
     endEpoch: rescore,
     save: () => ({ kind, strength }),
     arrays: () => factors,

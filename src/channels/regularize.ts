@@ -56,6 +56,10 @@ export function penalty({ tensors, kind, strength }: Penalty): Hook {
       }
       return undefined;
     },
+    touches() {
+      const names = [...factors.keys()];
+      return { reads: { weights: names, gradients: names }, writes: { gradients: names } };
+    },
     save: () => ({ kind, strength }),
     arrays: () => factors,
     restore(saved, state, arrays) {

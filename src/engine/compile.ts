@@ -18,7 +18,7 @@ import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js'
 import { type Plan, planMemory } from './lowering/plan.js';
 import type { Choice, Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
-import { type Arena, arena, type Row } from './memory.js';
+import { type Arena, arena, type BlockRow, blockAt, pullBlocks } from './memory.js';
 import type { StepTime } from './types.js';
 import { placesOf, tables, type Written, written } from './writing.js';
 
@@ -100,7 +100,7 @@ export function compile(o: CompileOptions): Program | undefined {
 }
 
 /** How calls become steps, in so many blocks of samples. */
-function loweringFor({ machine, batch }: CompileOptions, memory: Arena, told: Row): Lowering {
+function loweringFor({ machine, batch }: CompileOptions, memory: Arena, told: BlockRow): Lowering {
   const steps: Step[] = [];
   const [valid, whole, every, seed] = told.blocks;
   return {
@@ -173,7 +173,10 @@ function accessTo(
     writeLines: (name, lines) => write(name, (memory) => memory.set(lines)),
     async pull(names) {
       const buffers = names.map((name) => place(name).buffer);
-      await Promise.all(buffers.map((buffer) => machine.pull(address(buffer), wordsOf(buffer))));
+      await pullBlocks(
+        machine,
+        buffers.map((buffer) => blockAt(address(buffer), wordsOf(buffer))),
+      );
     },
     readLines(name) {
       const found = place(name);
@@ -189,7 +192,7 @@ function accessTo(
 /** A run: what it has to know is written, and the ways that it takes are chosen by the clock. */
 function runsOf(
   { machine, steps, valid, whole, every, seed }: Lowering,
-  told: Row,
+  told: BlockRow,
   made: Written,
   profile: number,
 ): Pick<Program, 'run'> {

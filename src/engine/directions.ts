@@ -6,8 +6,9 @@ import type { Machine } from './machine.js';
 import type { Parameter } from './types.js';
 
 export interface Directions {
-  /** Live views by the name of the parameter, zero at first. */
+  /** Views by the name of the parameter, zero at first. */
   views: ReadonlyMap<string, Float32Array>;
+  push(name: string): void;
   /** Where the values on the tape lie. */
   places: ReadonlyMap<string, Place>;
   /** Emits the change of each gradient; one that stays as it is is left out. */
@@ -24,6 +25,10 @@ export function openDirections(machine: Machine, tape: Tape, parameters: readonl
   });
   return {
     views: new Map(held.map(({ name, view }) => [name, view])),
+    push(name) {
+      const { line, view } = held.find((one) => one.name === name)!;
+      machine.push(line, view.length);
+    },
     places: new Map(held.map(({ value, place }) => [value, place])),
     changes(gradients, sample) {
       const along = new Map(held.map(({ name, value }) => [name, value]));

@@ -5,6 +5,7 @@ import { NO_BARRIER, STEP } from './lowering/contract.js';
 import type { Buffer, Place } from './lowering/place.js';
 import type { Choice, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
+import { blockAt, pullBlocks } from './memory.js';
 import type { Written } from './writing.js';
 
 /** The number of the way that is taken by the weights alone. */
@@ -67,13 +68,13 @@ export function guideOf(
     };
   });
   /** What decides lies in memory, as do the counts. */
-  const pull = (ranges: readonly (readonly [line: number, words: number])[]) =>
-    Promise.all(ranges.map(([line, words]) => machine.pull(line, words)));
-  const before = guides.flatMap(({ instead: of }) => of ?? []);
-  const after = guides.flatMap(({ counts }) => counts);
+  const before = guides.flatMap(({ instead: of }) =>
+    of ? [blockAt(of.weights.buffer.fixed!, endOf(of.weights))] : [],
+  );
+  const after = guides.flatMap(({ counts }) => counts.map(({ fixed, size }) => blockAt(fixed!, size)));
   return {
     async set(every: boolean) {
-      if (machine.apart) await pull(before.map(({ weights }) => [weights.buffer.fixed!, endOf(weights)]));
+      await pullBlocks(machine, before);
       let changed = false;
       for (const guide of guides) {
         const instead = guide.isInstead();
@@ -91,7 +92,7 @@ export function guideOf(
       if (changed) machine.push(program, words.length);
     },
     async learn() {
-      if (machine.apart) await pull(after.map(({ fixed, size }) => [fixed!, size]));
+      await pullBlocks(machine, after);
       for (const guide of guides) {
         const own = guide.ways[guide.taken];
         const spent = timeOf(own.steps);

@@ -4,7 +4,7 @@ import { type Calls, callsTo } from './lowering/calls.js';
 import { NO_BARRIER } from './lowering/contract.js';
 import { type Buffer, LANES } from './lowering/place.js';
 import { NOTHING_PLANNED } from './lowering/plan.js';
-import type { Step } from './lowering/steps.js';
+import type { MapLowering, Step } from './lowering/steps.js';
 import type { Machine } from './machine.js';
 
 /** A buffer whose line is known. */
@@ -13,16 +13,27 @@ export type Block = Buffer & { fixed: number };
 /** A block of so many words that lies at a line already. */
 export const blockAt = (fixed: number, size: number): Block => ({ laned: false, size, fixed });
 
+/** Pulls blocks together. */
+export async function pullBlocks(machine: Machine, blocks: Iterable<Block>): Promise<void> {
+  // Without a mirror it is enough to wait once.
+  if (machine.apart) await Promise.all([...blocks].map(({ fixed, size }) => machine.pull(fixed, size)));
+  else await machine.pull(0, 0);
+}
+
+export function pushBlocks(machine: Machine, blocks: Iterable<Block>): void {
+  if (machine.apart) for (const { fixed, size } of blocks) machine.push(fixed, size);
+}
+
 /** Blocks that are freed together. */
 export interface Arena {
   take(words: number): Block;
   /** Blocks side by side, which are pulled and pushed as one. */
-  row(sizes: readonly number[]): Row;
+  row(sizes: readonly number[]): BlockRow;
   free(): void;
 }
 
 /** Blocks side by side. */
-export interface Row {
+export interface BlockRow {
   blocks: readonly Block[];
   pull(): Promise<void>;
   push(): void;
@@ -54,15 +65,19 @@ export function arena(machine: Machine): Arena {
   };
 }
 
-/** Writes the calls that `emit` makes as a program; the line where it begins. */
-export function independent(machine: Machine, { take }: Arena, emit: (call: Calls) => void): number {
+/** Writes the calls that `emit` makes, some of them formulas over places that are not laned, as a program; the line where it begins. */
+export function independent(
+  machine: Machine,
+  { take }: Arena,
+  emit: (call: Calls, l: MapLowering) => void,
+): number {
   const steps: Step[] = [];
   const call = callsTo({
     told: machine.told,
     step: (kernel, items, words) => steps.push({ kernel, items, words, flags: NO_BARRIER }),
     scratch: (lines) => take(lines * LANES * machine.threads),
   });
-  emit(call);
+  emit(call, { machine, blocks: 1, valid: blockAt(0, 0), call });
   const { words } = assemble(machine, steps, NOTHING_PLANNED, 0);
   const { fixed } = take(words.length);
   machine.ints(fixed, words.length).set(words);

@@ -12,7 +12,7 @@ import { byName, writeInput } from './input.js';
 import { closable } from './lifetime.js';
 import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
-import { type Block, blockAt } from './memory.js';
+import { type Block, blockAt, pullBlocks, pushBlocks } from './memory.js';
 import { ranking } from './ranking.js';
 import { training } from './training.js';
 import type { Inference, InferenceOptions, Network, Parameter } from './types.js';
@@ -85,6 +85,8 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     parameters,
     inputs,
     state: new Map([...inferring.state].map((name) => [name, held.get(name)!.data])),
+    pull: (names = held.keys()) => pullBlocks(machine, blocksOf(held, names)),
+    push: (names = held.keys()) => pushBlocks(machine, blocksOf(held, names)),
     inference(o) {
       refuseMeeting(batch, o.batch);
       const form = o.form === 'training' ? counted(expand(true)) : ready;
@@ -143,6 +145,7 @@ function hold(machine: Machine, tensor: Tensor): Held {
   const line = machine.allocate(size * 4);
   const data = machine.floats(line, size);
   data.set(floats(tensor));
+  machine.push(line, size);
   return { line, shape: tensor.shape, data };
 }
 
@@ -152,6 +155,10 @@ const sampleOf = (shape: readonly number[]): readonly number[] => (shape[0] === 
 /** The tensor with new contents, in the type it had. */
 const changed = (tensor: Tensor, data: Float32Array): Tensor =>
   floatsLike(tensor, tensor.shape, data.slice(0, sizeOf(tensor.shape)));
+
+function* blocksOf(held: ReadonlyMap<string, Held>, names: Iterable<string>): Generator<Block> {
+  for (const name of names) yield blockOf(held.get(name)!);
+}
 
 const blockOf = (h: Held): Block => blockAt(h.line, h.data.length);
 
@@ -196,6 +203,7 @@ function inference(
       for (const name of inputs)
         writeInput(program, name, own(values, name), count, sizeOf(model.tape.type(name).shape), o.batch);
       await program.run(count);
+      await program.pull(outputs);
       for (const lookup of lookups)
         refuseOutside(
           lookup,

@@ -23,8 +23,10 @@ export interface Pair {
   /** Core values of either network by the names of ONNX values. */
   readonly student: ReadonlyMap<string, string>;
   readonly teacher: ReadonlyMap<string, string>;
-  /** The student's learnt numbers and running statistics: live views, to be written to. */
+  /** The student's learnt numbers and running statistics, to be written to; then push them. */
   readonly weights: ReadonlyMap<string, Float32Array>;
+  /** Segments take these arrays as you have written them; see `push` of a network. */
+  push(names: Iterable<string>): void;
   /** 1 for a sample, 0 for the lanes beyond the last one, in the shape [1]. */
   readonly valid: string;
   segment(options: SegmentOptions): Segment;
@@ -84,6 +86,7 @@ export function openPair(
     const line = machine.allocate(size * 4);
     const data = machine.floats(line, size);
     data.set(floats(tensor));
+    machine.push(line, size);
     held.set(name, { line, data, tensor });
   }
   const places = new Map<string, Place>(
@@ -100,6 +103,12 @@ export function openPair(
     teacher: teacherValues,
     weights: new Map([...held].map(([name, { data }]) => [name, data])),
     valid,
+    push(names) {
+      for (const name of names) {
+        const { line, data } = held.get(name)!;
+        machine.push(line, data.length);
+      }
+    },
     segment({ batch: samples, from, lines, sums }) {
       const inputs = [...new Set([...from, valid])];
       const made = new Set(inputs);
@@ -137,6 +146,7 @@ function segmentOf(
         Float32Array.from({ length: blocks * LANES }, (_, lane) => (lane < count ? 1 : 0)),
       );
       await program.run(count);
+      await program.pull([...lines, ...sums]);
       return {
         lines: lines.map((name) => program.readLines(name)),
         sums: sums.map((name) => program.read(name, count)),

@@ -29,15 +29,12 @@ export interface Ranked {
 
 export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
   const memory = arena(machine);
-  const own = blocks.map((block) => {
-    const runs = Math.ceil(block.length / RANK_RUN);
-    return {
-      ...block,
-      runs,
-      counts: memory.take(RANK_COUNTS * runs),
-      window: memory.take(2),
-      quotas: memory.take(runs),
-    };
+  const runsOf = ({ length }: Ranked) => Math.ceil(length / RANK_RUN);
+  const counted = memory.row(blocks.map((block) => RANK_COUNTS * runsOf(block)));
+  const asked = memory.row(blocks.flatMap((block) => [2, runsOf(block)]));
+  const own = blocks.map((block, b) => {
+    const [window, quotas] = asked.blocks.slice(2 * b);
+    return { ...block, runs: runsOf(block), counts: counted.blocks[b], window, quotas };
   });
   const counting = independent(machine, memory, (call) => {
     for (const b of own)
@@ -77,7 +74,9 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
     for (let windows = first; ; ) {
       for (const [b, { base, shift }] of windows.entries())
         machine.ints(own[b].window.fixed, 2).set([base, shift]);
+      asked.push();
       await machine.run(counting);
+      await counted.pull();
       const bins = own.map((_, b) => binOf(totalsOf(b), kept[b]));
       if (!bins.every((found) => found !== undefined)) return undefined;
       const next = bins.map(({ bin }, b) => within(bin, windows[b]));
@@ -107,6 +106,7 @@ export function ranking(machine: Machine, blocks: readonly Ranked[]): Ranking {
       moved = found.map((bits, b) => (last ? Math.max(Math.abs(bits - last[b]), moved[b] / 2) : 0));
       last = found;
       for (const [b, bits] of found.entries()) machine.ints(own[b].window.fixed, 1)[0] = bits;
+      asked.push();
       await machine.run(marking);
     },
     close: memory.free,

@@ -73,6 +73,15 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
     slots: update.slots,
     directions: directions?.views,
     gradients: passesOf({ program, goal, given, tape, sums, seed: o.seed ?? 0, samples }),
+    pull: update.pull,
+    push(parts, names = update.slots.keys()) {
+      const all = [...names];
+      update.push(
+        parts.filter((part) => part !== 'direction'),
+        all,
+      );
+      if (parts.includes('direction')) for (const name of all) directions!.push(name);
+    },
     update: update.step,
     gradientNorm: update.norm,
     profile: program.profile,
@@ -117,6 +126,7 @@ function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Pas
       writeInput(program, name, some, n, size, program.batch);
     }
     await program.run(n, { whole: count, seed, step, every });
+    await program.pull(correct === undefined ? [loss] : [loss, correct]);
     return {
       loss: program.read(loss, n)[0],
       correct: correct === undefined ? undefined : program.read(correct, n)[0],
@@ -134,7 +144,7 @@ function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Pas
         if (result.correct !== undefined) total.correct = (total.correct ?? 0) + result.correct / samples;
       }
     }
-    sums?.finish(1 / samples);
+    await sums?.finish(samples);
     return total;
   };
 }

@@ -11,13 +11,13 @@ import type { Machine } from './machine.js';
 /** Dense [count, …sample], by name of the input; or by itself what the only input takes. */
 export type Inputs = Float32Array | Readonly<Record<string, Float32Array>>;
 
-/** A learnt initialiser in the machine's memory. The arrays are live views, row-major, valid until the network closes. */
+/** A learnt initialiser in the machine's memory. The arrays are views, row-major, valid until the network closes: see {@link Network.pull}. */
 export interface Parameter {
   /** ONNX initialiser name. */
   name: string;
   /** Shape, as in the file. */
   shape: readonly number[];
-  /** The values: a live view, row-major. */
+  /** The values, row-major. */
   weight: Float32Array;
   /** Whether pruning may set its elements to zero (a weight, not a bias or a scale). */
   prunable: boolean;
@@ -27,7 +27,11 @@ export interface Parameter {
   node: string;
 }
 
-/** A network whose weights live in a machine; programs compiled for it share them. */
+/**
+ * A network whose weights live in a machine; programs compiled for it share them. Its arrays, and those of its training, are views of the
+ * machine's memory or, where a machine has a memory of its own as a GPU has, of the host's copy of it: `pull` before you read there what
+ * programs made, and `push` after you wrote. On CPUs both do nothing.
+ */
 export interface Network {
   /** The model that was loaded. */
   readonly graph: Graph;
@@ -35,10 +39,14 @@ export interface Network {
   readonly machine: Machine;
   /** How samples lie in the inputs, and the shapes that the network was loaded for. */
   readonly batch: Batch;
-  /** Learnt parameters by initialiser name: live views. */
+  /** Learnt parameters by initialiser name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** Running statistics by initialiser name: live views. */
+  /** Running statistics by initialiser name. */
   readonly state: ReadonlyMap<string, Float32Array>;
+  /** Resolves when the arrays of these initialisers, default all, can be read as the programs so far have left them. */
+  pull(names?: Iterable<string>): Promise<void>;
+  /** Programs take the arrays of these initialisers, default all, as you have written them. */
+  push(names?: Iterable<string>): void;
   /** Shape of one sample of each input, without the batch; of a whole run where that is not made of samples. */
   readonly inputs: ReadonlyMap<string, readonly number[]>;
   /** Compiles the forward pass. */
@@ -49,7 +57,7 @@ export interface Network {
   clipping(names: readonly string[]): Clipping;
   /** Of the elements of each of these parameters, with masks (1 and 0) that are running state. */
   ranking(pairs: readonly { values: string; marks: string }[]): Ranking;
-  /** The model in inference form, with the weights and running statistics as they are now (copies). */
+  /** The model in inference form, with copies of the weights and running statistics as the arrays have them: after a `pull`. */
   snapshot(): Graph;
   /** Frees all memory of the network and its programs. */
   close(): void;
@@ -59,6 +67,8 @@ export interface Network {
 export interface Clipping {
   /** Σ clip(z − v, 0, 1), and how many z − v lie inside (0, 1). */
   measure(v: number): Promise<{ sum: number; inside: number }>;
+  /** Every so many elements one, counted through all parameters; `every` is the same in every call. */
+  sample(every: number): Promise<Float32Array>;
   /** In place. What rounding takes from one element is given to others, so that the sum is kept, but never exceeded. */
   apply(v: number): Promise<void>;
   close(): void;
@@ -232,6 +242,9 @@ export interface UpdateOptions {
   gradientScale?: number;
 }
 
+/** Arrays of a slot of {@link Training}. */
+export type SlotPart = 'gradient' | 'state' | 'mask';
+
 /** A compiled training step: forward, loss, backward and update. */
 export interface Training {
   /** The most samples in a step. */
@@ -240,10 +253,14 @@ export interface Training {
   readonly microBatch: number;
   /** Bytes of activations at the peak of a step. */
   readonly peakBytes: number;
-  /** Live views of each trained parameter's gradient, optimiser state (momentum; or first and second moment) and mask (1 kept, 0 pruned). */
+  /** Each trained parameter's gradient, optimiser state (momentum; or first and second moment) and mask (1 kept, 0 pruned). */
   readonly slots: ReadonlyMap<string, { gradient: Float32Array; state: Float32Array[]; mask: Float32Array }>;
-  /** Live views of the direction v of each trained parameter, zero at first; with `curvature`. */
+  /** The direction v of each trained parameter, zero at first; with `curvature`. */
   readonly directions?: ReadonlyMap<string, Float32Array>;
+  /** As {@link Network.pull}, for these arrays of the slots of these parameters, default all that are trained. */
+  pull(parts: readonly SlotPart[], names?: Iterable<string>): Promise<void>;
+  /** As {@link Network.push}, for these arrays. */
+  push(parts: readonly (SlotPart | 'direction')[], names?: Iterable<string>): void;
   /**
    * Forward and backward over `count` ≤ batch samples: fills the gradients, updates running statistics.
    * `step` numbers the draw of random numbers. Labels are class indices; a `LossGraph` takes targets. `samples`: passes of this step, default those of {@link TrainingOptions}, at most.

@@ -1,8 +1,11 @@
 /** Optimiser state, masks and gradients of the trained parameters, and the program that updates them all. */
+import { call, input } from '../graph/expression.js';
 import { UPDATE_RUN } from './lowering/contract.js';
+import { lowerFill, lowerMap } from './lowering/map.js';
+import { wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
-import { type Arena, arena, type Block, independent } from './memory.js';
-import type { OptimizerKind, Parameter, Training, UpdateOptions } from './types.js';
+import { type Arena, arena, type Block, independent, pullBlocks, pushBlocks } from './memory.js';
+import type { OptimizerKind, Parameter, SlotPart, Training, UpdateOptions } from './types.js';
 
 const HYPER = 16;
 
@@ -20,8 +23,17 @@ export interface Updater {
   slots: ReadonlyMap<string, Slot>;
   step: Training['update'];
   norm: Training['gradientNorm'];
-  /** Sums of the gradients of several passes: `finish` leaves their sum times `factor` in the gradients. */
-  sums(): { add(first: boolean): Promise<void>; finish(factor: number): void; close(): void };
+  sums(): Sums;
+  pull: Training['pull'];
+  push(parts: readonly SlotPart[], names?: Iterable<string>): void;
+  close(): void;
+}
+
+/** Sums of the gradients of several passes. */
+export interface Sums {
+  add(first: boolean): Promise<void>;
+  /** Leaves their mean over so many passes in the gradients. */
+  finish(passes: number): Promise<void>;
   close(): void;
 }
 
@@ -47,8 +59,24 @@ export function updater(
       for (const [own, run] of programs) if (kind === undefined || own === kind) await run(options);
     },
     sums: () => sums(machine, [...slots.values()]),
+    pull: (parts, names) => pullBlocks(machine, blocksOf(slots, parts, names)),
+    push: (parts, names) => pushBlocks(machine, blocksOf(slots, parts, names)),
     close: memory.free,
   };
+}
+
+/** Where these parts lie. */
+function* blocksOf(
+  slots: ReadonlyMap<string, Slot>,
+  parts: readonly SlotPart[],
+  names: Iterable<string> = slots.keys(),
+): Generator<Block> {
+  for (const name of names) {
+    const { gradient, state, mask } = slots.get(name)!.blocks;
+    if (parts.includes('gradient')) yield gradient;
+    if (parts.includes('state')) yield* state;
+    if (parts.includes('mask')) yield mask;
+  }
 }
 
 function slot(machine: Machine, { take }: Arena, { weight }: Trained, kind: OptimizerKind): Slot {
@@ -57,10 +85,12 @@ function slot(machine: Machine, { take }: Arena, { weight }: Trained, kind: Opti
   const gradient = take(length);
   const state = Array.from({ length: kind === 'sgd' ? 1 : 2 }, () => take(length));
   const mask = take(length);
+  const kept = view(mask).fill(1);
+  machine.push(mask.fixed, length);
   return {
     gradient: view(gradient),
     state: state.map(view),
-    mask: view(mask).fill(1),
+    mask: kept,
     blocks: { gradient, state, mask },
   };
 }
@@ -92,13 +122,15 @@ function optimizer(
   return async (options) => {
     const numbers = kind === 'sgd' ? sgdNumbers(options) : adamNumbers(options, kind === 'adamw');
     machine.floats(hyper.fixed, HYPER).set(numbers);
+    machine.push(hyper.fixed, HYPER);
     await machine.run(program);
   };
 }
 
 function normOf(machine: Machine, memory: Arena, slots: readonly Slot[]): () => Promise<number> {
   const runs = slots.map(({ gradient }) => Math.ceil(gradient.length / UPDATE_RUN));
-  const sums = runs.map((n) => memory.take(2 * n));
+  const row = memory.row(runs.map((n) => 2 * n));
+  const sums = row.blocks;
   const program = independent(machine, memory, (call) => {
     for (const [i, { blocks, gradient }] of slots.entries())
       call.squareSum({
@@ -110,6 +142,7 @@ function normOf(machine: Machine, memory: Arena, slots: readonly Slot[]): () => 
   });
   return async () => {
     await machine.run(program);
+    await row.pull();
     let total = 0;
     for (const [i, { fixed }] of sums.entries()) for (const x of machine.doubles(fixed, runs[i])) total += x;
     return Math.sqrt(total);
@@ -139,10 +172,16 @@ function adamNumbers(o: UpdateOptions, decoupled: boolean): number[] {
   ];
 }
 
-function sums(machine: Machine, slots: readonly Slot[]): ReturnType<Updater['sums']> {
+function sums(machine: Machine, slots: readonly Slot[]): Sums {
   const memory = arena(machine);
   const totals = slots.map((s) => memory.take(s.gradient.length));
-  const program = independent(machine, memory, (call) => {
+  const passes = memory.take(1);
+  const count = { ...wholePlace(passes, [1]), strides: [0] };
+  const whole = (block: Block) => wholePlace(block, [block.size]);
+  const clear = independent(machine, memory, (_, l) => {
+    for (const total of totals) lowerFill(l, whole(total), 0);
+  });
+  const add = independent(machine, memory, (call) => {
     for (const [i, { blocks, gradient }] of slots.entries())
       call.accumulate({
         sum: { buffer: totals[i] },
@@ -150,17 +189,22 @@ function sums(machine: Machine, slots: readonly Slot[]): ReturnType<Updater['sum
         elements: gradient.length,
       });
   });
-  const views = slots.map((s, i) => machine.floats(totals[i].fixed, s.gradient.length));
+  const mean = independent(machine, memory, (_, l) => {
+    const expression = call('div', input(0), input(1));
+    for (const [i, { blocks }] of slots.entries()) {
+      const place = whole(blocks.gradient);
+      lowerMap(l, place.shape, [whole(totals[i]), count], [{ expression, how: 'store', place }], false);
+    }
+  });
   return {
     async add(first) {
-      if (first) for (const view of views) view.fill(0);
-      await machine.run(program);
+      if (first) await machine.run(clear);
+      await machine.run(add);
     },
-    finish(factor) {
-      for (const [i, { gradient }] of slots.entries()) {
-        gradient.set(views[i]);
-        if (factor !== 1) for (let k = 0; k < gradient.length; k++) gradient[k] *= factor;
-      }
+    async finish(number) {
+      machine.floats(passes.fixed, 1)[0] = number;
+      machine.push(passes.fixed, 1);
+      await machine.run(mean);
     },
     close: memory.free,
   };

@@ -136,6 +136,7 @@ async function inEngine(subject: Subject, options: ProfileOptions): Promise<Meas
     if (options.train) {
       const training = network.training({ batch, optimizer: 'sgd' });
       maskZeros(network, training.slots);
+      training.push(['mask']);
       const labels = randomLabels(network, batch);
       let step = 0;
       program = training;

@@ -7,6 +7,7 @@
  * averages and rewinding, the arrays in memory.
  */
 import { checked, fail, random, type Settings, type Source, uniform, usually } from '../base/index.js';
+import { type Access, everything, type HookMoment } from '../train/index.js';
 import { exchange } from './growth.js';
 import { applyMasks, census, clear, countNonZero, resetMask } from './masks.js';
 import { averaged, keepTraining, rewindTraining } from './memory.js';
@@ -70,15 +71,18 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
     },
     start,
     needsGradient: ({ options, updates }: GradualPlan, iteration) =>
-      Boolean(options.averageGradient) ||
-      (updates.includes(iteration) && (readsGradient(options) || options.growth !== undefined)),
+      Boolean(options.averageGradient) || (updates.includes(iteration) && gradientAsked(options)),
     // A weight that comes back takes part in this very step, with the average of its gradients if there is one.
     needsPrunedGradient: ({ options, updates }: GradualPlan, iteration) =>
       options.growth !== undefined && (Boolean(options.averageGradient) || updates.includes(iteration)),
+    touches,
     update,
     ...(defaults.rewind === undefined ? {} : { afterUpdate: keepAt, clock }),
   };
 }
+
+const gradientAsked = (options: GradualPlan['options']): boolean =>
+  readsGradient(options) || options.growth !== undefined;
 
 /** Settings that every method has, with a default or without. */
 const always: readonly string[] = ['sparsity', 'pattern'];
@@ -212,6 +216,21 @@ function update(
     ...{ iteration, scheduled: step.density, ...changes(before, layers), ...heldOf(pruned) },
     ...{ final: step.density === last, ...(skip && { skip }), ...census(layers) },
   };
+}
+
+/** Averages look at every iteration; an update at the layers; and one that rewinds at all there is. */
+function touches(plan: GradualPlan, moment: HookMoment, iteration: number): Access {
+  const { options, rewinding, updates, layers } = plan;
+  if (moment === 'afterUpdate') return iteration === rewinding?.to ? { reads: everything } : {};
+  const names = layers.map(({ name }) => name);
+  const acts = updates.includes(iteration);
+  if (acts && rewinding) return { reads: everything, writes: everything };
+  const reads = {
+    weights: acts || options.averageWeight ? names : [],
+    gradients: options.averageGradient || (acts && gradientAsked(options)) ? names : [],
+    optimizer: acts ? names : [],
+  };
+  return { reads, writes: acts ? { weights: names, optimizer: names, masks: names } : {} };
 }
 
 function exchangeAll(

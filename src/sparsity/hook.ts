@@ -4,7 +4,7 @@ import type { Parameter } from '../engine/index.js';
 import { findOperator } from '../graph/ops/index.js';
 import { biasInput, inputAxisOf, inputsThatAre, outputAxisOf } from '../graph/roles.js';
 import type { Graph, Node } from '../onnx/index.js';
-import type { Hook, TrainState } from '../train/index.js';
+import { type Access, everything, type Hook, type HookMoment, type TrainState } from '../train/index.js';
 import { named } from './options.js';
 import type { Method, Plan, Prunable, Surroundings } from './types.js';
 
@@ -41,6 +41,8 @@ export function pruningHook<Options extends object>(
     afterUpdate: (_, iteration) => method.afterUpdate?.(plan, iteration, around),
     needsPrunedGradients: (iteration) =>
       method.needsPrunedGradient?.(plan, iteration) ?? method.needsGradient(plan, iteration),
+    touches: (moment, iteration) =>
+      method.touches?.(plan, moment, iteration) ?? touched(method, plan, moment, iteration),
     clock: method.clock && ((iteration) => method.clock!(plan, iteration)),
     save: () => plan,
     arrays: () => around.memory,
@@ -51,6 +53,15 @@ export function pruningHook<Options extends object>(
       onPlan(plan);
     },
   };
+}
+
+/** Everything, where a method acts and does not say on what. */
+function touched(method: Method, plan: Plan, moment: HookMoment, iteration: number): Access {
+  const acts =
+    moment === 'afterUpdate'
+      ? method.afterUpdate !== undefined
+      : plan.updates.includes(iteration) || method.needsGradient(plan, iteration);
+  return acts ? { reads: everything, writes: everything } : {};
 }
 
 /** A plan of an earlier version, which called the pruning schedule `schedule`. */

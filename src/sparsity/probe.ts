@@ -57,11 +57,14 @@ export function openProbe(
         network.parameters.get(name)!.weight.set(weights[l]);
         if (directions) training.directions!.get(name)!.set(directions[l]);
       });
+      network.push(names);
+      if (directions) training.push(['direction'], names);
       const sums = weights.map((values) => new Float32Array(values.length));
       for (const batch of batches) {
         const { inputs: values, labels, count } = batch;
         const answers = options.loss === 'sum' ? labels : objective.targets(batch as Batch);
         await training.gradients(values, answers, count, 0);
+        await training.pull(['gradient'], names);
         layers.forEach(({ name }, l) => {
           const { gradient } = training.slots.get(name)!;
           for (let i = 0; i < gradient.length; i++) sums[l][i] += gradient[i];

@@ -19,7 +19,7 @@
  */
 import type { Settings, Source } from '../base/index.js';
 import type { Sparsifier } from '../calibration/index.js';
-import type { TrainState } from '../train/index.js';
+import type { Access, HookMoment, TrainState } from '../train/index.js';
 
 /** 1 = kept, 0 = pruned. */
 export type Mask = Uint8Array | Float32Array;
@@ -159,6 +159,11 @@ export interface Method<Options extends object = any> {
    * otherwise. Default: as {@link needsGradient}.
    */
   needsPrunedGradient?(plan: Plan, iteration: number): boolean;
+  /**
+   * What `update` (afterGradients) and `afterUpdate` read and write at this iteration; a GPU copies only that to the host and back.
+   * Default: everything, `update` at the plan's updates and wherever {@link needsGradient} asks, `afterUpdate` always.
+   */
+  touches?(plan: Plan, moment: HookMoment, iteration: number): Access;
   /** Updates the masks if this iteration is one of the plan's updates, and zeroes what it prunes. */
   update(
     plan: Plan,

@@ -19,8 +19,13 @@ import type { Network, Training } from '../engine/types.js';
 import type { Objective } from '../objectives/index.js';
 import type { TrainData } from './data.js';
 import type { EvaluateOptions, Evaluation } from './evaluate.js';
+import type { Access } from './reach.js';
 
-/** The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. */
+/**
+ * The run as a hook sees it. Masks are `training.slots.get(name).mask`, 1 kept and 0 pruned. All arrays are as the last program left them
+ * when a hook is called, and taken over as the hook leaves them, as far as it does not say otherwise ({@link Hook.touches}). A hook that
+ * itself has programs run in between pulls and pushes by hand: see `Network`.
+ */
 export interface TrainState {
   /** The network that is trained. */
   readonly network: Network;
@@ -61,6 +66,9 @@ export interface MaskReport {
   skip?: boolean;
 }
 
+/** When a hook acts within a step. */
+export type HookMoment = 'afterGradients' | 'afterUpdate';
+
 type Report = MaskReport | undefined;
 
 /** Takes part in a training, for example to prune: every function is optional and called at its place in the run. */
@@ -78,6 +86,11 @@ export interface Hook {
    * faster. Without this function, a hook that has afterGradients is taken to need them.
    */
   needsPrunedGradients?(iteration: number): boolean;
+  /**
+   * What afterGradients and afterUpdate read and write at this iteration: everything, where a hook does not say. On a GPU only that is
+   * copied to the host and back, so a hook that acts rarely, or on little, should say so.
+   */
+  touches?(moment: HookMoment, iteration: number, state: TrainState): Access;
   /** How many passes the run's `samples` are at this iteration, where the hook draws nothing any more: fewer. */
   samples?(iteration: number): number | undefined;
   /** After every optimiser step. */

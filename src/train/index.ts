@@ -13,7 +13,7 @@ export {
   evaluate,
   openEvaluator,
 } from './evaluate.js';
-export type { EpochState, Hook, MaskReport, TrainState } from './hooks.js';
+export type { EpochState, Hook, HookMoment, MaskReport, TrainState } from './hooks.js';
 export { checkBatches } from './lone.js';
 export { trainNetwork } from './loop.js';
 export { type Optimizer, type OptimizerSettings, resolveOptimizer } from './optimizer.js';
@@ -25,6 +25,7 @@ export type {
   TrainResult,
   TrainStart,
 } from './options.js';
+export { type Access, everything, type Reached, type ReachPart } from './reach.js';
 export { type Recalibrated, type RecalibrateOptions, recalibrate } from './recalibrate.js';
 export {
   learningRateAt,

@@ -10,9 +10,11 @@
  */
 import type { Batch } from '../data/batches.js';
 import { figuresIn, isBetter } from '../objectives/index.js';
+import type { Hook, HookMoment, MaskReport } from './hooks.js';
 import { updateOptions } from './optimizer.js';
 import type { TrainOptions, TrainProgress, TrainResult } from './options.js';
 import { overlap } from './overlap.js';
+import { everything, kept, pull, push } from './reach.js';
 import {
   countTime,
   failDiverged,
@@ -85,18 +87,36 @@ async function step(run: Run, batch: Batch): Promise<void> {
   if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
   let skip = false;
   for (const hook of hooks) {
-    const report = await hook.afterGradients?.(run, iteration);
+    const report = await acted(run, hook, 'afterGradients', iteration);
     skip ||= report?.skip ?? false;
     noteMasks(run, report);
   }
   const learningRate = learningRateOf(run, iteration - 1);
   if (!skip) await update(run, learningRate, iteration);
-  for (const hook of hooks) await hook.afterUpdate?.(run, iteration);
+  for (const hook of hooks) await acted(run, hook, 'afterUpdate', iteration);
   state.step++;
   state.sums.loss += loss * count;
   if (correct !== undefined) state.sums.correct = (state.sums.correct ?? 0) + correct;
   state.sums.count += count;
   options.onStep?.(progress(run, learningRate));
+}
+
+/** Has a hook act on what it touches. */
+async function acted(
+  run: Run,
+  hook: Hook,
+  moment: HookMoment,
+  iteration: number,
+): Promise<MaskReport | undefined> {
+  if (!hook[moment]) return undefined;
+  const { reads, writes } = hook.touches?.(moment, iteration, run) ?? {
+    reads: everything,
+    writes: everything,
+  };
+  await pull(run, reads);
+  const report = await hook[moment](run, iteration);
+  push(run, writes);
+  return report || undefined;
 }
 
 async function update(run: Run, learningRate: number, iteration: number): Promise<void> {
@@ -161,7 +181,7 @@ async function endEpoch(run: Run): Promise<boolean> {
     ...sparsityOf(run),
     seconds,
   };
-  keepBest(run, metrics);
+  await keepBest(run, metrics);
   state.epochs.push(metrics);
   state.epoch++;
   state.step = 0;
@@ -174,7 +194,12 @@ async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'tes
   const { data, signal, hooks } = run.options;
   const measured: Pick<EpochMetrics, 'validation' | 'test'> = {};
   try {
-    for (const hook of hooks ?? []) noteMasks(run, await hook.endEpoch?.(run, run.state.epoch));
+    for (const hook of hooks ?? []) {
+      if (!hook.endEpoch) continue;
+      await pull(run, kept);
+      noteMasks(run, await hook.endEpoch(run, run.state.epoch));
+      push(run, kept);
+    }
     for (const part of ['validation', 'test'] as const) {
       const split = data[part];
       if (!split) continue;
@@ -190,12 +215,13 @@ async function measure(run: Run): Promise<Pick<EpochMetrics, 'validation' | 'tes
   }
 }
 
-function keepBest(run: Run, { epoch, validation }: EpochMetrics): void {
+async function keepBest(run: Run, { epoch, validation }: EpochMetrics): Promise<void> {
   const { state, network } = run;
   const pruned = state.masks.at(-1)?.final ?? true;
   if (!validation || !pruned) return;
   const { best } = state;
   if (best && !isBetter(validation, best, run.objective)) return;
   state.best = { epoch, ...figuresIn(validation) };
+  await network.pull();
   run.bestWeights = weightsOf(network);
 }

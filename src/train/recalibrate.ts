@@ -105,6 +105,7 @@ async function averages(
   await overlap(batches(train, how), async ({ inputs, count }) => {
     signal?.throwIfAborted();
     await program.run(inputs, count);
+    await network.pull(names);
     for (const [name, sum] of sums)
       for (const [c, x] of network.state.get(name)!.entries()) sum[c] += x * count;
     done += count;

@@ -13,6 +13,7 @@ import type { EpochState, MaskReport } from './hooks.js';
 import { checkBatches } from './lone.js';
 import { type Optimizer, resolveOptimizer } from './optimizer.js';
 import { type Plain, resolvePlain, type TrainOptions } from './options.js';
+import { kept, pull, push } from './reach.js';
 import { learningRateAt, resolveSchedule, type Schedule } from './schedule.js';
 import {
   captureArrays,
@@ -99,7 +100,10 @@ export async function openRun(given: TrainOptions): Promise<Run> {
         }),
       clock: { start: now, done: 0, saved: now, counted: now },
     };
-    if (state.saved) run.bestWeights = restoreArrays(network, training, state.saved);
+    if (state.saved) {
+      run.bestWeights = restoreArrays(network, training, state.saved);
+      push(run, kept);
+    }
     await startHooks(run, state.saved);
     run.clock.done = iterationsDone(run);
     return run;
@@ -160,9 +164,12 @@ async function openState({ checkpoint, data: samples }: TrainOptions, settings: 
 }
 
 async function startHooks(run: Run, saved: Checkpoint<RunState> | undefined): Promise<void> {
-  for (const [h, hook] of (run.options.hooks ?? []).entries())
+  for (const [h, hook] of (run.options.hooks ?? []).entries()) {
+    await pull(run, kept);
     if (saved) hook.restore?.(run.state.hooks[h], run, hookArrays(saved, h));
     else noteMasks(run, await hook.start?.(run));
+    push(run, kept);
+  }
 }
 
 /** The batches of an epoch from step `start` on, as the run trains on them. */
@@ -203,6 +210,7 @@ export function learningRateOf(run: Run, iteration: number, schedule = run.sched
 /** Saves the run where it is, if it has a checkpoint. @throws UserError when a weight is no longer a number. */
 export async function saveRun(run: Run): Promise<void> {
   const { options, network, training, state, clock } = run;
+  await pull(run, kept);
   const arrays = captureArrays(network, training, run.bestWeights, options.hooks ?? []);
   for (const [name, values] of arrays) if (!allFinite(values)) failDiverged(run, name);
   countTime(run);

@@ -5,7 +5,7 @@ import { inferenceForm } from '../graph/inference.js';
 import type { Graph } from '../onnx/model.js';
 import { floatsLike } from '../onnx/tensor.js';
 
-/** Copies of all that training changes: learnt parameters and running statistics, by initialiser name. */
+/** Copies of all that training changes, learnt parameters and running statistics by initialiser name: as the arrays have them, see `Network.pull`. */
 export function weightsOf(network: Network): Map<string, Float32Array> {
   const weights = [...network.parameters].map(([name, { weight }]) => [name, weight.slice()] as const);
   const state = [...network.state].map(([name, values]) => [name, values.slice()] as const);

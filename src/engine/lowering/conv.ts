@@ -7,7 +7,7 @@ import { sizeOf } from '../../onnx/tensor.js';
 import type { ImageStrides, WeightStrides } from './calls.js';
 import { lowerCopy } from './map.js';
 import { type Buffer, isDense, type Line, type Place, wholePlace } from './place.js';
-import { blockStride, has, type Lowering, lineOf, type Way } from './steps.js';
+import { blockStride, has, type Lowering, lineOf, type WrittenWay } from './steps.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
 import {
   emitWinograd,
@@ -140,8 +140,8 @@ function gather(
   const tile = sparseTile(l, g);
   const winograd = winogradOf(l, g, sum(classes.map((c) => c.taps.length * c.pixels.length)));
   const instead = winograd && { weights: w, density: WINOGRAD_DENSITY };
-  const dense: Way = { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) };
-  const sparse: Way = {
+  const dense: WrittenWay = { counts: r.groups * tiles, emit: (counts) => gatherDense(l, g, counts) };
+  const sparse: WrittenWay = {
     counts: r.groups * Math.ceil(r.outputs / tile),
     emit: (counts) => gatherSparse(l, g, tile, counts),
   };
@@ -287,7 +287,7 @@ export function lowerConvWeight(
   const { runs, tiles } = denseRuns(l, g);
   const sparse = sparseRuns(l, g, sizeOf(x.shape.slice(2)) * x.shape[0]);
   const instead = winograd && { weights: mask, density: WINOGRAD_DENSITY };
-  const ways: Way[] = [
+  const ways: WrittenWay[] = [
     { counts: groups * tiles * runs, emit: (counts) => weightDense(l, g, counts) },
     { counts: groups * sparse.runs, emit: (counts) => weightSparse(l, g, sparse, counts) },
   ];

@@ -6,7 +6,7 @@ import { MAP_INNER_AXES, MAP_ROW_AXES, RESULTS } from './contract.js';
 import { formulaOf } from './formulas.js';
 import { compileExpressions } from './instructions.js';
 import { broadcasted, isDense, LANES, type Place, wholePlace } from './place.js';
-import { blockStride, type Lowering } from './steps.js';
+import { blockStride, type MapLowering } from './steps.js';
 
 export interface Result {
   expression: Expression;
@@ -33,7 +33,7 @@ const ITEM_LINES = 2048;
  * @param masked lanes beyond the valid samples are stored as 0 and left out of sums across lanes.
  */
 export function lowerMap(
-  l: Lowering,
+  l: MapLowering,
   shape: readonly number[],
   given: readonly Place[],
   wanted: readonly Result[],
@@ -126,7 +126,7 @@ interface Whole {
 }
 
 /** Where there are more axes than the kernel has: a map for each position of the shortest that is not reduced. */
-function lowerParts(l: Lowering, { shape, operands, results, masked, reduced }: Whole): void {
+function lowerParts(l: MapLowering, { shape, operands, results, masked, reduced }: Whole): void {
   const sizes = shape.map((size, i) => (size > 1 && !reduced[i] ? size : Number.POSITIVE_INFINITY));
   const axis = sizes.indexOf(Math.min(...sizes));
   const rest = shape.toSpliced(axis, 1);
@@ -152,7 +152,7 @@ function lowerParts(l: Lowering, { shape, operands, results, masked, reduced }: 
 }
 
 /** Where more axes are reduced than the kernel has: the first of them by itself, then the others. */
-function lowerStages(l: Lowering, { shape, operands, results, masked, reduced }: Whole): void {
+function lowerStages(l: MapLowering, { shape, operands, results, masked, reduced }: Whole): void {
   const laned = [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
   const less = shape.with(
     reduced.findIndex((one, i) => one && shape[i] > 1),
@@ -174,7 +174,7 @@ function lowerStages(l: Lowering, { shape, operands, results, masked, reduced }:
 }
 
 /** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else −1. */
-function inOrder(l: Lowering, operands: readonly Place[], results: readonly Result[]) {
+function inOrder(l: MapLowering, operands: readonly Place[], results: readonly Result[]) {
   const formula = formulaOf(
     results.map((r) => r.expression),
     operands.length,
@@ -272,12 +272,12 @@ const pad = (axes: readonly Axis[], to: number): (Axis | undefined)[] => [
 ];
 
 /** Copies one place into another of the same shape. */
-export function lowerCopy(l: Lowering, from: Place, to: Place): void {
+export function lowerCopy(l: MapLowering, from: Place, to: Place): void {
   if (l.copy?.(from, to)) return;
   lowerMap(l, to.shape, [from], [{ expression: input(0), how: 'store', place: to }], false);
 }
 
 /** Sets a place to a number. */
-export function lowerFill(l: Lowering, to: Place, value: number): void {
+export function lowerFill(l: MapLowering, to: Place, value: number): void {
   lowerMap(l, to.shape, [], [{ expression: value, how: 'store', place: to }], false);
 }

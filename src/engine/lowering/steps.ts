@@ -34,7 +34,7 @@ export interface Choice {
 }
 
 /** A way while it is written: its kernels, given memory for so many counts (int32). */
-export interface Way {
+export interface WrittenWay {
   counts: number;
   emit(counts: Buffer): void;
 }
@@ -58,7 +58,7 @@ export interface Lowering {
    * Emits ways to the same values: the dense one, and the one that leaves pruned weights out where the machine has kernels for it.
    * `instead` emits what `options.instead` is about.
    */
-  either(options: Omit<Choice, 'counts'>, ways: readonly Way[], instead?: () => void): void;
+  either(options: Omit<Choice, 'counts'>, ways: readonly WrittenWay[], instead?: () => void): void;
   /** A table in memory, shared where the same was asked for before. */
   table(data: Int32Array | Float32Array): Buffer;
   /** Copies a place in a way of its own, for values that are not laned; false where it knows none. */
@@ -68,6 +68,9 @@ export interface Lowering {
 /** Whether the machine has all of these kernels, by their names in C. */
 export const has = ({ machine }: Lowering, ...kernels: readonly string[]): boolean =>
   kernels.every((name) => machine.kernels.has(name));
+
+/** What formulas over places are lowered with. */
+export type MapLowering = Pick<Lowering, 'machine' | 'blocks' | 'valid' | 'call' | 'copy'>;
 
 /** The line of a laned place's first element, or of a plain place that begins at a line. */
 export function lineOf(p: Place): Line {

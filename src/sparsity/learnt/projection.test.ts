@@ -115,8 +115,10 @@ test('by kernels: as exact, never above the budget, the same on any number of th
     const clipping = network.clipping(sizes.map((_, p) => `w${p}`));
     for (const density of [0.02, 0.2, 0.9, 1]) {
       for (const [p, part] of parts.entries()) part.set(drawn[p]);
+      network.push();
       const budget = density * size;
-      const v = await projectBy(clipping, parts, budget);
+      const v = await projectBy(clipping, size, budget);
+      await network.pull();
       const wanted = shiftFor(drawn, budget);
       assert.ok(Math.abs(v - wanted) < 1e-9, `${v}, not ${wanted}`);
       if (v > 0) assert.ok(sumOf(parts) <= budget && sumOf(parts) > budget * (1 - 1e-8));

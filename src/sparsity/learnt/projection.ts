@@ -39,16 +39,11 @@ export function project(parts: readonly Float32Array[], budget: number): number 
  * The same by the engine's kernels, for many coordinates: a coarse sample says about where v is, and Newton's method goes on
  * from there over all. It depends on the coordinates and the budget alone, so a resumed run finds the same v.
  */
-export async function projectBy(
-  clipping: Clipping,
-  parts: readonly Float32Array[],
-  budget: number,
-): Promise<number> {
-  const size = parts.reduce((total, { length }) => total + length, 0);
+export async function projectBy(clipping: Clipping, size: number, budget: number): Promise<number> {
   const v =
     budget >= size
       ? 0
-      : await solveBy(clipping, budget, shiftFor([sampleOf(parts, COARSE)], budget / COARSE));
+      : await solveBy(clipping, budget, shiftFor([await clipping.sample(COARSE)], budget / COARSE));
   await clipping.apply(v);
   return v;
 }
@@ -105,17 +100,6 @@ const failDiverged = (): never =>
 
 const largestOf = (parts: readonly Float32Array[]): number =>
   parts.reduce((most, part) => part.reduce((a, b) => Math.max(a, b), most), 0);
-
-/** Every so many coordinates one, counted through all parts. */
-function sampleOf(parts: readonly Float32Array[], every: number): Float32Array {
-  const sample: number[] = [];
-  let at = 0;
-  for (const z of parts) {
-    for (; at < z.length; at += every) sample.push(z[at]);
-    at -= z.length;
-  }
-  return Float32Array.from(sample);
-}
 
 /** clip(z − v, 0, 1), in place; the sum of the float32 results is that of the exact ones plus what is carried in, at most. */
 function clip(parts: readonly Float32Array[], v: number, carried: number): void {

@@ -81,6 +81,7 @@ function hookOf({ sparsity: target, allowEmpty }: EdgePopupOptions): Hook {
     kept = allocated.kept;
     held = allocated.held.map((l) => layers[l].name);
   };
+  const masks = () => layers.map(({ name }) => maskOf(name));
   const pop = async () => {
     if (ranking) await ranking.mark(kept);
     else for (const [l, layer] of layers.entries()) keepTop([layer], kept[l], true);
@@ -91,10 +92,15 @@ function hookOf({ sparsity: target, allowEmpty }: EdgePopupOptions): Hook {
     async start(state) {
       enter(state);
       await pop();
+      if (ranking) await state.network.pull(masks());
       return reported(0);
     },
     restore: (_, state) => enter(state),
     afterUpdate: () => pop(),
+    touches: () =>
+      ranking
+        ? {}
+        : { reads: { weights: layers.map(({ name }) => scoresOf(name)) }, writes: { running: masks() } },
     endEpoch: ({ steps }, epoch) => reported((epoch + 1) * steps),
   };
 }

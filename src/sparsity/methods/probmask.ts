@@ -238,9 +238,14 @@ function hookOf(options: ProbmaskOptions, epochs: number, seed: number): Hook {
       if (iteration > epochs * steps) return;
       const budget = rateAt(iteration) * size;
       const scores = layers.map((layer) => layer.scores);
-      if (clipping) await projectBy(clipping, scores, budget);
+      if (clipping) await projectBy(clipping, size, budget);
       else (options.projection === 'exact' ? project : projectByHalving)(scores, budget);
       temperatureOf(state)[0] = temperatureAt(iteration + 1);
+    },
+    touches(_, iteration) {
+      if (iteration > epochs * steps) return {};
+      const weights = clipping ? [] : layers.map(({ name }) => scoresOf(name));
+      return { reads: { weights }, writes: { weights, running: [TEMPERATURE] } };
     },
     async endEpoch(state, epoch) {
       const T = temperatureOf(state);
@@ -264,7 +269,7 @@ const temperatureOf = ({ network }: Pick<EpochState, 'network'>): Float32Array =
 
 /** Draws masks and leaves the one that does best, of equal ones the first; what drawing it gave. */
 async function chooseDraw(
-  { data, evaluate, objective }: EpochState,
+  { data, evaluate, objective, network }: EpochState,
   { draws, chooseOn }: ProbmaskOptions,
   draw: (number: number) => string[],
 ): Promise<string[]> {
@@ -272,6 +277,7 @@ async function chooseDraw(
   let best = { merit: Number.NEGATIVE_INFINITY, draw: 0 };
   for (let d = 0; d < draws; d++) {
     draw(d);
+    network.push();
     const merit = meritOf(await evaluate(split), objective);
     if (merit > best.merit) best = { merit, draw: d };
   }

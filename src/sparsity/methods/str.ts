@@ -21,7 +21,13 @@
 import { number, usually, withoutDefaults } from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainState } from '../../train/index.js';
-import { learningRateAt, type Optimizer, resolveOptimizer, resolveSchedule } from '../../train/index.js';
+import {
+  everything,
+  learningRateAt,
+  type Optimizer,
+  resolveOptimizer,
+  resolveSchedule,
+} from '../../train/index.js';
 import { keepTop } from '../learnt/choose.js';
 import { type MaskedLayer, maskedLayers, refuseTooFew, report } from '../learnt/layers.js';
 import { allowEmpty, resolveOptions, sparsity } from '../learnt/options.js';
@@ -119,11 +125,21 @@ function freeHook(chosen: LearntContext | undefined): Hook {
 function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: StrOptions): Hook {
   const span = { from: 1, to: 1 - target };
   const endOf = (iterations: number) => Math.max(1, pruningEnd(iterations, endRatio));
+  const isUpdate = ({ iterations }: TrainState, iteration: number) => {
+    const end = endOf(iterations);
+    return updateIterations(end, defaultInterval(end, updates)).includes(iteration);
+  };
   return {
     needsPrunedGradients: () => false,
+    touches(moment, iteration, state) {
+      if (moment === 'afterGradients')
+        return isUpdate(state, iteration) ? { reads: everything, writes: everything } : {};
+      const weights = learntThresholds(state).map(({ name }) => name);
+      return iteration < endOf(state.iterations) ? {} : { writes: { weights } };
+    },
     afterGradients(state, iteration) {
       const end = endOf(state.iterations);
-      if (!updateIterations(end, defaultInterval(end, updates)).includes(iteration)) return undefined;
+      if (!isUpdate(state, iteration)) return undefined;
       const layers = maskedLayers(state);
       const size = layers.reduce((sum, { weight }) => sum + weight.length, 0);
       const scheduled = densityAt('cubic', span, iteration, end);
@@ -136,11 +152,13 @@ function steeredHook({ sparsity: target, endRatio, updates, allowEmpty }: StrOpt
     },
     afterUpdate(state, iteration) {
       if (iteration < endOf(state.iterations)) return;
-      for (const { name, weight } of state.network.parameters.values())
-        if (name.startsWith(scoresOf(''))) weight[0] = OFF;
+      for (const { weight } of learntThresholds(state)) weight[0] = OFF;
     },
   };
 }
+
+const learntThresholds = ({ network }: TrainState) =>
+  [...network.parameters.values()].filter(({ name }) => name.startsWith(scoresOf('')));
 
 /** Moves all s by one amount, so that `kept` weights are above their thresholds, and says which. */
 function steer(layers: readonly MaskedLayer[], kept: number, allowEmpty: boolean) {
