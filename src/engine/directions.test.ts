@@ -36,7 +36,9 @@ async function along(graph: Graph, direction: number[], images: number[]) {
   const network = loadNetwork(graph, { machine });
   const training = network.training({ batch: images.length, optimizer: 'sgd', loss: 'sum', curvature: true });
   for (const [i, name] of ['w1', 'w2'].entries()) training.directions!.get(name)!.set([direction[i]]);
+  training.push(['direction']);
   await training.gradients(Float32Array.from(images), new Int32Array(images.length), images.length, 0);
+  await training.pull(['gradient']);
   const found = ['w1', 'w2'].map((name) => training.slots.get(name)!.gradient[0]);
   network.close();
   return found;

@@ -29,6 +29,7 @@ function fillProgram(machine: Machine, target: number, length: number, values: n
   const { words } = assemble(machine, steps, NOTHING_PLANNED, 0);
   const program = machine.allocate(words.length * 4);
   machine.ints(program, words.length).set(words);
+  machine.push(program, words.length);
   return program;
 }
 
@@ -66,9 +67,12 @@ for (const threads of [1, 2, 3])
       const view = machine.floats(target, length);
       for (let repeat = 0; repeat < 3; repeat++) {
         view.fill(-1);
+        machine.push(target, length);
         await machine.run(program);
+        await machine.pull(target, length);
         assert.ok(view.every((value) => value === 2.5));
       }
+      await machine.pull(after, 1);
       assert.equal(machine.ints(after, 1)[0], 0);
       assert.equal(machine.threads, threads);
       assert.match(machine.description, new RegExp(`^${machine.kind}, .*, ${threads} threads?$`));
@@ -83,6 +87,7 @@ test('runs asked for together happen one after the other', () =>
     await Promise.all(
       programs.map((program) => machine.run(program).then(() => seen.push(machine.floats(target, 1)[0]))),
     );
+    await machine.pull(target, FILL_RUN);
     assert.equal(machine.floats(target, FILL_RUN)[FILL_RUN - 1], 3);
     assert.equal(seen.length, 3);
   }));
@@ -122,6 +127,7 @@ test('memory is zero when it is got, aligned, and views outlive later allocation
     early[0] = 8;
     assert.equal(machine.floats(small, 25)[0], 8);
     await machine.run(fillProgram(machine, small, 25, [9]));
+    await machine.pull(small, 25);
     assert.equal(early[24], 9);
     assert.throws(() => machine.free(again + 1), RangeError);
   }));
@@ -137,6 +143,7 @@ test('a block beyond 2 GiB is seen and filled like any other', (t) =>
     }
     const line = block + far;
     await machine.run(fillProgram(machine, line, 4096, [6]));
+    await machine.pull(line, 4096);
     assert.ok(machine.floats(line, 4096).every((value) => value === 6));
   }));
 
@@ -214,7 +221,10 @@ test('several machines in one process, and one in a worker thread', async () => 
   await Promise.all(
     machines.map((machine, i) => machine.run(fillProgram(machine, targets[i], FILL_RUN, [i + 1]))),
   );
-  for (const [i, machine] of machines.entries()) assert.equal(machine.floats(targets[i], 1)[0], i + 1);
+  for (const [i, machine] of machines.entries()) {
+    await machine.pull(targets[i], 1);
+    assert.equal(machine.floats(targets[i], 1)[0], i + 1);
+  }
   await Promise.all(machines.map((machine) => machine.close()));
   const source = `import(${JSON.stringify(new URL('./open.js', import.meta.url))})
     .then(({ openMachine }) => openMachine({ threads: 2 })).then((machine) => machine.allocate(10))`;

@@ -89,6 +89,7 @@ const pass = (graph: Graph, count: number, options: Partial<TrainingOptions> & {
   withNetwork(graph, async (network): Promise<Passed & { microBatch: number; peakBytes: number }> => {
     const training = network.training({ optimizer: 'sgd', ...options });
     const result = await training.gradients(first(count), labels.subarray(0, count), count, 0);
+    await Promise.all([network.pull(), training.pull(['gradient'])]);
     return {
       ...result,
       gradients: new Map([...training.slots].map(([name, slot]) => [name, slot.gradient.slice()])),
@@ -121,6 +122,7 @@ test('what an earlier, fuller batch left behind is not seen either', () =>
     await training.gradients(first(48), labels.subarray(0, 48), 48, 0);
     const { loss } = await training.gradients(first(5), labels.subarray(0, 5), 5, 1);
     near([loss], [exact.loss], 'loss');
+    await training.pull(['gradient']);
     for (const [name, gradient] of exact.gradients)
       near(training.slots.get(name)!.gradient, gradient, name, 1e-5, 1e-7);
   }));
@@ -139,6 +141,7 @@ for (const optimizer of ['sgd', 'adam', 'adamw'] as const)
             losses.push(loss);
             await training.update({ learningRate: 0.01, weightDecay: 1e-3, momentum: 0.9, step });
           }
+          await Promise.all([network.pull(), training.pull(['gradient'])]);
           const values = [...network.parameters].map(([name, { weight }]) => [name, weight.slice()]);
           const gradients = [...training.slots].map(([name, { gradient }]) => [name, gradient.slice()]);
           const inference = network.inference({ batch: 33 });
@@ -183,11 +186,13 @@ test('an update of masked weights leaves them exactly 0, their state too', () =>
       const training = network.training({ batch: 16, optimizer });
       const { mask, state } = training.slots.get('conv3')!;
       for (let i = 0; i < mask.length; i += 2) mask[i] = 0;
+      training.push(['mask']);
       for (let step = 1; step < 3; step++) {
         await training.gradients(first(16), labels.subarray(0, 16), 16, step);
         await training.update({ learningRate: 0.1, weightDecay: 1e-2, momentum: 0.9, step });
       }
       const { weight } = network.parameters.get('conv3')!;
+      await Promise.all([network.pull(['conv3']), training.pull(['state'], ['conv3'])]);
       for (const values of [weight, ...state]) {
         assert.ok(values.every((x, i) => i % 2 === 1 || x === 0));
         assert.ok(values.some((x) => x !== 0));

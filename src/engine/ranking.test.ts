@@ -16,6 +16,7 @@ test('so many of the largest magnitudes, of equal ones the first', async () => {
   const blocks = drawn.map((values) => {
     const [from, to] = [0, 0].map(() => blockAt(machine.allocate(values.length * 4), values.length));
     machine.floats(from.fixed, values.length).set(values);
+    machine.push(from.fixed, values.length);
     return { values: from, marks: to, length: values.length };
   });
   const ranked = ranking(machine, blocks);
@@ -30,6 +31,7 @@ test('so many of the largest magnitudes, of equal ones the first', async () => {
     for (const [b, values] of drawn.entries()) {
       const order = [...values.keys()].sort((i, j) => Math.abs(values[j]) - Math.abs(values[i]) || i - j);
       const wanted = new Float32Array(values.length);
+      await machine.pull(blocks[b].marks.fixed, values.length);
       for (const i of order.slice(0, kept[b])) wanted[i] = 1;
       assert.deepEqual(machine.floats(blocks[b].marks.fixed, values.length), wanted);
     }

@@ -112,6 +112,7 @@ async function compute(machine: Machine, c: Case, given: Numbers, every: boolean
     const fixed = machine.allocate(size * 4);
     lines.push(fixed);
     if (values) machine.floats(fixed, size).set(values);
+    machine.push(fixed, size);
     return wholePlace({ laned: false, size, fixed }, shape);
   };
   const gradient = place(c.weights, new Float32Array(given.w.length).fill(Number.NaN));
@@ -144,6 +145,8 @@ async function compute(machine: Machine, c: Case, given: Numbers, every: boolean
   program.write('x', given.x, c.samples);
   program.write('dy', given.dy, c.samples);
   await program.run(c.samples, { every });
+  await program.pull([y, dx]);
+  await machine.pull(gradient.buffer.fixed!, given.w.length);
   const results = {
     y: program.read(y, c.samples),
     dx: program.read(dx, c.samples),
@@ -224,7 +227,8 @@ async function train(machine: Machine, dense: (step: number) => boolean) {
   const labels = Int32Array.from({ length: 40 }, () => integer(r, 5));
   for (let step = 0; step < 30; step++) {
     await training.gradients(images, labels, 40, step, { dense: dense(step) });
-    if (step % 5 === 4)
+    if (step % 5 === 4) {
+      await Promise.all([net.pull(), training.pull(['state'])]);
       for (const [name, { mask, state }] of training.slots) {
         const { prunable, weight } = net.parameters.get(name)!;
         for (let i = 0; i < mask.length && prunable; i++) {
@@ -232,8 +236,12 @@ async function train(machine: Machine, dense: (step: number) => boolean) {
           if (mask[i] === 0) weight[i] = state[0][i] = 0;
         }
       }
+      net.push();
+      training.push(['state', 'mask']);
+    }
     await training.update({ learningRate: 0.1, momentum: 0.9, weightDecay: 1e-4 });
   }
+  await net.pull();
   const weights = [...net.parameters.values()].map(({ weight }) => bits(weight.slice()));
   net.close();
   return weights;
@@ -293,7 +301,9 @@ test('channels without a place of their own: one that comes last, and one that i
       const training = network.training({ batch: 40, optimizer: 'sgd' });
       const { mask, gradient } = training.slots.get('w')!;
       for (let i = 0; i < mask.length; i += 3) mask[i] = 0;
+      training.push(['mask']);
       await training.gradients(data, labels, 40, 0, { dense: false });
+      await training.pull(['gradient']);
       gradients.push(gradient.slice());
       network.close();
     }

@@ -72,6 +72,7 @@ export async function runOnEngine(
     lines.push(line);
     const view = machine.floats(line, samples[0].length);
     view.set(samples[0]);
+    machine.push(line, view.length);
     state.set(name, view);
     places.set(name, wholePlace({ laned: false, size: view.length, fixed: line }, shape));
   }
@@ -87,6 +88,7 @@ export async function runOnEngine(
   try {
     for (const name of inputs) program.write(name, joined(p.given.get(name)!), p.count);
     await program.run(p.count);
+    await program.pull(p.outputs);
     const results: Numbers = new Map();
     for (const name of p.outputs) {
       const { shape, laned } = p.tape.type(name);
@@ -97,6 +99,7 @@ export async function runOnEngine(
         Array.from({ length: laned ? p.count : 1 }, (_, n) => all.slice(n * size, (n + 1) * size)),
       );
     }
+    await Promise.all(lines.map((line, i) => machine.pull(line, [...state.values()][i].length)));
     return { results, state: new Map([...state].map(([name, view]) => [name, view.slice()])) };
   } finally {
     program.close();

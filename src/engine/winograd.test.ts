@@ -83,6 +83,7 @@ async function compute(machine: Machine, c: Case, given: Numbers) {
     const fixed = machine.allocate(given[name].byteLength);
     lines.push(fixed);
     machine.floats(fixed, given[name].length).set(given[name]);
+    machine.push(fixed, given[name].length);
     return wholePlace({ laned: false, size: given[name].length, fixed }, shape);
   };
   const places = new Map((['w', 'bias'] as const).map((name) => [name, place(name)]));
@@ -93,6 +94,7 @@ async function compute(machine: Machine, c: Case, given: Numbers) {
   program.write('x', given.x, c.samples);
   program.write('dy', given.dy, c.samples);
   await program.run(c.samples);
+  await program.pull([y, dx, dw]);
   const [values, gradient] = [program.read(y, c.samples), program.read(dx, c.samples)];
   const results = { y: values, dx: gradient, dw: program.read(dw, 1) };
   const profile = program.profile();

@@ -12,7 +12,9 @@ export type Reached = Readonly<Partial<Record<ReachPart, 'all' | readonly string
 
 /** What a hook reads before it writes, and what it writes. */
 export interface Access {
+  /** Read, or written in part: what is not written keeps what was read. */
   reads?: Reached;
+  /** Written; the whole arrays are taken over. */
   writes?: Reached;
 }
 
