@@ -54,6 +54,16 @@ test('the method follows the target, the epochs and whether there are data', () 
   assert.equal(values({ ...structured, data: 'none' }, trained).method, 'l1-filters');
 });
 
+test('where nothing is trained after a cut, channels go by what can be repaired', () => {
+  const once = { ...structured, epochs: 0 };
+  assert.equal(values(once, trained).method, 'reconstruction');
+  assert.equal(values({ data: 'cifar10', maxLoss: 0.01, epochs: 0 }, trained).method, 'reconstruction');
+  for (const more of [{ reconstruct: false }, { vote: true }, { importance: 'fpgm' }, { data: 'none' }])
+    assert.equal(values({ ...once, ...more }, trained).method, 'l1-filters', JSON.stringify(more));
+  assert.equal(values(once, fresh).method, 'l1-filters');
+  assert.equal(values({ data: 'cifar10', dropArms: 2, epochs: 0 }, trained).method, 'l1-filters');
+});
+
 test('few samples make small batches, so that an epoch has some steps', () => {
   const batchOf = (samples: number) => values(structured, { ...trained, samples }).batch;
   assert.deepEqual([100, 550, 1437, 2047, 2048].map(batchOf), [16, 32, 64, 64, undefined]);
