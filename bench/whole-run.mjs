@@ -15,8 +15,9 @@ import { integer, random, uniform } from '../dist/base/random.js';
 import { memorySplit, openDataset, subset } from '../dist/data/index.js';
 import { loadNetwork, openMachine } from '../dist/engine/index.js';
 import { buildNetwork } from '../dist/nn/index.js';
+import { trainingGraph } from '../dist/objectives/index.js';
 import { fggp, pruningHook } from '../dist/sparsity/index.js';
-import { trainingGraph, trainNetwork } from '../dist/train/index.js';
+import { trainNetwork } from '../dist/train/index.js';
 import { describeMachine, machineText } from './machine.mjs';
 import { writeInto } from './tables.mjs';
 

@@ -31,7 +31,6 @@ export {
   type Channels,
   compareSelections,
   findChannels,
-  foldBatchNorm,
   type Group,
   importanceOf,
   importances,
@@ -94,6 +93,7 @@ export {
   type TrainingOptions,
   type UpdateOptions,
 } from './engine/index.js';
+export { foldBatchNorm } from './graph/index.js';
 export { builder, buildNetwork, type NetworkOptions, zoo } from './nn/index.js';
 export {
   defineObjective,
@@ -107,6 +107,7 @@ export {
   type ObjectiveDefinition,
   ownObjective,
   type SampleAnswer,
+  trainingGraph,
 } from './objectives/index.js';
 export {
   type Attribute,
@@ -178,30 +179,28 @@ export {
 } from './runs/index.js';
 export {
   applyMasks,
+  bakeMasks,
   type Census,
   census,
+  edgePopup,
   fggp,
   findMethod,
   type GradualOptions,
   gmp,
   gradual,
-  type Method,
-  methods,
-  type Plan,
-  type Prunable,
-  pruningHook,
-  type UpdateReport,
-} from './sparsity/index.js';
-export {
-  bakeMasks,
-  edgePopup,
   type LearntContext,
   type LearntMethod,
   type LearntRun,
   learntMethods,
+  type Method,
+  methods,
+  type Plan,
+  type Prunable,
   probmask,
+  pruningHook,
   str,
-} from './sparsity/learnt/index.js';
+  type UpdateReport,
+} from './sparsity/index.js';
 export {
   type Access,
   type Best,
@@ -224,7 +223,6 @@ export {
   type TrainResult,
   type TrainStart,
   type TrainState,
-  trainingGraph,
   trainNetwork,
   weightsOf,
   withWeights,

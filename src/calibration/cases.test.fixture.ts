@@ -1,9 +1,16 @@
 /** For tests: a layer of every kind behind a convolution whose weights are changed, and what samples say of it in double precision. */
 import { normal, random } from '../base/index.js';
-import { answerInDoubles } from '../graph/reference/model.js';
-import { float, int } from '../onnx/attributes.js';
-import type { Attribute, Graph, Node } from '../onnx/model.js';
-import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
+import { answerInDoubles } from '../graph/index.js';
+import {
+  type Attribute,
+  float,
+  floats,
+  floatTensor,
+  type Graph,
+  int,
+  type Node,
+  sizeOf,
+} from '../onnx/index.js';
 import type { Calibration } from './samples.js';
 
 export interface Case {

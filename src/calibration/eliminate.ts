@@ -7,7 +7,7 @@
  * (optimal brain surgery of blocks: Frantar, Singh, Alistarh: "Optimal brain compression", NeurIPS 2022). A unit that several layers read
  * costs what it costs each, relative to the variance of what that layer is to give.
  */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { centredGram, factored, solveInPlace } from './solve.js';
 import type { Visited } from './visit.js';
 

@@ -8,12 +8,8 @@
  * dilations and transposition are what they are in the layer itself, and the kernels are the engine's.
  */
 import type { Pair } from '../engine/index.js';
-import type { Build, CoreNode } from '../graph/core.js';
-import { nameOf } from '../graph/expand.js';
-import { reshape, transpose } from '../graph/ops/emit.js';
-import { attr } from '../onnx/attributes.js';
-import type { Graph, Node } from '../onnx/model.js';
-import { floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
+import { type Build, type CoreNode, nameOf, reshape, transpose } from '../graph/index.js';
+import { attr, floatTensor, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
 
 /** A layer with its weight as a matrix. */
 export interface Linear {

@@ -7,9 +7,7 @@
  * Gram matrix only stretches of rows from the diagonal on are computed; the rest mirrors them.
  */
 import type { Pair } from '../engine/index.js';
-import type { Build, Window } from '../graph/core.js';
-import { call, input } from '../graph/expression.js';
-import { cut } from '../graph/ops/emit.js';
+import { type Build, call, cut, input, type Window } from '../graph/index.js';
 import type { Linear } from './linear.js';
 
 export interface Moments {

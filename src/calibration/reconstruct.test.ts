@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Machine, openMachine } from '../engine/index.js';
-import type { Graph } from '../onnx/model.js';
-import { floats } from '../onnx/tensor.js';
+import { floats, type Graph } from '../onnx/index.js';
 import {
   answersOf,
   type Case,

@@ -11,7 +11,7 @@
  * shift are changed with them so that the network computes the same: then training starts from statistics that are true.
  */
 
-import type { Graph, Node } from '../onnx/model.js';
+import type { Graph, Node } from '../onnx/index.js';
 import { withWeights } from '../train/index.js';
 import type { Linear } from './linear.js';
 import { solveRidge, variances } from './solve.js';

@@ -1,10 +1,9 @@
 /** Which samples a calibration looks at: labels are never read. */
 import { fail, permutation, random } from '../base/index.js';
-import { batches } from '../data/batches.js';
-import { subset } from '../data/dataset.js';
+import { batches, subset } from '../data/index.js';
 import { byName } from '../engine/index.js';
-import type { Batch } from '../graph/batch.js';
-import type { Graph } from '../onnx/model.js';
+import type { Batch } from '../graph/index.js';
+import type { Graph } from '../onnx/index.js';
 import type { TrainData } from '../train/index.js';
 
 /** Some samples, dense and sample first, by the name of the input. */

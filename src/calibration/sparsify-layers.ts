@@ -1,5 +1,5 @@
 /** Single weights of a whole graph set to zero, layer after layer, each by what the samples are once the layers before it have lost theirs. */
-import type { Graph } from '../onnx/model.js';
+import type { Graph } from '../onnx/index.js';
 import { withWeights } from '../train/index.js';
 import { byTap, type Neighbours, type Sparsifier, sparsified } from './sparsify.js';
 import { type VisitOptions, visitLayers } from './visit.js';

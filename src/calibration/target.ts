@@ -8,9 +8,7 @@
  * A sum is taken in where all that its other operand depends on has been dealt with before.
  */
 import type { Pair } from '../engine/index.js';
-import { attr, usedValues } from '../onnx/attributes.js';
-import type { Graph, Node } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { attr, type Graph, type Node, sizeOf, usedValues } from '../onnx/index.js';
 import type { Linear } from './linear.js';
 
 export interface Target {

@@ -10,11 +10,8 @@
  */
 import { fail } from '../base/index.js';
 import { type Lines, linesFrom, linesSize, type Machine, openPair, type Pair } from '../engine/index.js';
-import { call, input } from '../graph/expression.js';
-import { reshape } from '../graph/ops/emit.js';
-import { usedValues } from '../onnx/attributes.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { call, input, reshape } from '../graph/index.js';
+import { type Graph, sizeOf, usedValues } from '../onnx/index.js';
 import { type Left, type Linear, linearLayers } from './linear.js';
 import { emitMoments, type Moments, mirrored, noMoments } from './moments.js';
 import type { Calibration } from './samples.js';

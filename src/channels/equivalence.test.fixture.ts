@@ -3,12 +3,18 @@ import assert from 'node:assert/strict';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { integer, normal, permutation, random, uniform } from '../base/index.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
-import { expandModel, sampleShape } from '../graph/expand.js';
+import { expandModel, runCore, sampleShape } from '../graph/index.js';
 import { valuesFor } from '../graph/ops/against.test.fixture.js';
-import { runCore } from '../graph/reference/run.js';
-import type { Graph, Tensor } from '../onnx/model.js';
-import { serializeModel } from '../onnx/serialize.js';
-import { bytesOf, emptyData, floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
+import {
+  bytesOf,
+  emptyData,
+  floatTensor,
+  type Graph,
+  isFloat,
+  serializeModel,
+  sizeOf,
+  type Tensor,
+} from '../onnx/index.js';
 import { type Channels, emptied, maskChannels, type Selection, shrink } from './index.js';
 
 /** Keeps about `share` of every group, a multiple of `roundTo` where there are as many, and at least one unit. */

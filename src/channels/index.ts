@@ -1,14 +1,44 @@
-/** The public surface of the `channels` room: structured pruning. */
-export { type AllocationOptions, sensitivityOrder } from './allocation.js';
-export { type Arm, type Dropped, dropArms, findArms, withoutArm } from './arms.js';
-export type { Criterion } from './criteria.js';
-export { deadUnits } from './dead.js';
-export { type Counts, type Estimate, estimateOf, pricesOf } from './estimate.js';
-export { emptied, floorsHold, floorsOf } from './floors.js';
-export { foldBatchNorm } from './fold.js';
-export type { Goal } from './goal.js';
-export { findChannels, groupSettings } from './groups.js';
-export { refuseRigid, wholeCost } from './hindrance.js';
+/**
+ * The channels room: structured pruning. Its folders are the steps of a run, and each imports from those before it only:
+ * find, cut, judge, choose, pull.
+ */
+
+// What can be removed, which of it is kept, and methods as settings.
+
+export {
+  axisSettings,
+  type MethodSettings,
+  type OwnImportance,
+  type OwnSettings,
+  type Shares,
+  type StructuredMethod,
+  structuredMethod,
+  usual,
+} from './method.js';
+export { type StructuredName, structuredMethods } from './methods/index.js';
+export * from './types.js';
+
+// Find: which positions of which axes go together, as groups of units.
+
+export { emptied, floorsHold, floorsOf } from './find/floors.js';
+export { findChannels, groupSettings } from './find/groups.js';
+export { untied } from './find/ties.js';
+export { retiedAs, withMembers, withWeights } from './find/weights.js';
+
+// Cut: the network without the units, or with the units silenced; BatchNormalization put back into it.
+
+export { type Arm, type Dropped, dropArms, findArms, withoutArm } from './cut/arms.js';
+export { keptIn } from './cut/kept.js';
+export { maskChannels } from './cut/mask.js';
+export { shrink, shrinker } from './cut/shrink.js';
+export { measureStatistics, normSettings, unfoldBatchNorm } from './cut/unfold.js';
+export { findVocabulary, keepTokens, type Vocabulary } from './cut/vocabulary.js';
+
+// Judge: how much every unit matters.
+
+export type { Criterion } from './judge/criteria.js';
+export { deadUnits } from './judge/dead.js';
+export { type EliminationOptions, measureElimination } from './judge/elimination.js';
 export {
   type Importance,
   type ImportanceName,
@@ -21,9 +51,18 @@ export {
   type Normalization,
   type Reduction,
   removedFirst,
-} from './importance.js';
-export { keptIn } from './kept.js';
-export { maskChannels } from './mask.js';
+} from './judge/importance.js';
+export type { Part } from './judge/parts.js';
+export { addSaliency } from './judge/saliency.js';
+export { measureSaliency, type SaliencyOptions } from './judge/saliency-pass.js';
+
+// Choose: which units go, at a density, for a target, in rounds; and choices as files.
+
+export { type AllocationOptions, sensitivityOrder } from './choose/allocation.js';
+export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf } from './choose/choose.js';
+export { type Counts, type Estimate, estimateOf, pricesOf } from './choose/estimate.js';
+export type { Goal } from './choose/goal.js';
+export { refuseRigid, wholeCost } from './choose/hindrance.js';
 export {
   type Comparison,
   compareSelections,
@@ -32,18 +71,7 @@ export {
   readMasks,
   selectionFrom,
   writeMasks,
-} from './mask-file.js';
-export {
-  axisSettings,
-  type MethodSettings,
-  type OwnImportance,
-  type OwnSettings,
-  type Shares,
-  type StructuredMethod,
-  structuredMethod,
-  usual,
-} from './method-types.js';
-export { type StructuredName, structuredMethods } from './methods/index.js';
+} from './choose/mask-file.js';
 export {
   countsAfter,
   type Limits,
@@ -54,12 +82,36 @@ export {
   type Scope,
   type Step,
   selectionAfter,
-} from './order.js';
-export type { Part } from './parts.js';
-export { type ChooseOptions, type Chosen, checkGoal, chooseUnits, countsOf } from './pipeline.js';
-export { type EliminationOptions, measureElimination } from './pipeline-elimination.js';
-export { composed, followed } from './pipeline-rounds.js';
-export { measureSaliency, type SaliencyOptions } from './pipeline-saliency.js';
+} from './choose/order.js';
+export { composed, followed } from './choose/rounds.js';
+export {
+  type Candidate,
+  type Found,
+  type SearchOptions,
+  searchNetworks,
+  searchSettings,
+} from './choose/search.js';
+export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './choose/select.js';
+export {
+  type Sensitivity,
+  type SensitivityOptions,
+  type SensitivityRow,
+  sensitivityOf,
+} from './choose/sensitivity.js';
+export {
+  costs,
+  quantity,
+  type Reached,
+  reachTarget,
+  type Target,
+  type TargetOptions,
+} from './choose/target.js';
+export { type EnergyOptions, keepEnergy } from './choose/threshold.js';
+export { selectByVote, vote } from './choose/vote.js';
+
+// Pull: what draws units to zero during training.
+
+export { type Pull, pulls } from './pull/regularize.js';
 export {
   hasScales,
   leftToLength,
@@ -69,31 +121,5 @@ export {
   scalesAbove,
   settledFor,
   sparseHooks,
-} from './pipeline-stages.js';
-export { type Pull, pulls } from './regularize.js';
-export { addSaliency } from './saliency.js';
-export { type Candidate, type Found, type SearchOptions, searchNetworks, searchSettings } from './search.js';
-export { selectAbove, selectCounts, selectDensities, selectDensity, selectMarked } from './select.js';
-export {
-  type Sensitivity,
-  type SensitivityOptions,
-  type SensitivityRow,
-  sensitivityOf,
-} from './sensitivity.js';
-export { shrink, shrinker } from './shrink.js';
-export { isShort, markedStrengthFor, type Pulling, reachOf, sparseStrengthFor } from './strength.js';
-export {
-  costs,
-  quantity,
-  type Reached,
-  reachTarget,
-  type Target,
-  type TargetOptions,
-} from './target.js';
-export { type EnergyOptions, keepEnergy } from './threshold.js';
-export { untied } from './ties.js';
-export * from './types.js';
-export { measureStatistics, normSettings, unfoldBatchNorm } from './unfold.js';
-export { findVocabulary, keepTokens, type Vocabulary } from './vocabulary.js';
-export { selectByVote, vote } from './vote.js';
-export { retiedAs, withMembers, withWeights } from './weights.js';
+} from './pull/stages.js';
+export { isShort, markedStrengthFor, type Pulling, reachOf, sparseStrengthFor } from './pull/strength.js';

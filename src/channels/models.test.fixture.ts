@@ -4,12 +4,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openShapes } from '../engine/open-shapes.test.fixture.js';
-import { summarize } from '../graph/facts/summary.js';
-import { originIn } from '../graph/origin.js';
-import { buildNetwork, zoo } from '../nn/zoo/index.js';
-import { readModel } from '../onnx/file.js';
-import type { Graph } from '../onnx/model.js';
-import { serializeModel } from '../onnx/serialize.js';
+import { originIn, summarize } from '../graph/index.js';
+import { buildNetwork, zoo } from '../nn/index.js';
+import { type Graph, readModel, serializeModel } from '../onnx/index.js';
 import { bytesIn, drawn, halved, type Setting, sameComputed } from './equivalence.test.fixture.js';
 import { type Channels, findChannels, type Selection, unitsOf, withWeights } from './index.js';
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { type Machine, openMachine } from '../engine/index.js';
-import type { Graph } from '../onnx/model.js';
+import type { Graph } from '../onnx/index.js';
 import { sameComputed, tossed } from './equivalence.test.fixture.js';
 import { findChannels } from './index.js';
 import { type Sketch, sketch } from './sketch.test.fixture.js';

@@ -1,7 +1,6 @@
 /** For tests: small graphs in a few lines, and their groups in a few words. */
 import { normal, random, uniform } from '../base/index.js';
-import { float, floatTensor, type Graph, int, intList, intTensor, sizeOf } from '../onnx/index.js';
-import { newSource } from '../onnx/source.js';
+import { float, floatTensor, type Graph, int, intList, intTensor, newSource, sizeOf } from '../onnx/index.js';
 import type { Channels } from './index.js';
 
 type Plain = Record<string, number | number[] | string>;

@@ -4,7 +4,7 @@
  * convolution's weights and bias, of the BatchNorm behind it, and of the input axis of whatever reads it. Where branches
  * meet in a sum, positions of both are one unit; behind a Flatten a unit is h·w positions.
  */
-import type { Graph } from '../onnx/model.js';
+import type { Graph } from '../onnx/index.js';
 
 /**
  * How an axis of a parameter takes part. `out`: its positions are what the parameter produces (filters of a convolution);

@@ -14,7 +14,7 @@ import {
   type Tensor,
   writeModel,
 } from '../onnx/index.js';
-import { onnxruntime } from '../runs/onnxruntime.js';
+import { onnxruntime } from '../runs/index.js';
 import { shell } from './shell.test.fixture.js';
 
 const { at, espalier } = shell('at-once');

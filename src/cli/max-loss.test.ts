@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { LossSearch } from '../runs/summary.js';
+import type { LossSearch } from '../runs/index.js';
 import { stagedShell } from './structured.test.fixture.js';
 
 const { at, espalier, stopped, prune } = stagedShell('max-loss');

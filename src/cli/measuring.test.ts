@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { sketch } from '../channels/sketch.test.fixture.js';
-import { expandModel } from '../graph/expand.js';
+import { expandModel } from '../graph/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { floats, readModel, writeModel } from '../onnx/index.js';
 import { measure } from '../runs/index.js';

@@ -1,6 +1,5 @@
 /** For tests: every method that prunes single weights, as the command line that runs it on the digits. */
-import { methods } from '../sparsity/index.js';
-import { learntMethods } from '../sparsity/learnt/index.js';
+import { learntMethods, methods } from '../sparsity/index.js';
 
 const cases: Record<string, string> = {
   ...Object.fromEntries(

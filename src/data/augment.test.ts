@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { integer, random, uniform } from '../base/index.js';
 import { mirror, paddedCrop, resizedCrop } from './augment.js';
 import { augmentation, type Image, type ImageShape } from './index.js';
-import { crop, resize, resizeBox } from './resize.js';
+import { crop, resize, resizeBox } from './pictures/resize.js';
 
 const images = fc
   .record({

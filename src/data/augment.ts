@@ -5,9 +5,9 @@
  * before normalisation, as in torchvision, whose parameters these transforms share.
  */
 import { fail, integer, type Random, uniform } from '../base/index.js';
-import type { ResizeMode } from './card.js';
-import type { Image, ImageShape } from './image.js';
-import { centreBox, crop, fit, resize, resizeBox } from './resize.js';
+import type { ResizeMode } from './pictures/card.js';
+import type { Image, ImageShape } from './pictures/image.js';
+import { centreBox, crop, fit, resize, resizeBox } from './pictures/resize.js';
 
 /** What to do with an image before it enters a batch; the steps apply in the order of the fields. */
 export interface Augmentation {

@@ -5,12 +5,12 @@
  * the same whether the epoch began at 0 or, after a kill, at k.
  */
 import { fail, permutation, type Random, random } from '../base/index.js';
-import type { Inputs } from '../engine/types.js';
-import { sizeOf } from '../onnx/tensor.js';
+import type { Inputs } from '../engine/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { type Augmentation, augmentation } from './augment.js';
 import { movedClassMap } from './class-maps.js';
 import type { ClassMaps, Image, ImageShape, Normalization, SampleArray, Split } from './dataset.js';
-import { normalizer } from './normalize.js';
+import { normalizer } from './pictures/normalize.js';
 
 /** Options of {@link batches}. */
 export interface BatchOptions {

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { writeAtomically } from '../base/index.js';
-import type { Image } from './image.js';
 import { pixelsOfPicture, sizeOfPicture, whyBroken } from './picture.js';
+import type { Image } from './pictures/image.js';
 import { cacheDirectory } from './source.js';
 
 /** Pictures that are looked at together. */

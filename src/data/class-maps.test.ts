@@ -8,8 +8,8 @@ import { random } from '../base/index.js';
 import { augmentation } from './augment.js';
 import { batches } from './batches.js';
 import { movedClassMap } from './class-maps.js';
-import type { Image } from './image.js';
 import { openDataset } from './open.js';
+import type { Image } from './pictures/image.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-maps-'));
 after(() => rmSync(root, { recursive: true, force: true }));

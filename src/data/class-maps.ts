@@ -10,8 +10,8 @@ import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import { fail } from '../base/index.js';
 import { decoder } from './decoder.js';
-import type { Image } from './image.js';
 import { refuseBroken, sizeOfPicture } from './picture.js';
+import type { Image } from './pictures/image.js';
 
 /** Folders of pictures and of their class maps, side by side. */
 export const PICTURES = 'images';

@@ -6,12 +6,12 @@
  * memory or, for image folders, from the disk.
  */
 import { digestOfAll, fail, permutation, random } from '../base/index.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import type { Augmentation } from './augment.js';
-import type { ResizeMode } from './card.js';
-import type { Image, ImageShape } from './image.js';
+import type { ResizeMode } from './pictures/card.js';
+import type { Image, ImageShape } from './pictures/image.js';
 
-export type { Image, ImageShape } from './image.js';
+export type { Image, ImageShape } from './pictures/image.js';
 
 /** Labelled samples. */
 export interface Split {

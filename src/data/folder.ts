@@ -13,7 +13,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { fail, reason } from '../base/index.js';
 import type { Augmentation } from './augment.js';
-import type { ResizeMode } from './card.js';
 import {
   type Broken,
   decodeAll,
@@ -28,6 +27,7 @@ import { type Dataset, IMAGENET, type ImageShape, type Split, splitTest } from '
 import { decoder } from './decoder.js';
 import { decodable, isPicture, type LeftOut, notesOn } from './kinds.js';
 import { refuseBroken } from './picture.js';
+import type { ResizeMode } from './pictures/card.js';
 import { expandHome, kindOf } from './source.js';
 
 /** Files that are looked at together. */

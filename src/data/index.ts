@@ -1,18 +1,16 @@
-/** Data sets, augmentation and batches: the public surface of this room. */
+/**
+ * The data room: data sets opened from files, augmentation, and batches. What a picture is for a model has an index of
+ * its own (pictures/index.ts).
+ */
 
-export { type Augmentation, augmentation, type Transform } from './augment.js';
-export { looksChannelsLast, takesChannelsLast } from './axes.js';
-export { type Batch, type BatchOptions, batchCount, batches, part } from './batches.js';
-export { type Card, type Colors, cardOf, type ResizeMode, resizeModes, withCard } from './card.js';
+// Data sets: opened, imported, checked, split.
+
 export type { Broken, Head } from './check-up.js';
 export { matchClasses } from './classes.js';
-export { conversion, LUMA, turned } from './colours.js';
 export {
   type ClassMaps,
   type Dataset,
   evenly,
-  type Image,
-  type ImageShape,
   type Images,
   imagesOf,
   isUnlabelled,
@@ -31,9 +29,33 @@ export {
   withImages,
 } from './dataset.js';
 export { type DataDigest, difference, digestOfParts, type SplitDigest } from './digest.js';
+export { examples } from './examples.js';
 export { brokenSentence, type CheckUp, checkUp, datasetOf } from './folder.js';
 export { type Imported, importDataset } from './import.js';
-export { channelsLast, modelShape } from './layout.js';
 export { isNamed, NAMED, type NamedSet, type SetName } from './named.js';
 export { type OpenOptions, openDataset } from './open.js';
 export { cacheDirectory } from './source.js';
+
+// What a model is given: augmented samples in batches, in its own order of axes.
+
+export { type Augmentation, augmentation, type Transform } from './augment.js';
+export { type Batch, type BatchOptions, batchCount, batches, part } from './batches.js';
+export { channelsLast, modelShape } from './layout.js';
+
+// Pictures.
+
+export {
+  type Card,
+  type Colors,
+  cardOf,
+  conversion,
+  type Image,
+  type ImageShape,
+  LUMA,
+  looksChannelsLast,
+  type ResizeMode,
+  resizeModes,
+  takesChannelsLast,
+  turned,
+  withCard,
+} from './pictures/index.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { zipSync } from 'fflate';
 import { integer, random } from '../base/index.js';
-import type { Value } from '../onnx/model.js';
+import type { Value } from '../onnx/index.js';
 import { imageAt } from './images.test.fixture.js';
 import { batches, type Image, openDataset, type Split } from './index.js';
 import { readNpy } from './npy.js';

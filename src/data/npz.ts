@@ -20,9 +20,7 @@
  */
 import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
 import { fail, MOST_PER_BYTE, refuseBomb } from '../base/index.js';
-import type { Value } from '../onnx/model.js';
-import { isFloat } from '../onnx/tensor.js';
-import { looksChannelsLast } from './axes.js';
+import { isFloat, type Value } from '../onnx/index.js';
 import {
   type Dataset,
   type Image,
@@ -37,6 +35,7 @@ import {
   statistics,
 } from './dataset.js';
 import { type NumpyArray, readNpy } from './npy.js';
+import { looksChannelsLast } from './pictures/axes.js';
 import { expandHome, readBytes } from './source.js';
 
 const MOST_CLASSES = 100_000;

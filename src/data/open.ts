@@ -1,12 +1,12 @@
 /** Opens a data set by what a person calls it on the command line. */
 import { fail, nearest } from '../base/index.js';
-import type { Value } from '../onnx/model.js';
-import type { ResizeMode } from './card.js';
+import type { Value } from '../onnx/index.js';
 import { type Dataset, imagesOf, type Split, withImages } from './dataset.js';
 import { openDigits } from './digits.js';
 import { openFolder } from './folder.js';
 import { collect, isNamed, locate, NAMED, type SetName } from './named.js';
 import { openNpz } from './npz.js';
+import type { ResizeMode } from './pictures/card.js';
 
 /** Options of {@link openDataset}. */
 export interface OpenOptions {

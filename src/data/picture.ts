@@ -1,7 +1,7 @@
 /** Picture files: their sizes, and what is in them. */
 import { fail } from '../base/index.js';
 import { decoder } from './decoder.js';
-import type { Image } from './image.js';
+import type { Image } from './pictures/image.js';
 
 /** Pictures of more pixels are refused: their size is a mistake or an attack. */
 const LARGEST = 2 ** 27;

@@ -1,9 +1,6 @@
 /** From a core graph to a program in a machine's memory. */
-import type { CoreNode, Type } from '../graph/core.js';
-import { everyNode } from '../graph/loop.js';
-import { needed } from '../graph/needed.js';
-import type { Tape } from '../graph/tape.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { type CoreNode, everyNode, needed, type Tape, type Type } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { bytesTouched, profileOf, timesOf } from './account.js';
 import { LINE } from './driver.js';
 import { guideOf, INSTEAD } from './guide.js';

@@ -1,6 +1,5 @@
 /** Directions in which parameters move: arrays beside them, and how the gradients change along them. */
-import { tangentsOf } from '../graph/tangent.js';
-import type { Tape } from '../graph/tape.js';
+import { type Tape, tangentsOf } from '../graph/index.js';
 import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
 import type { Parameter } from './types.js';

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { runCore } from '../graph/reference/run.js';
-import type { Value } from '../graph/reference/value.js';
+import { runCore, type Value } from '../graph/index.js';
 import { type Machine, openMachine } from './index.js';
 import { agrees, declare, emptyPlan, joined, near, runOnEngine } from './tape.test.fixture.js';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { normal, random, uniform } from '../base/index.js';
-import { apply, call, type FunctionName, input } from '../graph/expression.js';
+import { apply, call, type FunctionName, input } from '../graph/index.js';
 import { type Machine, openMachine } from './index.js';
 import { emptyPlan, runOnEngine } from './tape.test.fixture.js';
 

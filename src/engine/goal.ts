@@ -1,12 +1,15 @@
 /** What a training step minimises, at the end of the model on its tape: where it is read, and where the backward pass begins. */
 import { fail } from '../base/index.js';
-import { type Expanded, expandBefore } from '../graph/expand.js';
-import { call, input } from '../graph/expression.js';
-import { inferenceForm } from '../graph/inference.js';
-import { pointwise } from '../graph/ops/emit.js';
-import type { Tape } from '../graph/tape.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import {
+  call,
+  type Expanded,
+  expandBefore,
+  inferenceForm,
+  input,
+  pointwise,
+  type Tape,
+} from '../graph/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import type { LossGraph, Targets, TrainingOptions } from './types.js';
 
 export interface Goal {

@@ -1,5 +1,5 @@
 /** Chooses, while a program is in use, which of several ways to the same values it takes. */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { chooseWays } from './choice.js';
 import { NO_BARRIER, STEP } from './lowering/contract.js';
 import type { Buffer, Place } from './lowering/place.js';

@@ -1,6 +1,28 @@
-export { byName } from './input.js';
-export type { Machine } from './machine.js';
-export { type LoadOptions, loadNetwork, MemoryError } from './network.js';
+/**
+ * The engine room: core graphs compiled to programs of kernel calls, and run on a machine: training, and inference of
+ * batches.
+ */
+
+// Machines: memory, and a way to run programs over it.
+
+export { LINE } from './driver.js';
+export { type Machine, machineOver, profileStride } from './machine.js';
 export { type MachineOptions, openMachine } from './open.js';
-export { type Lines, linesFrom, linesSize, openPair, type Pair, type Segment } from './pair.js';
+export { type Embedded, openHere } from './wasm/browser.js';
+export { openWasm } from './wasm/wasm.js';
+
+// Networks on a machine: their parameters, inference and training.
+
+export { byName } from './input.js';
+export { type LoadOptions, loadNetwork, MemoryError } from './network.js';
 export type * from './types.js';
+
+// Two networks side by side, fed the same inputs: what calibration compares.
+
+export { type Lines, linesFrom, linesSize, openPair, type Pair, type Segment } from './pair.js';
+
+// What espalier/runtime builds its own programs with; the lowering has an index of its own (lowering/index.ts).
+
+export { gathered } from './lanes.js';
+export { type Arena, arena } from './memory.js';
+export { placesOf, tables, written } from './writing.js';

@@ -1,5 +1,5 @@
 /** Samples into lanes, and values out of memory. */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { LANES, type Place } from './lowering/place.js';
 
 /** Samples into lanes. Lanes without a sample repeat the first, so that they compute with sound numbers. */

@@ -2,10 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normal, random, UserError } from '../base/index.js';
-import { float, intList } from '../onnx/attributes.js';
-import type { Attribute, Graph, Node, Tensor } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor, sizeOf } from '../onnx/tensor.js';
+import {
+  type Attribute,
+  float,
+  floatTensor,
+  type Graph,
+  intList,
+  type Node,
+  newSource,
+  sizeOf,
+  type Tensor,
+} from '../onnx/index.js';
 import { loadNetwork, type Machine, type Network, openMachine, type TrainingOptions } from './index.js';
 import { near } from './tape.test.fixture.js';
 

@@ -1,11 +1,17 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
 import { fail, own, UserError } from '../base/index.js';
-import { type Batch, batchOf } from '../graph/batch.js';
-import { type Expanded, expandModel } from '../graph/expand.js';
-import { inferenceForm } from '../graph/inference.js';
-import { countOutside, type Lookup, lookupsFor, refuseOutside } from '../graph/lookups.js';
-import type { Graph, Tensor } from '../onnx/model.js';
-import { floats, floatsLike, sizeOf } from '../onnx/tensor.js';
+import {
+  type Batch,
+  batchOf,
+  countOutside,
+  type Expanded,
+  expandModel,
+  inferenceForm,
+  type Lookup,
+  lookupsFor,
+  refuseOutside,
+} from '../graph/index.js';
+import { floats, floatsLike, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
 import { clipping } from './clipping.js';
 import { compile } from './compile.js';
 import { byName, writeInput } from './input.js';

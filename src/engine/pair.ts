@@ -2,12 +2,16 @@
  * A network and the one that it is to answer like, on one tape: what either computes, and what is computed from both, can be
  * run in segments. A segment begins at any values that cut the graph, which an earlier one has left as lines of memory.
  */
-import { type Batch, batchOf } from '../graph/batch.js';
-import type { Build, CoreNode } from '../graph/core.js';
-import { expandBefore, expandModel } from '../graph/expand.js';
-import { needed } from '../graph/needed.js';
-import type { Graph, Tensor } from '../onnx/model.js';
-import { floats, sizeOf } from '../onnx/tensor.js';
+import {
+  type Batch,
+  type Build,
+  batchOf,
+  type CoreNode,
+  expandBefore,
+  expandModel,
+  needed,
+} from '../graph/index.js';
+import { floats, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
 import { compile, type Program } from './compile.js';
 import { lanesOf } from './lanes.js';
 import { LANES, type Place, wholePlace } from './lowering/place.js';

@@ -2,12 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { differentiate } from '../graph/differentiate.js';
-import { expandModel } from '../graph/expand.js';
-import { tape } from '../graph/tape.js';
-import type { Attribute, Graph, Node } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor, sizeOf } from '../onnx/tensor.js';
+import { differentiate, expandModel, tape } from '../graph/index.js';
+import { type Attribute, floatTensor, type Graph, type Node, newSource, sizeOf } from '../onnx/index.js';
 import { type Machine, openMachine } from './index.js';
 import { joined, masked, type Numbers, near, runOnEngine } from './tape.test.fixture.js';
 

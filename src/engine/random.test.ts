@@ -5,10 +5,8 @@
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { integer, normal, type Random, random } from '../base/index.js';
-import type { Window } from '../graph/core.js';
-import { differentiate } from '../graph/differentiate.js';
-import { call, input } from '../graph/expression.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { call, differentiate, input, type Window } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { type Machine, openMachine } from './index.js';
 import { agrees, declare, emptyPlan, masked, type Plan } from './tape.test.fixture.js';
 

@@ -3,14 +3,22 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { differentiate } from '../graph/differentiate.js';
-import { expandModel } from '../graph/expand.js';
+import { differentiate, expandModel } from '../graph/index.js';
 import { given, modelOf } from '../graph/ops/against.test.fixture.js';
 import { caseOf, formsOf, smooth } from '../graph/ops/recurrent.test.fixture.js';
-import { float, int, string, stringList } from '../onnx/attributes.js';
-import type { Attribute, Graph, Tensor } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor, isFloat, sizeOf } from '../onnx/tensor.js';
+import {
+  type Attribute,
+  float,
+  floatTensor,
+  type Graph,
+  int,
+  isFloat,
+  newSource,
+  sizeOf,
+  string,
+  stringList,
+  type Tensor,
+} from '../onnx/index.js';
 import { loadNetwork, type Machine, openMachine } from './index.js';
 import { agrees, emptyPlan, joined, masked, near, type Plan, runOnEngine } from './tape.test.fixture.js';
 

@@ -1,11 +1,7 @@
 /** For tests: runs a tape on the engine, and the same tape in float64. */
 import assert from 'node:assert/strict';
-import type { Type } from '../graph/core.js';
-import { call, input } from '../graph/expression.js';
-import { runCore } from '../graph/reference/run.js';
-import { toValue, type Value } from '../graph/reference/value.js';
-import { type Tape, tape } from '../graph/tape.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { call, input, runCore, type Tape, type Type, tape, toValue, type Value } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { compile } from './compile.js';
 import { wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';

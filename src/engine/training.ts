@@ -1,11 +1,8 @@
 /** The training step as two programs: forward, loss and backward; and the update. */
 import { totalmem } from 'node:os';
 import { fail, own } from '../base/index.js';
-import { differentiate } from '../graph/differentiate.js';
-import type { Expanded } from '../graph/expand.js';
-import type { Tape } from '../graph/tape.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { differentiate, type Expanded, type Tape } from '../graph/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import { compile, type Program } from './compile.js';
 import { openDirections } from './directions.js';
 import { goalOf } from './goal.js';

@@ -4,14 +4,20 @@ import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { integer, normal, random } from '../base/index.js';
-import { expandModel } from '../graph/expand.js';
-import { runCore } from '../graph/reference/run.js';
-import { toValue, type Value } from '../graph/reference/value.js';
-import { float, int, intList, string } from '../onnx/attributes.js';
-import { readModel } from '../onnx/file.js';
-import type { Graph, Node } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor, intTensor, sizeOf } from '../onnx/tensor.js';
+import { expandModel, runCore, toValue, type Value } from '../graph/index.js';
+import {
+  float,
+  floatTensor,
+  type Graph,
+  int,
+  intList,
+  intTensor,
+  type Node,
+  newSource,
+  readModel,
+  sizeOf,
+  string,
+} from '../onnx/index.js';
 import { loadNetwork, type Machine, openMachine } from './index.js';
 
 let machine: Machine;

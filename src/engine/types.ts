@@ -2,9 +2,8 @@
  * What the engine offers to the rooms above: a network in a machine's memory, and the programs that run on it. Whatever has a
  * `close` gives its memory back when the calls under way have ended, and throws a UserError when it is used after that.
  */
-import type { Batch } from '../graph/batch.js';
-import type { Build, Type } from '../graph/core.js';
-import type { Graph } from '../onnx/model.js';
+import type { Batch, Build, Type } from '../graph/index.js';
+import type { Graph } from '../onnx/index.js';
 import type { Layout } from './lowering/layout.js';
 import type { Machine } from './machine.js';
 

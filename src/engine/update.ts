@@ -1,5 +1,5 @@
 /** Optimiser state, masks and gradients of the trained parameters, and the program that updates them all. */
-import { call, input } from '../graph/expression.js';
+import { call, input } from '../graph/index.js';
 import { UPDATE_RUN } from './lowering/contract.js';
 import { lowerFill, lowerMap } from './lowering/map.js';
 import { wholePlace } from './lowering/place.js';

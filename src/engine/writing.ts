@@ -1,6 +1,6 @@
 /** What programs of the engine and of espalier/runtime are written with: tables, places of values, and the words in memory. */
-import type { Tape } from '../graph/tape.js';
-import { floats } from '../onnx/tensor.js';
+import type { Tape } from '../graph/index.js';
+import { floats } from '../onnx/index.js';
 import { LINE } from './driver.js';
 import { assemble } from './lowering/assemble.js';
 import { type Buffer, type Place, wholePlace } from './lowering/place.js';

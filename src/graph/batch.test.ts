@@ -1,7 +1,7 @@
 /** What is said of a model's inputs: whether their first axis counts samples, how many, and whether they stay apart. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { int, intList } from '../onnx/attributes.js';
+import { int, intList } from '../onnx/index.js';
 import { batchOf } from './batch.js';
 import { graphOf, type Sketch, wholes } from './graph.test.fixture.js';
 

@@ -7,7 +7,7 @@
  * without such an axis (state [49]), or let samples meet (x·xᵀ). Then a run is a whole: exactly the shapes of the file.
  */
 import { own } from '../base/index.js';
-import type { Graph, Value } from '../onnx/model.js';
+import type { Graph, Value } from '../onnx/index.js';
 import { expandModel, sampleShape } from './expand.js';
 import { inferTypes } from './facts/infer.js';
 import { samplesIn } from './samples.js';

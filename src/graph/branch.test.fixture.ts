@@ -1,9 +1,7 @@
 /** For tests: branches of an If, each a single node on a value from around it. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { AttributeProtoSchema, type GraphProtoSchema } from '../onnx/generated/onnx_pb.js';
-import type { Attribute, Graph } from '../onnx/model.js';
-import { parseModel } from '../onnx/parse.js';
-import { serializeModel } from '../onnx/serialize.js';
+import { type Attribute, type Graph, parseModel, serializeModel } from '../onnx/index.js';
 
 function branch(name: string, opType: string, inputs: string[]): Attribute {
   const g: Parameters<typeof create<typeof GraphProtoSchema>>[1] = {

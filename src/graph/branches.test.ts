@@ -2,10 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { intList } from '../onnx/attributes.js';
-import type { Graph } from '../onnx/model.js';
-import { serializeModel } from '../onnx/serialize.js';
-import { intTensor } from '../onnx/tensor.js';
+import { type Graph, intList, intTensor, serializeModel } from '../onnx/index.js';
 import { withBranches } from './branch.test.fixture.js';
 import { decideBranches } from './branches.js';
 import { graphOf, wholes } from './graph.test.fixture.js';

@@ -3,8 +3,7 @@
  * and in the whole model it is known. Where the file leaves dimensions open, the answer must be the same at small and large sizes.
  */
 import { UserError } from '../base/index.js';
-import { withConditions } from '../onnx/decide.js';
-import type { Graph } from '../onnx/model.js';
+import { type Graph, withConditions } from '../onnx/index.js';
 import { sampleShape } from './expand.js';
 import { type Inferred, inferTypes } from './facts/infer.js';
 import {

@@ -11,7 +11,7 @@
  * sample to sample and is *laned*; weights and what is computed from them alone are not. Where samples meet (statistics
  * of BatchNorm, the mean loss, the gradient of a weight), the operator says `across`.
  */
-import type { Tensor } from '../onnx/model.js';
+import type { Tensor } from '../onnx/index.js';
 import type { Expression } from './expression.js';
 
 /** What is known of a value. */

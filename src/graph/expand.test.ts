@@ -2,10 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../base/index.js';
-import { int } from '../onnx/attributes.js';
-import type { Graph, Node, Tensor, Value } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor, intTensor } from '../onnx/tensor.js';
+import {
+  floatTensor,
+  type Graph,
+  int,
+  intTensor,
+  type Node,
+  newSource,
+  type Tensor,
+  type Value,
+} from '../onnx/index.js';
 import { expandModel, sampleShape } from './expand.js';
 
 const node = (

@@ -3,9 +3,7 @@
  * into core operators by its operator's file.
  */
 import { fail, own } from '../base/index.js';
-import type { DType, Graph, Node, Value } from '../onnx/model.js';
-import { opsetOf } from '../onnx/source.js';
-import { isFloat, sizeOf } from '../onnx/tensor.js';
+import { type DType, type Graph, isFloat, type Node, opsetOf, sizeOf, type Value } from '../onnx/index.js';
 import type { Type } from './core.js';
 import { budget, foldedTypes } from './fold.js';
 import { type Budget, describe, type Site, Unsupported } from './operator.js';

@@ -1,6 +1,6 @@
 /** What is computed from constants alone while a model is read: how much of it, at most, and what a node costs. */
 import { fail } from '../base/index.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { coreOperator } from './core/index.js';
 import type { CoreNode, Type } from './core.js';
 import { type Budget, describe, type Operator, type Site } from './operator.js';

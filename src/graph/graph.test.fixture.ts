@@ -1,8 +1,16 @@
 /** For tests: small models, written down in a few lines. */
 import { normal, random } from '../base/index.js';
-import type { Attribute, DType, Graph, Tensor, Value } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor, intTensor, sizeOf } from '../onnx/tensor.js';
+import {
+  type Attribute,
+  type DType,
+  floatTensor,
+  type Graph,
+  intTensor,
+  newSource,
+  sizeOf,
+  type Tensor,
+  type Value,
+} from '../onnx/index.js';
 
 export interface Sketch {
   inputs: Record<string, NonNullable<Value['shape']>>;

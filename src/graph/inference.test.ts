@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { float, int } from '../onnx/attributes.js';
-import type { Graph, Node } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
+import { float, type Graph, int, type Node, newSource } from '../onnx/index.js';
 import { inferenceForm } from './inference.js';
 
 const node = (

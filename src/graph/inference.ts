@@ -2,8 +2,7 @@
  * Models exported in training mode (BatchNormalization with training_mode = 1 or, before opset 14, with five outputs; Dropout
  * told to drop) give other answers at every run. In inference form they use running statistics and drop nothing.
  */
-import { usedValues } from '../onnx/attributes.js';
-import type { Graph, Node } from '../onnx/model.js';
+import { type Graph, type Node, usedValues } from '../onnx/index.js';
 
 /** The graph in inference form; nodes whose further outputs are used stay as they are. */
 export function inferenceForm(graph: Graph): Graph {

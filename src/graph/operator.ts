@@ -2,8 +2,7 @@
  * What is known about an ONNX operator: one object per operator, all facts together, one file per family in `ops/`.
  */
 import { fail, UserError } from '../base/index.js';
-import type { Attribute, Node, Tensor } from '../onnx/model.js';
-import { ints } from '../onnx/tensor.js';
+import { type Attribute, ints, type Node, type Tensor } from '../onnx/index.js';
 import type { Build, Type } from './core.js';
 import type { InputRoles } from './roles.js';
 

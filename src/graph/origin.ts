@@ -2,8 +2,7 @@
  * Where a weight comes from: files often hold a weight behind a Transpose, an Identity, a Cast or a mask. Whatever a value's
  * first operands lead back to, as long as nothing of it depends on the model's inputs, is the weight that it is a form of.
  */
-import { usedValues } from '../onnx/attributes.js';
-import type { Graph } from '../onnx/model.js';
+import { type Graph, usedValues } from '../onnx/index.js';
 
 /** Values that depend on the model's inputs. */
 export function dependOnInputs(graph: Graph): Set<string> {

@@ -2,8 +2,7 @@
  * Whether a value that does not depend on the inputs holds the same numbers for every sample of a run: where a shape says how
  * many samples there are, constants are repeated for each, as position embeddings are.
  */
-import type { Tensor } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf, type Tensor } from '../onnx/index.js';
 import type { CoreNode, CoreOptions, Type } from './core.js';
 
 export interface Repetition {

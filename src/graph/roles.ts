@@ -1,5 +1,5 @@
 /** What the inputs of ONNX operators are for. */
-import type { Node } from '../onnx/model.js';
+import type { Node } from '../onnx/index.js';
 
 export type InputRole =
   | {

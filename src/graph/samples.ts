@@ -5,7 +5,7 @@
  * nothing, whatever axes it merges or splits, and every other operator either keeps the samples apart and says what the stride is now,
  * or lets them meet: sums over them, multiplies one with another, takes some out.
  */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { coreOperator } from './core/index.js';
 import type { Apart, Operand, SamplesCall } from './core/operator.js';
 import type { CoreName, CoreNode, Type } from './core.js';

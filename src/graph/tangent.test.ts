@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import type { Window } from './core.js';
 import { differentiate } from './differentiate.js';
 import { call, type Expression, input } from './expression.js';

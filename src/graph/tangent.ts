@@ -4,7 +4,7 @@
  * in about the time of two more gradients (Pearlmutter 1994). BatchNorm's statistics and the softmax of the loss move too.
  * Kinks have no second derivative: ReLU″ = 0, and the winners of a pool stay.
  */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { derivativesOf } from './core/derivatives.js';
 import type { MoveNodes } from './core/operator.js';
 import { formula, ones, total } from './core/tangents.js';

@@ -1,6 +1,5 @@
 /** The core graph while it is being written: nodes in order, and what is known of every value. */
-import type { Tensor } from '../onnx/model.js';
-import { sizeOf, zeros } from '../onnx/tensor.js';
+import { sizeOf, type Tensor, zeros } from '../onnx/index.js';
 import { coreOperator, coreTypes } from './core/index.js';
 import type { Build, CoreName, CoreNode, CoreOptions, Type } from './core.js';
 import { verify } from './verify.js';

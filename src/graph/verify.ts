@@ -3,7 +3,7 @@
  * views and kernels are made of these numbers without a further look. Operators' files refuse what a model gets wrong in words
  * of its own; what gets past them ends here.
  */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { isCount } from './core/check.js';
 import { coreOperator } from './core/index.js';
 import type { CoreNode, Type } from './core.js';

@@ -14,9 +14,9 @@ import {
   int,
   intList,
   intTensor,
+  newSource,
   sizeOf,
 } from '../onnx/index.js';
-import { newSource } from '../onnx/source.js';
 import { he, type Initialization, type Initialize, initialized, ones, zeros } from './initialize.js';
 
 /** A value in the making; `shape` is without the batch: [C, H, W], or [F] once flattened. */

@@ -2,13 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Augmentation } from '../data/augment.js';
-import { batches } from '../data/batches.js';
-import type { Normalization, Numbers, Split } from '../data/dataset.js';
-import type { Machine } from '../engine/machine.js';
-import { loadNetwork } from '../engine/network.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { type Augmentation, batches, type Normalization, type Numbers, type Split } from '../data/index.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import type { Answers } from './types.js';
 
 const PREFIX = 'answers/';

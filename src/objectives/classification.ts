@@ -5,10 +5,9 @@
  * broken network is never right.
  */
 import { fail } from '../base/index.js';
-import type { Split } from '../data/dataset.js';
-import type { Teacher } from '../engine/types.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import type { Split } from '../data/index.js';
+import type { Teacher } from '../engine/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import { ACCURACY } from './compare.js';
 import { type Scale, scaleOf, trainingGraph } from './logits.js';
 import { sampleOf } from './tallies.js';

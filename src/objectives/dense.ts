@@ -1,7 +1,7 @@
 /** Learning a class for every pixel, position or token: `y` has its number, and one below 0 or `ignore` where none counts. */
 import { fail } from '../base/index.js';
-import { call, input } from '../graph/expression.js';
-import { floatTensor, sizeOf } from '../onnx/tensor.js';
+import { call, input } from '../graph/index.js';
+import { floatTensor, sizeOf } from '../onnx/index.js';
 import { expand, logSoftmax, pointwise, reshape, total } from './emit.js';
 import { logSum } from './plain-losses.js';
 import { groupsAlong, peak, sampleOf, share } from './tallies.js';

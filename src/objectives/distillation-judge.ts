@@ -1,5 +1,5 @@
 /** How far a model's answers are from its teacher's, output by output. */
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import type { Head } from './heads.js';
 import { binaryEntropy, divergence, sigmoid } from './plain-losses.js';
 import {

@@ -11,9 +11,8 @@
  * Sigmoid at the end is trained on what stands before it. V and D come from the first samples to train on.
  */
 import { fail } from '../base/index.js';
-import { withoutDropout } from '../graph/inference.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { withoutDropout } from '../graph/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import { answersIn, arrayOfAnswers } from './answers.js';
 import { judgeOf, metricsOf, type Pair, type Scales } from './distillation-judge.js';
 import { binaryDivergences, divergences, mean, noisy, reshape, squares, weighted } from './emit.js';

@@ -1,9 +1,16 @@
 /** Losses of one sample, written with core operators. */
-import type { Build } from '../graph/core.js';
-import { call, type Expression, input } from '../graph/expression.js';
-import { expand, pointwise, reduce, reshape } from '../graph/ops/emit.js';
-import { softmax } from '../graph/ops/softmax.js';
-import { sizeOf } from '../onnx/tensor.js';
+import {
+  type Build,
+  call,
+  type Expression,
+  expand,
+  input,
+  pointwise,
+  reduce,
+  reshape,
+  softmax,
+} from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 
 const [a, b, c] = [input(0), input(1), input(2)];
 const add = (x: Expression, y: Expression) => call('add', x, y);

@@ -1,5 +1,5 @@
 /** The graph that is trained in the place of a model. */
-import type { Graph } from '../onnx/model.js';
+import type { Graph } from '../onnx/index.js';
 import { classification } from './classification.js';
 import type { Objective } from './types.js';
 

@@ -1,8 +1,5 @@
 /** What each output of a model is, by the graph: a distribution over classes, truths of their own, numbers, or whole numbers. */
-import { attr } from '../onnx/attributes.js';
-import type { Graph, Node } from '../onnx/model.js';
-import { opsetOf } from '../onnx/source.js';
-import { isFloat } from '../onnx/tensor.js';
+import { attr, type Graph, isFloat, type Node, opsetOf } from '../onnx/index.js';
 
 /** An output, and the value before it that is trained. */
 export interface Head {

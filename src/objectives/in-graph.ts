@@ -1,6 +1,6 @@
 /** A loss that the model computes itself: an output with one number for a sample. What it is compared with comes in as inputs. */
 import { fail } from '../base/index.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { reshape } from './emit.js';
 import { onlyHead } from './targets.js';
 import type { Metric, Objective } from './types.js';

@@ -1,8 +1,7 @@
 /** Inner values of a teacher that a model is taught beside the outputs. */
 import { fail, globOf, nearest } from '../base/index.js';
-import { expandModel } from '../graph/expand.js';
-import type { Graph } from '../onnx/model.js';
-import { isFloat, sizeOf } from '../onnx/tensor.js';
+import { expandModel } from '../graph/index.js';
+import { type Graph, isFloat, sizeOf } from '../onnx/index.js';
 import { type Head, headsOf } from './heads.js';
 
 /** Numbers of an inner value, learnt as those of an output are. */

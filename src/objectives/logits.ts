@@ -3,15 +3,11 @@
  * is trained on a copy in which that last node passes its input on, and the weights go back into the original.
  */
 import { fail } from '../base/index.js';
-import type { Operator } from '../graph/operator.js';
-import { findOperator } from '../graph/ops/index.js';
-import type { Graph, Node } from '../onnx/model.js';
+import { findOperator, makerOf } from '../graph/index.js';
+import type { Graph, Node } from '../onnx/index.js';
 
 /** What the numbers that a classifier puts out are. */
 export type Scale = 'logits' | 'probabilities' | 'log-probabilities';
-
-/** Operators that may stand between the Softmax and the output and only hand its numbers on. */
-const passes = (node: Node): boolean => node.op === 'Dropout' || (findOperator(node)?.carries ?? false);
 
 /** What the graph's only output is. @throws UserError when there are several. */
 export function scaleOf(graph: Graph): Scale {
@@ -50,18 +46,4 @@ function finalNode(graph: Graph): Node | undefined {
       `The model has ${graph.outputs.length} outputs (${graph.outputs.map(({ name }) => name).join(', ')}), but a classifier has one; leave only the one with a number per class.`,
     );
   return makerOf(graph, graph.outputs[0].name);
-}
-
-/** The node that computes the numbers of an output, which others only hand on. */
-function makerOf(graph: Graph, output: string): Node | undefined {
-  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  let node = makers.get(output);
-  while (node && passes(node)) node = makers.get(node.inputs[0]);
-  return node;
-}
-
-/** What the numbers of an output are, where an operator at its end says so. */
-export function answersOf(graph: Graph, output: string): Operator['answers'] {
-  const node = makerOf(graph, output);
-  return node && findOperator(node)?.answers;
 }

@@ -2,10 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { differentiate } from '../graph/differentiate.js';
-import { runCore } from '../graph/reference/run.js';
-import type { Value } from '../graph/reference/value.js';
-import { type Tape, tape } from '../graph/tape.js';
+import { differentiate, runCore, type Tape, tape, type Value } from '../graph/index.js';
 import {
   absolutes,
   binaryDivergences,

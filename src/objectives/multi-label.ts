@@ -1,6 +1,6 @@
 /** Learning truths of their own: `y` has a 0 or 1 for every number of the output, which are logits or end in a Sigmoid. */
 import { fail } from '../base/index.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { binaryEntropies, mean, reshape } from './emit.js';
 import { binaryEntropy } from './plain-losses.js';
 import { sampleOf } from './tallies.js';

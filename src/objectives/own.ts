@@ -1,7 +1,7 @@
 /** An objective of one's own: a loss for a sample, written with functions that the engine differentiates, and figures for a sample. */
 import { fail } from '../base/index.js';
-import { call, type Expression, input } from '../graph/expression.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { call, type Expression, input } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import * as emit from './emit.js';
 import { sampleOf } from './tallies.js';
 import { onlyHead, targetsFor } from './targets.js';

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { batches } from '../data/batches.js';
-import { numbers, type Split } from '../data/dataset.js';
+import { batches, numbers, type Split } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { type Builder, builder, type Signal } from '../nn/build.js';
+import { type Builder, builder, type Signal } from '../nn/index.js';
 import { type Attribute, floatTensor, type Graph, int, intList, intTensor, sizeOf } from '../onnx/index.js';
 import {
   classification,

@@ -1,6 +1,6 @@
 /** Learning numbers: `y` has one for every number of the output. */
 import { fail } from '../base/index.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { sizeOf } from '../onnx/index.js';
 import { absolutes, hubers, mean, reshape, squares } from './emit.js';
 import { sampleOf, spreadOf } from './tallies.js';
 import { onlyHead, targetsFor } from './targets.js';

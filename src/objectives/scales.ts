@@ -1,11 +1,7 @@
 /** How a teacher's answers vary from sample to sample: what an error of distillation is measured by. */
-import type { Augmentation } from '../data/augment.js';
-import { batches } from '../data/batches.js';
-import { type Normalization, type Split, subset } from '../data/dataset.js';
-import type { Machine } from '../engine/machine.js';
-import { loadNetwork } from '../engine/network.js';
-import type { Graph } from '../onnx/model.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { type Augmentation, batches, type Normalization, type Split, subset } from '../data/index.js';
+import { loadNetwork, type Machine } from '../engine/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import { trainedHeads } from './distillation.js';
 import type { OutputScale, Scales } from './distillation-judge.js';
 import { type Head, headsOf } from './heads.js';

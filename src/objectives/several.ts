@@ -1,9 +1,9 @@
 /** Several outputs, each with an objective and a weight: the loss is Σ weight · loss. Each has targets by its own name. */
 import { fail } from '../base/index.js';
-import type { Batch } from '../data/batches.js';
-import type { Targets } from '../engine/types.js';
-import { call, input } from '../graph/expression.js';
-import type { Graph } from '../onnx/model.js';
+import type { Batch } from '../data/index.js';
+import type { Targets } from '../engine/index.js';
+import { call, input } from '../graph/index.js';
+import type { Graph } from '../onnx/index.js';
 import { pointwise, weighted } from './emit.js';
 import type { Metric, Objective } from './types.js';
 

@@ -1,8 +1,8 @@
 /** What objectives with targets have in common. */
 import { fail } from '../base/index.js';
-import type { Batch } from '../data/batches.js';
-import type { Targets } from '../engine/types.js';
-import type { Graph } from '../onnx/model.js';
+import type { Batch } from '../data/index.js';
+import type { Targets } from '../engine/index.js';
+import type { Graph } from '../onnx/index.js';
 import { type Head, headsOf } from './heads.js';
 
 /** The output that targets are for. @throws UserError where there are several, or it has no gradient. */

@@ -1,8 +1,7 @@
 /** What an objective is: the targets that it takes, the loss that training minimises, and the metrics by which networks are compared. */
-import type { Batch } from '../data/batches.js';
-import type { Split } from '../data/dataset.js';
-import type { Network, Targets, TrainingOptions } from '../engine/types.js';
-import type { Graph } from '../onnx/model.js';
+import type { Batch, Split } from '../data/index.js';
+import type { Network, Targets, TrainingOptions } from '../engine/index.js';
+import type { Graph } from '../onnx/index.js';
 
 /** A metric as tables and sentences name it. */
 export interface Metric {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Frozen } from '../channels/types.js';
-import { summarize } from '../graph/facts/summary.js';
+import type { Frozen } from '../channels/index.js';
+import { summarize } from '../graph/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { ACCURACY } from '../objectives/index.js';
 import { renderSensitivity } from './sensitivity.js';

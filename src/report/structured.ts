@@ -1,7 +1,7 @@
 /** What a run that removes channels shows: what was kept of every group, what stayed whole and why, what each layer costs. */
 
 import { count, large } from '../base/index.js';
-import type { Frozen } from '../channels/types.js';
+import type { Frozen } from '../channels/index.js';
 import type { ChannelSummary } from '../runs/index.js';
 import { drawOrdered, drawPairs, ORDER, type Pair } from './charts.js';
 import { chart, html } from './page.js';

@@ -17,7 +17,7 @@ import {
   writeMasks,
 } from '../channels/index.js';
 import type { Machine } from '../engine/index.js';
-import { summarize } from '../graph/facts/summary.js';
+import { summarize } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import type { Plan, Surroundings, UpdateReport } from '../sparsity/index.js';
 import { withWeights } from '../train/index.js';

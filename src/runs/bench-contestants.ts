@@ -1,7 +1,7 @@
 /** Who takes part in a comparison of latencies: a model on each runtime, ready to run, or the reason why it is not. */
 import { UserError } from '../base/index.js';
 import { loadNetwork, type Machine } from '../engine/index.js';
-import { batchOf } from '../graph/batch.js';
+import { batchOf } from '../graph/index.js';
 import { type Graph, serializeModel } from '../onnx/index.js';
 import { load } from '../runtime/index.js';
 import { onnxruntimeName, openSession } from './onnxruntime.js';

@@ -1,5 +1,5 @@
 /** What measured latencies do not say by themselves: where no gain was to be expected, and where none is shown. */
-import { summarize } from '../graph/facts/summary.js';
+import { summarize } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import { isDense, type Runtime } from './bench-contestants.js';
 

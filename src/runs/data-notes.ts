@@ -1,6 +1,6 @@
 /** What whoever reads a run's figures should know of its data. */
 import { type Dataset, isUnlabelled, type Split } from '../data/index.js';
-import { inferTypes } from '../graph/facts/infer.js';
+import { inferTypes } from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
 import type { Task } from './task.js';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sketch } from '../channels/sketch.test.fixture.js';
-import { scaleOf, trainingGraph } from '../objectives/logits.js';
+import { scaleOf, trainingGraph } from '../objectives/index.js';
 
 const endingIn = (...ops: string[]) => {
   const s = sketch();

@@ -1,8 +1,7 @@
 /** What explain says is what is computed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { call, input } from '../graph/expression.js';
-import { formulaText } from '../graph/formula.js';
+import { call, formulaText, input } from '../graph/index.js';
 import { type ExplainOptions, explainModel } from './explain.js';
 
 const model = 'resnet8';

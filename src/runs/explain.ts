@@ -1,14 +1,10 @@
 /** How a model is computed: its core graph, what was fused, where values live, and the steps of the program with their words. */
 import { fail } from '../base/index.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
-import { type Layout, namedWords } from '../engine/lowering/layout.js';
-import type { Buffer, Place, Word } from '../engine/lowering/place.js';
-import { batchOf } from '../graph/batch.js';
-import type { CoreNode } from '../graph/core.js';
-import type { Expression } from '../graph/expression.js';
-import { formulaText } from '../graph/formula.js';
+import { type Buffer, type Layout, namedWords, type Place, type Word } from '../engine/lowering/index.js';
+import { batchOf, type CoreNode, type Expression, formulaText } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
-import { programmed } from '../runtime/model.js';
+import { programmed } from '../runtime/internal.js';
 import { samplesPerRun } from './samples.js';
 import { type ModelOptions, openModel } from './task.js';
 

@@ -9,7 +9,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { fail, moveTo, reason, UserError } from '../base/index.js';
-import { inferenceForm } from '../graph/inference.js';
+import { inferenceForm } from '../graph/index.js';
 import { type Graph, rounded, serializeModel, writeModel } from '../onnx/index.js';
 import { checkFile, refusedBy } from './check/check.js';
 import type { CheckOptions, ExportCheck } from './check/types.js';

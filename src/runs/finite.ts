@@ -3,7 +3,7 @@
  * training, or on espalier.
  */
 import { fail } from '../base/index.js';
-import { rolesOf } from '../graph/expand.js';
+import { rolesOf } from '../graph/index.js';
 import { floats, type Graph, type Node } from '../onnx/index.js';
 import type { Evaluation } from '../train/index.js';
 

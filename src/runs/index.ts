@@ -1,31 +1,99 @@
-/** Runs: recipes, run folders, and what is done with a model: the public surface of this room. */
+/**
+ * The runs room: recipes, run folders, and what is done with a model. A command of the command line is a function here.
+ */
 
-export * from './bench.js';
-export * from './evaluate.js';
-export * from './explain.js';
-export * from './export.js';
-export * from './folder.js';
-export * from './inspect.js';
-export * from './masks.js';
-export * from './measure.js';
-export * from './methods.js';
-export * from './netron.js';
-export * from './options.js';
-export * from './pack.js';
-export type { Pictures } from './pictures.js';
-export * from './profile.js';
-export * from './recipe.js';
-export * from './registry.js';
+// Settings and recipes.
+
+export { type PruneSettings, pruneRecipe, type TrainSettings, trainRecipe } from './options.js';
+export {
+  checkSettings,
+  type Given,
+  type Recipe,
+  readRecipe,
+  resolveRecipe,
+  settingsFor,
+  settingsOf,
+} from './recipe.js';
 export { rescaleRecipe } from './rescale.js';
-export * from './review.js';
-export * from './run.js';
-export * from './sensitivity.js';
-export * from './settings.js';
-export { type SlimResult, slim } from './slim/slim.js';
-export * from './study/index.js';
+export {
+  benchSettings,
+  channelSettings,
+  dataSettings,
+  explainSettings,
+  flagOf,
+  groupSettings,
+  lossSettings,
+  modelSettings,
+  profileSettings,
+  pruningSettings,
+  type Settings,
+  sensitivitySettings,
+  slimSettings,
+  trainingSettings,
+  vocabularySettings,
+} from './settings.js';
 export { suitRecipe } from './suit/suit.js';
-export type * from './summary.js';
-export * from './task.js';
-export * from './usable.js';
+
+// Methods and tasks by name.
+
+export { describeMethod, listMethods, type MethodDetails, type MethodEntry } from './methods.js';
+export { addMethod, defineMethod, type MethodDefinition, openMethod } from './registry.js';
+export { isUsable, keepsAccuracy, keepsAnswer } from './usable.js';
+
+// Runs and their folders.
+
+export { type Exported, exportModel } from './export.js';
+export { type RunFolder, refuseOccupied, runFolder } from './folder.js';
+export { type ComparedMasks, compareMasks } from './masks.js';
+export { byReason, type Measure, measure } from './measure.js';
+export { type RunResult, resumeRun, startRun } from './run.js';
+export type { Change, ChannelSummary, ClassSummary, LossSearch, MetricsLine, Summary } from './summary.js';
 export { type KeptVocabulary, keepVocabulary, type VocabularyOptions } from './vocabulary.js';
 export type { RunOptions } from './work.js';
+
+// Studies, and pruning without a recipe.
+
+export { type SlimResult, slim } from './slim/slim.js';
+export {
+  type CellFigures,
+  carryOut,
+  claimStudy,
+  type Difference,
+  type ExecutionOptions,
+  type FailedLine,
+  failureOf,
+  isServer,
+  type MeasuredWhen,
+  mixedData,
+  nameOfCell,
+  type Order,
+  openQueue,
+  type RunLine,
+  readStudy,
+  readStudyLines,
+  type Statistics,
+  type Study,
+  type StudyEvent,
+  type StudyResult,
+  type StudyRun,
+  shownAddress,
+  studyRuns,
+  submitRuns,
+  summarizeStudy,
+  type Word,
+  work,
+} from './study/index.js';
+
+// What is told about models and data.
+
+export { type Bench, type BenchOptions, bench } from './bench.js';
+export { evaluateModel } from './evaluate.js';
+export { type ExplainOptions, type Explanation, explainModel } from './explain.js';
+export { type Inspection, inspectModel } from './inspect.js';
+export { type NetronAttachment, netronAttachment } from './netron.js';
+export { onnxruntime } from './onnxruntime.js';
+export { type PackedModel, type PackModelOptions, packModel, packNotes } from './pack.js';
+export type { Pictures } from './pictures.js';
+export { type Profile, type ProfileOptions, type ProfileRow, profileModel } from './profile.js';
+export { type Review, type ReviewOptions, reviewData } from './review.js';
+export { type MeasuredSensitivity, measureSensitivity } from './sensitivity.js';

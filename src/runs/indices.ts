@@ -4,7 +4,7 @@
  */
 import { fail } from '../base/index.js';
 import type { Dataset } from '../data/index.js';
-import { findOperator } from '../graph/ops/index.js';
+import { findOperator } from '../graph/index.js';
 import { attr, type Graph, type Node } from '../onnx/index.js';
 
 /** Whether a node hands numbers on in another shape, order or type. */

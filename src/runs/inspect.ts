@@ -1,7 +1,7 @@
 /** What is in a model, layer by layer, and what pruning could take. */
 import { type ChannelOptions, type Channels, findChannels } from '../channels/index.js';
 import { type Card, cardOf } from '../data/index.js';
-import { type Layer, type SymbolicShape, summarize } from '../graph/facts/summary.js';
+import { type Layer, type SymbolicShape, summarize } from '../graph/index.js';
 import { narrowIn } from '../onnx/index.js';
 import { type Bytes, bytesOfModel } from './export.js';
 import { notFinite, sentenceOf } from './finite.js';

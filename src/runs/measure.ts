@@ -1,9 +1,14 @@
 /** What a model weighs: parameters, MACs, zeros, and which of its numbers pruning may take. */
 import { deadUnits, findChannels, maskChannels } from '../channels/index.js';
-import { inferTypes } from '../graph/facts/infer.js';
-import { type Summary, summarize } from '../graph/facts/summary.js';
-import { findOperator } from '../graph/ops/index.js';
-import { biasInput, type InputRole, inputsThatAre } from '../graph/roles.js';
+import {
+  biasInput,
+  findOperator,
+  type InputRole,
+  inferTypes,
+  inputsThatAre,
+  type Summary,
+  summarize,
+} from '../graph/index.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
 
 export interface MeasuredLayer {

@@ -1,7 +1,6 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
 import { fail } from '../base/index.js';
-import { fromFloat16, toFloat16, withoutFloat16Array } from '../onnx/half.js';
-import type { DType } from '../onnx/index.js';
+import { type DType, fromFloat16, toFloat16, withoutFloat16Array } from '../onnx/index.js';
 import type { Answer, Answers, Trial, TrialInput } from './samples.js';
 
 export interface Session {

@@ -4,8 +4,13 @@
  */
 import { version } from '../base/index.js';
 import type { MethodSettings, StructuredName } from '../channels/index.js';
-import type { GradualOptions, MaskingMethods, Method } from '../sparsity/index.js';
-import type { LearntMethod, LearntMethods } from '../sparsity/learnt/index.js';
+import type {
+  GradualOptions,
+  LearntMethod,
+  LearntMethods,
+  MaskingMethods,
+  Method,
+} from '../sparsity/index.js';
 import { type PruneRecipe, resolveRecipe, type settingsOf, type TrainRecipe } from './recipe.js';
 import type { channelSettings, lossSettings, Values } from './settings.js';
 

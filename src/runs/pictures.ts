@@ -14,7 +14,7 @@ import {
   withCard,
   withImages,
 } from '../data/index.js';
-import { inferTypes } from '../graph/facts/infer.js';
+import { inferTypes } from '../graph/index.js';
 import { type Graph, sizeOf } from '../onnx/index.js';
 
 /** What is done to pictures before a model gets them. */

@@ -4,7 +4,7 @@
  * then a fraction of something that was seen here, not of a data sheet.
  */
 import { loadNetwork, type Machine } from '../engine/index.js';
-import { builder } from '../nn/build.js';
+import { builder } from '../nn/index.js';
 import type { Limits } from './profile-rows.js';
 
 const RUNS = 5;

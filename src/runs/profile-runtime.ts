@@ -4,10 +4,8 @@
  * before `settled`.
  */
 
-import { LINE } from '../engine/driver.js';
-import type { Machine } from '../engine/index.js';
-import { kernelsOf } from '../engine/lowering/assemble.js';
-import { profileStride } from '../engine/machine.js';
+import { LINE, type Machine, profileStride } from '../engine/index.js';
+import { kernelsOf } from '../engine/lowering/index.js';
 
 export interface Watched {
   machine: Machine;

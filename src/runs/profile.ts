@@ -1,11 +1,9 @@
 /** Where the time of a model goes, by kernel and by layer: in training, in the engine, and in `espalier/runtime`. */
 import { integer, random } from '../base/index.js';
 import { loadNetwork, type Machine, type Network, openMachine, type StepTime } from '../engine/index.js';
-import { batchOf } from '../graph/batch.js';
-import { expandModel, nameOf } from '../graph/expand.js';
-import { summarize } from '../graph/facts/summary.js';
+import { batchOf, expandModel, nameOf, summarize } from '../graph/index.js';
 import { floats, type Graph, sizeOf } from '../onnx/index.js';
-import { programmed } from '../runtime/model.js';
+import { programmed } from '../runtime/internal.js';
 import { measure } from './measure.js';
 import { limitsOf } from './profile-limits.js';
 import {

@@ -8,8 +8,14 @@ import {
   type StructuredMethod,
   structuredMethods,
 } from '../channels/index.js';
-import { gradual, gradualSettings, type Method, methods as masking } from '../sparsity/index.js';
-import { type LearntMethod, learntMethods } from '../sparsity/learnt/index.js';
+import {
+  gradual,
+  gradualSettings,
+  type LearntMethod,
+  learntMethods,
+  type Method,
+  methods as masking,
+} from '../sparsity/index.js';
 
 /** What a method removes: single weights, by rules or by masks that it learns, or whole channels. */
 export type MethodKind = 'weights' | 'learnt masks' | 'channels';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sketch } from '../channels/sketch.test.fixture.js';
-import { batchOf } from '../graph/batch.js';
+import { batchOf } from '../graph/index.js';
 import { randomSamples } from './samples.js';
 
 test('whole numbers are indices that every table has', async () => {

@@ -3,7 +3,7 @@ import { fail, normal, random, uniform } from '../base/index.js';
 import type { Calibration } from '../calibration/index.js';
 import { batches, type Dataset } from '../data/index.js';
 import { byName } from '../engine/index.js';
-import type { Batch } from '../graph/batch.js';
+import type { Batch } from '../graph/index.js';
 import { type DType, type Graph, isFloat, sizeOf } from '../onnx/index.js';
 import { tablesOf } from './indices.js';
 

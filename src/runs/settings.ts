@@ -27,8 +27,7 @@ import {
   structuredMethods,
 } from '../channels/index.js';
 import { NAMED, resizeModes } from '../data/index.js';
-import { methods as masking } from '../sparsity/index.js';
-import { learntMethods, unstructuredSettings } from '../sparsity/learnt/index.js';
+import { learntMethods, methods as masking, unstructuredSettings } from '../sparsity/index.js';
 import { learnSetting } from './learn.js';
 import { depthSettings, repairSettings, stageSettings, targetSettings } from './structured/settings.js';
 

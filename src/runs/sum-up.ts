@@ -1,8 +1,8 @@
 /** What a finished run says of itself. */
-import type { Figures, Objective } from '../objectives/index.js';
+import type { ByClass, Figures, Objective } from '../objectives/index.js';
 import { narrowIn, readModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
-import type { ByClass, EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
+import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
 import { histograms } from './histogram.js';
 import { measure } from './measure.js';

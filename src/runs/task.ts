@@ -11,12 +11,11 @@ import {
   takesChannelsLast,
 } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
-import { batchOf } from '../graph/batch.js';
-import { decideBranches } from '../graph/branches.js';
+import { batchOf, decideBranches } from '../graph/index.js';
 import { buildNetwork, zoo } from '../nn/index.js';
 import type { Objective } from '../objectives/index.js';
 import { type Graph, isFloat, type Value } from '../onnx/index.js';
-import { readLocal } from '../runtime/local.js';
+import { readLocal } from '../runtime/internal.js';
 import { withChannels } from './channels.js';
 import { checkIndices } from './indices.js';
 import { targetsToLearn } from './learn.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fail, reason, writeAtomically } from '../base/index.js';
 import { findVocabulary, keepTokens, type Vocabulary } from '../channels/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { batchOf } from '../graph/batch.js';
+import { batchOf } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import { type Bytes, bytesOfModel, exportModel } from './export.js';
 import { randomSamples } from './samples.js';

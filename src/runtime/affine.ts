@@ -1,8 +1,6 @@
 /** What scales and shifts each channel of a convolution with known weights, by known numbers, is done to its weights. */
-import type { CoreNode, CoreOptions } from '../graph/core.js';
-import type { Expression } from '../graph/expression.js';
-import type { Tape } from '../graph/tape.js';
-import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
+import type { CoreNode, CoreOptions, Expression, Tape } from '../graph/index.js';
+import { floats, floatTensor, sizeOf } from '../onnx/index.js';
 
 /** Of each channel y = scale · x + shift. */
 interface Affine {

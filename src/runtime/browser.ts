@@ -1,5 +1,5 @@
 /** What 'espalier/runtime' is in a browser: the same functions, over what the bundle brings along (scripts/build-browser.mjs). */
-import { type Embedded, openHere } from '../engine/wasm/browser.js';
+import { type Embedded, openHere } from '../engine/index.js';
 import { fetchModel, type Load, loader } from './load.js';
 
 export { classify } from './classify.js';

@@ -1,10 +1,6 @@
 /** What is in a picture, in the words of a model's own card: see card.ts. */
 import { fail } from '../base/index.js';
-import type { Card } from '../data/card.js';
-import { conversion, turned } from '../data/colours.js';
-import type { ImageShape } from '../data/image.js';
-import { normalizer } from '../data/normalize.js';
-import { fit } from '../data/resize.js';
+import { type Card, conversion, fit, type ImageShape, normalizer, turned } from '../data/pictures/index.js';
 import type { Model } from './model.js';
 import { imageOf, type Picture } from './picture.js';
 

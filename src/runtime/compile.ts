@@ -1,21 +1,31 @@
 /** From a core graph of one sample to a program in a machine's memory. */
-import { LINE } from '../engine/driver.js';
-import { gathered } from '../engine/lanes.js';
-import { callsTo, type MapCall } from '../engine/lowering/calls.js';
-import { LANES, MAP_ROW_AXES } from '../engine/lowering/contract.js';
-import { fuse } from '../engine/lowering/fuse.js';
-import type { Layout } from '../engine/lowering/layout.js';
-import { type Place, wholePlace } from '../engine/lowering/place.js';
-import { planMemory } from '../engine/lowering/plan.js';
-import type { Choice, Lowering, Step, Values } from '../engine/lowering/steps.js';
-import type { Machine } from '../engine/machine.js';
-import { type Arena, arena } from '../engine/memory.js';
-import { placesOf, tables, written } from '../engine/writing.js';
-import type { CoreName, CoreNode } from '../graph/core.js';
-import { everyNode } from '../graph/loop.js';
-import { needed } from '../graph/needed.js';
-import type { Tape } from '../graph/tape.js';
-import { sizeOf } from '../onnx/tensor.js';
+import {
+  type Arena,
+  arena,
+  gathered,
+  LINE,
+  type Machine,
+  placesOf,
+  tables,
+  written,
+} from '../engine/index.js';
+import {
+  type Choice,
+  callsTo,
+  fuse,
+  LANES,
+  type Layout,
+  type Lowering,
+  MAP_ROW_AXES,
+  type MapCall,
+  type Place,
+  planMemory,
+  type Step,
+  type Values,
+  wholePlace,
+} from '../engine/lowering/index.js';
+import { type CoreName, type CoreNode, everyNode, needed, type Tape } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import type { Context } from './context.js';
 import { copyPlain } from './copies.js';
 import { onlyResiduals, takeInTails } from './fuse.js';

@@ -1,10 +1,16 @@
 /** What the lowering of one model knows, and how its values come to lie in planes. */
-import { LANES, PLANE_TILE } from '../engine/lowering/contract.js';
-import { dense } from '../engine/lowering/dense.js';
-import type { Buffer, Line, Place } from '../engine/lowering/place.js';
-import type { Lowering, Values } from '../engine/lowering/steps.js';
-import type { CoreNode, Window } from '../graph/core.js';
-import { floats } from '../onnx/tensor.js';
+import {
+  type Buffer,
+  dense,
+  LANES,
+  type Line,
+  type Lowering,
+  PLANE_TILE,
+  type Place,
+  type Values,
+} from '../engine/lowering/index.js';
+import type { CoreNode, Window } from '../graph/index.js';
+import { floats } from '../onnx/index.js';
 import type { Tail } from './fuse.js';
 import { channelStride, freshPlanes, isImage, type Plane, type Planes } from './planes.js';
 

@@ -1,7 +1,7 @@
 /** Lowers convolutions over planes: what the kernels are told, and where residuals are. */
-import type { Line, Place } from '../engine/lowering/place.js';
-import type { CoreNode } from '../graph/core.js';
-import { sizeOf } from '../onnx/tensor.js';
+import type { Line, Place } from '../engine/lowering/index.js';
+import type { CoreNode } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import {
   at,
   biasOf,

@@ -1,8 +1,6 @@
 /** Lowers copies of plain values to the kernel `copy`: which axes merge, and along which of them runs lie. */
-import { COPY_AXES, COPY_ROW_AXES } from '../engine/lowering/contract.js';
-import type { Place } from '../engine/lowering/place.js';
-import type { Lowering } from '../engine/lowering/steps.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { COPY_AXES, COPY_ROW_AXES, type Lowering, type Place } from '../engine/lowering/index.js';
+import { sizeOf } from '../onnx/index.js';
 
 interface Axis {
   size: number;

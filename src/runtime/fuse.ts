@@ -2,8 +2,7 @@
  * What follows a convolution or linear layer is taken into it: the sum with another value (a residual), and activations that
  * are bounds, relu and clip. Their order is sum, then bounds.
  */
-import type { CoreNode, CoreOptions, Type } from '../graph/core.js';
-import type { Expression } from '../graph/expression.js';
+import type { CoreNode, CoreOptions, Expression, Type } from '../graph/index.js';
 import { isImage } from './planes.js';
 
 /** What a node does besides: result = clip(own + residual, low, high), under the name of the last node taken in. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { UserError } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { expandModel } from '../graph/expand.js';
+import { expandModel, runCore } from '../graph/index.js';
 import {
   type Case,
   type Given,
@@ -11,9 +11,7 @@ import {
   modelOf as oneNode,
   valuesFor,
 } from '../graph/ops/against.test.fixture.js';
-import { runCore } from '../graph/reference/run.js';
-import { float, type Graph, int } from '../onnx/index.js';
-import { floats } from '../onnx/tensor.js';
+import { float, floats, type Graph, int } from '../onnx/index.js';
 import { modelOf } from './model.js';
 
 let machine: Machine;

@@ -1,7 +1,6 @@
 /** Images put together from others, or cut from values of other shapes: they come to lie in planes at once. */
-import { lowerCopy, lowerFill } from '../engine/lowering/map.js';
-import { type Place, reshaped, sliced } from '../engine/lowering/place.js';
-import type { CoreNode } from '../graph/core.js';
+import { lowerCopy, lowerFill, type Place, reshaped, sliced } from '../engine/lowering/index.js';
+import type { CoreNode } from '../graph/index.js';
 import { type Context, hold } from './context.js';
 import { channelStride, type Plane } from './planes.js';
 

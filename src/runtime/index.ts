@@ -3,11 +3,11 @@
  *
  * @module espalier/runtime
  */
-import { openMachine } from '../engine/open.js';
+import { openMachine } from '../engine/index.js';
 import { fetchModel, type Load, loader } from './load.js';
 import { readLocal } from './local.js';
 
-export type { Card, Colors, ResizeMode } from '../data/card.js';
+export type { Card, Colors, ResizeMode } from '../data/pictures/index.js';
 export { type ClassifyOptions, classify, type Label } from './classify.js';
 export type { Load, Source } from './load.js';
 export type { LoadOptions, Model, ModelCard } from './model.js';

@@ -1,8 +1,7 @@
 /** Lowers linear layers on one vector. */
-import { dense } from '../engine/lowering/dense.js';
-import { type Place, reshaped } from '../engine/lowering/place.js';
-import type { CoreNode } from '../graph/core.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { dense, type Place, reshaped } from '../engine/lowering/index.js';
+import type { CoreNode } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { biasOf, type Context, contents, isConstant } from './context.js';
 import { countOf, termsOf } from './weights.js';
 

@@ -1,8 +1,7 @@
 /** Models from addresses and bytes; where else from, and on which machine, the host says: Node (index.ts) or a browser (browser.ts). */
 import { fail } from '../base/index.js';
-import type { Machine } from '../engine/machine.js';
-import type { Graph } from '../onnx/model.js';
-import { parseModel } from '../onnx/parse.js';
+import type { Machine } from '../engine/index.js';
+import { type Graph, parseModel } from '../onnx/index.js';
 import { type LoadOptions, type Model, modelOf } from './model.js';
 import { isPacked, unpack } from './pack.js';
 

@@ -2,8 +2,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readModel } from '../onnx/file.js';
-import type { Graph } from '../onnx/model.js';
+import { type Graph, readModel } from '../onnx/index.js';
 import { isPacked, unpack } from './pack.js';
 
 /** @throws UserError when the file cannot be read or is no model. */

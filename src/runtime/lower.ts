@@ -3,16 +3,19 @@
  * kernels of kernels/plane.c work on them; all else is left to the engine's own lowering, to which planes are strided places
  * like any other.
  */
-import { dense } from '../engine/lowering/dense.js';
-import { fuse, type Unit } from '../engine/lowering/fuse.js';
-import { lower, madeBy } from '../engine/lowering/lower.js';
-import { lowerMap } from '../engine/lowering/map.js';
-import { wholePlace } from '../engine/lowering/place.js';
-import { lowerScan } from '../engine/lowering/scan.js';
-import { fresh } from '../engine/lowering/steps.js';
-import type { CoreNode } from '../graph/core.js';
-import { call, type Expression, input } from '../graph/expression.js';
-import { sizeOf } from '../onnx/tensor.js';
+import {
+  dense,
+  fresh,
+  fuse,
+  lower,
+  lowerMap,
+  lowerScan,
+  madeBy,
+  type Unit,
+  wholePlace,
+} from '../engine/lowering/index.js';
+import { type CoreNode, call, type Expression, input } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { type Context, isConstant, phasesKey } from './context.js';
 import { lowerConv } from './conv.js';
 import { onlyResiduals, takeInTails } from './fuse.js';

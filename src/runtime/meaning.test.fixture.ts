@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import { normal, type Random } from '../base/index.js';
 import type { Machine } from '../engine/index.js';
-import { expandModel } from '../graph/expand.js';
-import { runCore } from '../graph/reference/run.js';
-import { toLaned, toValue } from '../graph/reference/value.js';
+import { expandModel, runCore, toLaned, toValue } from '../graph/index.js';
 import { floatTensor, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
 import { modelOf } from './model.js';
 

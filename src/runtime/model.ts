@@ -1,19 +1,26 @@
 /** A model made ready to run on one sample at a time. */
 import { fail } from '../base/index.js';
-import { foldBatchNorm } from '../channels/fold.js';
-import { takesChannelsLast } from '../data/axes.js';
-import { type Card, cardOf } from '../data/card.js';
-import type { Machine } from '../engine/machine.js';
-import type { CoreNode, CoreOptions } from '../graph/core.js';
-import { expandBefore, sampleShape } from '../graph/expand.js';
-import { affords, budget } from '../graph/fold.js';
-import { countOutside, lookupsFor, refuseOutside } from '../graph/lookups.js';
-import { runCore } from '../graph/reference/run.js';
-import { toTensor, toValue } from '../graph/reference/value.js';
-import { type Tape, tape } from '../graph/tape.js';
-import { answersOf } from '../objectives/logits.js';
-import type { Graph } from '../onnx/model.js';
-import { floats, sizeOf } from '../onnx/tensor.js';
+import { type Card, cardOf, takesChannelsLast } from '../data/pictures/index.js';
+import type { Machine } from '../engine/index.js';
+import {
+  affords,
+  answersOf,
+  budget,
+  type CoreNode,
+  type CoreOptions,
+  countOutside,
+  expandBefore,
+  foldBatchNorm,
+  lookupsFor,
+  refuseOutside,
+  runCore,
+  sampleShape,
+  type Tape,
+  tape,
+  toTensor,
+  toValue,
+} from '../graph/index.js';
+import { floats, type Graph, sizeOf } from '../onnx/index.js';
 import { compile, type Program, type ProgramStep } from './compile.js';
 import { rewrite } from './rewrite.js';
 import { type Declared, floatsFor, type Numbers } from './values.js';

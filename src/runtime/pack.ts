@@ -10,11 +10,16 @@
  * integers of seven bits a byte, the low ones first. The checksum is the CRC-32 of all that follows it. Little-endian.
  */
 import { fail, MOST_PER_BYTE, refuseBomb, UserError } from '../base/index.js';
-import { fromFloat16, toFloat16 } from '../onnx/half.js';
-import type { DType, Graph, Tensor } from '../onnx/model.js';
-import { parseModel } from '../onnx/parse.js';
-import { serializeModel } from '../onnx/serialize.js';
-import { sizeOf } from '../onnx/tensor.js';
+import {
+  type DType,
+  fromFloat16,
+  type Graph,
+  parseModel,
+  serializeModel,
+  sizeOf,
+  type Tensor,
+  toFloat16,
+} from '../onnx/index.js';
 
 /** Options of {@link pack}. */
 export interface PackOptions {

@@ -1,11 +1,7 @@
 /** Lowers element-wise formulas and sums over images that lie in planes. */
-import type { Pass } from '../engine/lowering/fuse.js';
-import { compileExpressions } from '../engine/lowering/instructions.js';
-import { lowerFill, lowerMap } from '../engine/lowering/map.js';
-import type { Place } from '../engine/lowering/place.js';
-import { call, type Expression, input } from '../graph/expression.js';
-import { anyNumber, exactly, type Range, rangeOf } from '../graph/ranges.js';
-import { floats, sizeOf } from '../onnx/tensor.js';
+import { compileExpressions, lowerFill, lowerMap, type Pass, type Place } from '../engine/lowering/index.js';
+import { anyNumber, call, type Expression, exactly, input, type Range, rangeOf } from '../graph/index.js';
+import { floats, sizeOf } from '../onnx/index.js';
 import { at, type Context, hold, planeAt } from './context.js';
 import { channelStride, isImage, type Plane } from './planes.js';
 

@@ -1,6 +1,6 @@
 /** Pictures as a program has them: pixels, or in a page anything that can be drawn. */
 import { fail } from '../base/index.js';
-import type { Image } from '../data/image.js';
+import type { Image } from '../data/pictures/index.js';
 
 /** Rows of pixels, their channels side by side: an ImageData, or what a decoder gives. */
 export interface Pixels {

@@ -6,8 +6,8 @@
  * border pixels too, where 0 is found there. `pitch` and `margin` are the most that any window over images of that size needs.
  */
 
-import { type Buffer, LANES, type Place } from '../engine/lowering/place.js';
-import type { CoreNode, CoreOptions, Window } from '../graph/core.js';
+import { type Buffer, LANES, type Place } from '../engine/lowering/index.js';
+import type { CoreNode, CoreOptions, Window } from '../graph/index.js';
 
 /** How far windows reach over the edges of an image: columns to one side, and rows, above or below. */
 export interface Reach {

@@ -1,9 +1,7 @@
 /** Lowers maxima over windows, and weighted sums along an axis: average pools and resizing. */
-import { PLANE_TILE } from '../engine/lowering/contract.js';
-import { dense } from '../engine/lowering/dense.js';
-import { type Place, wholePlace } from '../engine/lowering/place.js';
-import type { CoreNode } from '../graph/core.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { dense, PLANE_TILE, type Place, wholePlace } from '../engine/lowering/index.js';
+import type { CoreNode } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { at, type Context, hold, inPlanes, maskOf } from './context.js';
 import { channelStride, distanceOf } from './planes.js';
 import { CUT, cutsOf, runTiles, storedEnd, TILE } from './tiles.js';

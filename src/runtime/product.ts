@@ -1,10 +1,7 @@
 /** Lowers products of matrices, leading axes as one, to the kernel `product`. */
-import { LANES } from '../engine/lowering/contract.js';
-import { dense } from '../engine/lowering/dense.js';
-import { lowerCopy } from '../engine/lowering/map.js';
-import { type Place, reshaped, wholePlace } from '../engine/lowering/place.js';
-import type { CoreNode } from '../graph/core.js';
-import { sizeOf } from '../onnx/tensor.js';
+import { dense, LANES, lowerCopy, type Place, reshaped, wholePlace } from '../engine/lowering/index.js';
+import type { CoreNode } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 import { type Context, contents, isConstant } from './context.js';
 
 export function lowerProduct(c: Context, node: CoreNode<'matmul'>): void {

@@ -3,9 +3,9 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { type Machine, openMachine } from '../engine/index.js';
 import { near } from '../engine/tape.test.fixture.js';
+import { answerInDoubles } from '../graph/index.js';
 import { given, modelOf as graphOf } from '../graph/ops/against.test.fixture.js';
 import { caseOf, formsOf, smooth } from '../graph/ops/recurrent.test.fixture.js';
-import { answerInDoubles } from '../graph/reference/model.js';
 import { modelOf } from './model.js';
 
 const machines: Machine[] = [];

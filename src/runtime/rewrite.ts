@@ -3,10 +3,8 @@
  * of a convolution becomes a part of it; one spatial axis becomes two, of height 1; transposed convolutions become convolutions
  * whose results are told apart by the remainders of their places; products with sparse weights become convolutions.
  */
-import type { CoreNode, CoreOptions, Window } from '../graph/core.js';
-import { call, input } from '../graph/expression.js';
-import type { Tape } from '../graph/tape.js';
-import { floats, floatTensor, sizeOf } from '../onnx/tensor.js';
+import { type CoreNode, type CoreOptions, call, input, type Tape, type Window } from '../graph/index.js';
+import { floats, floatTensor, sizeOf } from '../onnx/index.js';
 import { channelsAffine } from './affine.js';
 import { tapAt } from './planes.js';
 import { countOf } from './weights.js';

@@ -1,9 +1,9 @@
 /** Which node of the model each step of a program works for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openMachine } from '../engine/open.js';
+import { openMachine } from '../engine/index.js';
 import { graphOf } from '../graph/graph.test.fixture.js';
-import { intList } from '../onnx/attributes.js';
+import { intList } from '../onnx/index.js';
 import { programmed } from './model.js';
 
 test('every multiplication is put down to its layer, products of attention too', async () => {

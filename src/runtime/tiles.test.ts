@@ -1,7 +1,7 @@
 /** Tiles cover what they should, once; and the way of a layer follows its zeros and its size. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Machine } from '../engine/machine.js';
+import type { Machine } from '../engine/index.js';
 import { planeOf } from './planes.js';
 import { type Shape, type Tiling, tilingOf } from './tiles.js';
 

@@ -10,8 +10,9 @@
  * with AVX-512 and in WebAssembly; for registers of 8 lanes they are set in between. They are constants, not timed at load, so
  * that a model computes the same bits whenever it is loaded on a machine of the kind. Between the ways results differ by rounding.
  */
-import { PLANE_TILE } from '../engine/lowering/contract.js';
-import type { Machine } from '../engine/machine.js';
+
+import type { Machine } from '../engine/index.js';
+import { PLANE_TILE } from '../engine/lowering/index.js';
 import type { Plane } from './planes.js';
 
 /** Three numbers a tile. dense, sparse: where it starts in a channel of x and of y, vectors. points: rows · 16 + columns. */

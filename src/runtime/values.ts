@@ -1,7 +1,6 @@
 /** What may be given to a model's inputs, and how it becomes the float32 that programs compute with. */
 import { fail, own } from '../base/index.js';
-import type { DType } from '../onnx/model.js';
-import { isFloat, sizeOf } from '../onnx/tensor.js';
+import { type DType, isFloat, sizeOf } from '../onnx/index.js';
 
 /** Numbers row by row: any typed array, or a plain array; int64 ids come as BigInt64Array from most tokenizers. */
 export type Numbers = ArrayLike<number> | ArrayLike<bigint>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alone, network, train } from './fixture.js';
 import { fggp, gmp } from './index.js';
+import { alone, network, train } from './layer.test.fixture.js';
 import { countNonZero } from './masks.js';
 import { granet } from './methods/granet.js';
 import { set } from './methods/set.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { layer } from './fixture.js';
 import { exchange } from './growth.js';
+import { layer } from './layer.test.fixture.js';
 import { countNonZero } from './masks.js';
 
 const weights = [0.9, 0, 0.1, 0, -0.7, 0.3, 0, -0.2];

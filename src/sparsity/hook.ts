@@ -1,8 +1,7 @@
 /** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
 import { fail } from '../base/index.js';
 import type { Parameter } from '../engine/index.js';
-import { findOperator } from '../graph/ops/index.js';
-import { biasInput, inputAxisOf, inputsThatAre, outputAxisOf } from '../graph/roles.js';
+import { biasInput, findOperator, inputAxisOf, inputsThatAre, outputAxisOf } from '../graph/index.js';
 import type { Graph, Node } from '../onnx/index.js';
 import { type Access, everything, type Hook, type HookMoment, type TrainState } from '../train/index.js';
 import { named } from './options.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { layer } from './fixture.js';
+import { layer } from './layer.test.fixture.js';
 import { applyMasks, census, clear, deadUnits, resetMask } from './masks.js';
 
 test('pruned weights and all their momenta become +0, kept ones stay', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { alone, layer, network, train } from './fixture.js';
 import { exchange } from './growth.js';
+import { alone, layer, network, train } from './layer.test.fixture.js';
 import { applyMasks, countNonZero } from './masks.js';
 import { findMethod } from './methods/index.js';
 import { patternOf, patternSetting, tilesOf } from './pattern.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { layer, network } from './fixture.js';
 import { fggp, findMethod, gmp } from './index.js';
+import { layer, network } from './layer.test.fixture.js';
 import { magnitude } from './methods/magnitude.js';
 import { type GradualPlan, passedAt, poolSize } from './plan.js';
 import type { Method, Prunable } from './types.js';

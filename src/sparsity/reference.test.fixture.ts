@@ -1,10 +1,6 @@
 /** Gradients of a model in float64, as plainly as they can be had: what objectives are tested against. */
-import { differentiate } from '../graph/differentiate.js';
-import { expandModel } from '../graph/expand.js';
-import { call, input } from '../graph/expression.js';
+import { call, differentiate, expandModel, input, runCore, toLaned, type Value } from '../graph/index.js';
 import { valuesFor } from '../graph/ops/against.test.fixture.js';
-import { runCore } from '../graph/reference/run.js';
-import { toLaned, type Value } from '../graph/reference/value.js';
 import { floatTensor, type Graph } from '../onnx/index.js';
 
 /** By weights of other values than the graph's: of the cross-entropy with labels, or without labels of the sum of outputs. */

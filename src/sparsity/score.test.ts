@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { random } from '../base/index.js';
-import { layer } from './fixture.js';
+import { layer } from './layer.test.fixture.js';
 import { countNonZero } from './masks.js';
 import { type Criterion, choose, readsGradient, scores } from './score.js';
 import type { Prunable } from './types.js';

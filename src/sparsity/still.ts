@@ -1,6 +1,6 @@
 /** The layers of a graph that is not trained: all that a method needs which looks at weights alone. */
 import type { Parameter } from '../engine/index.js';
-import { rolesOf } from '../graph/expand.js';
+import { rolesOf } from '../graph/index.js';
 import { floats, type Graph } from '../onnx/index.js';
 import { prunables } from './hook.js';
 import type { Prunable } from './types.js';

@@ -1,6 +1,5 @@
 /** The samples of a training run. */
-import type { Augmentation } from '../data/augment.js';
-import type { Normalization, Split } from '../data/dataset.js';
+import type { Augmentation, Normalization, Split } from '../data/index.js';
 
 /** What to train on; a `Dataset` is one, and so is `{ ...dataset, ...splitValidation(dataset.train, 0.1, seed) }`. */
 export interface TrainData extends Normalization {

@@ -3,8 +3,7 @@
  * (`node digits.test.fixture.js CHECKPOINT`) it goes on from the checkpoint, and prints a line after every step.
  */
 import { fileURLToPath } from 'node:url';
-import { splitValidation } from '../data/dataset.js';
-import { openDataset } from '../data/open.js';
+import { openDataset, splitValidation } from '../data/index.js';
 import { loadNetwork, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import type { Hook } from './hooks.js';

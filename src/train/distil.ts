@@ -1,9 +1,9 @@
 /** Learning from another network: what a training run checks of its teacher, and how a resumed run knows it again. */
 import { createHash } from 'node:crypto';
 import { fail } from '../base/index.js';
-import type { Split } from '../data/dataset.js';
-import type { Teacher } from '../engine/types.js';
-import { floats } from '../onnx/tensor.js';
+import type { Split } from '../data/index.js';
+import type { Teacher } from '../engine/index.js';
+import { floats } from '../onnx/index.js';
 import { aboveZero, number, resolve } from './settings.js';
 
 const rules = {

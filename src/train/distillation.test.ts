@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { type Image, memorySplit, type Split } from '../data/dataset.js';
+import { type Image, memorySplit, type Split } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { builder } from '../nn/build.js';
+import { builder } from '../nn/index.js';
 import {
   distillation,
   graphToTrain,

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memorySplit } from '../data/dataset.js';
-import { byName } from '../engine/input.js';
-import type { Network } from '../engine/types.js';
-import { trainingGraph } from '../objectives/logits.js';
+import { memorySplit } from '../data/index.js';
+import { byName, type Network } from '../engine/index.js';
+import { trainingGraph } from '../objectives/index.js';
 import { evaluate } from './evaluate.js';
 import { linearData, linearNetwork } from './linear.test.fixture.js';
 import { weightsOf, withWeights } from './weights.js';

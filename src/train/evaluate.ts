@@ -1,11 +1,14 @@
 /** Figures of a network over a split of a data set, in inference form: those of its objective, by default classification. */
 import { fail } from '../base/index.js';
-import type { Augmentation } from '../data/augment.js';
-import { type Batch, batches } from '../data/batches.js';
-import type { Normalization, Split } from '../data/dataset.js';
-import { modelShape } from '../data/layout.js';
-import { loadNetwork } from '../engine/network.js';
-import type { Inference, Network } from '../engine/types.js';
+import {
+  type Augmentation,
+  type Batch,
+  batches,
+  modelShape,
+  type Normalization,
+  type Split,
+} from '../data/index.js';
+import { type Inference, loadNetwork, type Network } from '../engine/index.js';
 import { type Answers, classification, type Figures, type Objective } from '../objectives/index.js';
 import { overlap } from './overlap.js';
 

@@ -13,9 +13,8 @@
  *   after the epoch's last step: endEpoch, then evaluation
  * ```
  */
-import type { Batch } from '../data/batches.js';
-import type { Split } from '../data/dataset.js';
-import type { Network, Training } from '../engine/types.js';
+import type { Batch, Split } from '../data/index.js';
+import type { Network, Training } from '../engine/index.js';
 import type { Objective } from '../objectives/index.js';
 import type { TrainData } from './data.js';
 import type { EvaluateOptions, Evaluation } from './evaluate.js';

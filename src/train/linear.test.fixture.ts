@@ -3,12 +3,16 @@
  * trainer does around an engine is tested with it; its arithmetic is only as right as that needs.
  */
 import { random, uniform } from '../base/index.js';
-import { memorySplit } from '../data/dataset.js';
-import { byName } from '../engine/input.js';
-import type { Inputs, Network, Parameter, Training, UpdateOptions } from '../engine/types.js';
-import type { Graph } from '../onnx/model.js';
-import { newSource } from '../onnx/source.js';
-import { floatTensor } from '../onnx/tensor.js';
+import { memorySplit } from '../data/index.js';
+import {
+  byName,
+  type Inputs,
+  type Network,
+  type Parameter,
+  type Training,
+  type UpdateOptions,
+} from '../engine/index.js';
+import { floatTensor, type Graph, newSource } from '../onnx/index.js';
 import type { TrainData } from './data.js';
 
 const CLASSES = 3;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { numbers } from '../data/dataset.js';
+import { numbers } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { builder } from '../nn/build.js';
-import type { Graph } from '../onnx/model.js';
+import { builder } from '../nn/index.js';
+import type { Graph } from '../onnx/index.js';
 import { checkBatches } from './lone.js';
 import { trainNetwork } from './loop.js';
 import { recalibrate } from './recalibrate.js';

@@ -4,9 +4,9 @@
  * frameworks refuse that step, too.
  */
 import { fail } from '../base/index.js';
-import type { Network } from '../engine/types.js';
-import { inferTypes } from '../graph/facts/infer.js';
-import { sizeOf } from '../onnx/tensor.js';
+import type { Network } from '../engine/index.js';
+import { inferTypes } from '../graph/index.js';
+import { sizeOf } from '../onnx/index.js';
 
 /**
  * Whether the last batch must not be a single sample, and so is evened out with the one before.

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { withImages } from '../data/dataset.js';
+import { withImages } from '../data/index.js';
 import type { Hook, MaskReport } from './hooks.js';
 import { linearData, linearNetwork } from './linear.test.fixture.js';
 import { trainNetwork } from './loop.js';

@@ -8,7 +8,7 @@
  * Headline figures are the last epoch's. The test split is measured and chooses nothing; "best" looks at the validation
  * split only, and only at epochs at whose end all pruning is done.
  */
-import type { Batch } from '../data/batches.js';
+import type { Batch } from '../data/index.js';
 import { figuresIn, isBetter } from '../objectives/index.js';
 import type { Hook, HookMoment, MaskReport } from './hooks.js';
 import { updateOptions } from './optimizer.js';

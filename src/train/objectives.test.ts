@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { batches } from '../data/batches.js';
-import { numbers, type Split } from '../data/dataset.js';
+import { batches, numbers, type Split } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { builder } from '../nn/build.js';
-import { dense, multiLabel, type Objective, regression } from '../objectives/index.js';
-import { averagePrecision } from '../objectives/multi-label.js';
+import { builder } from '../nn/index.js';
+import { averagePrecision, dense, multiLabel, type Objective, regression } from '../objectives/index.js';
 import { floats, type Graph, intTensor } from '../onnx/index.js';
 import { evaluate, trainNetwork } from './index.js';
 

@@ -7,7 +7,7 @@
  *
  * Weight decay λ acts on every parameter, biases and the scales of BatchNorm too, as in the papers.
  */
-import type { OptimizerKind, UpdateOptions } from '../engine/types.js';
+import type { OptimizerKind, UpdateOptions } from '../engine/index.js';
 import { aboveZero, atLeastZero, flag, fraction, type Rule, resolve, rulesOf } from './settings.js';
 
 export interface SgdSettings {

@@ -1,6 +1,6 @@
 /** What a training run is given, what it tells while it runs, and what it gives back. */
-import type { Augmentation } from '../data/augment.js';
-import type { Network, Parameter, Teacher } from '../engine/types.js';
+import type { Augmentation } from '../data/index.js';
+import type { Network, Parameter, Teacher } from '../engine/index.js';
 import type { Objective } from '../objectives/index.js';
 import type { TrainData } from './data.js';
 import type { Hook, MaskReport } from './hooks.js';

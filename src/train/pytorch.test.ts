@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { memorySplit } from '../data/dataset.js';
+import { memorySplit } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import type { Attribute, Graph, Node, Tensor } from '../onnx/model.js';
-import { floatTensor } from '../onnx/tensor.js';
+import { type Attribute, floatTensor, type Graph, type Node, type Tensor } from '../onnx/index.js';
 import { linearGraph } from './linear.test.fixture.js';
 import { trainNetwork } from './loop.js';
 import { type OptimizerSettings, resolveOptimizer, updateOptions } from './optimizer.js';

@@ -2,7 +2,7 @@
  * What of a run's memory a hook reads and writes. Where a machine has a memory of its own, as a GPU has, the trainer brings what is
  * read to the host before the hook acts and hands back what was written after it; on CPUs there is nothing to do.
  */
-import type { Network, SlotPart, Training } from '../engine/types.js';
+import type { Network, SlotPart, Training } from '../engine/index.js';
 
 /** The learnt parameters; the running statistics; and of the parameters that are trained, three arrays beside each. */
 export type ReachPart = 'weights' | 'running' | 'gradients' | 'optimizer' | 'masks';

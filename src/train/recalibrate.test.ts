@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { memorySplit } from '../data/dataset.js';
-import { openDataset } from '../data/open.js';
+import { memorySplit, openDataset } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
-import type { Graph } from '../onnx/model.js';
-import { floats, floatTensor } from '../onnx/tensor.js';
+import { floats, floatTensor, type Graph } from '../onnx/index.js';
 import { trainDigits } from './digits.test.fixture.js';
 import { evaluate } from './evaluate.js';
 import { linearGraph } from './linear.test.fixture.js';

@@ -7,13 +7,10 @@
  * BatchNorm", 2021; "adaptive BN": Li et al., "EagleEye", ECCV 2020). As in PyTorch variances are the unbiased ones.
  */
 import { permutation, random } from '../base/index.js';
-import type { Augmentation } from '../data/augment.js';
-import { batches } from '../data/batches.js';
-import { subset } from '../data/dataset.js';
+import { type Augmentation, batches, subset } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
-import { inferenceForm, withoutDropout } from '../graph/inference.js';
-import { float } from '../onnx/attributes.js';
-import type { Graph, Node } from '../onnx/model.js';
+import { inferenceForm, withoutDropout } from '../graph/index.js';
+import { float, type Graph, type Node } from '../onnx/index.js';
 import type { TrainData } from './data.js';
 import { checkInputs } from './evaluate.js';
 import { checkBatches } from './lone.js';

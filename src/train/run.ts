@@ -1,10 +1,8 @@
 /** A training run at work: opened, fresh or from a checkpoint, and saved. */
 import { existsSync } from 'node:fs';
 import { fail } from '../base/index.js';
-import { type Batch, batchCount, batches } from '../data/batches.js';
-import { digestOfParts } from '../data/digest.js';
-import { examples } from '../data/examples.js';
-import type { Parameter } from '../engine/types.js';
+import { type Batch, batchCount, batches, digestOfParts, examples } from '../data/index.js';
+import type { Parameter } from '../engine/index.js';
 import { classification, type Objective } from '../objectives/index.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { checkTeacher, fingerprint } from './distil.js';

@@ -4,8 +4,8 @@
  * of where the run is.
  */
 import { fail } from '../base/index.js';
-import { type DataDigest, difference } from '../data/digest.js';
-import type { Network, Training } from '../engine/types.js';
+import { type DataDigest, difference } from '../data/index.js';
+import type { Network, Training } from '../engine/index.js';
 import type { Figures } from '../objectives/index.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { Hook, MaskReport } from './hooks.js';

@@ -5,7 +5,7 @@ import { normal, random, UserError } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine, type Teacher } from '../engine/index.js';
 import { near } from '../engine/tape.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';
-import type { Graph } from '../onnx/model.js';
+import type { Graph } from '../onnx/index.js';
 
 let machine: Machine;
 before(async () => {

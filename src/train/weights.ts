@@ -1,9 +1,8 @@
 /** The weights of a network as plain arrays, and back into a graph. */
 import { fail } from '../base/index.js';
-import type { Network } from '../engine/types.js';
-import { inferenceForm } from '../graph/inference.js';
-import type { Graph } from '../onnx/model.js';
-import { floatsLike } from '../onnx/tensor.js';
+import type { Network } from '../engine/index.js';
+import { inferenceForm } from '../graph/index.js';
+import { floatsLike, type Graph } from '../onnx/index.js';
 
 /** Copies of all that training changes, learnt parameters and running statistics by initialiser name: as the arrays have them, see `Network.pull`. */
 export function weightsOf(network: Network): Map<string, Float32Array> {

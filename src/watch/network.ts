@@ -1,5 +1,5 @@
 /** The network of a run as nodes and edges, with the density of each layer, for the page to draw. */
-import { summarize } from '../graph/facts/summary.js';
+import { summarize } from '../graph/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { runFolder } from '../runs/index.js';
 import type { Network, NetworkNode, RunDetail } from './types.js';

@@ -6,7 +6,7 @@
  * the least of all groups together go. `depgraph-sparse` trains before with a penalty on whole units, up to sixteen times
  * stronger on the least (s = 5e-4, the released code's for ResNet-56).
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 const source = {
   paper: 'Fang et al.: “DepGraph: towards any structural pruning”, CVPR 2023, arXiv 2301.12900',

@@ -6,7 +6,7 @@
  * BatchNorm statistics are adapted, and the best is fine-tuned. Filters are ranked by L1 norm within their group. The paper
  * draws 1000 networks; `candidates` says how many here.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const eagleeye: StructuredMethod = {
   name: 'eagleeye',

@@ -6,7 +6,7 @@
  * layer's). `mask-l1` is MaskSparsity's second half with a mask of the model as it is; `grad-decay` takes marked scales and
  * shifts to 0 in a straight line instead. Both are made for models whose first half would be too long.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 import { masksparsity } from './masksparsity.js';
 
 const shares = { fineTune: 1 };

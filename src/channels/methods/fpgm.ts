@@ -9,7 +9,7 @@
  * pruning, He et al., 2018): after every epoch of training they are set to 0, may grow again, and are chosen anew; at the end
  * what is 0 is taken out.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 const source = {
   paper:

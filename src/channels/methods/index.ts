@@ -1,5 +1,5 @@
 /** The structured methods by name. A new one is a file beside this and a line here. */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 import { depgraph, depgraphSparse } from './depgraph.js';
 import { eagleeye } from './eagleeye.js';
 import { gradDecay, maskL1, order, ot, ratio, uniform } from './easypruner.js';

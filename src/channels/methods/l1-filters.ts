@@ -5,7 +5,7 @@
  * The filters with the smallest Σ|w| of each layer go, at once, from a trained model; then it is fine-tuned. Every group loses
  * the same share; the paper's shares by stage were found by looking at sensitivities, which is `allocate: sensitivity`.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const l1Filters: StructuredMethod = {
   name: 'l1-filters',

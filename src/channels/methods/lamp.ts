@@ -6,7 +6,7 @@
  * group never empties, and one ranking of all suits all groups. The paper scores single weights; Torch-Pruning brought it to
  * channels.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const lamp: StructuredMethod = {
   name: 'lamp',

@@ -17,7 +17,7 @@
  * short stages the penalty is on shifts as well, which is ours (`markedShifts: false` leaves them alone). The mask may
  * come from anywhere: `mask: FILE`.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const masksparsity: StructuredMethod = {
   name: 'masksparsity',

@@ -6,7 +6,7 @@
  * all layers together by |γ|, takes out the lowest, and trains the rest as long again. Trainings too short for the strength to have
  * an effect have a larger one here.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const networkSlimming: StructuredMethod = {
   name: 'network-slimming',

@@ -1,5 +1,5 @@
 /** Units drawn by lot, the same share of every group: what any method must be better than. */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const randomChannels: StructuredMethod = {
   name: 'random-channels',

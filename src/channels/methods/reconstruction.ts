@@ -6,7 +6,7 @@
  * ThiNet chooses greedily, by the error at a sample of a layer's outputs, and solves for one weight for each channel after the choice; here every
  * weight is solved for at every step of the choice, and the errors of all groups are ranked together by what a unit saves.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 export const reconstruction: StructuredMethod = {
   name: 'reconstruction',

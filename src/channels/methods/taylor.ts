@@ -9,7 +9,7 @@
  * The gates of layers that share channels are averaged, which is the paper's division by the number of blocks. Ten rounds are
  * ours; the paper takes 100 units every 30 mini-batches.
  */
-import type { StructuredMethod } from '../method-types.js';
+import type { StructuredMethod } from '../method.js';
 
 const source = {
   paper: 'Molchanov et al.: “Importance estimation for neural network pruning”, CVPR 2019, arXiv 1906.10771',

@@ -2,8 +2,8 @@
  * Lowers convolution, its transpose and its weight gradient: geometry here, arithmetic in kernels/conv.c and, for weights
  * of which many are 0, in kernels/sparse.c.
  */
-import type { Window } from '../../graph/core.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import type { Window } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { ImageStrides, WeightStrides } from './calls.js';
 import { lowerCopy } from './map.js';
 import { type Buffer, isDense, type Line, type Place, wholePlace } from './place.js';

@@ -1,5 +1,5 @@
 /** Places brought into an order that kernels read: copies where views do not suffice. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { lowerCopy } from './map.js';
 import { isDense, type Place, reshaped, wholePlace } from './place.js';
 import type { Lowering } from './steps.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { normal, random } from '../../base/index.js';
-import { call, type Expression, type FunctionName, input } from '../../graph/expression.js';
+import { call, type Expression, type FunctionName, input } from '../../graph/index.js';
 import { type Machine, openMachine } from '../index.js';
 import { declare, emptyPlan, runOnEngine } from '../tape.test.fixture.js';
 import { formulaOf } from './formulas.js';

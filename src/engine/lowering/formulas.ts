@@ -2,7 +2,7 @@
  * Names what a pass computes as kernels/formulas.c does, so that its own loop is found where it has one: functions in capitals,
  * operands a, b, c … in the order in which they are named, and of arguments that may be swapped those computed first.
  */
-import type { Expression } from '../../graph/expression.js';
+import type { Expression } from '../../graph/index.js';
 import { MAP_OPERANDS } from './contract.js';
 import { compileExpressions } from './instructions.js';
 

@@ -1,8 +1,7 @@
 /** What is joined into one pass over memory, and what is not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { call, type Expression, input } from '../../graph/expression.js';
-import { type Tape, tape } from '../../graph/tape.js';
+import { call, type Expression, input, type Tape, tape } from '../../graph/index.js';
 import { fuse } from './fuse.js';
 
 const [x, y] = [input(0), input(1)];

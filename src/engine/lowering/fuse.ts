@@ -6,9 +6,16 @@
  * it again costs less than writing and reading it. What is stored nevertheless is computed again by passes that read all it
  * comes from anyway: so ReLU's gate in BatchNorm's gradient comes from BatchNorm's input.
  */
-import type { CoreNode, Type } from '../../graph/core.js';
-import { type Expression, type FunctionName, input, lengthOf, substitute } from '../../graph/expression.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import {
+  type CoreNode,
+  type Expression,
+  type FunctionName,
+  input,
+  lengthOf,
+  substitute,
+  type Type,
+} from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import { MAP_OPERANDS, MAP_RESULTS } from './contract.js';
 import { compileExpressions } from './instructions.js';
 

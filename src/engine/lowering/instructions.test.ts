@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { apply, call, type Expression, evaluate, type FunctionName, input } from '../../graph/expression.js';
+import { apply, call, type Expression, evaluate, type FunctionName, input } from '../../graph/index.js';
 import { FUNCTIONS, MAP_REGISTERS } from './contract.js';
 import { compileExpressions } from './instructions.js';
 

@@ -1,5 +1,5 @@
 /** From expressions to the instructions of the map kernel: common parts once, constants in registers, a·b + c in one. */
-import type { Expression, FunctionName } from '../../graph/expression.js';
+import type { Expression, FunctionName } from '../../graph/index.js';
 import type { MapInstruction } from './calls.js';
 import { FUNCTIONS, MAP_REGISTERS } from './contract.js';
 

@@ -1,5 +1,5 @@
 /** What a program was made of, for those who want to look at it. */
-import type { CoreNode } from '../../graph/core.js';
+import type { CoreNode } from '../../graph/index.js';
 import { CONTRACT } from './contract.js';
 import type { Unit } from './fuse.js';
 import type { Buffer, Place, Word } from './place.js';

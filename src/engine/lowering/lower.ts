@@ -2,9 +2,8 @@
  * From a core graph to steps: each value gets a place, views cost nothing, passes become calls of the map kernel, and the
  * rest one call each.
  */
-import type { CoreName, CoreNode } from '../../graph/core.js';
-import { call, input } from '../../graph/expression.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { type CoreName, type CoreNode, call, input } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { ClassStrides, MatrixStrides } from './calls.js';
 import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
 import { dense, viewed } from './dense.js';

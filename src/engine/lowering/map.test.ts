@@ -2,8 +2,8 @@
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { integer, normal, type Random, random } from '../../base/index.js';
-import { call, type Expression, input } from '../../graph/expression.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { call, type Expression, input } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import { type Machine, openMachine } from '../index.js';
 import { agrees, declare, emptyPlan, type Plan } from '../tape.test.fixture.js';
 

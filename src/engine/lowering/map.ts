@@ -1,7 +1,6 @@
 /** Lowers formulas over strided places to the map kernel: which axes are outer, which inner, which merge. */
-import type { Expression } from '../../graph/expression.js';
-import { input, substitute } from '../../graph/expression.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { type Expression, input, substitute } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import { MAP_INNER_AXES, MAP_ROW_AXES, RESULTS } from './contract.js';
 import { formulaOf } from './formulas.js';
 import { compileExpressions } from './instructions.js';

@@ -5,7 +5,7 @@
  * Units are lines (of sixteen lanes) in laned buffers, floats in plain ones. A laned buffer holds `size` lines for each
  * block of sixteen samples, block after block.
  */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { LANES } from './contract.js';
 
 export { LANES };

@@ -1,6 +1,6 @@
 /** Lowers max-pooling and maps between positions: tables here, arithmetic in kernels/pool.c. */
-import type { CoreOptions, Window } from '../../graph/core.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import type { CoreOptions, Window } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { PositionStrides, RowStrides } from './calls.js';
 import { dense } from './dense.js';
 import { type Line, type Place, reshaped, rowMajor } from './place.js';

@@ -2,8 +2,8 @@
  * A loop: its body is lowered for the first moment and for the second, and whatever differs between the two (the line of an item, of a
  * state) is what the program adds from round to round. Steps that come to the same in every round are done once, before the loop.
  */
-import type { CoreNode } from '../../graph/core.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import type { CoreNode } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Move } from './calls.js';
 import { namedWords } from './layout.js';
 import { lowerCopy } from './map.js';

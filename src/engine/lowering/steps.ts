@@ -1,5 +1,5 @@
 /** The program while it is being written: kernel calls whose arguments may name buffers that have no address yet. */
-import type { Type } from '../../graph/core.js';
+import type { Type } from '../../graph/index.js';
 import type { Machine } from '../machine.js';
 import type { Calls } from './calls.js';
 import { type Buffer, freshPlace, LANES, type Line, type Place, type Word } from './place.js';

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Window } from '../../graph/core.js';
-import { windowOutput } from '../../graph/shapes.js';
+import { type Window, windowOutput } from '../../graph/index.js';
 import { rowMajor } from './place.js';
 import { type Class, classesOf, forwardAxis, repeated, tapTable, transposedAxis } from './taps.js';
 

@@ -5,7 +5,7 @@
  * reads output o for the taps with o·stride = i + pad − k·dilation. Either way each target coordinate has a list of
  * (tap, source). Coordinates with the same taps at the same distances form a class; classes of several axes multiply.
  */
-import type { Window } from '../../graph/core.js';
+import type { Window } from '../../graph/index.js';
 
 /** One axis: for each target coordinate its valid taps and their source coordinates. */
 type Axis = { tap: number; source: number }[][];

@@ -5,8 +5,8 @@
  * from the shapes, by the estimate below, and in use from the weights (steps.ts: `instead`), because zeros among the
  * weights are of no use to it.
  */
-import type { Window } from '../../graph/core.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import type { Window } from '../../graph/index.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Image, WeightStrides } from './calls.js';
 import { WINO_POINTS, WINO_TILE } from './contract.js';
 import { type Buffer, LANES, type Line, type Place } from './place.js';

@@ -1,5 +1,5 @@
 /** Where samples lie, for operators that keep them apart: by the axis that holds them. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { CoreName } from '../core.js';
 import type { Apart, SamplesCall, Shape } from './operator.js';
 

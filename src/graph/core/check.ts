@@ -1,5 +1,5 @@
 /** What core operators ask of their operands and options. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Window } from '../core.js';
 import type { Must, Shape } from './operator.js';
 

@@ -1,5 +1,5 @@
 /** Values of core operators in float64, one after another and as plainly as possible. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { CoreName, Type, Window } from '../core.js';
 import type { Value } from '../reference/value.js';
 import type { Call } from './operator.js';

@@ -1,5 +1,5 @@
 /** The transpose of a convolution: from what it makes to what it reads. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { CoreOptions } from '../core.js';
 import { slid } from './apart.js';
 import { mustBeCounted, mustBeGroups, mustBeWindow, perAxis, same } from './check.js';

@@ -1,5 +1,5 @@
 /** The gradient of a convolution by its weight, summed over samples. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { isCount, mustBeWindow } from './check.js';
 import { at, eachProduct, filled } from './compute.js';
 import { type CoreOperator, type Derivatives, meansNothing, none, unknown } from './operator.js';

@@ -1,5 +1,5 @@
 /** Convolution of images [B, C, …] with filters [O, C/groups, …kernel] and an optional bias. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { windowOutput } from '../shapes.js';
 import { slid } from './apart.js';

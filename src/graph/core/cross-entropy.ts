@@ -1,5 +1,5 @@
 /** The loss of a classifier, how many samples it gets right, and the gradient by its logits. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { call } from '../expression.js';
 import type { Value } from '../reference/value.js';
 import { at, filled } from './compute.js';

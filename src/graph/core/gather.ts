@@ -1,5 +1,5 @@
 /** Rows of a table. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { at, filled } from './compute.js';
 import { type CoreOperator, type Derivatives, like, meansNothing, touched } from './operator.js';
 import { linear } from './tangents.js';

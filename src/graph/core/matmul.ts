@@ -1,5 +1,5 @@
 /** Products of matrices with equal leading dimensions. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { agreed, axisOf } from './apart.js';
 import { same } from './check.js';
 import { at, filled } from './compute.js';

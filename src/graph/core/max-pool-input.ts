@@ -1,5 +1,5 @@
 /** What arrives at the winners of a pool goes back to where they were. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { at, eachTap, filled } from './compute.js';
 import {
   type CoreOperator,

@@ -1,5 +1,5 @@
 /** The largest of every window, and which tap of the window it was. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { call } from '../expression.js';
 import { windowOutput } from '../shapes.js';
 import { slid } from './apart.js';

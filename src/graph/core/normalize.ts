@@ -1,5 +1,5 @@
 /** BatchNorm's statistics, as a slope and a shift for every channel. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { call, input } from '../expression.js';
 import type { Value } from '../reference/value.js';
 import { type CoreOperator, type Derivatives, meansNothing, none, touched, unknown } from './operator.js';

@@ -3,7 +3,7 @@
  * correspond and what stands at removed ones, `engine/lowering` which kernels compute it. All are lists by the operators'
  * names, so the compiler points at whatever a new operator lacks.
  */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Build, CoreName, CoreNode, CoreOptions, Scan, Type } from '../core.js';
 import type { Value } from '../reference/value.js';
 

@@ -1,5 +1,5 @@
 /** Weighted sums over positions, from a table. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { CoreOptions } from '../core.js';
 import { alongFirst } from './apart.js';
 import { at, filled } from './compute.js';

@@ -1,5 +1,5 @@
 /** The same elements in another shape. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { type CoreOperator, type Derivatives, like, meansNothing, touched } from './operator.js';
 import { linear } from './tangents.js';
 

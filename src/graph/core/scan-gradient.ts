@@ -3,7 +3,7 @@
  * state before each moment, which was kept, and differentiates it. A weight's gradient does not grow in the loop: what it is a product
  * of is given out, and multiplied over all moments at once.
  */
-import { floatTensor, sizeOf } from '../../onnx/tensor.js';
+import { floatTensor, sizeOf } from '../../onnx/index.js';
 import type { Build, CoreNode } from '../core.js';
 import { loop } from '../loop.js';
 import { convDerivatives } from './conv.js';

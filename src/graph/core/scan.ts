@@ -1,5 +1,5 @@
 /** A loop over the first axis of lists, whose body is core operators. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import { toValue, type Value } from '../reference/value.js';
 import { axisOf } from './apart.js';
 import { same } from './check.js';

@@ -1,5 +1,5 @@
 /** Elements from a start by steps along every axis, backwards too. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { mostElements } from '../shapes.js';
 import { alongFirst } from './apart.js';

@@ -1,5 +1,5 @@
 /** What tangents are written with. */
-import { sizeOf } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/index.js';
 import type { Build, CoreName, CoreNode } from '../core.js';
 import { call, derivative, type Expression, input, substitute } from '../expression.js';
 import { applied } from './derive.js';

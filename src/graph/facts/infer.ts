@@ -3,9 +3,7 @@
  * without one.
  */
 import { UserError } from '../../base/index.js';
-import type { Graph, Node } from '../../onnx/model.js';
-import { opsetOf } from '../../onnx/source.js';
-import { isInteger, sizeOf } from '../../onnx/tensor.js';
+import { type Graph, isInteger, type Node, opsetOf, sizeOf } from '../../onnx/index.js';
 import type { Type } from '../core.js';
 import { largestConstant, sampleShape } from '../expand.js';
 import { budget, foldedTypes } from '../fold.js';

@@ -1,8 +1,7 @@
 /** Which dimensions are open, and at which other sizes a model is looked at. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { floatTensor, type Graph, intTensor, type Node, type Value } from '../../onnx/index.js';
-import { newSource } from '../../onnx/source.js';
+import { floatTensor, type Graph, intTensor, type Node, newSource, type Value } from '../../onnx/index.js';
 import { openDimensions, otherSizes } from './sizes.js';
 
 function model(inputs: Record<string, Value['shape']>, ...nodes: [op: string, ...inputs: string[]][]): Graph {

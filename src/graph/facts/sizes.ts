@@ -3,7 +3,7 @@
  * not hold at another, so whoever rewrites or checks a model looks at several.
  */
 import { UserError } from '../../base/index.js';
-import type { Graph } from '../../onnx/model.js';
+import type { Graph } from '../../onnx/index.js';
 import { sampleShape } from '../expand.js';
 import { inferTypes } from './infer.js';
 

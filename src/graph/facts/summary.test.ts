@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../base/index.js';
-import { intList } from '../../onnx/attributes.js';
-import type { Graph } from '../../onnx/model.js';
-import { floatTensor } from '../../onnx/tensor.js';
+import { floatTensor, type Graph, intList } from '../../onnx/index.js';
 import { type Case, modelOf } from '../ops/against.test.fixture.js';
 import { summarize } from './summary.js';
 

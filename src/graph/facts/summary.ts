@@ -1,7 +1,6 @@
 /** What a network is made of: shapes, parameters and MACs, layer by layer. */
 import { fail } from '../../base/index.js';
-import type { Graph, Node } from '../../onnx/model.js';
-import { isFloat, sizeOf } from '../../onnx/tensor.js';
+import { type Graph, isFloat, type Node, sizeOf } from '../../onnx/index.js';
 import { describe } from '../operator.js';
 import { findOperator } from '../ops/index.js';
 import { inputsThatAre, learntInputs } from '../roles.js';

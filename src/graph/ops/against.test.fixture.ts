@@ -2,10 +2,18 @@
 import assert from 'node:assert/strict';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { random, uniform } from '../../base/index.js';
-import type { Attribute, DType, Graph, Node, Tensor } from '../../onnx/model.js';
-import { serializeModel } from '../../onnx/serialize.js';
-import { newSource } from '../../onnx/source.js';
-import { emptyData, floats, sizeOf } from '../../onnx/tensor.js';
+import {
+  type Attribute,
+  type DType,
+  emptyData,
+  floats,
+  type Graph,
+  type Node,
+  newSource,
+  serializeModel,
+  sizeOf,
+  type Tensor,
+} from '../../onnx/index.js';
 import type { Type } from '../core.js';
 import { type Expanded, expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';

@@ -3,7 +3,7 @@
  * those that share one stand next to each other.
  */
 import { fail } from '../../base/index.js';
-import { attr, float, int } from '../../onnx/attributes.js';
+import { attr, float, int } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
 import {

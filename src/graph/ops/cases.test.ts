@@ -1,8 +1,16 @@
 /** Every operator, in its old and new forms, against onnxruntime. */
 import { test } from 'node:test';
-import { float, floatList, int, intList, string, tensorValue } from '../../onnx/attributes.js';
-import type { Attribute } from '../../onnx/model.js';
-import { floatTensor, intTensor } from '../../onnx/tensor.js';
+import {
+  type Attribute,
+  float,
+  floatList,
+  floatTensor,
+  int,
+  intList,
+  intTensor,
+  string,
+  tensorValue,
+} from '../../onnx/index.js';
 import { type Case, caseAgrees, type Given } from './against.test.fixture.js';
 
 type Attributes = Record<string, Attribute>;

@@ -3,8 +3,7 @@
  * is expanded, so that no number of a file reaches a formula, a table or a kernel that does not fit there.
  */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, sizeOf } from '../../onnx/index.js';
 import { axisOf, describe, type Operator, required, type Site } from '../operator.js';
 import { broadcast, mostElements } from '../shapes.js';
 import { checkSignature } from './signature.js';

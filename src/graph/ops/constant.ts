@@ -1,8 +1,15 @@
 /** Constants, and what shapes and other constants alone determine: Constant, ConstantOfShape, Shape, Size, Range. */
 import { fail } from '../../base/index.js';
-import { attr, hasAttribute } from '../../onnx/attributes.js';
-import type { Node, Tensor } from '../../onnx/model.js';
-import { emptyData, floatTensor, intTensor, sizeOf } from '../../onnx/tensor.js';
+import {
+  attr,
+  emptyData,
+  floatTensor,
+  hasAttribute,
+  intTensor,
+  type Node,
+  sizeOf,
+  type Tensor,
+} from '../../onnx/index.js';
 import { mostFolded } from '../fold.js';
 import {
   constantInts,

@@ -1,8 +1,7 @@
 /** Conv and ConvTranspose. */
 
 import { fail } from '../../base/index.js';
-import { attr, int } from '../../onnx/attributes.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, int, sizeOf } from '../../onnx/index.js';
 import type { Build, Window } from '../core.js';
 import { call, input } from '../expression.js';
 import { DependsOnData, describe, type Operator, type Resized, required, type Site } from '../operator.js';

@@ -1,5 +1,5 @@
 /** CumSum: sums of everything up to a place, as position ids of RoBERTa are made. */
-import { attr } from '../../onnx/attributes.js';
+import { attr } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { input } from '../expression.js';
 import { axisOf, constantInts, type Operator, required, type Site } from '../operator.js';

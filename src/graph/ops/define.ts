@@ -3,8 +3,7 @@
  * and its value on constants is what the expansion computes. Both follow from writing it on an empty tape.
  */
 import { fail, UserError } from '../../base/index.js';
-import type { DType, Tensor } from '../../onnx/model.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { type DType, sizeOf, type Tensor } from '../../onnx/index.js';
 import type { Type } from '../core.js';
 import { affords } from '../fold.js';
 import { describe, type Operator, type Site } from '../operator.js';

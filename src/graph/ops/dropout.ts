@@ -1,7 +1,6 @@
 /** Dropout: while training x·[u ≥ ratio]/(1 − ratio) with u uniform in [0, 1), otherwise x. */
 import { random } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import type { DType } from '../../onnx/model.js';
+import { attr, type DType } from '../../onnx/index.js';
 import { call, input } from '../expression.js';
 import { constantOf, type Operator, required, type Site } from '../operator.js';
 import { damaged, singles } from './check.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { string } from '../../onnx/attributes.js';
+import { string } from '../../onnx/index.js';
 import { summarize } from '../facts/summary.js';
 import { type Case, caseAgrees, type Given, modelOf } from './against.test.fixture.js';
 

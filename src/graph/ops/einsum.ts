@@ -6,9 +6,7 @@
  */
 
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import type { Node } from '../../onnx/model.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, type Node, sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
 import { describe, type Operator, type Site } from '../operator.js';

@@ -1,9 +1,15 @@
 /** Element-wise operators: each is a formula over its inputs. */
 import { fail } from '../../base/index.js';
-import { attr, hasAttribute } from '../../onnx/attributes.js';
-import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
-import type { DType, Node } from '../../onnx/model.js';
-import { bytesOf, isFloat } from '../../onnx/tensor.js';
+import {
+  attr,
+  bytesOf,
+  type DType,
+  dtypeOf,
+  hasAttribute,
+  isFloat,
+  type Node,
+  unreadName,
+} from '../../onnx/index.js';
 import { call, type Expression, input } from '../expression.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { damaged, singles } from './check.js';

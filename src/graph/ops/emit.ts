@@ -1,5 +1,5 @@
 /** Writing core operators: what is the identity emits nothing, and shapes are brought to where they are wanted. */
-import { floatTensor, sizeOf } from '../../onnx/tensor.js';
+import { floatTensor, sizeOf } from '../../onnx/index.js';
 import type { Build, CoreNode, Type } from '../core.js';
 import { call, type Expression, input, operandsOf, substitute } from '../expression.js';
 import { broadcast } from '../shapes.js';

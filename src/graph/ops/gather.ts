@@ -1,7 +1,6 @@
 /** Choosing elements by index: Gather (of constants, of data, of an embedding table) and OneHot. */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import { floats, ints, sizeOf } from '../../onnx/tensor.js';
+import { attr, floats, ints, sizeOf } from '../../onnx/index.js';
 import { call, input } from '../expression.js';
 import {
   axisOf,

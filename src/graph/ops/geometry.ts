@@ -1,6 +1,6 @@
 /** The geometry of convolutions and pools as ONNX writes it down: kernel_shape, strides, dilations, pads, auto_pad. */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr } from '../../onnx/index.js';
 import type { Window } from '../core.js';
 import { describe, type Site } from '../operator.js';
 import { damaged, oneOf } from './check.js';

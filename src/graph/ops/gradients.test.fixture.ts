@@ -1,6 +1,6 @@
 /** For tests: the gradient of an operator, through its expansion, against central differences in float64. */
 import assert from 'node:assert/strict';
-import { isFloat } from '../../onnx/tensor.js';
+import { isFloat } from '../../onnx/index.js';
 import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';

@@ -1,6 +1,6 @@
 /** The gradient of every operator that trains, through its expansion, against central differences in float64. */
 import { test } from 'node:test';
-import { float, int, intList, string } from '../../onnx/attributes.js';
+import { float, int, intList, string } from '../../onnx/index.js';
 import type { Case, Given } from './against.test.fixture.js';
 import { checkGradients } from './gradients.test.fixture.js';
 

@@ -1,9 +1,7 @@
 /** What is said about operators as a whole: which are refused, what is folded away, what is learnt, what Dropout drops. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { float, int } from '../../onnx/attributes.js';
-import type { Graph, Node } from '../../onnx/model.js';
-import { floatTensor, intTensor } from '../../onnx/tensor.js';
+import { float, floatTensor, type Graph, int, intTensor, type Node } from '../../onnx/index.js';
 import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';

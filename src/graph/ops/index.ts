@@ -1,6 +1,6 @@
 /** The operators that espalier knows, by name. */
 import { fail } from '../../base/index.js';
-import type { Node } from '../../onnx/model.js';
+import type { Node } from '../../onnx/index.js';
 import { describe, type Operator, Unsupported } from '../operator.js';
 import { attentionOperators } from './attention.js';
 import { guarded } from './check.js';

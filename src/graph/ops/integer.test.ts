@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { intList } from '../../onnx/attributes.js';
-import type { DType } from '../../onnx/model.js';
-import { serializeModel } from '../../onnx/serialize.js';
+import { type DType, intList, serializeModel } from '../../onnx/index.js';
 import { expandModel } from '../expand.js';
 import { inferTypes } from '../facts/infer.js';
 import { summarize } from '../facts/summary.js';

@@ -4,7 +4,7 @@
  * what stands behind them is counted.
  */
 import { fail } from '../../base/index.js';
-import type { DType } from '../../onnx/model.js';
+import type { DType } from '../../onnx/index.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
 import { convOperators } from './conv.js';
 import { matmulOperators } from './matmul.js';

@@ -3,8 +3,7 @@
  * channels, so the convolution kernels (and their sparse kin) serve both.
  */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, sizeOf } from '../../onnx/index.js';
 import type { Build, Window } from '../core.js';
 import { input } from '../expression.js';
 import { describe, type Operator, required, type Site } from '../operator.js';

@@ -1,8 +1,7 @@
 /** Normalisations: BatchNorm in training and inference, and those that look at one sample only. */
 
 import { fail } from '../../base/index.js';
-import { attr, int } from '../../onnx/attributes.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, int, sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';

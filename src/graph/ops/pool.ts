@@ -1,6 +1,6 @@
 /** Pools: maximum and average over windows or over the whole image, and LRN, which averages over channels. */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
+import { attr } from '../../onnx/index.js';
 import type { Window } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';

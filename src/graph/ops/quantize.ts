@@ -1,9 +1,6 @@
 /** QuantizeLinear and DequantizeLinear: models with these run, and pass gradients straight through the rounding. */
 import { fail } from '../../base/index.js';
-import { attr, int } from '../../onnx/attributes.js';
-import { dtypeOf, unreadName } from '../../onnx/dtypes.js';
-import type { DType } from '../../onnx/model.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, type DType, dtypeOf, int, sizeOf, unreadName } from '../../onnx/index.js';
 import type { Build, CoreNode } from '../core.js';
 import { call, input } from '../expression.js';
 import {

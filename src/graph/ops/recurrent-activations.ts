@@ -1,7 +1,6 @@
 /** The functions that recurrent operators name in their attributes. */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import type { Node } from '../../onnx/model.js';
+import { attr, type Node } from '../../onnx/index.js';
 import { call, type Expression } from '../expression.js';
 import { describe, Unsupported } from '../operator.js';
 import { add, div, mul, sub } from './elementwise.js';

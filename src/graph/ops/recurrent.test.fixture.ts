@@ -1,6 +1,6 @@
 /** For tests: recurrent operators in any form that ONNX has. */
 import fc from 'fast-check';
-import { float, floatList, int, string, stringList } from '../../onnx/attributes.js';
+import { float, floatList, int, string, stringList } from '../../onnx/index.js';
 import type { Case, Given } from './against.test.fixture.js';
 
 const gates = { RNN: 1, GRU: 3, LSTM: 4 };

@@ -1,6 +1,6 @@
 /** RNN, GRU and LSTM: a loop over the moments of a sequence, one for each direction. */
 import { fail } from '../../base/index.js';
-import { attr, int } from '../../onnx/attributes.js';
+import { attr, int } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
 import { loop } from '../loop.js';

@@ -1,5 +1,5 @@
 /** Reductions over axes, and ArgMax and ArgMin, which are reductions too. */
-import { attr } from '../../onnx/attributes.js';
+import { attr } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { axisOf, constantInts, type Operator, required, type Site } from '../operator.js';

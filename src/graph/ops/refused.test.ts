@@ -3,11 +3,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../base/index.js';
-import { float, floatList, int, intList, string, tensorValue } from '../../onnx/attributes.js';
-import type { Attribute, DType, Graph, Node } from '../../onnx/model.js';
-import { serializeModel } from '../../onnx/serialize.js';
-import { newSource } from '../../onnx/source.js';
-import { floatTensor, sizeOf } from '../../onnx/tensor.js';
+import {
+  type Attribute,
+  type DType,
+  float,
+  floatList,
+  floatTensor,
+  type Graph,
+  int,
+  intList,
+  type Node,
+  newSource,
+  serializeModel,
+  sizeOf,
+  string,
+  tensorValue,
+} from '../../onnx/index.js';
 import { expandModel } from '../expand.js';
 import { inferTypes } from '../facts/infer.js';
 import { type Given, given } from './against.test.fixture.js';

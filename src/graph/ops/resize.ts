@@ -4,8 +4,7 @@
  * point that falls between two elements would be rounded to the other one.
  */
 import { fail, own } from '../../base/index.js';
-import { attr, floatList } from '../../onnx/attributes.js';
-import { floats } from '../../onnx/tensor.js';
+import { attr, floatList, floats } from '../../onnx/index.js';
 import {
   axisOf,
   constantInts,

@@ -3,8 +3,7 @@
  * assignment of PyTorch writes them into the file) make these a choice from rows; places that are data have no form.
  */
 import { fail } from '../../base/index.js';
-import { attr } from '../../onnx/attributes.js';
-import { ints, sizeOf } from '../../onnx/tensor.js';
+import { attr, ints, sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, type Expression, input } from '../expression.js';
 import { axisOf, describe, type Operator, required, type Site, Unsupported } from '../operator.js';

@@ -1,8 +1,6 @@
 /** Operators that move elements without computing: views, slices, joins, padding, repetition. */
 import { fail, own } from '../../base/index.js';
-import { attr, intList } from '../../onnx/attributes.js';
-import type { DType } from '../../onnx/model.js';
-import { sizeOf } from '../../onnx/tensor.js';
+import { attr, type DType, intList, sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
 import {

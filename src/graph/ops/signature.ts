@@ -6,8 +6,7 @@
  * Types are those of any version of the operator; 16-bit floats are float32 here.
  */
 import { fail } from '../../base/index.js';
-import type { DType } from '../../onnx/model.js';
-import { isFloat, isInteger } from '../../onnx/tensor.js';
+import { type DType, isFloat, isInteger } from '../../onnx/index.js';
 import { describe, type Site, Unsupported } from '../operator.js';
 
 const classes: Record<string, { name: string; holds: (dtype: DType) => boolean }> = {

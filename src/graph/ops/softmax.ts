@@ -1,5 +1,5 @@
 /** Softmax and LogSoftmax. */
-import { attr } from '../../onnx/attributes.js';
+import { attr } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
 import { axisOf, type Operator, required, type Site } from '../operator.js';

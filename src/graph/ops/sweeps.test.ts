@@ -1,8 +1,7 @@
 /** Random geometry for the operators that have much of it, against onnxruntime. */
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { int, intList, string } from '../../onnx/attributes.js';
-import type { Attribute } from '../../onnx/model.js';
+import { type Attribute, int, intList, string } from '../../onnx/index.js';
 import { caseAgrees, type Given } from './against.test.fixture.js';
 
 const runs = { numRuns: 40, seed: 20240607 };

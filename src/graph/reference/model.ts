@@ -1,5 +1,5 @@
 /** A whole model in double precision. */
-import type { Graph, Tensor } from '../../onnx/model.js';
+import type { Graph, Tensor } from '../../onnx/index.js';
 import { expandModel } from '../expand.js';
 import { runCore } from './run.js';
 import { toTensor, toValue } from './value.js';

@@ -1,6 +1,5 @@
 /** A value of a core graph in float64: one array per sample where it is laned, a single one where it is not. */
-import type { DType, Tensor } from '../../onnx/model.js';
-import { emptyData } from '../../onnx/tensor.js';
+import { type DType, emptyData, type Tensor } from '../../onnx/index.js';
 
 export interface Value {
   shape: readonly number[];

@@ -1,6 +1,6 @@
 /** The zoo: networks by name. */
 import { fail, nearest } from '../../base/index.js';
-import type { Graph } from '../../onnx/model.js';
+import type { Graph } from '../../onnx/index.js';
 import { cifarResnet } from './cifar-resnet.js';
 import { conv } from './conv.js';
 import { lenet5 } from './lenet.js';

@@ -1,5 +1,5 @@
 /** What every network of the zoo is made from. */
-import type { Graph } from '../../onnx/model.js';
+import type { Graph } from '../../onnx/index.js';
 import { type Builder, builder, type Signal } from '../build.js';
 import type { Initialization } from '../initialize.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { UserError } from '../../base/index.js';
-import type { Graph, Node } from '../../onnx/model.js';
+import type { Graph, Node } from '../../onnx/index.js';
 import { type Initialization, zeros } from '../initialize.js';
 import { buildNetwork, zoo } from './index.js';
 import type { NetworkOptions } from './network.js';

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { findChannels, type Selection, shrink } from '../../channels/index.js';
 import { sketch } from '../../channels/sketch.test.fixture.js';
 import { type Machine, openMachine } from '../../engine/index.js';
-import { batchOf } from '../../graph/batch.js';
+import { batchOf } from '../../graph/index.js';
 import { floatTensor, type Graph, writeModel } from '../../onnx/index.js';
 import { UncheckedError } from '../export.js';
 import { randomSamples } from '../samples.js';

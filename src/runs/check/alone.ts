@@ -3,9 +3,7 @@
  * says what comes of it. Where it cannot run the model that was given either, nobody can.
  */
 import { causeOf, UserError } from '../../base/index.js';
-import { type Batch, batchOf } from '../../graph/batch.js';
-import { expandModel } from '../../graph/expand.js';
-import { Unsupported } from '../../graph/operator.js';
+import { type Batch, batchOf, expandModel, Unsupported } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import type { Answers, Trial } from '../samples.js';
 import { nudged } from '../samples.js';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openMachine } from '../../engine/index.js';
-import { batchOf } from '../../graph/batch.js';
 import { graphOf } from '../../graph/graph.test.fixture.js';
+import { batchOf } from '../../graph/index.js';
 import { type Answers, randomTrial } from '../samples.js';
 import { engineAnswerer, referenceAnswerer } from './answers.js';
 

@@ -11,9 +11,9 @@ import {
   MemoryError,
   type Network,
 } from '../../engine/index.js';
-import { answerInDoubles } from '../../graph/reference/model.js';
+import { answerInDoubles } from '../../graph/index.js';
 import { type Graph, widenedFile } from '../../onnx/index.js';
-import { modelOf } from '../../runtime/model.js';
+import { modelOf } from '../../runtime/internal.js';
 import { type Answers, dataOf, shapesOf, type Trial } from '../samples.js';
 import { isNarrowModel, wideInputs } from './narrow.js';
 import { openChecker } from './session.js';

@@ -6,7 +6,7 @@
  * (see compare.ts).
  */
 import { UserError } from '../../base/index.js';
-import { batchOf } from '../../graph/batch.js';
+import { batchOf } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
 import { checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';

@@ -3,11 +3,8 @@
  * candidates are nearly equal, rounding decides, and two runtimes may differ without either being wrong.
  */
 
-import type { Type } from '../../graph/core.js';
-import { inferTypes } from '../../graph/facts/infer.js';
-import { findOperator } from '../../graph/ops/index.js';
-import type { Graph, Node } from '../../onnx/index.js';
-import { isFloat, sizeOf } from '../../onnx/index.js';
+import { findOperator, inferTypes, type Type } from '../../graph/index.js';
+import { type Graph, isFloat, type Node, sizeOf } from '../../onnx/index.js';
 import { type Answers, shapesOf, type Trial } from '../samples.js';
 
 /** The node that decides an output. */

@@ -3,7 +3,7 @@
  * given, on the same inputs. On random inputs that is a rough sign, and no measure of how good the model is.
  */
 import { UserError } from '../../base/index.js';
-import { batchOf } from '../../graph/batch.js';
+import { batchOf } from '../../graph/index.js';
 import { type Graph, isFloat, serializeModel } from '../../onnx/index.js';
 import type { Answer, Answers, Trial } from '../samples.js';
 import { hindranceOf } from './alone.js';

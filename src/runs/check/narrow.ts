@@ -1,6 +1,5 @@
 /** Models that hold floats of 16 bits. */
-import { dtypeOf } from '../../onnx/dtypes.js';
-import { type DType, type Graph, isNarrow } from '../../onnx/index.js';
+import { type DType, dtypeOf, type Graph, isNarrow } from '../../onnx/index.js';
 import type { Trial } from '../samples.js';
 
 /** Element types that a model names: of its weights, declared values, and casts. */

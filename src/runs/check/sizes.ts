@@ -4,9 +4,7 @@
  */
 import { UserError } from '../../base/index.js';
 import type { Machine } from '../../engine/index.js';
-import { batchOf } from '../../graph/batch.js';
-import { otherSizes } from '../../graph/facts/sizes.js';
-import { summarize } from '../../graph/facts/summary.js';
+import { batchOf, otherSizes, summarize } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { nudged, randomSamples, type Trial, trialOf } from '../samples.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from './answers.js';

@@ -1,6 +1,5 @@
 /** The runs on which an export is checked. */
-import type { Batch } from '../../graph/batch.js';
-import { summarize } from '../../graph/facts/summary.js';
+import { type Batch, summarize } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Samples, samplesPerRun, type Trial, trialOf } from '../samples.js';
 

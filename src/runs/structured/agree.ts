@@ -1,7 +1,7 @@
 /** Whether a network without its channels computes what it does with them at zero: measured in every run. */
 import { UserError } from '../../base/index.js';
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
-import { type Batch, batchOf } from '../../graph/batch.js';
+import { type Batch, batchOf } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { hindranceOf, noiseOfRuntime } from '../check/alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from '../check/answers.js';

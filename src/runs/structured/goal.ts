@@ -4,13 +4,13 @@ import {
   type Channels,
   type Cost,
   costs,
-  foldBatchNorm,
   type Goal,
   refuseRigid,
   unitsOf,
   wholeCost,
 } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
+import { foldBatchNorm } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Given, type GivenTarget, targetOf } from './defaults.js';
 import { latencyIn } from './latency.js';

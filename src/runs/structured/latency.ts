@@ -2,7 +2,7 @@
 import { fail } from '../../base/index.js';
 import type { Cost } from '../../channels/index.js';
 import type { Machine } from '../../engine/index.js';
-import { batchOf } from '../../graph/batch.js';
+import { batchOf } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { openSession } from '../onnxruntime.js';
 import { randomTrial } from '../samples.js';

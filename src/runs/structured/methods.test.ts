@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   findChannels,
-  foldBatchNorm,
   maskChannels,
   pricesOf,
   readMasks,
@@ -15,6 +14,7 @@ import {
 } from '../../channels/index.js';
 import { openDataset } from '../../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../../engine/index.js';
+import { foldBatchNorm } from '../../graph/index.js';
 import { readModel, writeModel } from '../../onnx/index.js';
 import { resolveRecipe } from '../recipe.js';
 import { resumeRun, startRun } from '../run.js';

@@ -5,7 +5,6 @@
 import {
   checkGoal,
   findChannels,
-  foldBatchNorm,
   hasScales,
   type MethodSettings,
   needsScales,
@@ -15,6 +14,7 @@ import {
   untied,
   writeMasks,
 } from '../../channels/index.js';
+import { foldBatchNorm } from '../../graph/index.js';
 import type { PruneRecipe } from '../recipe.js';
 import type { Change } from '../summary.js';
 import { writeMetrics } from '../training.js';

@@ -1,7 +1,7 @@
 /** What a run that removes channels says of them in its summary. */
 import { own } from '../../base/index.js';
 import type { Channels, Selection } from '../../channels/index.js';
-import { summarize } from '../../graph/facts/summary.js';
+import { summarize } from '../../graph/index.js';
 import { type Figures, figuresIn } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { ChannelSummary, GroupSummary } from '../summary.js';

@@ -10,7 +10,7 @@ import {
   type Split,
 } from '../../data/index.js';
 import { loadNetwork, type Machine } from '../../engine/index.js';
-import { summarize } from '../../graph/facts/summary.js';
+import { summarize } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { openEvaluator } from '../../train/index.js';
 import { isPath } from '../recipe.js';

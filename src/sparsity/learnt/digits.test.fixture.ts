@@ -1,7 +1,5 @@
 /** A small network trained on the digits with learnt masks, as a run does it: what the tests of this room look at. */
-import { batchCount } from '../../data/batches.js';
-import { splitValidation } from '../../data/dataset.js';
-import { openDataset } from '../../data/open.js';
+import { batchCount, openDataset, splitValidation } from '../../data/index.js';
 import { loadNetwork, type Network, openMachine } from '../../engine/index.js';
 import { buildNetwork } from '../../nn/index.js';
 import type { Graph } from '../../onnx/index.js';

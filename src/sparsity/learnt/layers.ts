@@ -1,6 +1,6 @@
 /** Masked weights as the hooks of learnt masks see them, counted and reported. */
 import { fail } from '../../base/index.js';
-import type { Network } from '../../engine/types.js';
+import type { Network } from '../../engine/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { TrainState } from '../../train/index.js';
 import { census } from '../masks.js';

@@ -1,6 +1,6 @@
 /** Settings that several methods of learnt masks have, and how theirs are resolved. */
 import { choice, flag, type Setting, type Settings, usually } from '../../base/index.js';
-import { resolve } from '../../train/settings.js';
+import { resolve } from '../../train/index.js';
 import { gradualSettings } from '../settings.js';
 import { frozenWeights } from './frozen.js';
 

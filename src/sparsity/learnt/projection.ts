@@ -14,7 +14,7 @@
  * the last place, and Σ s is within 1e-10 of K and never above it.
  */
 import { fail } from '../../base/index.js';
-import type { Clipping } from '../../engine/types.js';
+import type { Clipping } from '../../engine/index.js';
 
 /** v is sought for this much less than the budget, so that rounding cannot exceed it. */
 const MARGIN = 1e-11;

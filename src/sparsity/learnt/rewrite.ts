@@ -3,7 +3,7 @@
  * use it, its scores and mask as further initialisers; and back again.
  */
 import { fail } from '../../base/index.js';
-import { summarize } from '../../graph/facts/summary.js';
+import { summarize } from '../../graph/index.js';
 import {
   floats,
   floatsLike,

@@ -7,7 +7,7 @@
  * trained, by the run's optimiser; biases and BatchNorm's scales stay at their first values.
  */
 import { random } from '../../base/index.js';
-import type { Ranking } from '../../engine/types.js';
+import type { Ranking } from '../../engine/index.js';
 import { initialize } from '../../nn/index.js';
 import type { EpochState, Hook } from '../../train/index.js';
 import { allocate } from '../allocation.js';

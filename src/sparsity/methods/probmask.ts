@@ -24,7 +24,7 @@
  * for the last epochs then is BatchNorm's statistics, which come from soft masks until the mask is fixed.
  */
 import { aboveZero, choice, fail, flag, number, upToOne, usually, whole } from '../../base/index.js';
-import type { Clipping, Parameter } from '../../engine/types.js';
+import type { Clipping, Parameter } from '../../engine/index.js';
 import { meritOf } from '../../objectives/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { EpochState, Hook } from '../../train/index.js';

@@ -1,9 +1,7 @@
 /** The network through which synaptic flow runs: magnitudes for parameters, and values kept in range by levels. */
 
 import { fail } from '../../base/index.js';
-import { inferTypes } from '../../graph/facts/infer.js';
-import { findOperator } from '../../graph/ops/index.js';
-import { biasInput } from '../../graph/roles.js';
+import { biasInput, findOperator, inferTypes } from '../../graph/index.js';
 import { attr, floats, floatTensor, type Graph, type Node, type Tensor } from '../../onnx/index.js';
 import type { Surroundings } from '../types.js';
 
