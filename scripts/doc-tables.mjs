@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { structuredMethods, usual } from '../dist/channels/index.js';
 import { Unsupported } from '../dist/graph/operator.js';
-import { knownOperators } from '../dist/graph/ops/index.js';
+import { knownOperators, vendorOperators } from '../dist/graph/ops/index.js';
+import { inputsThatAre, learntInputs } from '../dist/graph/roles.js';
 import {
   channelSettings,
   dataSettings,
@@ -51,8 +52,8 @@ function isComputed(name, { expand }) {
 
 function operatorRow([name, operator]) {
   const computed = isComputed(name, operator);
-  const learnt = (operator.learnt ?? []).length > 0;
-  const prunable = (operator.prunable ?? []).length > 0;
+  const learnt = learntInputs(operator).length > 0;
+  const prunable = inputsThatAre(operator, 'weight').length > 0;
   const cells = [
     computed ? 'yes' : operator.macs ? '–' : 'constants',
     learnt && !computed ? '–' : yes(learnt),
@@ -62,7 +63,9 @@ function operatorRow([name, operator]) {
 }
 
 function operatorTable() {
-  const rows = [...knownOperators].sort(([a], [b]) => (a < b ? -1 : 1)).map(operatorRow);
+  const sorted = (operators) => [...operators].sort(([a], [b]) => (a < b ? -1 : 1));
+  const vendors = sorted(vendorOperators).map(([name, operator]) => [`com.microsoft.${name}`, operator]);
+  const rows = [...sorted(knownOperators), ...vendors].map(operatorRow);
   const head = ['| operator | computed | trained weights | prunable weights |', '|---|---|---|---|'];
   return [`${rows.length} operators:`, '', ...head, ...rows].join('\n');
 }

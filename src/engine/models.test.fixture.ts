@@ -6,8 +6,6 @@ import { agreesWithin, compare, modelName } from './onnxruntime.test.fixture.js'
 const refused: Record<string, RegExp> = {
   silero_vad_16k: /^espalier does not know the operator of If/,
   squeezenet_winml: /output loss is no tensor/,
-  tiny_random_gpt2_ortfused:
-    /^espalier does not know the operator of com\.microsoft\.EmbedLayerNormalization/,
 };
 
 /** 224 × 224 networks of 4 to 20 thousand million multiply-adds, in lanes of sixteen. */

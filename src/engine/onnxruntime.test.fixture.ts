@@ -49,8 +49,9 @@ function draw(input: Value, size: number, stream: string): Float32Array {
 }
 
 function fed(input: Value, data: Float32Array, shape: readonly number[]): Tensor {
-  return input.dtype === 'int64'
-    ? new Tensor('int64', BigInt64Array.from(data, BigInt), shape)
+  if (input.dtype === 'int64') return new Tensor('int64', BigInt64Array.from(data, BigInt), shape);
+  return input.dtype === 'int32'
+    ? new Tensor('int32', Int32Array.from(data), shape)
     : new Tensor('float32', data, shape);
 }
 
@@ -76,7 +77,7 @@ export async function compare(machine: Machine, path: string, optimized = true):
     values[input.name] = new Float32Array(2 * size);
     values[input.name].set(draw(input, size, 'first'));
     values[input.name].set(draw(input, size, 'second'), size);
-    feeds[input.name] = fed(input, values[input.name].slice(size), [1, ...shape]);
+    feeds[input.name] = fed(input, values[input.name].slice(size), network.batch.shapes[input.name]);
   }
   const actual = await network.inference({ batch: 2 }).run(values, 2);
   network.close();

@@ -21,7 +21,7 @@ const shapes: Record<string, Record<string, number[]>> = {
   bert_toy_optimized: { input_ids: [1, 12], token_type_ids: [1, 12], input_mask: [1, 12] },
 };
 
-const refused = /^(silero_vad_16k|squeezenet_winml|tiny_random_gpt2_ortfused)$/;
+const refused = /^(silero_vad_16k|squeezenet_winml)$/;
 /** 224 × 224 networks of 4 to 20 thousand million multiply-adds; and one in 8 bits. */
 const large = /^(light_vgg19|light_resnet50|densenet_small|super_resolution_opset10|light_densenet121)$/;
 const quantized = /^mobilenetv2_int8_qdq$/;
@@ -73,10 +73,10 @@ async function excess(
     const shape = model.inputs.get(input.name)!;
     const data = draw(input, sizeOf(shape));
     inputs[input.name] = data;
-    feeds[input.name] =
-      input.dtype === 'int64'
-        ? new Tensor('int64', BigInt64Array.from(data, BigInt), shape)
-        : new Tensor('float32', data, shape);
+    if (input.dtype === 'int64')
+      feeds[input.name] = new Tensor('int64', BigInt64Array.from(data, BigInt), shape);
+    else if (input.dtype === 'int32') feeds[input.name] = new Tensor('int32', Int32Array.from(data), shape);
+    else feeds[input.name] = new Tensor('float32', data, shape);
   }
   const actual = await model.run(inputs);
   await model.close();

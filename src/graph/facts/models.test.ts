@@ -112,8 +112,5 @@ for (const file of small) {
 
 test('models with operators that are not known are refused by name', async (t) => {
   const silero = await read(t, 'models/silero_vad_16k');
-  const gpt = await read(t, 'models/tiny_random_gpt2_ortfused');
-  if (!silero || !gpt) return;
-  assert.throws(() => expandModel(silero), { name: 'UserError', message: /If '/ });
-  assert.throws(() => expandModel(gpt), { name: 'UserError', message: /com\.microsoft\.\w+ '/ });
+  if (silero) assert.throws(() => expandModel(silero), { name: 'UserError', message: /If '/ });
 });

@@ -32,6 +32,8 @@ export interface Given {
 
 export interface Case {
   op: string;
+  /** Default ONNX's own. */
+  domain?: string;
   opset: number;
   attributes?: Record<string, Attribute>;
   inputs: (Given | undefined)[];
@@ -51,10 +53,10 @@ export function given(input: Given, index = 0): Tensor {
 }
 
 /** A model of one node, its outputs declared as the operator infers them. */
-export function modelOf({ op, opset, attributes = {}, inputs, outputs = 1 }: Case): Graph {
+export function modelOf({ op, domain = '', opset, attributes = {}, inputs, outputs = 1 }: Case): Graph {
   const names = inputs.map((input, i) => (input ? `in${i}` : ''));
   const outs = Array.from({ length: outputs }, (_, i) => `out${i}`);
-  const node: Node = { name: 'node', op, domain: '', inputs: names, outputs: outs, attributes };
+  const node: Node = { name: 'node', op, domain, inputs: names, outputs: outs, attributes };
   const fixed = inputs.flatMap((input, i) => (input?.fixed ? [[names[i], given(input, i)] as const] : []));
   const types = inputs.map((input, i): Type | undefined => {
     if (!input) return undefined;
@@ -71,7 +73,7 @@ export function modelOf({ op, opset, attributes = {}, inputs, outputs = 1 }: Cas
     nodes: [node],
     initializers: new Map(fixed),
     declared: new Map(),
-    source: newSource(opset),
+    source: { ...newSource(opset), opsets: { '': opset, ...(domain && { [domain]: 1 }) } },
   };
 }
 

@@ -90,6 +90,19 @@ const unary: Case[] = [
   one('Not', 13, [bools(2, 5)]),
 ];
 
+const equalNumbers: Given = { shape: [3, 4], values: [1, 3, 3, 2, 0, 0, 0, 0, 5, 5, 9, 5] };
+
+const two = (c: Case): Case => ({ ...c, outputs: 2 });
+
+const tops: Case[] = [
+  two(one('TopK', 13, [f(2, 6), ints(4)])),
+  two(one('TopK', 13, [f(3, 7, 2), ints(3)], { axis: int(1), largest: int(0) })),
+  two(one('TopK', 13, [equalNumbers, ints(3)])),
+  two(one('TopK', 13, [equalNumbers, ints(4)], { largest: int(0) })),
+  two(one('TopK', 13, [{ ...ints(5, -2, 9, 9), fixed: false }, ints(3)])),
+  two(one('TopK', 1, [f(2, 6)], { k: int(2) })),
+];
+
 const several: Case[] = [
   ...['Add', 'Sub', 'Mul', 'Div'].flatMap((op) => [
     one(op, 7, [image, weights(3, 1, 1)]),
@@ -467,6 +480,7 @@ const quantisations: Case[] = [
 
 for (const c of [
   ...unary,
+  ...tops,
   ...several,
   ...convolutions,
   ...pools,

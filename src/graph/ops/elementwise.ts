@@ -90,8 +90,10 @@ const negative = sub(x, relu);
 const softplus = add(call('max', x, 0), call('log', add(1, call('exp', call('neg', call('abs', x))))));
 const hardSigmoid = (alpha: number, beta: number) => call('min', call('relu', add(mul(x, alpha), beta)), 1);
 const elu = (alpha: number) => add(relu, mul(alpha, sub(call('exp', negative), 1)));
-const normalCdf = mul(0.5, add(1, call('erf', mul(x, Math.SQRT1_2))));
+export const normalCdf = mul(0.5, add(1, call('erf', mul(x, Math.SQRT1_2))));
 const cubic = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, mul(x, x)))));
+/** Nearly the same, by tanh. */
+export const tanhCdf = mul(0.5, add(1, call('tanh', cubic)));
 
 /** Clip's bounds: attributes up to opset 10, inputs from 11 on; either may be absent. */
 function clip(site: Site): Expression {
@@ -171,12 +173,7 @@ export const elementwiseOperators: Record<string, Operator> = {
   Softsign: unary(() => div(x, add(1, call('abs', x)))),
   Mish: unary(() => mul(x, call('tanh', softplus))),
   Swish: unary((node) => mul(x, call('sigmoid', mul(x, setting(node, 'alpha', 1))))),
-  Gelu: unary((node) =>
-    mul(
-      x,
-      attr.string(node, 'approximate', 'none') === 'tanh' ? mul(0.5, add(1, call('tanh', cubic))) : normalCdf,
-    ),
-  ),
+  Gelu: unary((node) => mul(x, attr.string(node, 'approximate', 'none') === 'tanh' ? tanhCdf : normalCdf)),
   Erf: unary(() => call('erf', x), 'N -> 1'),
   Exp: unary(() => call('exp', x)),
   Log: unary(() => call('log', x)),

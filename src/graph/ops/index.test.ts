@@ -32,7 +32,11 @@ test('an operator that is not known is refused by name, with what to do', () => 
       name: 'UserError',
       message,
     });
-  refused('Attention', 'com.microsoft', /com\.microsoft\.Attention 'y'; .*as it was exported/);
+  refused(
+    'WordConvEmbedding',
+    'com.microsoft',
+    /com\.microsoft\.WordConvEmbedding 'y'; .*as it was exported/,
+  );
   refused('Frobnicate', '', /Frobnicate 'y'; cut the model off/);
   refused('Frobnicate', 'own', /own\.Frobnicate 'y'; inline it where it is a function/);
 });

@@ -14,6 +14,7 @@ import { gatherOperators } from './gather.js';
 import { integerOperators } from './integer.js';
 import { maskOperators } from './masks.js';
 import { matmulOperators } from './matmul.js';
+import { microsoftOperators } from './microsoft.js';
 import { normOperators } from './norm.js';
 import { poolOperators } from './pool.js';
 import { quantizeOperators } from './quantize.js';
@@ -23,6 +24,7 @@ import { resizeOperators } from './resize.js';
 import { scatterOperators } from './scatter.js';
 import { shapeOperators } from './shape.js';
 import { softmaxOperators } from './softmax.js';
+import { topOperators } from './top.js';
 
 /** Those of ONNX. */
 const operators: ReadonlyMap<string, Operator> = new Map(
@@ -46,12 +48,18 @@ const operators: ReadonlyMap<string, Operator> = new Map(
     ...scatterOperators,
     ...shapeOperators,
     ...softmaxOperators,
+    ...topOperators,
   }).map(([name, operator]) => [name, guarded(operator)]),
 );
 
 const masks = new Map(Object.entries(maskOperators).map(([name, operator]) => [name, guarded(operator)]));
 
-export { operators as knownOperators };
+/** Those of the domain com.microsoft. */
+const microsoft: ReadonlyMap<string, Operator> = new Map(
+  Object.entries(microsoftOperators).map(([name, operator]) => [name, guarded(operator)]),
+);
+
+export { microsoft as vendorOperators, operators as knownOperators };
 
 /** What to do about families of operators that are not there, by domain or name. */
 const advice = new Map(
@@ -75,6 +83,7 @@ const fallback = ({ domain }: Node): string =>
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
   if (node.domain === 'espalier') return masks.get(node.op);
+  if (node.domain === 'com.microsoft') return microsoft.get(node.op);
   return node.domain === '' || node.domain === 'ai.onnx' ? operators.get(node.op) : undefined;
 }
 

@@ -149,13 +149,18 @@ const layerNorm: Expand = (site, [value, scale, bias], b) => {
   return [result, average, inverse].slice(0, Math.max(1, site.node.outputs.length));
 };
 
-/** x/√(mean of x² + ε)·scale */
+/** x/√(mean of x² + ε), and what it is multiplied by. */
+export function rootMeanSquare(b: Build, value: string, axes: readonly number[], epsilon: number) {
+  const square = mean(b, pointwise(b, mul(x, x), [value]), axes);
+  const inverse = pointwise(b, div(1, call('sqrt', add(x, epsilon))), [square]);
+  return { normal: pointwise(b, mul(x, y), [value, inverse]), inverse };
+}
+
 const rmsNorm: Expand = (site, [value, scale], b) => {
   const rank = b.type(value).shape.length;
   const first = axisOf(site, attr.int(site.node, 'axis', -1), rank);
-  const square = mean(b, pointwise(b, mul(x, x), [value]), range(rank - first, first));
-  const inverse = pointwise(b, div(1, call('sqrt', add(x, epsilonOf(site)))), [square]);
-  return [pointwise(b, mul(mul(x, y), input(2)), [value, inverse, scale])];
+  const { normal, inverse } = rootMeanSquare(b, value, range(rank - first, first), epsilonOf(site));
+  return [pointwise(b, mul(x, y), [normal, scale]), inverse].slice(0, Math.max(1, site.node.outputs.length));
 };
 
 /** x − mean over x's deviation, over batch and space by default, which one sample at a time cannot see. */
@@ -207,6 +212,15 @@ export const normOperators: Record<string, Operator> = {
     check: checkLayer,
     roles: { 1: { is: 'scale' } },
     normalizes: true,
+    expand: rmsNorm,
+  }),
+  // As onnxruntime calls it, which writes it into ONNX's own domain.
+  SimplifiedLayerNormalization: define({
+    takes: 'F F1 -> 1..2',
+    check: checkLayer,
+    roles: { 1: { is: 'scale' } },
+    normalizes: true,
+    dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
     expand: rmsNorm,
   }),
   MeanVarianceNormalization: define({ takes: 'F -> 1', normalizes: true, expand: meanVariance }),
