@@ -19,9 +19,22 @@ export interface Traffic {
 
 export const noTraffic = (): Traffic => ({ pulls: 0, pushes: 0, pulled: 0, pushed: 0, runs: 0 });
 
-/** `engine` runs the programs, and `mirror`, of the same kind, has the memory that the host sees; `traffic` is counted. */
-export function apart(engine: Driver, mirror: Driver, traffic: Traffic = noTraffic()): Driver {
-  const kernels = engine.names.split('\n')[0].split(',');
+export interface ApartOptions {
+  /** Counted here. */
+  traffic?: Traffic;
+  /** Names of kernels that the machine is to lack. */
+  lacks?: readonly string[];
+}
+
+/** `engine` runs the programs, and `mirror`, of the same kind, has the memory that the host sees. */
+export function apart(
+  engine: Driver,
+  mirror: Driver,
+  { traffic = noTraffic(), lacks = [] }: ApartOptions = {},
+): Driver {
+  const [listed, ...rest] = engine.names.split('\n');
+  const kernels = listed.split(',');
+  const names = kernels.map((name) => (lacks.includes(name) ? '' : name)).join(',');
   const ints = (driver: Driver, line: number, words: number) => {
     const { buffer, offset } = driver.buffer(line, 4 * words);
     return new Int32Array(buffer, offset, words);
@@ -54,6 +67,7 @@ export function apart(engine: Driver, mirror: Driver, traffic: Traffic = noTraff
 
   return {
     ...engine,
+    names: [names, ...rest].join('\n'),
     vector: `${engine.vector}, apart`,
     little: 0,
     reach: (end) => engine.reach(end) && mirror.reach(end),

@@ -111,6 +111,8 @@ function loweringFor({ machine, batch }: CompileOptions, memory: Arena, told: Bl
       scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
     }),
     either(options, ways, instead) {
+      // Nothing to choose.
+      if (ways.length === 1 && !instead) return ways[0].emit(memory.take(ways[0].counts));
       const choice: Choice = { ...options, counts: [] };
       const record = (way: number, emit: () => void) => {
         const before = steps.length;

@@ -5,9 +5,10 @@
 
 // Machines: memory, and a way to run programs over it.
 
+export { type ApartOptions, noTraffic, type Traffic } from './apart.js';
 export { LINE } from './driver.js';
 export { type Machine, machineOver, profileStride } from './machine.js';
-export { type MachineOptions, openMachine } from './open.js';
+export { type MachineOptions, openApart, openMachine } from './open.js';
 export { type Embedded, openHere } from './wasm/browser.js';
 export { openWasm } from './wasm/wasm.js';
 

@@ -1,7 +1,7 @@
 /** Opens machines in Node: native where that is to be had, else WebAssembly. */
 import { availableParallelism } from 'node:os';
 import { fail, visible } from '../base/index.js';
-import { apart } from './apart.js';
+import { type ApartOptions, apart } from './apart.js';
 import { type Driver, Unavailable } from './driver.js';
 import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';
 import { openNative } from './native/native.js';
@@ -38,12 +38,23 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
       return machineOver(await openBest(threads), sparse);
     // For tests (docs/testing.md), so it is in no list of engines.
     case 'apart':
-      return machineOver(apart(await openBest(threads), await openBest(1)), sparse);
+      return openApart({ threads, sparse });
     default:
       return fail(
         `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,
       );
   }
+}
+
+/** Opens a machine for tests whose memory is apart from the host's, over the engine that is named, else the best one. */
+export async function openApart({
+  threads = 1,
+  sparse,
+  engine,
+  ...options
+}: MachineOptions & ApartOptions = {}): Promise<Machine> {
+  const open = (count: number) => (engine ? openOnly(engine, count) : openBest(count));
+  return machineOver(apart(await open(threads), await open(1), options), sparse);
 }
 
 function sparseOf(asked: string | undefined): Sparse {
