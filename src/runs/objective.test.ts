@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { archive, reals } from '../data/npz.test.fixture.js';
-import { writeModel } from '../onnx/index.js';
+import { floats, floatTensor, writeModel } from '../onnx/index.js';
 import { draws, perceptron } from './arrays.test.fixture.js';
 import { evaluateModel } from './evaluate.js';
 import { isStructured, resolveRecipe } from './recipe.js';
@@ -54,9 +54,10 @@ for (const settings of [
       .map((line): MetricsLine => JSON.parse(line))
       .flatMap((line) => (line.kind === 'epoch' ? [line] : []));
     assert.equal(epochs.length, 4);
-    assert.equal(epochs[3].test!.metrics!.error, is);
+    const { stages } = summary!.channels ?? { stages: [] };
+    const trained = stages.findLast(({ what }) => what === 'trained')?.metrics?.error ?? is;
+    assert.equal(epochs[3].test!.metrics!.error, trained);
     if (isStructured(recipe)) {
-      const { stages } = summary!.channels!;
       const [cut, end] = [stages[0], stages[stages.length - 1]];
       assert.ok(end.metrics!.error < cut.metrics!.error, JSON.stringify(stages));
     }
@@ -70,6 +71,52 @@ for (const settings of [
     const measured = await evaluateModel({ model: at(method, 'model.onnx'), data, teacher: model });
     assert.ok(Math.abs(measured.metrics!.error - is) < 1e-6, `${measured.metrics!.error} ${is}`);
   });
+
+test('a training that makes the answers worse is taken back', async () => {
+  const notes: string[] = [];
+  const settings = { method: 'l1-filters', macs: 0.6, optimizer: 'sgd', lr: 0.5, warmup: 0, epochs: 1 };
+  const { summary } = await startRun(recipeFor(settings), at('worse'), {
+    onNote: (note) => notes.push(note),
+  });
+  assert.ok(
+    notes.some((note) =>
+      /^Training took the error on samples that are not for testing from .* stays/.test(note),
+    ),
+    notes.join('\n'),
+  );
+  const { stages } = summary!.channels!;
+  const [rebuilt, trained, kept] = stages.slice(-3);
+  assert.deepEqual([rebuilt.what, trained.what, kept.what], ['reconstructed', 'trained', 'kept']);
+  assert.equal(summary!.metrics!.error.after, rebuilt.metrics!.error);
+});
+
+test('inner values are learnt where outputs hardly differ, or by name', async () => {
+  const graph = perceptron();
+  const [{ name }] = graph.outputs;
+  const last = graph.nodes.find(({ outputs }) => outputs.includes(name))!;
+  const weight = graph.initializers.get(last.inputs[1])!;
+  graph.initializers.set(
+    last.inputs[1],
+    floatTensor(
+      weight.shape,
+      floats(weight).map((w) => w / 1000),
+    ),
+  );
+  graph.nodes.push({ ...last, name: 'end', op: 'Sigmoid', inputs: [name], outputs: ['end'], attributes: {} });
+  graph.outputs = [{ name: 'end', dtype: 'float32', shape: undefined }];
+  await writeModel(at('still.onnx'), graph);
+  const settings = { model: at('still.onnx'), method: 'gmp', sparsity: 0.6, ...adam, epochs: 1 };
+  const notesOf = async (more: object, out: string) => {
+    const notes: string[] = [];
+    await startRun(recipeFor({ ...settings, ...more }), at(out), { onNote: (note) => notes.push(note) });
+    return notes.join('\n');
+  };
+  const slowly = /hardly differ from sample to sample, .* learns \d+ inner values as well/;
+  assert.match(await notesOf({}, 'still'), slowly);
+  assert.doesNotMatch(await notesOf({ match: ['none'] }, 'still-2'), slowly);
+  const kept = /answers each of the 120 samples once, in about \d+ s, and its answers take .* MB of memory/;
+  assert.match(await notesOf({ epochs: 2 }, 'still-3'), kept);
+});
 
 test('random samples do where there are no others, and are the same when a run is resumed', async () => {
   const recipe = recipeFor({ data: 'random', method: 'gmp', sparsity: 0.6, ...adam });

@@ -64,7 +64,7 @@ import { pruneChannels } from './structured/perform.js';
 import { channelSummary, lastMeasured } from './structured/summary.js';
 import { type ChannelSummary, objectiveSummary, type Summary } from './summary.js';
 import { type AimedTask, loadTask, type ModelTask, openModel, openTask, type Task } from './task.js';
-import type { ObjectiveOptions } from './taught.js';
+import { AUTO, type ObjectiveOptions } from './taught.js';
 import { openTracking, type Tracking } from './track/index.js';
 import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import type { RunOptions, Work } from './work.js';
@@ -212,7 +212,7 @@ const objectiveOptions = (
   machine: Machine,
   { signal, onNote }: RunOptions,
 ): ObjectiveOptions => {
-  const { command, learn, ignoreIndex, match, epochs } = recipe;
+  const { command, learn, ignoreIndex, match = [AUTO], epochs } = recipe;
   const { teacher = command === 'prune' ? 'self' : undefined } = recipe;
   const steady = !recipe.augment || Object.keys(dataset.augment.train).length === 0;
   const steadyEpochs = steady && epochs > 1 ? epochs : undefined;

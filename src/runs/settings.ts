@@ -143,7 +143,7 @@ export const trainingSettings = {
     ['self', 'none'],
   ),
   match: names(
-    'inner values that a model learns from its teacher beside the outputs, by the names of the nodes’ outputs, where pruning leaves their shape alone; * matches any text, as in /encoder/*, none learns the outputs alone (default: auto, which takes some where the outputs have few numbers)',
+    'inner values that a model learns from its teacher beside the outputs, by the names of the nodes’ outputs, where pruning leaves their shape alone; * matches any text, as in /encoder/*, none learns the outputs alone (default: auto, which takes all where the outputs hardly differ from sample to sample)',
     'NAMES',
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),

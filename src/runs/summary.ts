@@ -4,6 +4,7 @@ import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
 import type { Pictures } from './pictures.js';
 import type { TargetName } from './settings.js';
+import type { MeasuredAfter } from './structured/stages.js';
 
 /** A figure before and after a run, and what was asked for. */
 export interface Change {
@@ -50,7 +51,7 @@ export interface ChannelSummary {
   /** Axes of weights that stay whole, and why. */
   frozen: { tensor: string; axis: number; role: 'out' | 'in' | 'along'; reason: string }[];
   /** How good the network was on the test samples after each stage, and right after channels were taken out. */
-  stages: ({ stage: string; what: 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' } & Figures)[];
+  stages: ({ stage: string; what: MeasuredAfter } & Figures)[];
   /**
    * How far the network without its channels was from the one with them at zero, relative to the largest answer; absent where
    * neither the engine nor onnxruntime can run it.

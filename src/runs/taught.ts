@@ -10,6 +10,7 @@ import {
   innerValues,
   keepAnswers,
   measureScales,
+  type Scales,
   sizeOfAnswers,
   valueSizes,
   valuesToMatch,
@@ -37,6 +38,11 @@ const IN_MEMORY = 2 ** 28;
 const ON_DISK = 2 ** 33;
 /** Share of the free room on the disk that they may take. */
 const ROOM = 0.5;
+/** Instead of names of inner values: chosen by what the teacher answers, or none. */
+export const AUTO = 'auto';
+const OUTPUTS_ALONE = 'none';
+/** Nats by which a teacher's answers are from their own mean, for one number or position. */
+const HARDLY_DIFFERENT = 1e-4;
 /** Samples by which scales, and so the time of the teacher, are measured. */
 const MEASURED = 256;
 
@@ -44,11 +50,19 @@ const MEASURED = 256;
 export async function taughtBy(teacher: Graph, task: Task, options: ObjectiveOptions): Promise<AimedTask> {
   const { dataset, inputShapes } = task;
   const { machine, signal } = options;
-  const match = matched(teacher, inputShapes, options);
+  const asked = named(teacher, task, options);
   const how = { machine, inputShapes, normalize: dataset, augment: dataset.augment.test, signal };
   const start = performance.now();
-  const scales = await measureScales(teacher, dataset.train, { ...how, match });
+  let scales = await measureScales(teacher, dataset.train, { ...how, match: asked });
   const seconds = (performance.now() - start) / 1000 / Math.min(MEASURED, dataset.train.length);
+  const found = options.match?.includes(AUTO) ? chosen(teacher, task, scales) : [];
+  const match = found.length > 0 ? found : asked;
+  if (found.length > 0) {
+    options.onNote?.(
+      `Its answers hardly differ from sample to sample, so that they alone would teach slowly: it learns ${found.length} inner values as well, where pruning leaves their shape alone (--match none: the outputs alone).`,
+    );
+    scales = await measureScales(teacher, dataset.train, { ...how, match });
+  }
   const values = [
     ...new Set([...headsOf(teacher).flatMap(({ output, value }) => [output, value]), ...match]),
   ];
@@ -63,14 +77,22 @@ export async function taughtBy(teacher: Graph, task: Task, options: ObjectiveOpt
   return { ...task, dataset: { ...dataset, train, test }, objective };
 }
 
-/** Names of inner values that are learnt, too. */
-function matched(
-  teacher: Graph,
-  inputShapes: Record<string, number[]>,
-  { match = [] }: ObjectiveOptions,
-): string[] {
-  if (match.length === 0) return [];
-  return valuesToMatch(match, [...innerValues(teacher, inputShapes).keys()]);
+/** Names of inner values that are learnt, too, where somebody says so. */
+function named(teacher: Graph, { inputShapes }: Task, { match = [] }: ObjectiveOptions): string[] {
+  const asked = match.filter((name) => name !== AUTO && name !== OUTPUTS_ALONE);
+  return asked.length > 0 ? valuesToMatch(asked, [...innerValues(teacher, inputShapes).keys()]) : [];
+}
+
+/**
+ * Inner values, where nobody says which and the outputs alone teach slowly: where all of them are decisions that hardly differ from sample
+ * to sample, so that each sample says next to nothing of the network.
+ */
+function chosen(teacher: Graph, { inputShapes }: Task, scales: Scales): string[] {
+  const heads = headsOf(teacher).filter(({ kind }) => kind !== 'whole');
+  const slow = heads.every(
+    ({ output, kind }) => kind !== 'numbers' && scales.get(output)!.unit < HARDLY_DIFFERENT,
+  );
+  return slow ? [...innerValues(teacher, inputShapes).keys()] : [];
 }
 
 /** Where answers are kept, undefined where they are not; says what that costs. */

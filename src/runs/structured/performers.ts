@@ -17,7 +17,7 @@ import {
   unfoldBatchNorm,
 } from '../../channels/index.js';
 import { loadNetwork } from '../../engine/index.js';
-import { figuresIn, graphToTrain } from '../../objectives/index.js';
+import { figuresIn, graphToTrain, headlineOf, isBetter, metricIn } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Hook, recalibrate, type TrainOptions, weightsOf, withWeights } from '../../train/index.js';
 import { answersNotFinite } from '../finite.js';
@@ -26,7 +26,15 @@ import { structuredMethod } from '../registry.js';
 import { rescaleRecipe } from '../rescale.js';
 import { samplesOf } from '../samples.js';
 import type { MetricsLine } from '../summary.js';
-import { dataOf, evaluateGraph, metricsLines, stepsOf, teacherOf, trainInFolder } from '../training.js';
+import {
+  choosingSplit,
+  dataOf,
+  evaluateGraph,
+  metricsLines,
+  stepsOf,
+  teacherOf,
+  trainInFolder,
+} from '../training.js';
 import { agreement, sayFixed } from './agree.js';
 import { choose, distanceTo, fallen } from './choose.js';
 import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
@@ -120,9 +128,27 @@ export const performers: Record<Stage['kind'], Performer> = {
 
   async 'fine-tune'(stage, progress, work) {
     const teacher = await teacherOf(work.recipe, work.task);
-    return trainStage(stage, progress.graph, [], progress, work, { teacher });
+    const outcome = await trainStage(stage, progress.graph, [], progress, work, { teacher });
+    return work.task.objective.teacher ? orAsBefore(outcome, progress, work) : outcome;
   },
 };
+
+/** What training made of a network that imitates, or the network as it was where it has become worse on the samples to choose by. */
+async function orAsBefore(outcome: Outcome, { graph, done }: Progress, work: Running): Promise<Outcome> {
+  const { recipe, task, machine, options } = work;
+  const { objective } = task;
+  const how = { machine, split: choosingSplit(dataOf(recipe, task)), signal: options.signal };
+  const [is, was] = [await evaluateGraph(task, outcome.graph, how), await evaluateGraph(task, graph, how)];
+  const before = done.flatMap(({ facts }) => facts.measured).at(-1);
+  if (!before || !isBetter(was, is, objective)) return outcome;
+  const metric = headlineOf(objective);
+  const [worse, better] = [is, was].map((figures) => (100 * metricIn(figures, metric)).toPrecision(3));
+  options.onNote?.(
+    `Training took the error on samples that are not for testing from ${better} % to ${worse} %, so the model stays as it was before that: give a lower --lr, more samples, or --epochs 0.`,
+  );
+  const measured = [...outcome.facts.measured, { ...before, what: 'kept' as const }];
+  return { ...outcome, graph, facts: { ...outcome.facts, measured } };
+}
 
 /** The settings with what the length of a stage's training decides. */
 function settledIn(

@@ -29,9 +29,12 @@ export interface Stage {
   round: number;
 }
 
+/** What had been done; `kept`: a training is taken back, as it made the network worse. */
+export type MeasuredAfter = 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' | 'kept';
+
 /** How good the network is after a stage, or a part of it, on the test images. */
 export interface Measured extends Figures {
-  what: 'trained' | 'pruned' | 'recalibrated' | 'reconstructed';
+  what: MeasuredAfter;
 }
 
 /** What a stage says of itself: stage.json, written when all else is there. */
