@@ -173,12 +173,8 @@ const MOMENTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 const BATCH = 8;
 const EPOCHS = 10;
 
-const recurrent = 'the engine has no LSTM yet';
-
 for (const fixture of fixtures)
-  test(`${fixture.name}: losses of fifty steps, and the weights after them`, {
-    skip: fixture.network === 'sequence' && recurrent,
-  }, async () => {
+  test(`${fixture.name}: losses of fifty steps, and the weights after them`, async () => {
     const split = splitOf(fixture);
     const objective = await objectiveOf(fixture, split);
     const graph = graphOf(fixture, fixture.initial);
