@@ -96,17 +96,25 @@ export {
 export { foldBatchNorm } from './graph/index.js';
 export { builder, buildNetwork, type NetworkOptions, zoo } from './nn/index.js';
 export {
+  type ClassificationOptions,
+  classification,
+  type DistillationOptions,
   defineObjective,
   distillation,
   type Figures,
+  type KeepOptions,
+  keepAnswers,
   type LossBuilder,
   type LossParts,
   type Metric,
   measureScales,
   type Objective,
   type ObjectiveDefinition,
+  type OutputScale,
   ownObjective,
   type SampleAnswer,
+  type Scales,
+  type TrainingExtras,
   trainingGraph,
 } from './objectives/index.js';
 export {

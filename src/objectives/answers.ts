@@ -21,6 +21,7 @@ export function answersIn(targets: Answers = {}): Answers | undefined {
   return own.length > 0 ? Object.fromEntries(own) : undefined;
 }
 
+/** Options of {@link keepAnswers}. */
 export interface KeepOptions {
   /** The model that answers. */
   teacher: Graph;
@@ -43,7 +44,11 @@ export interface KeepOptions {
 /** Bytes that the answers to so many samples take, by the numbers of one sample. */
 export const sizeOfAnswers = (samples: number, numbers: number): number => 4 * samples * numbers;
 
-/** The split with the teacher's answers among its targets. */
+/**
+ * Asks a teacher once for its answers to all samples, and gives the split with these among its targets, for an objective that is `kept`
+ * ({@link distillation}).
+ * @throws the signal's reason when it stops.
+ */
 export async function keepAnswers(split: Split, options: KeepOptions): Promise<Split> {
   const { teacher, values, machine, inputShapes, normalize, augment, folder, signal } = options;
   const network = loadNetwork(teacher, { machine, inputShapes });

@@ -16,6 +16,7 @@ import type { ByClass, Judge, Objective } from './types.js';
 /** From so many classes on the five highest outputs are looked at. */
 const TOP5_FROM = 10;
 
+/** Options of {@link classification}. */
 export interface ClassificationOptions {
   /** Fraction of the label's weight that is shared among all classes, from 0 to below 1. Default 0. */
   labelSmoothing?: number;

@@ -20,6 +20,7 @@ import { type Head, headsOf } from './heads.js';
 import { innerHead, sharedValues } from './inner.js';
 import type { Objective } from './types.js';
 
+/** Options of {@link distillation}. */
 export interface DistillationOptions {
   /** Names of inner values of the teacher that are learnt as well, by graphs that have them in the same shape; they need scales. */
   match?: readonly string[];

@@ -38,7 +38,7 @@ export { groupSettings } from '../channels/index.js';
 export const dataSettings = {
   data: also(
     text(
-      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class or pictures without labels, or npz:FILE with an array for each input and the labels y, or without y to learn what a teacher answers; random has 1024 random samples for that; none prunes one-shot, without data',
+      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, pictures without labels, or pictures with class maps for --learn dense, or npz:FILE with an array for each input and the labels y, or without y to learn what a teacher answers; random has 1024 random samples for that; none prunes one-shot, without data',
       'DATA',
       ['digits', ...Object.keys(NAMED), 'images:', 'npz:', 'none'],
     ),

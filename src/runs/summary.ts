@@ -4,7 +4,6 @@ import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
 import type { Pictures } from './pictures.js';
 import type { TargetName } from './settings.js';
-import type { MeasuredAfter } from './structured/stages.js';
 
 /** A figure before and after a run, and what was asked for. */
 export interface Change {
@@ -79,6 +78,9 @@ export interface Histogram {
   limit: number;
   counts: number[];
 }
+
+/** What had been done when a network was measured; `kept`: a training is taken back, as it made the network worse. */
+export type MeasuredAfter = 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' | 'kept';
 
 /** An objective as reports name it; the first metric compares networks. */
 export interface ObjectiveSummary {

@@ -13,6 +13,7 @@ import { type Graph, readModel, writeModel } from '../../onnx/index.js';
 import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import type { PruneRecipe } from '../recipe.js';
+import type { MeasuredAfter } from '../summary.js';
 import { targetOf } from './defaults.js';
 import type { RepairFacts } from './repair.js';
 
@@ -28,9 +29,6 @@ export interface Stage {
   /** Of mask, prune and fine-tune: counted from 1. */
   round: number;
 }
-
-/** What had been done; `kept`: a training is taken back, as it made the network worse. */
-export type MeasuredAfter = 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' | 'kept';
 
 /** How good the network is after a stage, or a part of it, on the test images. */
 export interface Measured extends Figures {

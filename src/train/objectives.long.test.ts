@@ -3,9 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Image, numbers, openDataset, type Split } from '../data/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
-import { type Builder, builder, type Signal } from '../nn/build.js';
-import { type Attribute, floatTensor, type Graph, int, intList, intTensor } from '../onnx/index.js';
-import { trainNetwork } from '../train/index.js';
+import { type Builder, builder, type Signal } from '../nn/index.js';
 import {
   classification,
   dense,
@@ -15,7 +13,9 @@ import {
   type Objective,
   regression,
   severalOutputs,
-} from './index.js';
+} from '../objectives/index.js';
+import { type Attribute, floatTensor, type Graph, int, intList, intTensor } from '../onnx/index.js';
+import { trainNetwork } from './index.js';
 
 let machine: Machine;
 const digits = await openDataset('digits');
