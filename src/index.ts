@@ -143,6 +143,8 @@ export {
   exportModel,
   type Inspection,
   inspectModel,
+  type KeptVocabulary,
+  keepVocabulary,
   type Measure,
   type MeasuredSensitivity,
   type MethodDefinition,
@@ -184,6 +186,7 @@ export {
   summarizeStudy,
   type TrainSettings,
   trainRecipe,
+  type VocabularyOptions,
 } from './runs/index.js';
 export {
   applyMasks,

@@ -61,7 +61,8 @@ function sparsityOf(graph: Graph): number {
 /** 'runs/a/model.onnx' → 'runs/a/model.espk' */
 const packedName = (model: string): string => `${model.replace(/\.(onnx|espk)$/i, '')}.espk`;
 
-const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+/** Where a path leads; of what is not there, its absolute form. */
+export const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
 
 /**
  * What of two models differs, in words, or undefined. Weights are compared as bits, except that a zero may have lost its

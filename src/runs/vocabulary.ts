@@ -1,11 +1,12 @@
 /** A language model with the tokens that are used, and no others. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { fail, reason, writeAtomically } from '../base/index.js';
 import { findVocabulary, keepTokens, type Vocabulary } from '../channels/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { batchOf } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import { type Bytes, bytesOfModel, exportModel } from './export.js';
+import { placeOf } from './pack.js';
 import { randomSamples } from './samples.js';
 import type { Values, vocabularySettings } from './settings.js';
 import { type ModelOptions, openModel } from './task.js';
@@ -54,7 +55,7 @@ export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVo
     return fail('The tokens to keep are missing: give --tokens with a file of ids, one on each line.');
   const file = options.out ?? `${model.replace(/\.(onnx|espk)$/i, '')}-tokens.onnx`;
   const ids = file.replace(/(\.onnx)?$/, '.ids.json');
-  if (file === model)
+  if ((await placeOf(file)) === (await placeOf(model)))
     fail(`The smaller model would take the place of ${model}: give another name with --out.`);
   const { graph, inputShapes } = await openModel(options);
   const vocabulary = findVocabulary(graph, embedding);
@@ -68,8 +69,11 @@ export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVo
         `${model} answers otherwise without these tokens (by ${error.toPrecision(2)} of its largest answer), so nothing was written; please report this with the model.`,
       );
     const how = { machine, inputShapes, samples: randomSamples, original: graph };
-    const exported = await exportModel(file, smaller, how);
     await writeAtomically(ids, `${JSON.stringify(Object.fromEntries(kept.map((id, i) => [id, i])))}\n`);
+    const exported = await exportModel(file, smaller, how).catch(async (error) => {
+      await rm(ids, { force: true });
+      throw error;
+    });
     const { table, input, axes, size } = vocabulary;
     return {
       ...{ model, file, ids, table, input, error },

@@ -23,6 +23,15 @@ test('every block of a residual network has one, with either kind of shortcut', 
   }
 });
 
+test('a sum is one by either operator', () => {
+  const graph = buildNetwork('resnet8', { shape, classes: 10, seed: 1, width: 0.25 });
+  const nodes = graph.nodes.map((node) => (node.op === 'Add' ? { ...node, op: 'Sum' } : node));
+  assert.deepEqual(
+    findArms({ ...graph, nodes }).map(({ name, macs }) => [name, macs]),
+    findArms(graph).map(({ name, macs }) => [name, macs]),
+  );
+});
+
 test('there are none where nothing passes by, and of two equal sides one goes on', () => {
   assert.deepEqual(findArms(buildNetwork('lenet5', { shape: [1, 32, 32], classes: 10, seed: 1 })), []);
   const b = builder({ name: 'two', seed: 1 });

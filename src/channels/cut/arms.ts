@@ -22,6 +22,9 @@ export interface Arm {
   macs: number;
 }
 
+/** Operators that add two values up. */
+const SUMS = new Set(['Add', 'Sum']);
+
 /**
  * The arms of a graph, in its order.
  * @throws UserError where an input's shape is open beyond the batch.
@@ -35,8 +38,8 @@ export function findArms(graph: Graph, { inputShapes }: Pick<ChannelOptions, 'in
   const wiring = wiringOf(graph);
   const total = (nodes: ReadonlySet<Node>) => [...nodes].reduce((sum, node) => sum + macsOf.get(node)!, 0);
   return graph.nodes.flatMap((sum, i): Arm[] => {
-    const [left, right] = sum.inputs;
-    if (sum.op !== 'Add' || sum.domain !== '' || left === right) return [];
+    const [left, right, more] = sum.inputs;
+    if (!SUMS.has(sum.op) || sum.domain !== '' || left === right || more !== undefined) return [];
     const [y] = layers[i].outputs;
     const sides = [left, right].map((end) => only(wiring, end, sum));
     const candidates = [0, 1].map((side): Arm => {

@@ -33,7 +33,7 @@ export function addVocabulary(program: Command, signal: AbortSignal): void {
       const agreed =
         error === undefined
           ? 'The answers could not be compared with those of the whole model.'
-          : `For the same tokens its answers are those of the whole model, within ${error.toPrecision(1)} of the largest.`;
+          : `For the same tokens its answers are ${error === 0 ? 'exactly ' : ''}those of the whole model${error === 0 ? '' : `, within ${error.toPrecision(1)} of the largest`}.`;
       const text = [
         table([left(''), right('before'), right('after'), right('left')], rows),
         `Rows of ${[result.table, ...tied].join(', ')} went. ${agreed}`,
