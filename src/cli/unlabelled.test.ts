@@ -54,3 +54,14 @@ test('without a teacher there is a sentence, and no folder', async () => {
   );
   assert.throws(() => readFileSync(at('none', 'recipe.json')));
 });
+
+test('sensitivity is the distance to the answers of the whole model', async () => {
+  const { status, out, err } = await espalier(
+    'sensitivity teacher.onnx --data npz:frames.npz --densities 0.75,0.25 --threads 1 --json',
+  );
+  assert.equal(status, 0, err);
+  const { whole, rows, metric } = JSON.parse(out);
+  assert.deepEqual([metric.name, whole], ['error', 0]);
+  const [thick, thin] = rows.map(({ value }: { value: number }) => value);
+  assert.ok(thick > 0 && thin > thick, `${thick}, ${thin}`);
+});

@@ -23,17 +23,21 @@ export interface VocabularyOptions extends ModelOptions, Values<typeof vocabular
 export interface KeptVocabulary {
   /** The model as it was given. */
   model: string;
-  /** Path of the smaller model, and of the ids: by the old one, in decimal, the new one. */
+  /** Path of the smaller model. */
   file: string;
+  /** Path of the new ids, by the old ones in decimal. */
   ids: string;
-  /** The table whose rows are tokens, and the input that holds ids. */
+  /** The table whose rows are tokens. */
   table: string;
+  /** The input that holds ids. */
   input: string;
   /** Other weights with an axis of tokens. */
   tied: string[];
-  /** How many tokens there were, and are. */
+  /** How many tokens there were. */
   before: number;
+  /** How many there are. */
   after: number;
+  /** Sizes of both files. */
   bytes: { before: Bytes; after: Bytes };
   /**
    * The largest difference of an answer to that of the whole model for the same tokens, relative to the largest answer; absent where there was nothing that can be
