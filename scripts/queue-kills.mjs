@@ -55,6 +55,12 @@ const random = () => {
 };
 
 const groups = new Set();
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    for (const group of groups) process.kill(-group, 'SIGKILL');
+    server?.kill();
+    process.exit(130);
+  });
 
 /** Starts espalier in a process group of its own, so that a kill takes all of it, as that of a machine does. */
 function start(line, { apart = false } = {}) {
@@ -97,10 +103,10 @@ function resultOf(folder, run) {
   return Buffer.concat([readFileSync(join(root, folder, run, 'model.onnx')), Buffer.from(lines)]);
 }
 
+let server;
 let [killed, servers, studies] = [0, 0, 0];
 const [kills, serverKills] = [Number(values.kills), Number(values['server-kills'])];
 const begun = Date.now();
-let server;
 try {
   await finished(start('study study.yaml --out alone --threads 1'));
   const alone = new Map(runs.map((run) => [run, resultOf('alone', run)]));

@@ -18,6 +18,7 @@ export const summaries = {
   data: 'verify a downloaded data set and unpack it into the cache, or list the data sets that are there',
   resume: 'continue a run that was stopped or killed',
   study: 'compare settings over several seeds; the same command continues a study that was stopped',
+  table: 'give the results of a study to other programs: CSV, LaTeX, Parquet, or answers to questions in SQL',
   worker: 'carry out runs of studies that wait on a queue, on this machine',
   watch: 'show runs in a page while they happen, compare them, and start, stop and resume them',
   completion: 'print a script by which bash, zsh or fish completes command lines',

@@ -2,7 +2,7 @@
 import type { MeasuredSensitivity, RunFolder } from '../runs/index.js';
 
 export { heldAtOne, roundedTo, rows } from './figures.js';
-export { studyNotes, studyTable, writeStudy } from './study/index.js';
+export { studyLatex, studyNotes, studyTable, writeStudy } from './study/index.js';
 export { isSpoilt, verdictOf } from './verdict.js';
 export * from './words.js';
 

@@ -48,6 +48,7 @@ export { type ComparedMasks, compareMasks } from './masks.js';
 export { byReason, type Measure, measure } from './measure.js';
 export { type RunResult, resumeRun, startRun } from './run.js';
 export type { Change, ChannelSummary, ClassSummary, LossSearch, MetricsLine, Summary } from './summary.js';
+export { asCsv } from './track/csv.js';
 export { type KeptVocabulary, keepVocabulary, type VocabularyOptions } from './vocabulary.js';
 export type { RunOptions } from './work.js';
 
@@ -57,31 +58,43 @@ export { type SlimResult, slim } from './slim/slim.js';
 export {
   type CellFigures,
   carryOut,
+  carryOutHalving,
   claimStudy,
   type Difference,
   type ExecutionOptions,
+  estimateCost,
   type FailedLine,
   failureOf,
+  findRun,
   isServer,
   type MeasuredWhen,
   mixedData,
   nameOfCell,
   type Order,
   openQueue,
+  query,
+  type Row,
   type RunLine,
+  readResult,
   readStudy,
   readStudyLines,
+  refuseHalving,
+  runRows,
   type Statistics,
   type Study,
+  type StudyCost,
   type StudyEvent,
   type StudyResult,
   type StudyRun,
+  settingRows,
   shownAddress,
+  stoppedIn,
   studyRuns,
   submitRuns,
   summarizeStudy,
   type Word,
   work,
+  writeParquet,
 } from './study/index.js';
 
 // What is told about models and data.

@@ -38,6 +38,7 @@ import {
   slimEpochs,
   slimSettings,
   studySettings,
+  tableSettings,
   targetNames,
   trainingSettings,
   type Values,
@@ -83,6 +84,7 @@ export const settingsOf = {
   methods: {},
   completion: {},
   study: { ...studySettings, ...trackingSettings },
+  table: tableSettings,
   worker: workerSettings,
   watch: watchSettings,
 } satisfies Record<string, Settings>;

@@ -206,7 +206,7 @@ function refuseMissingData({ data }: Recipe): void {
 }
 
 /** What prunes learns from the model before it was pruned where nothing else is said. */
-const objectiveOptions = (
+export const objectiveOptions = (
   recipe: Recipe,
   { dataset }: Task,
   machine: Machine,
@@ -361,14 +361,16 @@ export async function rehearse(
   recipe: Recipe,
   task: AimedTask,
   { machine, signal }: { machine: Machine; signal?: AbortSignal },
-): Promise<Figures & { seconds: number }> {
+): Promise<Figures & { seconds: number; lastEpoch: number }> {
   const folder = runFolder(await mkdtemp(join(tmpdir(), 'espalier-')));
   const work: Work = { recipe, folder, task, machine, resume: false, options: { signal } };
   try {
     await mkdir(folder.stages);
     const made = await carriedOut(work);
     signal?.throwIfAborted();
-    return { ...made!.measured, seconds: made!.epochs.reduce((sum, { seconds }) => sum + seconds, 0) };
+    const { measured, epochs } = made!;
+    const seconds = epochs.reduce((sum, { seconds }) => sum + seconds, 0);
+    return { ...measured, seconds, lastEpoch: epochs.at(-1)?.seconds ?? 0 };
   } finally {
     await rm(folder.path, { recursive: true, force: true });
   }

@@ -310,7 +310,20 @@ export const studySettings = {
     'URL',
     ['redis://', 'postgres://'],
   ),
+  cost: flag('print what the runs will cost, by steps measured here, without starting any'),
   table: flag('print the results so far without starting any runs'),
+} satisfies Settings;
+
+/** In which form results are told. */
+export const tableSettings = {
+  csv: flag('as CSV'),
+  latex: flag('as a table for LaTeX, with booktabs'),
+  parquet: flag('as a Parquet file, which takes DuckDB (npm install @duckdb/node-api)'),
+  runs: flag('a row for each run instead of one for each setting'),
+  sql: text(
+    'answer a question in SQL over the tables runs, recipes, epochs and masks of all runs below DIR, which takes DuckDB',
+    'QUERY',
+  ),
 } satisfies Settings;
 
 /** How a worker carries out the runs of studies. */

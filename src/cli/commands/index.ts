@@ -18,6 +18,7 @@ export const loaders: Loaders = {
   data: async () => (await import('./data.js')).addData,
   resume: async () => (await import('./run.js')).addResume,
   study: async () => (await import('./study.js')).addStudy,
+  table: async () => (await import('./table.js')).addTable,
   worker: async () => (await import('./worker.js')).addWorker,
   watch: async () => (await import('./watch.js')).addWatch,
   completion: async () => (await import('./completion.js')).addCompletion,

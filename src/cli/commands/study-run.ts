@@ -5,6 +5,7 @@
 import { Claimed, LostClaim, UserError } from '../../base/index.js';
 import { writeReport } from '../../report/index.js';
 import { type Order, resumeRun, startRun, type Word } from '../../runs/index.js';
+import type { EpochMetrics } from '../../train/index.js';
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
@@ -18,15 +19,21 @@ function tell(word: Word): void {
   else process.send?.(word, () => process.exit(0));
 }
 
-async function carryOut({ recipe, path, resume, threads }: Order): Promise<Word> {
+async function carryOut({ recipe, path, resume, threads, until }: Order): Promise<Word> {
+  let isPaused = false;
   const watch = {
     signal: stop.signal,
-    onEpoch: (metrics: object) => tell({ kind: 'epoch', metrics } as Word),
+    onEpoch(metrics: EpochMetrics) {
+      tell({ kind: 'epoch', metrics });
+      isPaused ||= metrics.epoch === until;
+      if (isPaused) stop.abort();
+    },
   };
   try {
     const { folder, summary } = resume
       ? await resumeRun(path, { ...watch, threads, log: recipe.log })
       : await startRun({ ...recipe, threads }, path, watch);
+    if (!summary && isPaused) return { kind: 'paused' };
     if (!summary) return { kind: 'failed', sentence: 'The run was stopped.' };
     await writeReport(folder);
     return { kind: 'finished' };

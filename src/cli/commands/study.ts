@@ -2,22 +2,28 @@
 
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { duration, fail, version } from '../../base/index.js';
+import { count, duration, fail, version } from '../../base/index.js';
 import { figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
 import {
   carryOut,
+  carryOutHalving,
   claimStudy,
   type ExecutionOptions,
+  estimateCost,
+  findRun,
   isServer,
   mixedData,
   nameOfCell,
   openQueue,
   readStudy,
   readStudyLines,
+  refuseHalving,
   type Study,
+  type StudyCost,
   type StudyEvent,
   type StudyRun,
   shownAddress,
+  stoppedIn,
   studyRuns,
   submitRuns,
   summarizeStudy,
@@ -48,14 +54,14 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       const recipe = { ...named.recipe, ...(model && { model }), ...(log && { log }) };
       const study = { ...named, recipe };
       const runs = studyRuns(study, out, version);
+      refuseHalving(study, runs);
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)), queue } = given;
       if (queue !== undefined) refuseForWorkers(queue, given);
+      const place = { runs, study, out, jobs, threads, queue };
+      if (given.cost) return showCost(place, face);
       if (!given.table) {
         const release = await claimStudy(out);
-        await (queue === undefined
-          ? watched(runs, jobs, face, (how) => carryOut(runs, { ...how, worker: studyRun, jobs, threads }))
-          : submitted(runs, { url: queue, out }, face)
-        ).finally(release);
+        await perform(place, face).finally(release);
       }
       await show(study, runs, out, face);
       if (face.signal.aborted)
@@ -68,6 +74,73 @@ export function addStudy(program: Command, signal: AbortSignal): void {
   });
 }
 
+/** What is carried out, and how. */
+interface Undertaking {
+  study: Study;
+  runs: readonly StudyRun[];
+  out: string;
+  jobs: number;
+  threads: number;
+  queue?: string;
+}
+
+/** Carries out the runs here or by workers, in rounds where the study stops settings early. */
+async function perform(undertaking: Undertaking, face: Face): Promise<void> {
+  const { study, runs, out, jobs, threads, queue: url } = undertaking;
+  const { signal } = face;
+  const rounds = (carryOut: (runs: readonly StudyRun[], how: ExecutionOptions) => Promise<void>) =>
+    carryOutHalving(
+      study,
+      runs,
+      (some, until) => {
+        if (until !== undefined) face.note(`${some.length} runs to the end of epoch ${until}:`);
+        return watched(some, url === undefined ? jobs : 1, face, (how) => carryOut(some, { ...how, until }));
+      },
+      signal,
+    );
+  if (!face.quiet && (await leftOf(runs)).length > 1)
+    face.note(costText(await costOf(undertaking, face), undertaking));
+  if (url === undefined)
+    return rounds((some, how) => carryOut(some, { ...how, worker: studyRun, jobs, threads }));
+  const queue = await openQueue(url);
+  face.note(
+    `The runs wait on ${shownAddress(url)}; on each machine that shall work: espalier worker ${shownAddress(url)}`,
+  );
+  return rounds((some, how) => submitRuns(some, { ...how, queue, study: out })).finally(queue.close);
+}
+
+/** Runs that have not begun. */
+async function leftOf(runs: readonly StudyRun[]): Promise<StudyRun[]> {
+  const found = await Promise.all(runs.map(findRun));
+  return runs.filter((_, i) => found[i] === 'nothing');
+}
+
+const costOf = async ({ study, runs, threads }: Undertaking, { signal }: Face): Promise<StudyCost> =>
+  estimateCost(await leftOf(runs), { threads, halving: study.halving, signal });
+
+function costText(
+  { runs, epochs, coreSeconds, measured, kinds }: StudyCost,
+  { jobs, threads, queue }: Undertaking,
+): string {
+  const of = measured < kinds ? ` (${measured} of ${kinds} kinds of runs)` : '';
+  const cores = jobs * threads;
+  const here =
+    queue === undefined
+      ? `, ${duration(coreSeconds / cores)} with ${jobs} at a time on ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+      : '';
+  return `${count(runs)} runs with ${count(epochs)} epochs will take about ${coreHours(coreSeconds)}, by steps measured here${of}${here}.`;
+}
+
+const coreHours = (seconds: number): string =>
+  seconds < 3600
+    ? `${(seconds / 60).toPrecision(2)} core-minutes`
+    : `${(seconds / 3600).toPrecision(3)} core-hours`;
+
+async function showCost(undertaking: Undertaking, face: Face): Promise<void> {
+  const cost = await costOf(undertaking, face);
+  face.result(cost, costText(cost, undertaking));
+}
+
 /** Runs with progress, so many of them at a time. */
 async function watched(
   runs: readonly StudyRun[],
@@ -78,19 +151,6 @@ async function watched(
   const progress = openProgress(face);
   const { signal } = face;
   await carryOut({ signal, onEvent: teller(runs.length, jobs, progress) }).finally(progress.stop);
-}
-
-/** Has workers carry out the runs. */
-async function submitted(
-  runs: readonly StudyRun[],
-  { url, out }: { url: string; out: string },
-  face: Face,
-): Promise<void> {
-  const queue = await openQueue(url);
-  face.note(
-    `The runs wait on ${shownAddress(url)}; on each machine that shall work: espalier worker ${shownAddress(url)}`,
-  );
-  await watched(runs, 1, face, (how) => submitRuns(runs, { ...how, queue, study: out })).finally(queue.close);
 }
 
 function refuseForWorkers(queue: string, { jobs, threads }: { jobs?: number; threads?: number }): void {
@@ -123,7 +183,7 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
       progress.update(done, total, `${name} · epoch ${epoch} · ${last.get(run)}`, left());
     } else {
       done++;
-      if (event.kind === 'finished') {
+      if (event.kind === 'finished' || event.kind === 'paused') {
         timed++;
         spent += (performance.now() - begun.get(run)!) / 1000;
       }
@@ -139,7 +199,12 @@ function teller(total: number, jobs: number, progress: Progress): (event: StudyE
 async function show(study: Study, runs: readonly StudyRun[], out: string, face: Face): Promise<void> {
   const lines = await readStudyLines(runs);
   const mixed = await mixedData(runs);
-  const result = { ...summarizeStudy(study, lines), ...(mixed && { mixed }) };
+  const stopped = (await stoppedIn(study, runs)).map(({ cell, epoch, value }) => ({ ...cell, epoch, value }));
+  const result = {
+    ...summarizeStudy(study, lines),
+    ...(mixed && { mixed }),
+    ...(stopped.length > 0 && { stopped }),
+  };
   await writeStudy(out, result, lines);
   const { titles, rows } = studyTable(result);
   const columns = titles.map((title, i) => (i < result.axes.length ? left(title) : right(title)));

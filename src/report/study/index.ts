@@ -93,4 +93,5 @@ function leadOf({ finished, planned, cells }: StudyResult): string {
     .join(', ')}.`;
 }
 
+export { studyLatex } from './latex.js';
 export { studyNotes, studyTable } from './rows.js';

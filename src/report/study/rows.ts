@@ -3,6 +3,7 @@
 import { capital, count, duration, large, percent } from '../../base/index.js';
 import { ACCURACY, type Metric } from '../../objectives/index.js';
 import type { CellFigures, Difference, MeasuredWhen, Statistics, StudyResult } from '../../runs/index.js';
+import { inMetric } from '../words.js';
 
 export interface StudyTable {
   /** Names of what varies first; the rest are figures. */
@@ -104,6 +105,30 @@ function whatIsShown(cells: readonly CellFigures[]): string {
   return `${capital(metric.title)}${better} is that at the end`;
 }
 
+/** What was drawn for each trial of a random search. */
+function trialNotes({ axes, cells }: StudyResult): string[] {
+  if (!axes.includes('trial')) return [];
+  const trials = new Map(cells.map(({ at, settings }) => [at.trial, settings]));
+  return [...trials].map(
+    ([trial, settings]) =>
+      `${trial}: ${Object.entries(settings)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', ')}.`,
+  );
+}
+
+/** Which settings were stopped early, with what they had reached by then. */
+function stoppedNote({ stopped = [], cells }: StudyResult): string[] {
+  if (stopped.length === 0) return [];
+  const [metric = ACCURACY] = metricsOf(cells);
+  const each = stopped.map(
+    ({ at, epoch, value }) => `${Object.values(at).join(' ')} (epoch ${epoch}: ${inMetric(metric, value)})`,
+  );
+  return [
+    `${stopped.length} settings were stopped early by their ${metric.title} on the validation samples: ${each.join(', ')}.`,
+  ];
+}
+
 /** What the table does not say by itself. */
 export function studyNotes(result: StudyResult): string[] {
   const { planned, finished, seeds, baseline, failures, mixed } = result;
@@ -115,6 +140,8 @@ export function studyNotes(result: StudyResult): string[] {
           `Differences are to ${baseline} with the same seed, mean ± sample standard deviation, and in brackets Student's 95 % interval of the mean difference, one comparison at a time.`,
         ]),
     ...(mixed ? [mixed] : []),
+    ...stoppedNote(result),
+    ...trialNotes(result),
     ...failures.map(
       ({ at, seed, failed }) => `Failed: ${Object.values(at).join(' ')}, seed ${seed}: ${failed}`,
     ),

@@ -7,11 +7,12 @@
 import type { EpochMetrics } from '../../train/index.js';
 import { forgetFailure, recordFailure } from './failures.js';
 import { converse } from './process.js';
-import { findRun, type StudyRun } from './study.js';
+import { epochsOf, findRun, type StudyRun } from './study.js';
 
 export type StudyEvent = { run: StudyRun } & (
   | { kind: 'epoch'; metrics: EpochMetrics }
   | { kind: 'finished' }
+  | { kind: 'paused' }
   | { kind: 'failed'; sentence: string }
   | { kind: 'kept' }
   | { kind: 'started'; resume: boolean }
@@ -19,6 +20,8 @@ export type StudyEvent = { run: StudyRun } & (
 
 /** Has runs carried out, of which some may be there already; ends when each has come to an end, or the signal has stopped it. */
 export interface ExecutionOptions {
+  /** Runs are carried out to the end of this epoch, and go on from there later; default: to their end. */
+  until?: number;
   /** Stops all runs after their current step. */
   signal: AbortSignal;
   onEvent: (event: StudyEvent) => void;
@@ -45,24 +48,29 @@ export interface OpenRun {
  */
 export async function openRuns(
   runs: readonly StudyRun[],
-  onEvent: ExecutionOptions['onEvent'],
+  { onEvent, until }: Pick<ExecutionOptions, 'onEvent' | 'until'>,
 ): Promise<OpenRun[]> {
   const open: OpenRun[] = [];
   for (const run of runs) {
     const found = await findRun(run);
-    if (found === 'finished') onEvent({ run, kind: 'kept' });
+    const isThere = found === 'finished' || (found === 'begun' && (await hasComeTo(run, until)));
+    if (isThere) onEvent({ run, kind: 'kept' });
     else open.push({ run, resume: found === 'begun' });
   }
   return open;
 }
+
+/** Whether a run that is not finished has come to the epoch that is asked for. */
+export const hasComeTo = async (run: Pick<StudyRun, 'path'>, until: number | undefined): Promise<boolean> =>
+  until !== undefined && (await epochsOf(run)) >= until;
 
 /**
  * Carries out what is not there yet, in the order given.
  * @throws UserError, before anything is begun, when a folder holds another run.
  */
 export async function carryOut(runs: readonly StudyRun[], options: JobOptions): Promise<void> {
-  const { jobs, signal, onEvent } = options;
-  const open = await openRuns(runs, onEvent);
+  const { jobs, signal } = options;
+  const open = await openRuns(runs, options);
   const work = async () => {
     for (let next = open.shift(); next && !signal.aborted; next = open.shift())
       await carryOutRun(next, options);
@@ -71,13 +79,13 @@ export async function carryOut(runs: readonly StudyRun[], options: JobOptions): 
 }
 
 async function carryOutRun({ run, resume }: OpenRun, options: JobOptions): Promise<void> {
-  const { worker, signal, threads, onEvent } = options;
+  const { worker, signal, threads, until, onEvent } = options;
   await forgetFailure(run);
   onEvent({ run, kind: 'started', resume });
   const onEpoch = (metrics: EpochMetrics) => onEvent({ run, kind: 'epoch', metrics });
-  const order = { recipe: run.recipe, path: run.path, resume, threads };
+  const order = { recipe: run.recipe, path: run.path, resume, threads, until };
   const word = await converse(order, { worker, signal, onEpoch });
-  if (signal.aborted && word.kind !== 'finished') return;
+  if (signal.aborted && word.kind !== 'finished' && word.kind !== 'paused') return;
   if (word.kind === 'failed') await recordFailure(run, word.sentence);
   onEvent({ run, ...(word.kind === 'taken' ? { ...word, kind: 'failed' } : word) });
 }

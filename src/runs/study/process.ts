@@ -10,12 +10,16 @@ export interface Order {
   /** Go on with what is there. */
   resume: boolean;
   threads: number;
+  /** Stop after this epoch, which the run goes on from later; default: to its end. */
+  until?: number;
 }
 
 /** What a process tells. */
 export type Word =
   | { kind: 'epoch'; metrics: EpochMetrics }
   | { kind: 'finished' }
+  /** The epoch that it was to come to. */
+  | { kind: 'paused' }
   | { kind: 'failed'; sentence: string }
   /** Another process is at work on the run, or has taken it over. */
   | { kind: 'taken'; sentence: string };

@@ -8,11 +8,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, UserError } from '../../base/index.js';
-import { openRun, readJson, runFolder } from '../folder.js';
+import { openRun, readJson, readMetrics, runFolder } from '../folder.js';
 import { titleOfLearn } from '../learn.js';
 import { foundOut } from '../pictures.js';
 import { type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
 import { openMethod, titleOfMethod } from '../registry.js';
+import { type Halving, halvingSchema, searchSchema, trialAxis } from './search.js';
 
 /** Something that varies: its values by name, each with the settings that it stands for. */
 export interface Axis {
@@ -32,6 +33,8 @@ export interface Study {
   seeds: readonly number[];
   /** The value that others are compared with, seed by seed. */
   baseline?: string;
+  /** When settings that do badly are stopped. */
+  halving?: Halving;
 }
 
 /** One combination of values. */
@@ -61,13 +64,17 @@ const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const schema = z.strictObject({
   title: z.string({ error: 'must be a text, such as title: Two methods compared' }),
   recipe: z.record(z.string(), z.unknown(), { error: 'must hold the settings that all runs share' }),
-  vary: z.record(
-    z.string(),
-    z.union([z.array(scalar).min(1), z.record(z.string(), z.record(z.string(), z.unknown()))], {
-      error: 'must be a list of values, or names with their settings in braces',
-    }),
-    { error: 'must hold what varies, such as sparsity: [0.9, 0.95]' },
-  ),
+  vary: z
+    .record(
+      z.string(),
+      z.union([z.array(scalar).min(1), z.record(z.string(), z.record(z.string(), z.unknown()))], {
+        error: 'must be a list of values, or names with their settings in braces',
+      }),
+      { error: 'must hold what varies, such as sparsity: [0.9, 0.95]' },
+    )
+    .default({}),
+  search: searchSchema.optional(),
+  halving: halvingSchema.optional(),
   seeds: z
     .array(z.number().int().min(0), { error: 'must be a list of whole numbers, such as [1, 2, 3]' })
     .min(1, { error: 'must name one seed at least' }),
@@ -82,14 +89,17 @@ export async function readStudy(path: string): Promise<Study> {
   const given = await readRecipe(path, 'study');
   const result = schema.safeParse(given);
   if (!result.success) return refuse(path, result.error.issues[0]);
-  const { title, recipe, vary, seeds, baseline } = result.data;
+  const { title, recipe, vary, search, halving, seeds, baseline } = result.data;
   for (const method of methodsIn(recipe, vary)) await openMethod(method);
   const axes = Object.entries(vary).map(([name, values]) => axisOf(path, name, values));
+  if (search) axes.push(trialAxis(search));
+  if (axes.length === 0)
+    fail(`The study ${path} varies nothing: give vary, such as sparsity: [0.9, 0.95], or search.`);
   for (const name of ['seed', 'threads'])
-    if (name in recipe || name in vary)
+    if (name in recipe || name in vary || (search && name in search.space))
       fail(`The study ${path} fixes ${name}; that is not for its recipe: ${instead[name]}.`);
   if (new Set(seeds).size < seeds.length) fail(`The study ${path} names a seed twice.`);
-  const study = { title, recipe, axes, seeds, baseline };
+  const study = { title, recipe, axes, seeds, baseline, halving };
   if (baseline !== undefined) baselineAxis(study);
   return study;
 }
@@ -99,7 +109,7 @@ const instead: Record<string, string> = { seed: 'list seeds', threads: 'give --t
 function refuse(path: string, issue: z.core.$ZodIssue): never {
   if (issue.code === 'unrecognized_keys')
     return fail(
-      `The study ${path} has no place for ${JSON.stringify(issue.keys[0])}; it holds title, recipe, vary, seeds and baseline.`,
+      `The study ${path} has no place for ${JSON.stringify(issue.keys[0])}; it holds title, recipe, vary, search, halving, seeds and baseline.`,
     );
   const place = issue.path.map(String).join('.');
   const message = issue.message.startsWith('must') ? issue.message : 'is not what is expected there';
@@ -190,6 +200,12 @@ function recipeOf({ recipe }: Study, cell: Cell, seed: number, version: string):
     if (error instanceof UserError) return fail(`In the cell ${nameOfCell(cell)}: ${error.message}`);
     throw error;
   }
+}
+
+/** Epochs that a run has behind it. */
+export async function epochsOf({ path }: Pick<StudyRun, 'path'>): Promise<number> {
+  const lines = await readMetrics(runFolder(path));
+  return lines.filter(({ kind }) => kind === 'epoch').length;
 }
 
 /** What a folder has of a run. */

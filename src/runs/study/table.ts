@@ -89,6 +89,8 @@ export interface StudyResult {
   cells: CellFigures[];
   /** Runs that ended with an error. */
   failures: FailedLine[];
+  /** Settings that were stopped early: after which epoch, with the mean of their seeds on the validation samples. */
+  stopped?: { at: Record<string, string>; settings: object; epoch: number; value: number }[];
   /** Where runs have seen other samples of the same data: a sentence. */
   mixed?: string;
 }
@@ -131,7 +133,7 @@ async function readFigures({ path }: StudyRun): Promise<Figures> {
 
 const isFinished = (line: RunLine | FailedLine): line is RunLine => 'accuracy' in line;
 /** At the end: the last epoch need not be, where channels were taken out after it. */
-const last = ({ accuracy, stages }: RunLine): number =>
+export const lastOf = ({ accuracy, stages }: RunLine): number =>
   stages?.[stages.length - 1].accuracy ?? accuracy[accuracy.length - 1];
 const key = (at: Cell['at']): string => JSON.stringify(Object.entries(at));
 
@@ -149,7 +151,7 @@ export function summarizeStudy(study: Study, lines: readonly (RunLine | FailedLi
       {
         at,
         settings,
-        accuracy: statisticsOf(runs.map(last)),
+        accuracy: statisticsOf(runs.map(lastOf)),
         ...(runs[0].metric && { metric: runs[0].metric }),
         stages: stageFigures(runs),
         difference: compared ? difference(runs, runsAt({ ...at, [axis]: baseline as string })) : undefined,
@@ -175,7 +177,7 @@ export function summarizeStudy(study: Study, lines: readonly (RunLine | FailedLi
 function difference(runs: readonly RunLine[], others: readonly RunLine[]): Difference | undefined {
   const pairs = runs.flatMap((run) => {
     const other = others.find(({ seed, metric }) => seed === run.seed && metric?.name === run.metric?.name);
-    return other ? [last(run) - last(other)] : [];
+    return other ? [lastOf(run) - lastOf(other)] : [];
   });
   if (pairs.length === 0) return undefined;
   const statistics = statisticsOf(pairs);

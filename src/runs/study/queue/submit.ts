@@ -8,11 +8,11 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { version } from '../../../base/index.js';
+import { isClaimed, version } from '../../../base/index.js';
 import { runFolder } from '../../folder.js';
 import { keptIn } from '../../paths.js';
 import { failureOf, forgetFailure, recordFailure } from '../failures.js';
-import { type ExecutionOptions, openRuns } from '../jobs.js';
+import { type ExecutionOptions, hasComeTo, openRuns } from '../jobs.js';
 import type { StudyRun } from '../study.js';
 import type { QueuedRun, RunQueue } from './types.js';
 
@@ -31,10 +31,10 @@ export interface SubmitOptions extends ExecutionOptions {
  * @throws UserError when a folder holds another run.
  */
 export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptions): Promise<void> {
-  const { queue, study, signal, onEvent, refresh, rhythm = 3000 } = options;
-  const begun = await openRuns(runs, onEvent);
+  const { queue, study, until, signal, onEvent, refresh, rhythm = 3000 } = options;
+  const begun = await openRuns(runs, options);
   const resumed = new Map(begun.map(({ run, resume }) => [run, resume]));
-  const open = new Map(begun.map(({ run }) => [idOf(study, run), run]));
+  const open = new Map(begun.map(({ run }) => [idOf(study, run, until), run]));
   for (const run of open.values()) await forgetFailure(run);
   const news = new AbortController();
   let wake = () => {};
@@ -51,16 +51,25 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
       recordFailure(run, event.sentence).then(wake, wake);
     } else wake();
   });
-  const putBack = () => queue.add([...open].map(([id, run]) => ({ id, run: queuedRun(study, run) })));
+  const putBack = () => queue.add([...open].map(([id, run]) => ({ id, run: queuedRun(study, run, until) })));
   await putBack();
   let isShort = false;
   for (;;) {
     await refresh?.();
     for (const [id, run] of open) {
       const failed = await failureOf(run);
-      if (!failed && !existsSync(runFolder(run.path).summary)) continue;
+      const isFinished = existsSync(runFolder(run.path).summary);
+      if (
+        !failed &&
+        !isFinished &&
+        !((await hasComeTo(run, until)) && !(await isClaimed(runFolder(run.path).lock)))
+      )
+        continue;
       open.delete(id);
-      onEvent({ run, ...(failed ? { kind: 'failed', sentence: failed } : { kind: 'finished' }) });
+      onEvent({
+        run,
+        ...(failed ? { kind: 'failed', sentence: failed } : { kind: isFinished ? 'finished' : 'paused' }),
+      });
     }
     if (open.size === 0 || signal.aborted) break;
     // A server that is away answers when it is back.
@@ -79,18 +88,19 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
 }
 
 /** The same for the same run of the same study, so that it waits only once. */
-const idOf = (study: string, { path }: StudyRun): string =>
+const idOf = (study: string, { path }: StudyRun, until = 0): string =>
   createHash('sha256')
-    .update(`${resolve(study)}\n${inStudy(study, path)}`)
+    .update(`${resolve(study)}\n${inStudy(study, path)}\n${until}`)
     .digest('hex')
     .slice(0, 32);
 
 const inStudy = (study: string, path: string): string =>
   relative(resolve(study), resolve(path)).split(sep).join('/');
 
-const queuedRun = (study: string, { path, recipe }: StudyRun): QueuedRun => ({
+const queuedRun = (study: string, { path, recipe }: StudyRun, until?: number): QueuedRun => ({
   study: resolve(study),
   run: inStudy(study, path),
   recipe: keptIn(resolve(path), recipe),
   version,
+  until,
 });

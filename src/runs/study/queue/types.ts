@@ -12,10 +12,12 @@ export interface QueuedRun {
   recipe: Recipe;
   /** Of espalier. */
   version: string;
+  /** See the order of a process. */
+  until?: number;
 }
 
 /** How a worker has left a run. */
-export type Outcome = { kind: 'finished' } | { kind: 'failed'; sentence: string };
+export type Outcome = { kind: 'finished' } | { kind: 'paused' } | { kind: 'failed'; sentence: string };
 
 /** Nothing can be done with the run now: it is to be given out again, after so many milliseconds. */
 export interface Later {

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { UserError, version } from '../../../base/index.js';
 import { takenFrom } from '../../paths.js';
 import { recordFailure } from '../failures.js';
+import { hasComeTo } from '../jobs.js';
 import { converse } from '../process.js';
 import { findRun } from '../study.js';
 import type { Later, Outcome, QueuedRun, RunQueue } from './types.js';
@@ -41,7 +42,7 @@ export async function work({ queue, ...options }: WorkOptions): Promise<void> {
 const later = (after: number): Later => ({ kind: 'later', after });
 
 async function carryOut(
-  { study, run: name, recipe: kept, version: others }: QueuedRun,
+  { study, run: name, recipe: kept, version: others, until }: QueuedRun,
   tell: Parameters<Parameters<RunQueue['work']>[0]>[1],
   { worker, threads, dir, rhythm = 3000, signal, onNote }: Omit<WorkOptions, 'queue'>,
 ): Promise<Outcome | Later> {
@@ -69,11 +70,12 @@ async function carryOut(
     });
     if (found === 'finished') return { kind: 'finished' };
     onNote(`${name} ${found === 'begun' ? 'goes on' : 'begins'}.`);
-    const order = { recipe, path, resume: found === 'begun', threads };
+    if (found === 'begun' && (await hasComeTo({ path }, until))) return { kind: 'paused' };
+    const order = { recipe, path, resume: found === 'begun', threads, until };
     const word = await converse(order, { worker, signal, onEpoch: tell });
     if (word.kind === 'taken') return later(rhythm);
     if (word.kind === 'failed') return signal.aborted ? later(0) : await failed(word.sentence);
-    onNote(`${name} is finished.`);
+    onNote(word.kind === 'paused' ? `${name} has come to epoch ${until}.` : `${name} is finished.`);
     return word;
   } catch (error) {
     if (error instanceof UserError) return failed(error.message);
