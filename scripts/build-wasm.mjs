@@ -1,8 +1,8 @@
 /**
- * Compiles the kernels to WebAssembly files, with Debian's clang-19 and lld-19: all of them over a shared memory (espalier),
- * and for browsers those for inference, over a shared memory and over a plain one; each without relaxed-simd and with.
+ * Compiles the kernels to WebAssembly files, with Debian's clang-19 and lld-19: all of them (espalier), and those for inference, over
+ * a shared memory and over a plain one, which is for browsers; each without relaxed-simd and with.
  *
- *     node scripts/build-wasm.mjs             writes src/engine/wasm/{espalier,inference,inference-plain}{,-relaxed}.wasm
+ *     node scripts/build-wasm.mjs             writes src/engine/wasm/{espalier,espalier-plain,inference,inference-plain}{,-relaxed}.wasm
  *     node scripts/build-wasm.mjs --check     builds elsewhere and compares; fails when the files are not what the
  *                                             sources give, says that it skips where there is no clang-19
  */
@@ -19,6 +19,7 @@ const plain = (ir) => ir;
 const fused = (ir) => ir.replaceAll('@llvm.fmuladd.v4f32', '@llvm.wasm.relaxed.madd.v4f32');
 const modules = {
   espalier: { defines: [], shared: true },
+  'espalier-plain': { defines: [], shared: false },
   inference: { defines: ['-DESPALIER_INFERENCE', '-Wno-unused-function'], shared: true },
   'inference-plain': { defines: ['-DESPALIER_INFERENCE', '-Wno-unused-function'], shared: false },
 };

@@ -1,7 +1,7 @@
 /**
  * Makes the pictures of docs/gallery: runs on the digits, and what their pages look like in Chromium.
  *
- *     npm run build && node scripts/screenshots.mjs      (some minutes)
+ *     npm run build && node scripts/build-playground.mjs && node scripts/screenshots.mjs      (some minutes)
  *
  * Needs Debian's chromium, or CHROMIUM=PATH. Each picture must stay below 150 kB.
  */
@@ -9,8 +9,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findChromium, openChromium } from '../dist/runtime/chromium.test.fixture.js';
+import { servePlayground } from './playground.mjs';
 
 const LARGEST = 150_000;
 
@@ -47,6 +49,36 @@ seeds: [1, 2]
 baseline: gmp
 `;
 
+/** In the playground: the example is pruned, which takes some seconds, and shown with its result. */
+async function showPlayground(page) {
+  const until = async (expression) => {
+    for (let tries = 0; !(await page.evaluate(expression)); tries++) {
+      if (tries > 600) stop(`The playground does not come to ${expression}.`);
+      await wait(100);
+    }
+  };
+  await until(`document.querySelector('.connection').textContent.includes('wasm')`);
+  await page.evaluate(`(() => {
+    const select = document.querySelector('select');
+    select.value = 'digits';
+    select.dispatchEvent(new Event('change', { bubbles: true }));
+  })()`);
+  const idle = `!document.querySelector('[aria-busy=true]')`;
+  await until(`document.querySelector('#method-title') && ${idle}`);
+  await page.evaluate(`(() => {
+    const field = document.querySelector('input[type=number]');
+    field.value = '8';
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  })()`);
+  await until(`document.body.innerText.includes('This takes about')`);
+  await page.evaluate(
+    `[...document.querySelectorAll('button')].find((one) => one.textContent === 'Prune').click()`,
+  );
+  await until(`document.querySelector('#outcome-title') && ${idle}`);
+  await page.evaluate(`document.querySelector('#method-title').scrollIntoView()`);
+  await wait(300);
+}
+
 /** The pages by name. */
 const pages = {
   report: 'sparse/report.html',
@@ -74,9 +106,17 @@ try {
 
   mkdirSync(gallery, { recursive: true });
   const browser = await openChromium(chromium);
-  for (const [name, path] of Object.entries(pages))
+  const server = await servePlayground();
+  const addresses = {
+    ...Object.fromEntries(
+      Object.entries(pages).map(([name, path]) => [name, pathToFileURL(join(work, path)).href]),
+    ),
+    playground: server.address,
+  };
+  for (const [name, address] of Object.entries(addresses))
     for (const [screen, look] of Object.entries(screens)) {
-      const page = await browser.open(pathToFileURL(join(work, path)).href, look);
+      const page = await browser.open(address, look);
+      if (name === 'playground') await showPlayground(page);
       const picture = await page.screenshot(80);
       const file = `${name}-${screen}.webp`;
       if (picture.length > LARGEST)
@@ -86,6 +126,7 @@ try {
       await page.close();
     }
   await browser.close();
+  await server.close();
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -88,6 +88,21 @@ const page = `
   globalThis.answer = answer;
 `;
 
+/** What a page does with the whole library: it takes files, trains and writes. */
+const trainer = `
+  import { openDataset, pruneRecipe, startRun } from 'espalier';
+  import { getFile, keepFiles, putFile } from 'espalier/page';
+  export async function prune(file) {
+    await keepFiles();
+    await putFile('/model.onnx', file);
+    const { train } = await openDataset('digits');
+    const recipe = pruneRecipe({ model: '/model.onnx', data: 'digits', method: 'l1-filters', macs: 0.5 });
+    await startRun(recipe, '/runs/' + train.length);
+    return getFile('/runs/' + train.length + '/model.onnx');
+  }
+  globalThis.prune = prune;
+`;
+
 /** What a server does with it: runs a model that is there. */
 const server = `
   import { readFileSync } from 'node:fs';
@@ -165,6 +180,7 @@ const projects = {
       'page.ts': page
         .replace('(bytes, pixels)', '(bytes: Uint8Array, pixels: Float32Array)')
         .replace(/.*globalThis.*\n/, ''),
+      'trainer.ts': trainer.replace('(file)', '(file: File)').replace(/.*globalThis.*\n/, ''),
       'tsconfig.json': JSON.stringify({ compilerOptions: options }),
     });
     install(folder, main());
@@ -172,22 +188,29 @@ const projects = {
     run(folder, bin(folder, 'tsc'), []);
   },
   esbuild() {
-    const folder = project('esbuild', { 'page.js': page });
+    const folder = project('esbuild', { 'page.js': page, 'trainer.js': trainer });
     install(folder, main());
     tools(folder, 'esbuild');
-    run(folder, bin(folder, 'esbuild'), 'page.js --bundle --format=esm --splitting --outdir=out'.split(' '));
+    const args = 'page.js trainer.js --bundle --format=esm --splitting --outdir=out';
+    run(folder, bin(folder, 'esbuild'), args.split(' '));
   },
   Vite() {
     const folder = project('vite', {
-      'index.html': '<script type="module" src="/page.js"></script>',
+      'index.html':
+        '<script type="module" src="/page.js"></script><script type="module" src="/trainer.js"></script>',
       'page.js': page,
+      'trainer.js': trainer,
     });
     install(folder, main());
     tools(folder, 'vite@6');
     run(folder, bin(folder, 'vite'), ['build']);
   },
   webpack() {
-    const folder = project('webpack', { 'src/index.js': page });
+    const files = { 'src/page.js': page, 'src/trainer.js': trainer };
+    const folder = project('webpack', {
+      ...files,
+      'src/index.js': "import './page.js'; import './trainer.js';",
+    });
     install(folder, main());
     tools(folder, 'webpack@5', 'webpack-cli@6');
     run(folder, bin(folder, 'webpack'), ['--mode', 'production']);

@@ -70,7 +70,9 @@ export async function claim(
   }
   held.add(token);
   const isOurs = async () => holderIn(await readFile(path, 'utf8').catch(() => ''))?.token === token;
-  const pulse = setInterval(() => renew(path, text), beat).unref();
+  const pulse = setInterval(() => renew(path, text), beat);
+  // In a page it is a number, and keeps nothing alive.
+  pulse.unref?.();
   const letGo = keep(dirname(path), {
     mark: token,
     async beforeWrite() {

@@ -36,6 +36,6 @@ export { importOptional } from './optional.js';
 
 export { nearest } from './nearest.js';
 export { emptyRecord, numbersByPath, own } from './records.js';
-export { brief, visible, visibleJson, visibleLines, withBriefWords } from './text.js';
+export { brief, latin1, visible, visibleJson, visibleLines, withBriefWords } from './text.js';
 export { version } from './version.js';
 export { bytes, capital, count, duration, large, percent } from './words.js';

@@ -20,6 +20,10 @@ export const visibleLines = (text: string): string =>
 export const visibleJson = (json: string): string =>
   json.replace(UNFIT, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
+/** Bytes as characters, one for each (ISO 8859-1). */
+export const latin1 = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+
 /** The beginning and the end of a text that is longer than `most` characters. */
 export function brief(text: string, most = 100): string {
   if (text.length <= most) return text;

@@ -8,9 +8,8 @@
  */
 import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
-import { fail } from '../base/index.js';
-import { decoder } from './decoder.js';
-import { refuseBroken, sizeOfPicture } from './picture.js';
+import { fail, latin1 } from '../base/index.js';
+import { nearestPixels, refuseBroken, sizeOfPicture } from './picture.js';
 import type { Image } from './pictures/image.js';
 
 /** Folders of pictures and of their class maps, side by side. */
@@ -69,15 +68,10 @@ const listed = (names: readonly string[]): string =>
 
 /** A class map at a height and width, one channel; no two numbers are mixed. @throws UserError where it is none. */
 export async function readClassMap(file: string, height: number, width: number): Promise<Image> {
-  const sharp = (await decoder()).default;
   const palette = await paletteOf(file);
-  const { data, info } = await sharp(file)
-    .resize(width, height, { fit: 'fill', kernel: 'nearest' })
-    .removeAlpha()
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-    .catch((error) => refuseBroken(file, error));
-  const { channels } = info;
+  const { data, channels } = await nearestPixels(file, [height, width]).catch((error) =>
+    refuseBroken(file, error),
+  );
   const at = (pixel: number, channel: number) => data[pixel * channels + Math.min(channel, channels - 1)];
   const classes = Uint8Array.from({ length: height * width }, (_, i) => {
     const colour = colourOf(at(i, 0), at(i, 1), at(i, 2));
@@ -104,13 +98,16 @@ const BY_PALETTE = 3;
 async function paletteOf(file: string): Promise<Map<number, number> | undefined> {
   const handle = await open(file);
   try {
-    const read = async (from: number, length: number) =>
-      (await handle.read(Buffer.alloc(length), 0, length, from)).buffer;
+    const read = async (from: number, length: number) => {
+      const bytes = new Uint8Array(length);
+      await handle.read(bytes, 0, length, from);
+      return bytes;
+    };
     const header = await read(SIGNATURE + HEAD, HEADER);
     if (header[COLOURS] !== BY_PALETTE) return undefined;
     for (let at = SIGNATURE; ; ) {
       const head = await read(at, HEAD);
-      const [length, kind] = [head.readUInt32BE(0), head.toString('latin1', 4)];
+      const [length, kind] = [new DataView(head.buffer).getUint32(0), latin1(head.subarray(4))];
       if (kind === 'PLTE') return numbered(await read(at + HEAD, length));
       if (length === 0 || kind === 'IDAT') return undefined;
       at += HEAD + length + CHECK;
@@ -120,7 +117,7 @@ async function paletteOf(file: string): Promise<Map<number, number> | undefined>
   }
 }
 
-function numbered(colours: Buffer): Map<number, number> {
+function numbered(colours: Uint8Array): Map<number, number> {
   const numbers = new Map<number, number>();
   for (let i = 0; 3 * i < colours.length; i++) {
     const colour = colourOf(colours[3 * i], colours[3 * i + 1], colours[3 * i + 2]);

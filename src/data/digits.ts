@@ -2,19 +2,19 @@
  * The data set that ships with the package: 1,797 hand-written digits of 8 × 8 pixels, 0 to 16 (assets/digits/NOTICE says
  * whose). 360 of them, always the same, are the test split; 1,437 are for training.
  */
-import { fileURLToPath } from 'node:url';
 import { fail, permutation, random } from '../base/index.js';
 import { checkLabels } from './cifar.js';
 import { type Dataset, memorySplit, subset } from './dataset.js';
-import { gunzip, readBytes } from './source.js';
+import { readShipped } from './shipped.js';
+import { gunzip } from './source.js';
 
-const FILE = fileURLToPath(new URL('../../assets/digits/digits.csv.gz', import.meta.url));
+const FILE = 'digits/digits.csv.gz';
 const COUNT = 1797;
 const TEST = 360;
 
 /** Opens the digits; each line of the file is 64 pixels, row by row, and the label. */
 export async function openDigits(): Promise<Dataset> {
-  const text = Buffer.from(await gunzip(await readBytes(FILE), FILE)).toString('latin1');
+  const text = new TextDecoder().decode(await gunzip(await readShipped(FILE), FILE));
   const rows = text
     .trim()
     .split(/\r?\n/)

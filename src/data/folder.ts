@@ -24,9 +24,8 @@ import {
 } from './check-up.js';
 import { classMapsOf, MAPS, PICTURES, readClassMap } from './class-maps.js';
 import { type Dataset, IMAGENET, type ImageShape, type Split, splitTest } from './dataset.js';
-import { decoder } from './decoder.js';
 import { decodable, isPicture, type LeftOut, notesOn } from './kinds.js';
-import { refuseBroken } from './picture.js';
+import { refuseBroken, requireDecoder } from './picture.js';
 import type { ResizeMode } from './pictures/card.js';
 import { expandHome, kindOf } from './source.js';
 
@@ -135,7 +134,7 @@ const training = (mode: ResizeMode | undefined, [, height, width]: ImageShape): 
  * @throws UserError when the folder cannot be read, holds no class folders, or a test class is unknown.
  */
 export async function checkUp(path: string, options: FolderOptions = {}): Promise<CheckUp> {
-  await decoder();
+  await requireDecoder();
   const root = resolve(expandHome(path));
   const layout = await (options.classMaps ? mapsLayoutOf(root) : layoutOf(root));
   const leftOut: LeftOut = new Map();

@@ -1,9 +1,9 @@
 /** Which files in a folder are pictures that can be decoded, and what to say of the others. */
 import { extname } from 'node:path';
-import { decoder } from './decoder.js';
+import { canDecode, type PictureFormat } from './picture.js';
 
 /** What the library that decodes calls the kind of a picture, by the end of its file's name. */
-const FORMATS: ReadonlyMap<string, 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'heif'> = new Map([
+const FORMATS: ReadonlyMap<string, PictureFormat> = new Map([
   ['.png', 'png'],
   ['.jpg', 'jpeg'],
   ['.jpeg', 'jpeg'],
@@ -27,7 +27,7 @@ export type LeftOut = Map<string, number>;
 export async function decodable(names: readonly string[], leftOut: LeftOut): Promise<string[]> {
   const kindOf = (name: string) => extname(name).toLowerCase();
   const kinds = new Map<string, boolean>();
-  for (const kind of new Set(names.map(kindOf))) kinds.set(kind, await canDecode(kind));
+  for (const kind of new Set(names.map(kindOf))) kinds.set(kind, await isDecoded(kind));
   return names.filter((name) => {
     const kind = kindOf(name);
     if (!kinds.get(kind)) leftOut.set(kind, (leftOut.get(kind) ?? 0) + 1);
@@ -35,11 +35,10 @@ export async function decodable(names: readonly string[], leftOut: LeftOut): Pro
   });
 }
 
-async function canDecode(kind: string): Promise<boolean> {
+async function isDecoded(kind: string): Promise<boolean> {
   const format = FORMATS.get(kind);
   if (!format || ALWAYS.includes(format)) return format !== undefined;
-  const { default: sharp } = await decoder();
-  return sharp.format[format].input.file;
+  return canDecode(format);
 }
 
 /** A sentence on pictures that cannot be decoded, and one on files that are no pictures; none where there are none. */

@@ -2,7 +2,7 @@
  * NumPy's .npy: the magic "\x93NUMPY", a version, the length of the header, the header (a Python dict of descr,
  * fortran_order and shape), then the elements. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { brief, fail } from '../base/index.js';
+import { brief, fail, latin1 } from '../base/index.js';
 
 export interface NumpyArray {
   readonly shape: readonly number[];
@@ -64,14 +64,13 @@ export function readNpy(bytes: Uint8Array, where: string): NumpyArray {
 
 function readHeader(bytes: Uint8Array, where: string): { text: string; end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const magic = Buffer.from(bytes.subarray(0, 6)).toString('latin1');
   const begin = bytes[6] === 1 ? 10 : 12;
-  if (magic !== '\x93NUMPY' || bytes.length < begin) {
+  if (latin1(bytes.subarray(0, 6)) !== '\x93NUMPY' || bytes.length < begin) {
     fail(`${where} is not a NumPy array (its first bytes are wrong); save it again.`);
   }
   const end = begin + (begin === 10 ? view.getUint16(8, true) : view.getUint32(8, true));
   if (end > bytes.length) fail(`${where} is cut short within its header; save it again.`);
-  return { text: Buffer.from(bytes.subarray(begin, end)).toString('latin1'), end };
+  return { text: latin1(bytes.subarray(begin, end)), end };
 }
 
 /** The value of a float16: sign, 5 bits of exponent (bias 15), 10 of fraction. */

@@ -3,8 +3,20 @@ import { fail } from '../base/index.js';
 import { decoder } from './decoder.js';
 import type { Image } from './pictures/image.js';
 
+/** Kinds of pictures, as the library that decodes calls them. */
+export type PictureFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'heif';
+
 /** Pictures of more pixels are refused: their size is a mistake or an attack. */
 const LARGEST = 2 ** 27;
+
+/** @throws UserError where pictures cannot be decoded. */
+export const requireDecoder = async (): Promise<void> => void (await decoder());
+
+/** Whether pictures of that kind, as the decoder calls it, are decoded here. */
+export async function canDecode(format: PictureFormat): Promise<boolean> {
+  const { default: sharp } = await decoder();
+  return sharp.format[format].input.file;
+}
 
 const opened = async (path: string) => (await decoder()).default(path, { limitInputPixels: LARGEST });
 
@@ -34,6 +46,20 @@ export async function pixelsOfPicture(path: string, limit: number): Promise<Imag
     for (let i = 0; i < plane; i++) planar[c * plane + i] = data[i * channels + from];
   }
   return { data: planar, channels: 3, height, width };
+}
+
+/** Pixels of a picture brought to a size, no two of them mixed, `channels` numbers for each. Throws what the decoder throws. */
+export async function nearestPixels(
+  path: string,
+  [height, width]: readonly [number, number],
+): Promise<{ data: Uint8Array; channels: number }> {
+  const { data, info } = await (await decoder())
+    .default(path)
+    .resize(width, height, { fit: 'fill', kernel: 'nearest' })
+    .removeAlpha()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  return { data, channels: info.channels };
 }
 
 /** @throws UserError that names the file. */

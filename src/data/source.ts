@@ -8,7 +8,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { fail, inGigabytes, MOST_UNPACKED, reason } from '../base/index.js';
+import { fail, inGigabytes, latin1, MOST_UNPACKED, reason } from '../base/index.js';
 
 export interface Found {
   readonly path: string;
@@ -45,7 +45,8 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 /** A buffer's bytes without its class: loops over them, and views of them, are faster. */
-const plain = ({ buffer, byteOffset, byteLength }: Buffer) => new Uint8Array(buffer, byteOffset, byteLength);
+const plain = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Unpacks gzip. @throws UserError when it is damaged, or unpacks to more than is read. */
 export async function gunzip(bytes: Uint8Array, path: string, most = MOST_UNPACKED): Promise<Uint8Array> {
@@ -94,8 +95,7 @@ export async function archiveSource(path: string): Promise<Source> {
  */
 function untar(bytes: Uint8Array, path: string): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
-  const text = (from: number, to: number) =>
-    Buffer.from(bytes.subarray(from, to)).toString('latin1').split('\0')[0];
+  const text = (from: number, to: number) => latin1(bytes.subarray(from, to)).split('\0')[0];
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {
     const size =
       text(at + 257, at + 262) === 'ustar' ? Number.parseInt(text(at + 124, at + 136), 8) : Number.NaN;

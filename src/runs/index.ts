@@ -48,6 +48,7 @@ export { type ComparedMasks, compareMasks } from './masks.js';
 export { byReason, type Measure, measure } from './measure.js';
 export { type RunResult, resumeRun, startRun } from './run.js';
 export type { Change, ChannelSummary, ClassSummary, LossSearch, MetricsLine, Summary } from './summary.js';
+export { type ModelTask, openModel, openTask, type Task } from './task.js';
 export { asCsv } from './track/csv.js';
 export { type KeptVocabulary, keepVocabulary, type VocabularyOptions } from './vocabulary.js';
 export type { RunOptions } from './work.js';

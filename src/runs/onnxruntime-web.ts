@@ -1,14 +1,7 @@
 /** onnxruntime-web, where it is installed: it runs in Node too, on WebAssembly, as it would in a browser. */
 import { fail } from '../base/index.js';
 import { plain, type Session, type SessionOptions, sessionOf } from './onnxruntime.js';
-
-/** It is no dependency, so its own types may not be there; those of onnxruntime-node say the same. */
-type Module = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor' | 'env'>;
-
-const NAME: string = 'onnxruntime-web';
-
-const onnxruntimeWeb = async (): Promise<Module | undefined> =>
-  (import(NAME) as Promise<Module>).catch(() => undefined);
+import { onnxruntimeWeb } from './onnxruntime-modules.js';
 
 /** '1.30.0' */
 export const webName = async (): Promise<string | undefined> => {

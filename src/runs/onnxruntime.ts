@@ -1,6 +1,7 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
 import { fail } from '../base/index.js';
 import { type DType, fromFloat16, toFloat16, withoutFloat16Array } from '../onnx/index.js';
+import { type OnnxruntimeApi, onnxruntimeNode } from './onnxruntime-modules.js';
 import type { Answer, Answers, Trial, TrialInput } from './samples.js';
 
 export interface Session {
@@ -10,8 +11,8 @@ export interface Session {
 }
 
 /** The module, or undefined where it is not installed or has no binary for this machine. */
-export async function onnxruntime(): Promise<Api | undefined> {
-  const module = await import('onnxruntime-node').catch(() => undefined);
+export async function onnxruntime(): Promise<OnnxruntimeApi | undefined> {
+  const module = await onnxruntimeNode();
   if (module) withoutFloat16Array(() => new module.Tensor('bool', [true], []));
   return module;
 }
@@ -50,8 +51,6 @@ export async function openSession(
   return sessionOf(session, module.Tensor, name);
 }
 
-type Api = typeof import('onnxruntime-node');
-
 /** What onnxruntime takes whole numbers and truths in; 64 bits apart. */
 const wholes = {
   ...{ int8: Int8Array, int16: Int16Array, int32: Int32Array },
@@ -60,8 +59,8 @@ const wholes = {
 
 /** What onnxruntime has opened, in Node or on WebAssembly. */
 export function sessionOf(
-  session: import('onnxruntime-node').InferenceSession,
-  Tensor: Api['Tensor'],
+  session: Awaited<ReturnType<OnnxruntimeApi['InferenceSession']['create']>>,
+  Tensor: OnnxruntimeApi['Tensor'],
   name: string,
 ): Session {
   const tensorOf = ({ dtype, shape, data }: TrialInput) => {

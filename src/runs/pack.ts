@@ -1,7 +1,7 @@
 /** A model as a packed file: of each weight only what is not 0, for `espalier/runtime` and every command that takes a model. */
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fail, writeAtomically } from '../base/index.js';
+import { digestOfAll, fail, writeAtomically } from '../base/index.js';
 import { type Graph, serializeModel } from '../onnx/index.js';
 import { pack, unpack } from '../runtime/index.js';
 import { layersOf } from '../sparsity/index.js';
@@ -77,7 +77,7 @@ export function differenceOf(one: Graph, other: Graph): string | undefined {
       return `weight ${name}`;
   }
   const bare = (graph: Graph) => serializeModel({ ...graph, initializers: new Map() });
-  return Buffer.compare(bare(one), bare(other)) === 0 ? undefined : 'graph';
+  return digestOfAll([bare(one)]) === digestOfAll([bare(other)]) ? undefined : 'graph';
 }
 
 /** What a reader of the figures must know: where packing gains nothing. */

@@ -17,6 +17,7 @@ const MAGIC = 'espalier';
 const VERSION = 1;
 const START = 16;
 const DIGEST = 32;
+const SPACE = 32;
 
 export interface Checkpoint<State> {
   /** Survives JSON. */
@@ -31,7 +32,7 @@ export function writeCheckpoint<State>(path: string, checkpoint: Checkpoint<Stat
 
 /** Reads the file, undefined where there is none. @throws UserError when it cannot be read, is damaged or not a checkpoint. */
 export async function readCheckpoint<State>(path: string): Promise<Checkpoint<State> | undefined> {
-  let bytes: Buffer;
+  let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
   } catch (error) {
@@ -41,42 +42,47 @@ export async function readCheckpoint<State>(path: string): Promise<Checkpoint<St
   return decode(bytes, path);
 }
 
-function encode<State>({ state, arrays }: Checkpoint<State>): Buffer {
+function encode<State>({ state, arrays }: Checkpoint<State>): Uint8Array {
   const lengths = [...arrays].map(([name, { length }]) => [name, length]);
-  const json = Buffer.from(JSON.stringify({ state, arrays: lengths }));
+  const json = new TextEncoder().encode(JSON.stringify({ state, arrays: lengths }));
   const header = Math.ceil(json.length / 4) * 4;
   const body = [...arrays.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const bytes = Buffer.alloc(START + header + body + DIGEST, ' ');
-  bytes.write(MAGIC, 'latin1');
-  bytes.writeUInt32LE(VERSION, 8);
-  bytes.writeUInt32LE(header, 12);
-  json.copy(bytes, START);
+  const bytes = new Uint8Array(START + header + body + DIGEST);
+  const view = new DataView(bytes.buffer);
+  bytes.set(new TextEncoder().encode(MAGIC));
+  view.setUint32(8, VERSION, true);
+  view.setUint32(12, header, true);
+  bytes.fill(SPACE, START, START + header);
+  bytes.set(json, START);
   let at = START + header;
   for (const { buffer, byteOffset, byteLength } of arrays.values()) {
     bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
     at += byteLength;
   }
-  digest(bytes).copy(bytes, at);
+  bytes.set(digest(bytes), at);
   return bytes;
 }
 
-function decode<State>(bytes: Buffer, path: string): Checkpoint<State> {
-  if (bytes.length < START + DIGEST || bytes.toString('latin1', 0, 8) !== MAGIC)
+function decode<State>(bytes: Uint8Array, path: string): Checkpoint<State> {
+  const text = (from: number, to: number) => new TextDecoder().decode(bytes.subarray(from, to));
+  if (bytes.length < START + DIGEST || text(0, 8) !== MAGIC)
     fail(`${path} is not a checkpoint, or only the beginning of one; remove it to start the run again.`);
-  const version = bytes.readUInt32LE(8);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const version = view.getUint32(8, true);
   if (version !== VERSION)
     fail(
       `The checkpoint ${path} has format ${version} but this espalier reads ${VERSION}; go on with the espalier that wrote it.`,
     );
-  if (!digest(bytes).equals(bytes.subarray(bytes.length - DIGEST)))
+  const written = bytes.subarray(bytes.length - DIGEST);
+  if (!digest(bytes).every((byte, i) => byte === written[i]))
     fail(`The checkpoint ${path} is damaged: its checksum is wrong; remove it to start the run again.`);
 
-  const header = bytes.readUInt32LE(12);
-  const { state, arrays } = JSON.parse(bytes.toString('utf8', START, START + header));
+  const header = view.getUint32(12, true);
+  const { state, arrays } = JSON.parse(text(START, START + header));
   let at = START + header;
   const read = (length: number) => {
     const values = new Float32Array(length);
-    bytes.copy(new Uint8Array(values.buffer), 0, at, at + values.byteLength);
+    new Uint8Array(values.buffer).set(bytes.subarray(at, at + values.byteLength));
     at += values.byteLength;
     return values;
   };
@@ -87,7 +93,7 @@ function decode<State>(bytes: Buffer, path: string): Checkpoint<State> {
 }
 
 /** Of all but the digest itself. */
-const digest = (bytes: Buffer): Buffer =>
+const digest = (bytes: Uint8Array): Uint8Array =>
   createHash('sha256')
     .update(bytes.subarray(0, bytes.length - DIGEST))
     .digest();

@@ -7,9 +7,26 @@ import type { Network, NetworkNode, RunDetail } from './types.js';
 /** Reads the model that the run started from. @throws UserError when it cannot be read. */
 export async function networkOf(folder: string, { summary, layers }: RunDetail): Promise<Network> {
   const graph = await readModel(runFolder(folder).start);
-  const densities = new Map(layers.names.map((name, i) => [name, layers.densities.at(-1)?.[i]]));
   const channels = (summary?.channels ?? {}) as { layers?: { name: string; after: number }[] };
-  const macsAfter = new Map(channels.layers?.map(({ name, after }) => [name, after]));
+  return networkIn(graph, {
+    densities: new Map(layers.names.map((name, i) => [name, layers.densities.at(-1)?.[i]])),
+    macsAfter: new Map(channels.layers?.map(({ name, after }) => [name, after])),
+  });
+}
+
+/** What a run has made of the layers of a network, by their weights. */
+export interface Outcome {
+  /** Fractions of prunable weights that are kept. */
+  densities?: ReadonlyMap<string, number | undefined>;
+  /** MACs after channels were removed. */
+  macsAfter?: ReadonlyMap<string, number>;
+}
+
+/** A model as nodes and edges. */
+export function networkIn(
+  graph: Graph,
+  { densities = new Map(), macsAfter = new Map() }: Outcome = {},
+): Network {
   const facts = new Map(factsOf(graph).map((layer) => [layer.name, layer]));
   const nodes = graph.nodes.map((node, i): NetworkNode => {
     const layer = facts.get(node.name);

@@ -5,7 +5,7 @@
  */
 import { fail } from '../../base/index.js';
 import { type Driver, Unavailable } from '../driver.js';
-import { type Machine, machineOver, threadCount } from '../machine.js';
+import { type Machine, machineOver, type Sparse, threadCount } from '../machine.js';
 import type { News, Post } from './module.js';
 import { type Host, openWasm, type Thread } from './wasm.js';
 
@@ -13,15 +13,19 @@ import { type Host, openWasm, type Thread } from './wasm.js';
 export interface Embedded {
   /** The source of a thread's worker: web-worker.ts. */
   worker: string;
-  /** The bytes of the kernels for inference. */
+  /** The bytes of the kernels. */
   kernels(memory: 'plain' | 'shared', relaxed: boolean): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * For training, whose views of a plain memory are used as long as the machine is there: that memory is set aside whole and never grows.
+   * Its thread gives others a turn now and then, to be told to stop for example.
+   */
+  training?: boolean;
 }
 
 /** Throws UserError on settings that cannot be met, and where the browser is too old. */
-export async function openHere(embedded: Embedded, asked?: number): Promise<Machine> {
-  return machineOver(
-    await openDriver(embedded, threadCount(asked, navigator.hardwareConcurrency, 'threads')),
-  );
+export async function openHere(embedded: Embedded, asked?: number, sparse?: Sparse): Promise<Machine> {
+  const threads = threadCount(asked, navigator.hardwareConcurrency, 'threads');
+  return machineOver(await openDriver(embedded, threads), sparse);
 }
 
 async function openDriver(embedded: Embedded, threads: number): Promise<Driver> {
@@ -33,11 +37,30 @@ async function openDriver(embedded: Embedded, threads: number): Promise<Driver> 
       if (!(error instanceof Unavailable)) throw error;
     }
   try {
-    return await openWasm({ read: (relaxed) => embedded.kernels('plain', relaxed) });
+    return await openWasm({
+      read: (relaxed) => embedded.kernels('plain', relaxed),
+      ...(embedded.training && { whole: true, breathe }),
+    });
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     return fail(`Models cannot be run here: ${error.message}; update the browser.`);
   }
+}
+
+/** Milliseconds after which messages are let in. */
+const BREATH = 30;
+let breathed = 0;
+
+/** Lets the thread's messages in, if none were for a while. */
+async function breathe(): Promise<void> {
+  if (performance.now() - breathed < BREATH) return;
+  const { port1, port2 } = new MessageChannel();
+  await new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(undefined);
+  });
+  port1.close();
+  breathed = performance.now();
 }
 
 const isolated = ({ worker, kernels }: Embedded): Host => ({

@@ -13,8 +13,8 @@ const STEP_PAGES = 256;
 /** All that 32 bits can address, less a page, so that no address of an end wraps round to 0. */
 const MOST_PAGES = 65535;
 const STACK = 256 * 1024;
-/** Of 4 GiB, what activations may take. */
-const ROOM = 3.5e9;
+/** Of its memory, what activations may take: weights, and what else there is, need some. */
+const ROOM_SHARE = 0.8;
 /** A millisecond of work for one thread. */
 const LITTLE = 4_000_000;
 
@@ -24,6 +24,10 @@ export interface Host {
   read(relaxed: boolean): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether relaxed-simd is used. Default: where the host has it. */
   relaxed?: boolean;
+  /** Sets a plain memory aside whole, so that it never grows and views of it stay valid. Default false. */
+  whole?: boolean;
+  /** Waited for after each run on the calling thread. */
+  breathe?(): Promise<void>;
   /** Starts a thread; `done` is called when it was the last to end a run, `failed` when it died. */
   startThread?(post: Post, done: () => void, failed: (error: Error) => void): Thread | Promise<Thread>;
 }
@@ -42,7 +46,7 @@ type Runner = Pick<Driver, 'threads' | 'run' | 'close'>;
 export async function openWasm(host: Host, threads = 1): Promise<Driver> {
   const shared = host.startThread !== undefined;
   const { module, vector } = await compile(host);
-  const { memory, pages } = reserve(shared);
+  const { memory, pages } = host.whole && !shared ? reserveWhole() : reserve(shared);
   const kernels = instance(module, memory);
   const stacks = Math.ceil(kernels.__heap_base.value / STACK) * STACK;
   const first = (stacks + (shared ? threads * STACK : 0)) / LINE;
@@ -54,7 +58,9 @@ export async function openWasm(host: Host, threads = 1): Promise<Driver> {
     thread,
     threads,
   });
-  const runner = host.startThread ? await team(host.startThread, post, kernels) : alone(kernels);
+  const runner = host.startThread
+    ? await team(host.startThread, post, kernels)
+    : alone(kernels, host.breathe);
 
   function reach(end: number): boolean {
     const have = memory.buffer.byteLength / PAGE;
@@ -75,7 +81,7 @@ export async function openWasm(host: Host, threads = 1): Promise<Driver> {
     contract: text(memory, kernels.contract()),
     first,
     limit: (pages * PAGE) / LINE,
-    room: ROOM,
+    room: ROOM_SHARE * pages * PAGE,
     little: LITTLE,
     reach,
     buffer: (line) => ({ buffer: memory.buffer, offset: line * LINE }),
@@ -88,9 +94,12 @@ export async function openWasm(host: Host, threads = 1): Promise<Driver> {
   };
 }
 
-const alone = (kernels: Kernels): Runner => ({
+const alone = (kernels: Kernels, breathe?: Host['breathe']): Runner => ({
   threads: 1,
-  run: async (program) => kernels.run_here(0, program),
+  async run(program) {
+    kernels.run_here(0, program);
+    await breathe?.();
+  },
   close: async () => {},
 });
 
@@ -161,6 +170,18 @@ function reserve(shared: boolean): { memory: WebAssembly.Memory; pages: number }
   for (let pages = MOST_PAGES; pages > FIRST_PAGES; pages = Math.floor(pages / 2)) {
     try {
       return { memory: new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: pages, shared }), pages };
+    } catch {}
+  }
+  throw new Unavailable('there is no memory for it');
+}
+
+/** Pages of a memory that is set aside whole: 2 GiB, or what the host has. They cost nothing before they are used. */
+const WHOLE_PAGES = 32768;
+
+function reserveWhole(): { memory: WebAssembly.Memory; pages: number } {
+  for (let pages = WHOLE_PAGES; pages > FIRST_PAGES; pages = Math.floor(pages / 2)) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: pages, maximum: MOST_PAGES }), pages };
     } catch {}
   }
   throw new Unavailable('there is no memory for it');

@@ -1,0 +1,3 @@
+/** Parts of the page of `espalier watch` that other pages show, too. */
+export { Chart } from './chart.js';
+export { NetworkDrawing } from './drawing.js';

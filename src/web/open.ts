@@ -1,0 +1,17 @@
+/** Opens machines in a page: the one place that decides which engine computes there. What open.ts of the engine is in Node. */
+import { fail } from '../base/index.js';
+import { type Embedded, type Machine, type MachineOptions, openHere } from '../engine/index.js';
+
+let embedded: Embedded | undefined;
+
+/** The bundle says what it brings along, before anything else. */
+export function bring(given: Embedded): void {
+  embedded = given;
+}
+
+/** Opens a machine. Throws UserError on settings that cannot be met. */
+export async function openMachine({ engine, threads, sparse }: MachineOptions = {}): Promise<Machine> {
+  if (engine !== undefined && engine !== 'wasm')
+    fail(`There is no engine ${engine} in a browser: leave the setting out.`);
+  return openHere(embedded!, threads, sparse);
+}
