@@ -7,7 +7,7 @@ import { zipSync } from 'fflate';
 import { integer, random } from '../base/index.js';
 import type { Value } from '../onnx/index.js';
 import { imageAt } from './images.test.fixture.js';
-import { batches, type Image, openDataset, type Split } from './index.js';
+import { batches, type Image, openDataset, type Split, splitValidation } from './index.js';
 import { readNpy } from './npy.js';
 import { archive, npy, reals, wholes } from './npz.test.fixture.js';
 
@@ -290,4 +290,32 @@ test('arrays that several inputs cannot take are named', async (t) => {
   await assert.rejects(openDataset(file, { size: 8 }), /are not images, and only images are resized/);
   const normalize = { mean: [0], std: [1] };
   await assert.rejects(openDataset(file, { normalize }), /are not images, and only images are normalised/);
+});
+
+test('samples of one group are never parted', async (t) => {
+  const group = [4, 4, 9, 9, 9, -1, -1, -1, -1, 2, 2, 2];
+  const x = reals([12, 5], counting(60));
+  const file = await npz(t, { x, y: reals([12], counting(12)), group: wholes([12], group) });
+  for (const targets of [[], ['y']]) {
+    const { train, test: held } = await openDataset(`npz:${file}`, { targets });
+    const { train: rest, validation } = splitValidation(train, 0.2, 3);
+    const parts = [rest, validation, held!].map((split) => new Set(split.groups));
+    assert.ok(parts.every(({ size }) => size > 0));
+    assert.equal(
+      parts.reduce((sum, { size }) => sum + size, 0),
+      4,
+    );
+    assert.equal(rest.length + validation.length + held!.length, 12);
+  }
+  const is = (message: RegExp) => ({ name: 'UserError', message });
+  const short = await npz(t, { x, group: wholes([2], [1, 2]) });
+  await assert.rejects(
+    openDataset(`npz:${short}`),
+    is(/has 12 samples but groups of 2; give one number for each/),
+  );
+  const one = await npz(t, { x, group: wholes([12], new Array(12).fill(7)) });
+  await assert.rejects(
+    openDataset(`npz:${one}`),
+    is(/are in too few groups to set 1 of 12 aside: no group is parted/),
+  );
 });
