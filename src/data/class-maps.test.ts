@@ -95,6 +95,10 @@ test('parts, another size, and numbers by a palette', async () => {
 test('what is no class map is refused in a sentence', async () => {
   const is = (message: RegExp) => ({ name: 'UserError', message });
   await assert.rejects(open(root), is(/has no folder images and no folder masks; give pictures in images/));
+  await assert.rejects(
+    openDataset(`images:${join(root, 'plain')}`),
+    is(/has pictures in images and class maps in masks: give --learn dense/),
+  );
   const lacking = join(root, 'lacking');
   await pair(lacking, 'a', 4);
   await pair(lacking, 'b', 4);

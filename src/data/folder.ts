@@ -217,6 +217,10 @@ async function layoutOf(root: string): Promise<Layout> {
     fail(
       `${train} holds no class folders; give a folder with one folder of images per class, or with images alone where no labels are needed.`,
     );
+  if (`${classes}` === `${[PICTURES, MAPS]}`)
+    fail(
+      `${train} has pictures in ${PICTURES} and class maps in ${MAPS}: give --learn dense, which learns a class for every pixel, or ${join(train, PICTURES)} for the pictures alone.`,
+    );
   const [test, ...unused] = inParts ? TESTING.filter((name) => below.includes(name)) : [];
   return { classes, train, test: test && join(root, test), unused };
 }
