@@ -63,13 +63,16 @@ export function training(network: TrainedNetwork, o: TrainingOptions): Training 
   const program = largest(o.batch, (batch) => compile({ ...options, batch }), memory, free);
   const samples = o.samples ?? 1;
   const sums = program.batch < o.batch || samples > 1 ? update.sums() : undefined;
+  const begin = passesOf({ program, goal, given, tape, sums, seed: o.seed ?? 0, samples });
   return {
     batch: o.batch,
     microBatch: program.batch,
     peakBytes: program.peakBytes,
     slots: update.slots,
     directions: directions?.views,
-    gradients: passesOf({ program, goal, given, tape, sums, seed: o.seed ?? 0, samples }),
+    ahead: machine.apart,
+    begin,
+    gradients: async (...pass) => (await begin(...pass)).outcome(),
     pull: update.pull,
     push(parts, names = update.slots.keys()) {
       const all = [...names];
@@ -109,7 +112,7 @@ interface Passes {
 }
 
 /** Forward and backward over a batch: in as many parts as memory asks for, as often as the step wants samples of it. */
-function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Passes): Training['gradients'] {
+function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Passes): Training['begin'] {
   const { loss, correct, asked, answersOf } = goal;
   const pass = async ({ inputs, answers, count }: Whole, [from, n]: Part, step: number, every: boolean) => {
     for (const name of given) {
@@ -123,28 +126,41 @@ function passesOf({ program, goal, given, tape, sums, seed, samples: most }: Pas
       writeInput(program, name, some, n, size, program.batch);
     }
     await program.run(n, { whole: count, seed, step, every });
-    await program.pull(correct === undefined ? [loss] : [loss, correct]);
-    return {
-      loss: program.read(loss, n)[0],
-      correct: correct === undefined ? undefined : program.read(correct, n)[0],
+    return async () => {
+      await program.pull(correct === undefined ? [loss] : [loss, correct]);
+      return {
+        loss: program.read(loss, n)[0],
+        correct: correct === undefined ? undefined : program.read(correct, n)[0],
+      };
     };
   };
   return async (values, answers, count, step, { dense = true, samples = most } = {}) => {
     const whole = { inputs: byName(values, given), answers: answersOf(answers, count), count };
-    const total: { loss: number; correct?: number } = { loss: 0 };
+    const total: Outcome = { loss: 0 };
+    const add = (result: Outcome) => {
+      total.loss += result.loss / samples;
+      if (result.correct !== undefined) total.correct = (total.correct ?? 0) + result.correct / samples;
+    };
     let passes = 0;
+    let last: (() => Promise<Outcome>) | undefined;
     for (let sample = 0; sample < samples; sample++) {
       for (const part of partsOf(count, program.batch)) {
-        const result = await pass(whole, part, step * MOST_PASSES + passes, dense);
+        if (last) add(await last());
+        last = await pass(whole, part, step * MOST_PASSES + passes, dense);
         await sums?.add(passes++ === 0);
-        total.loss += result.loss / samples;
-        if (result.correct !== undefined) total.correct = (total.correct ?? 0) + result.correct / samples;
       }
     }
     await sums?.finish(samples);
-    return total;
+    return {
+      async outcome() {
+        if (last) add(await last());
+        return total;
+      },
+    };
   };
 }
+
+type Outcome = Awaited<ReturnType<Training['gradients']>>;
 
 /** A batch. */
 interface Whole {

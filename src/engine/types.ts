@@ -273,6 +273,19 @@ export interface Training {
     options?: { dense?: boolean; samples?: number },
   ): Promise<{ loss: number; correct?: number }>;
   /**
+   * As `gradients`, but resolves as soon as the machine has taken the work on, so that a machine that is apart need not stand still until
+   * the loss is known. `outcome` gives what `gradients` returns: call it once, before the next pass begins.
+   */
+  begin(
+    inputs: Inputs,
+    labels: Int32Array | Targets,
+    count: number,
+    step: number,
+    options?: { dense?: boolean; samples?: number },
+  ): Promise<{ outcome(): ReturnType<Training['gradients']> }>;
+  /** Whether it is worth while to go on before the outcome of a pass is known. */
+  readonly ahead: boolean;
+  /**
    * One optimiser step on every parameter that is trained by `kind` (default: on all, where all are trained by one kind);
    * masked weights and their state become exactly 0.
    */

@@ -142,6 +142,11 @@ export function linearNetwork(seed = 1): LinearNetwork {
         peakBytes: 0,
         slots,
         gradients,
+        begin: async (inputs, labels, count) => {
+          const outcome = await gradients(inputs, labels as Int32Array, count);
+          return { outcome: async () => outcome };
+        },
+        ahead: false,
         update,
         gradientNorm: async () => 0,
         pull: async () => {},

@@ -122,11 +122,11 @@ test('a hook may ask for fewer passes', async () => {
   const { training } = network;
   network.training = (options) => {
     const made = training(options);
-    const gradients: typeof made.gradients = (x, labels, count, step, asked) => {
+    const begin: typeof made.begin = (x, labels, count, step, asked) => {
       passes.push(asked?.samples);
-      return made.gradients(x, labels, count, step, asked);
+      return made.begin(x, labels, count, step, asked);
     };
-    return { ...made, gradients };
+    return { ...made, begin };
   };
   const hook: Hook = { samples: (iteration) => (iteration > 3 ? 1 : undefined) };
   await trainNetwork(settings({ network, samples: 2, hooks: [{}, hook], epochs: 1, batch: 10 }));

@@ -14,7 +14,7 @@ import type { Hook, HookMoment, MaskReport } from './hooks.js';
 import { updateOptions } from './optimizer.js';
 import type { TrainOptions, TrainProgress, TrainResult } from './options.js';
 import { overlap } from './overlap.js';
-import { everything, kept, pull, push } from './reach.js';
+import { type Access, everything, kept, pull, push } from './reach.js';
 import {
   countTime,
   failDiverged,
@@ -24,6 +24,7 @@ import {
   openRun,
   type Run,
   saveRun,
+  settle,
   trainingBatches,
 } from './run.js';
 import { type EpochMetrics, noSums } from './state.js';
@@ -72,6 +73,7 @@ async function trainEpoch(run: Run): Promise<boolean> {
     if (checkpoint && performance.now() - clock.saved >= interval) await saveRun(run);
     return true;
   });
+  await settle(run);
   return !signal?.aborted;
 }
 
@@ -83,8 +85,11 @@ async function step(run: Run, batch: Batch): Promise<void> {
   const hooks = options.hooks ?? [];
   const dense = hooks.some((hook) => hook.needsPrunedGradients?.(iteration) ?? hook.afterGradients);
   const samples = hooks.map((hook) => hook.samples?.(iteration)).find((passes) => passes !== undefined);
-  const { loss, correct } = await training.gradients(inputs, answers, count, iteration, { dense, samples });
-  if (!Number.isFinite(loss)) failDiverged(run, 'the loss');
+  const pass = await training.begin(inputs, answers, count, iteration, { dense, samples });
+  await settle(run);
+  const outcome = checked(run, pass.outcome());
+  const known =
+    training.ahead && !hooks.some((hook) => reaches(run, hook, iteration)) ? undefined : await outcome;
   let skip = false;
   for (const hook of hooks) {
     const report = await acted(run, hook, 'afterGradients', iteration);
@@ -95,11 +100,36 @@ async function step(run: Run, batch: Batch): Promise<void> {
   if (!skip) await update(run, learningRate, iteration);
   for (const hook of hooks) await acted(run, hook, 'afterUpdate', iteration);
   state.step++;
-  state.sums.loss += loss * count;
-  if (correct !== undefined) state.sums.correct = (state.sums.correct ?? 0) + correct;
-  state.sums.count += count;
-  options.onStep?.(progress(run, learningRate));
+  run.pending = async () => {
+    const { loss, correct } = known ?? (await outcome);
+    state.sums.loss += loss * count;
+    if (correct !== undefined) state.sums.correct = (state.sums.correct ?? 0) + correct;
+    state.sums.count += count;
+    options.onStep?.(progress(run, learningRate));
+  };
+  if (known) await settle(run);
 }
+
+type Outcome = ReturnType<Run['training']['gradients']>;
+
+/** The outcome of a pass, refused where it is no number; it may be waited for later. */
+function checked(run: Run, outcome: Outcome): Outcome {
+  const sound = outcome.then((found) =>
+    Number.isFinite(found.loss) ? found : failDiverged(run, 'the loss'),
+  );
+  sound.catch(() => {});
+  return sound;
+}
+
+/** Whether a hook looks at anything between a pass and the update. */
+function reaches(run: Run, hook: Hook, iteration: number): boolean {
+  if (!hook.afterGradients) return false;
+  const { reads = {} } = accessOf(run, hook, 'afterGradients', iteration);
+  return Object.values(reads).some((names) => names.length > 0);
+}
+
+const accessOf = (run: Run, hook: Hook, moment: HookMoment, iteration: number): Access =>
+  hook.touches?.(moment, iteration, run) ?? { reads: everything, writes: everything };
 
 /** Has a hook act on what it touches. */
 async function acted(
@@ -109,10 +139,7 @@ async function acted(
   iteration: number,
 ): Promise<MaskReport | undefined> {
   if (!hook[moment]) return undefined;
-  const { reads, writes } = hook.touches?.(moment, iteration, run) ?? {
-    reads: everything,
-    writes: everything,
-  };
+  const { reads, writes } = accessOf(run, hook, moment, iteration);
   await pull(run, reads);
   const report = await hook[moment](run, iteration);
   push(run, writes);

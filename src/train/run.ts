@@ -35,6 +35,8 @@ export interface Run extends EpochState {
   readonly state: RunState;
   bestWeights?: Map<string, Float32Array>;
   readonly clock: Clock;
+  /** Takes the outcome of the last step in, where that was not waited for. */
+  pending?: () => Promise<void>;
 }
 
 /** Milliseconds of `performance.now()`. */
@@ -205,9 +207,17 @@ export function learningRateOf(run: Run, iteration: number, schedule = run.sched
   return learningRateAt(schedule, { ...moment, iterationsPerEpoch: steps });
 }
 
+/** Waits for the outcome of the last step, where that is still to come. */
+export async function settle(run: Run): Promise<void> {
+  const { pending } = run;
+  run.pending = undefined;
+  await pending?.();
+}
+
 /** Saves the run where it is, if it has a checkpoint. @throws UserError when a weight is no longer a number. */
 export async function saveRun(run: Run): Promise<void> {
   const { options, network, training, state, clock } = run;
+  await settle(run);
   await pull(run, kept);
   const arrays = captureArrays(network, training, run.bestWeights, options.hooks ?? []);
   for (const [name, values] of arrays) if (!allFinite(values)) failDiverged(run, name);

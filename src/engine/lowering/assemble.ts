@@ -1,4 +1,5 @@
 /** From steps and a memory plan to the words that kernels/program.c runs. */
+import { fail } from '../../base/index.js';
 import type { Machine } from '../machine.js';
 import { PROGRAM_HEAD, STEP, STEP_HEAD } from './contract.js';
 import type { Buffer, Word } from './place.js';
@@ -38,7 +39,9 @@ export function assemble(machine: Machine, steps: readonly Step[], plan: Plan, b
     const start = words.length;
     const kernel = machine.kernels.get(step.kernel);
     if (kernel === undefined)
-      throw new Error(`The kernels have no '${step.kernel}': they were built from other sources`);
+      fail(
+        `The ${machine.kind} engine has no kernel ${step.kernel}, which this model needs here; take another engine.`,
+      );
     const ranges = machine.told.CHECKED ? step.words.flatMap(range) : [];
     const length = STEP_HEAD + step.words.length + ranges.length;
     words.push(length, kernel, step.items, step.flags ?? 0, 0, ...step.words.map(resolve), ...ranges);
