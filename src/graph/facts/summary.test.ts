@@ -109,9 +109,9 @@ test('nodes that espalier has no form for leave the rest counted', () => {
   const node = (op: string, inputs: string[], output: string) => ({
     ...{ name: output, op, domain: '', inputs, outputs: [output], attributes: {} },
   });
-  const nodes = [...graph.nodes, node('Gather', ['y', 'which'], 'picked'), node('Relu', ['picked'], 'r')];
-  const which = { name: 'which', dtype: 'int64' as const, shape: ['batch', 4] };
-  const { macs, layers } = summarize({ ...graph, inputs: [...graph.inputs, which], nodes });
+  const nodes = [...graph.nodes, node('Expand', ['y', 'sizes'], 'repeated'), node('Relu', ['repeated'], 'r')];
+  const sizes = { name: 'sizes', dtype: 'int64' as const, shape: [2] };
+  const { macs, layers } = summarize({ ...graph, inputs: [...graph.inputs, sizes], nodes });
   assert.deepEqual([layers[3].outputs, macs], [[undefined], 6912]);
 });
 

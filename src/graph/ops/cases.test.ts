@@ -92,6 +92,27 @@ const unary: Case[] = [
 
 const equalNumbers: Given = { shape: [3, 4], values: [1, 3, 3, 2, 0, 0, 0, 0, 5, 5, 9, 5] };
 
+const placesGiven = (shape: number[], ...values: number[]): Given => ({ shape, values, dtype: 'int64' });
+
+/** Places that only a run knows. */
+const found: Case[] = [
+  one('Gather', 13, [f(4, 3), placesGiven([2, 2], 3, -4, 1, 1)]),
+  one('Gather', 13, [f(2, 4, 3), placesGiven([3], 3, 0, -1)], { axis: int(1) }),
+  one('GatherElements', 13, [
+    f(3, 4, 2),
+    placesGiven([2, 4, 2], 2, -1, 0, 1, 2, 0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1),
+  ]),
+  one('GatherElements', 13, [f(2, 5), placesGiven([2, 3], 4, 0, -2, 1, 1, 3)], { axis: int(1) }),
+  one('GatherND', 12, [f(3, 4, 2), placesGiven([2, 2], 2, 0, -1, 3)]),
+  one('GatherND', 12, [f(2, 4, 3), placesGiven([2, 2, 1], 2, 0, -1, 3)], { batch_dims: int(1) }),
+  one('ScatterND', 16, [f(4, 3), placesGiven([2, 1], 2, 0), f(2, 3)]),
+  one('ScatterND', 16, [f(4, 3), placesGiven([3, 2], 2, 0, 1, 1, 2, 0), f(3)], { reduction: string('add') }),
+  one('ScatterElements', 16, [f(2, 5), placesGiven([2, 2], 1, -1, 0, 3), f(2, 2)], { axis: int(1) }),
+  one('ScatterElements', 16, [f(4, 3), placesGiven([2, 3], 1, 0, 2, 1, 3, 2), f(2, 3)], {
+    reduction: string('add'),
+  }),
+];
+
 const two = (c: Case): Case => ({ ...c, outputs: 2 });
 
 const tops: Case[] = [
@@ -481,6 +502,7 @@ const quantisations: Case[] = [
 for (const c of [
   ...unary,
   ...tops,
+  ...found,
   ...several,
   ...convolutions,
   ...pools,

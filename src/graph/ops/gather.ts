@@ -11,12 +11,12 @@ import {
   type Resized,
   required,
   type Site,
-  Unsupported,
 } from '../operator.js';
 import { damaged, ranked, singles } from './check.js';
 import { define } from './define.js';
 import { add } from './elementwise.js';
-import { constant, pick, pointwise, range, reshape } from './emit.js';
+import { constant, expand, pick, pointwise, range, reshape } from './emit.js';
+import { selected } from './selected.js';
 
 const x = input(0);
 
@@ -63,10 +63,11 @@ const gather: Operator = define({
       return [reshape(b, pick(b, table, axis, list), result)];
     }
     if (axis !== 0 || required(site, 0).laned) {
-      fail(
-        `${describe(site.node)} takes elements of data by indices that are data too, and espalier has no kernel for that.`,
-        Unsupported,
-      );
+      const lead = sizeOf(shape.slice(0, axis));
+      const parts = reshape(b, table, [lead, shape[axis], sizeOf(shape.slice(axis + 1))]);
+      const count = sizeOf(places.shape);
+      const at = expand(b, reshape(b, indices, [1, count]), [lead, count]);
+      return [reshape(b, selected(site, b, parts, at), result)];
     }
     const rows = reshape(b, table, [shape[0], sizeOf(shape.slice(1))]);
     const flat = pointwise(b, wrapped(shape[0]), [reshape(b, indices, [sizeOf(places.shape)])]);

@@ -146,6 +146,10 @@ const cases: Case[] = [
   one('ScatterElements', 11, [f(2, 5), { ...ints(1, -2), shape: [1, 2] }, f(1, 2)], { axis: int(1) }),
   one('GatherElements', 13, [f(3, 3), { ...ints(1, 2, 0, -1, 0, 0), shape: [2, 3] }]),
   { ...one('TopK', 13, [f(2, 6), ints(4)]), outputs: 2 },
+  one('GatherElements', 13, [f(2, 5), { ...ints(4, 0, -2, 1), shape: [2, 2], fixed: false }], {
+    axis: int(1),
+  }),
+  one('ScatterND', 16, [f(4, 3), { ...ints(2, 0), shape: [2, 1], fixed: false }, f(2, 3)]),
   one('CumSum', 14, [f(2, 6), ints(1)], { exclusive: int(1) }),
   one('RMSNormalization', 23, [f(2, 3, 5), weights(5)]),
   one('Attention', 23, [f(1, 3, 8), f(1, 4, 4), f(1, 4, 6)], { q_num_heads: int(4), kv_num_heads: int(2) }),

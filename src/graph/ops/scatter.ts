@@ -1,6 +1,6 @@
 /**
  * Elements and slices by lists of places: ScatterND, GatherND, ScatterElements, GatherElements. Places that are known (slice
- * assignment of PyTorch writes them into the file) make these a choice from rows; places that are data have no form.
+ * assignment of PyTorch writes them into the file) make these a choice from rows; for places that are data see selected.ts.
  */
 import { fail } from '../../base/index.js';
 import { attr, ints, sizeOf } from '../../onnx/index.js';
@@ -10,18 +10,22 @@ import { axisOf, describe, type Operator, required, type Site, Unsupported } fro
 import { damaged, ranked, shapeAt, unfit } from './check.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
-import { constant, pick, pointwise, positions, type Row, range, reshape } from './emit.js';
+import { constant, pick, pointwise, positions, type Row, range, reshape, slice, transpose } from './emit.js';
+import { rowsAt, scattered, selected } from './selected.js';
 
-/** The places that input 1 holds. */
-function placesOf(site: Site): { shape: readonly number[]; list: number[] } {
-  const { shape, constant: known } = required(site, 1);
-  if (!known)
-    fail(
-      `${describe(site.node)} goes to places that are data, and espalier has no kernel for that.`,
-      Unsupported,
-    );
-  return { shape, list: ints(known) };
+interface Places {
+  shape: readonly number[];
+  list: number[];
 }
+
+/** The places that input 1 holds, where they are known. */
+function placesOf(site: Site): Places | undefined {
+  const { shape, constant: known } = required(site, 1);
+  return known && { shape, list: ints(known) };
+}
+
+const reductionOf = ({ node, opset }: Site): string =>
+  opset < 16 ? 'none' : attr.string(node, 'reduction', 'none');
 
 /** A place along an axis, counted from the front. */
 function within(site: Site, place: number, size: number): number {
@@ -39,7 +43,7 @@ const rowsOf = (site: Site, list: readonly number[], sizes: readonly number[]): 
   );
 
 /** Of every element that indices along one axis name, which element of the whole value it is. */
-function elementsOf(site: Site, { shape, list }: ReturnType<typeof placesOf>): number[] {
+function elementsOf(site: Site, { shape, list }: Places): number[] {
   const whole = required(site, 0).shape;
   const at = axisOf(site, attr.int(site.node, 'axis', 0), whole.length);
   const index = shape.map(() => 0);
@@ -68,7 +72,7 @@ function scatter(
   targets: readonly number[],
 ): string {
   const [rows] = b.type(data).shape;
-  const how = site.opset < 16 ? 'none' : attr.string(site.node, 'reduction', 'none');
+  const how = reductionOf(site);
   const joined = (first: string) => b.emit('concat', [first, updates], { axis: 0 })[0];
   if (targets.length === 0) return data;
   if (how === 'none') {
@@ -144,12 +148,22 @@ const scatterND: Operator = define({
   check: checkND,
   settings: [1],
   fixed: (site) => [range(depthOf(site)), [], range(required(site, 1).shape.length - 1)],
-  expand(site, [data, , updates], b) {
+  expand(site, [data, indices, updates], b) {
     const { shape } = required(site, 0);
-    const { list } = placesOf(site);
+    const known = placesOf(site);
     const depth = depthOf(site);
     const width = sizeOf(shape.slice(depth));
-    const targets = rowsOf(site, list, shape.slice(0, depth));
+    if (!known) {
+      const count = sizeOf(shapeAt(site, 1)) / depth;
+      const result = scattered(site, b, {
+        data: reshape(b, data, [1, sizeOf(shape.slice(0, depth)), width]),
+        places: rowsAt(b, reshape(b, indices, [1, count, depth]), shape.slice(0, depth)),
+        updates: reshape(b, updates, [1, count, width]),
+        how: reductionOf(site),
+      });
+      return [reshape(b, result, shape)];
+    }
+    const targets = rowsOf(site, known.list, shape.slice(0, depth));
     const matrices: [string, string] = [
       reshape(b, data, [sizeOf(shape.slice(0, depth)), width]),
       reshape(b, updates, [targets.length, width]),
@@ -164,7 +178,7 @@ const gatherND: Operator = define({
   check: checkGatherND,
   settings: [1],
   fixed: (site) => [range(attr.int(site.node, 'batch_dims', 0) + depthOf(site))],
-  expand(site, [data], b) {
+  expand(site, [data, indices], b) {
     const { shape } = required(site, 0);
     const places = placesOf(site);
     const [batch, depth] = [attr.int(site.node, 'batch_dims', 0), depthOf(site)];
@@ -173,6 +187,13 @@ const gatherND: Operator = define({
       shape.slice(batch, batch + depth),
       shape.slice(batch + depth),
     ];
+    const given = shapeAt(site, 1);
+    if (!places) {
+      const count = sizeOf(given.slice(batch, -1));
+      const table = reshape(b, data, [sizeOf(lead), sizeOf(sizes), sizeOf(rest)]);
+      const rows = rowsAt(b, reshape(b, indices, [sizeOf(lead), count, depth]), sizes);
+      return [reshape(b, selected(site, b, table, rows), [...given.slice(0, -1), ...rest])];
+    }
     const found = rowsOf(site, places.list, sizes);
     const each = found.length / sizeOf(lead);
     const rows = found.map((row, k) => Math.floor(k / each) * sizeOf(sizes) + row);
@@ -180,6 +201,32 @@ const gatherND: Operator = define({
     return [reshape(b, pick(b, matrix, 0, rows), [...places.shape.slice(0, -1), ...rest])];
   },
 });
+
+/** The lines along the axis that indices go along, one under another: [lines, places, 1]; and how they lie in the value. */
+function linesOf(site: Site) {
+  const [shape, given] = [shapeAt(site, 0), shapeAt(site, 1)];
+  const axis = axisOf(site, attr.int(site.node, 'axis', 0), shape.length);
+  const order = [...range(shape.length).filter((i) => i !== axis), axis];
+  const flat = (of: readonly number[]) => [sizeOf(of) / of[axis], of[axis]];
+  return {
+    /** The part of the value that has lines of indices. */
+    whole: given.map((dim, i) => (i === axis ? shape[axis] : dim)),
+    flat,
+    from: (b: Build, name: string) => reshape(b, transpose(b, name, order), [...flat(b.type(name).shape), 1]),
+    back(b: Build, lines: string, of: readonly number[]): string {
+      const turned = reshape(
+        b,
+        lines,
+        order.map((i) => of[i]),
+      );
+      return transpose(
+        b,
+        turned,
+        order.map((_, i) => order.indexOf(i)),
+      );
+    },
+  };
+}
 
 /** All axes stay: a place is told by where its index stands. */
 const whole = (site: Site): number[][] =>
@@ -190,9 +237,25 @@ const scatterElements: Operator = define({
   check: checkElements,
   settings: [1],
   fixed: whole,
-  expand(site, [data, , updates], b) {
+  expand(site, [data, indices, updates], b) {
     const { shape } = required(site, 0);
-    const targets = elementsOf(site, placesOf(site));
+    const known = placesOf(site);
+    if (!known) {
+      const lines = linesOf(site);
+      if (`${shape}` !== `${lines.whole}`)
+        fail(
+          `${describe(site.node)} has fewer places that are data than its value has lines, which espalier does not compute.`,
+          Unsupported,
+        );
+      const result = scattered(site, b, {
+        data: lines.from(b, data),
+        places: reshape(b, lines.from(b, indices), lines.flat(shapeAt(site, 1))),
+        updates: lines.from(b, updates),
+        how: reductionOf(site),
+      });
+      return [lines.back(b, result, shape)];
+    }
+    const targets = elementsOf(site, known);
     const columns: [string, string] = [
       reshape(b, data, [sizeOf(shape), 1]),
       reshape(b, updates, [targets.length, 1]),
@@ -206,8 +269,20 @@ const gatherElements: Operator = define({
   check: checkElements,
   settings: [1],
   fixed: whole,
-  expand(site, [data], b) {
+  expand(site, [data, indices], b) {
     const places = placesOf(site);
+    if (!places) {
+      const lines = linesOf(site);
+      const { shape } = required(site, 0);
+      const cropped = slice(
+        b,
+        data,
+        shape.map(() => 0),
+        lines.whole,
+      );
+      const at = reshape(b, lines.from(b, indices), lines.flat(shapeAt(site, 1)));
+      return [lines.back(b, selected(site, b, lines.from(b, cropped), at), shapeAt(site, 1))];
+    }
     const column = reshape(b, data, [sizeOf(required(site, 0).shape), 1]);
     return [reshape(b, pick(b, column, 0, elementsOf(site, places)), places.shape)];
   },

@@ -2,27 +2,15 @@
  * TopK. An element's rank is how many come before it, counted by comparing it with every other; what is at each rank is the sum of what
  * has it. So the largest come out with a gradient, and their places without.
  */
-
-import { fail } from '../../base/index.js';
 import { attr, sizeOf } from '../../onnx/index.js';
 import type { Build } from '../core.js';
 import { call, input } from '../expression.js';
-import {
-  axisOf,
-  constantInts,
-  describe,
-  type Operator,
-  required,
-  type Site,
-  Unsupported,
-} from '../operator.js';
+import { axisOf, constantInts, type Operator, required, type Site } from '../operator.js';
 import { ranked, singles, unfit } from './check.js';
 import { define } from './define.js';
 import { add } from './elementwise.js';
 import { constant, pointwise, range, reduce, reshape, transpose } from './emit.js';
-
-/** Comparisons that a node may take, for a sample. */
-const MOST_COMPARED = 2 ** 30;
+import { checkCompared } from './selected.js';
 
 interface Chosen {
   axis: number;
@@ -65,11 +53,7 @@ const topK: Operator = define({
     const { axis, count, largest } = chosenBy(site);
     const size = shape[axis];
     const rowCount = sizeOf(shape) / Math.max(1, size);
-    if (rowCount * size * (size + count) > MOST_COMPARED)
-      fail(
-        `${describe(site.node)} sorts ${size} elements ${rowCount} times, which espalier does not compute for so many.`,
-        Unsupported,
-      );
+    checkCompared(site, [rowCount, size + count, size]);
     const last = [...range(shape.length).filter((i) => i !== axis), axis];
     const rows = reshape(b, transpose(b, value, last), [rowCount, size]);
     const rank = reshape(b, ranks(b, rows, largest), [rowCount, 1, size]);
