@@ -73,12 +73,14 @@ export {
   nameOfCell,
   type Order,
   openQueue,
+  openRuns,
   query,
   type Row,
   type RunLine,
   readResult,
   readStudy,
   readStudyLines,
+  readTask,
   refuseHalving,
   runRows,
   type Statistics,
@@ -95,6 +97,8 @@ export {
   summarizeStudy,
   type Word,
   work,
+  workOnTask,
+  writeArrayJob,
   writeParquet,
 } from './study/index.js';
 

@@ -306,9 +306,9 @@ export const studySettings = {
   threads: whole('threads per run (default: the cores divided among the jobs)', 1),
   model: text('use this model instead of the one that the study names', 'MODEL'),
   queue: text(
-    'have workers on other machines carry out the runs, which wait on this server: redis://HOST, postgres://HOST/DATABASE',
+    'have other machines carry out the runs: workers, for which they wait on redis://HOST or postgres://HOST/DATABASE, or slurm, as one array job',
     'URL',
-    ['redis://', 'postgres://'],
+    ['redis://', 'postgres://', 'slurm'],
   ),
   cost: flag('print what the runs will cost, by steps measured here, without starting any'),
   table: flag('print the results so far without starting any runs'),
@@ -330,6 +330,7 @@ export const tableSettings = {
 export const workerSettings = {
   jobs: studySettings.jobs,
   threads: studySettings.threads,
+  task: whole('carry out this run of a list and end, the first is 0; for array jobs of Slurm', 0),
   dir: text(
     'folder that the folders of studies are in, where it has another path than where the study was started',
     'DIR',

@@ -1,6 +1,7 @@
 /** study: a comparison of many runs. */
 
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { count, duration, fail, version } from '../../base/index.js';
 import { figureText, studyNotes, studyTable, writeStudy } from '../../report/index.js';
@@ -15,6 +16,7 @@ import {
   mixedData,
   nameOfCell,
   openQueue,
+  openRuns,
   readStudy,
   readStudyLines,
   refuseHalving,
@@ -27,6 +29,7 @@ import {
   studyRuns,
   submitRuns,
   summarizeStudy,
+  writeArrayJob,
 } from '../../runs/index.js';
 import { define } from '../define.js';
 import { type Face, Stopped } from '../face.js';
@@ -58,6 +61,7 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)), queue } = given;
       if (queue !== undefined) refuseForWorkers(queue, given);
       const place = { runs, study, out, jobs, threads, queue };
+      if (queue === SLURM && !given.table && !given.cost) return writeJob(place, given, face);
       if (given.cost) return showCost(place, face);
       if (!given.table) {
         const release = await claimStudy(out);
@@ -72,6 +76,34 @@ export function addStudy(program: Command, signal: AbortSignal): void {
         );
     },
   });
+}
+
+/** What --queue says where runs become one array job. */
+const SLURM = 'slurm';
+
+const program = fileURLToPath(new URL('../main.js', import.meta.url));
+
+/** Writes an array job of what is not there yet. */
+async function writeJob(
+  { study, runs, out }: Undertaking,
+  { jobs, threads = 1 }: { jobs?: number; threads?: number },
+  face: Face,
+): Promise<void> {
+  if (study.halving)
+    fail('Slurm carries out all runs at once: leave halving out, or have workers carry them out.');
+  const release = await claimStudy(out);
+  try {
+    const open = await openRuns(runs, { onEvent: () => {} });
+    if (open.length === 0) return face.result({ runs: 0 }, 'All runs are there already.');
+    const node = [process.execPath, program];
+    const script = await writeArrayJob(open, { study: out, program: node, jobs, threads });
+    face.result(
+      { runs: open.length, script },
+      `${script} has ${open.length} runs that are not there yet, on ${threads} ${threads === 1 ? 'core' : 'cores'} each. Submit it with: sbatch ${script}`,
+    );
+  } finally {
+    await release();
+  }
 }
 
 /** What is carried out, and how. */
@@ -123,12 +155,14 @@ function costText(
   { jobs, threads, queue }: Undertaking,
 ): string {
   const of = measured < kinds ? ` (${measured} of ${kinds} kinds of runs)` : '';
+  const all = `${count(runs)} runs with ${count(epochs)} epochs`;
+  if (measured === 0) return `${all}; what they will take cannot be measured here.`;
   const cores = jobs * threads;
   const here =
     queue === undefined
       ? `, ${duration(coreSeconds / cores)} with ${jobs} at a time on ${threads} ${threads === 1 ? 'thread' : 'threads'}`
       : '';
-  return `${count(runs)} runs with ${count(epochs)} epochs will take about ${coreHours(coreSeconds)}, by steps measured here${of}${here}.`;
+  return `${all} will take about ${coreHours(coreSeconds)}, by steps measured here${of}${here}.`;
 }
 
 const coreHours = (seconds: number): string =>
@@ -154,7 +188,9 @@ async function watched(
 }
 
 function refuseForWorkers(queue: string, { jobs, threads }: { jobs?: number; threads?: number }): void {
-  if (!isServer(queue)) fail(`${queue} is not the address of a queue: give redis://… or postgres://…`);
+  if (queue === SLURM) return;
+  if (!isServer(queue))
+    fail(`${queue} is not the address of a queue: give redis://…, postgres://… or slurm.`);
   if (jobs !== undefined || threads !== undefined)
     fail(
       'With --queue the workers say how much they do at a time: give --jobs and --threads to espalier worker.',

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { fail } from '../../base/index.js';
-import { isServer, openQueue, shownAddress, work } from '../../runs/index.js';
+import { isServer, openQueue, readTask, shownAddress, work, workOnTask } from '../../runs/index.js';
 import { define } from '../define.js';
 import { Stopped } from '../face.js';
 import { studyRun } from './study-run-path.js';
@@ -16,14 +16,19 @@ export function addWorker(program: Command, signal: AbortSignal): void {
     examples: ['worker redis://queue.example', 'worker redis://queue.example --jobs 2 --dir /mnt/studies'],
     async run({ given, argument: [url] }, face) {
       if (!url) return fail('The queue is missing: name its address, as in espalier worker redis://HOST.');
-      if (!isServer(url)) return fail(`${url} is not the address of a queue: give redis://… or postgres://…`);
-      const { jobs = 1, dir } = given;
+      const { jobs = 1, dir, task } = given;
       const { threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
+      const { signal, note: onNote } = face;
+      if (task !== undefined) {
+        await workOnTask(await readTask(url, task), { worker: studyRun, threads, dir, signal, onNote });
+        if (signal.aborted) throw new Stopped('Stopped; submit the job again to go on.');
+        return;
+      }
+      if (!isServer(url)) return fail(`${url} is not the address of a queue: give redis://… or postgres://…`);
       const queue = await openQueue(url);
       face.note(
         `Waiting for runs on ${shownAddress(url)}; Ctrl-C ends the worker and puts back what it is at.`,
       );
-      const { signal, note: onNote } = face;
       await work({ queue, worker: studyRun, jobs, threads, dir, signal, onNote }).finally(queue.close);
       throw new Stopped('Stopped; what was at work goes on elsewhere, or when a worker is there again.');
     },

@@ -2,6 +2,7 @@
  * What a study will cost: for every kind of run a short rehearsal on this machine, whose last epoch, without what is done once at the beginning, is
  * scaled to all samples and epochs.
  */
+import { UserError } from '../../base/index.js';
 import { evenly } from '../../data/index.js';
 import { openMachine } from '../../engine/index.js';
 import { withObjective } from '../objective.js';
@@ -61,7 +62,7 @@ const kindOf = ({
 
 /**
  * Measures what runs will cost that are not begun yet.
- * @throws UserError when a model or data cannot be opened; the signal's reason when it stops.
+ * @throws the signal's reason when it stops.
  */
 export async function estimateCost(
   runs: readonly StudyRun[],
@@ -71,7 +72,12 @@ export async function estimateCost(
   for (const { recipe } of runs) if (!kinds.has(kindOf(recipe))) kinds.set(kindOf(recipe), recipe);
   const seconds = new Map<string, number>();
   for (const [kind, recipe] of [...kinds].slice(0, MOST_KINDS))
-    seconds.set(kind, await epochSeconds(recipe, threads, signal));
+    try {
+      seconds.set(kind, await epochSeconds(recipe, threads, signal));
+    } catch (error) {
+      // A kind of run that cannot be carried out, as this one will say itself.
+      if (!(error instanceof UserError)) throw error;
+    }
   const mean = [...seconds.values()].reduce((sum, one) => sum + one, 0) / Math.max(1, seconds.size);
   const share = trainedShare(halving);
   let [coreSeconds, epochs] = [0, 0];

@@ -1,6 +1,7 @@
 /** Studies on a queue: what is put there, given out and left; on a queue in memory, and on Redis and PostgreSQL where they are installed. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -10,7 +11,7 @@ import { version } from '../../../base/index.js';
 import { runFolder } from '../../folder.js';
 import type { StudyEvent } from '../jobs.js';
 import { type Study, type StudyRun, studyRuns } from '../study.js';
-import { openQueue, type RunQueue, submitRuns, work } from './index.js';
+import { openQueue, type RunQueue, readTask, submitRuns, work, workOnTask, writeArrayJob } from './index.js';
 import type { QueuedRun, QueueEvent } from './types.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-queue-'));
@@ -229,6 +230,27 @@ for (const kind of ['redis', 'postgres'] as const) {
     await queue.close();
   });
 }
+
+test('an array job of Slurm has a task for each run that is not there', async () => {
+  const { study, runs } = studyOf("it's slurm", [1, 2, 8]);
+  const open = runs.map((run) => ({ run, resume: false }));
+  const program = [process.execPath, join(root, 'main module.js')];
+  const script = await writeArrayJob(open, { study, program, jobs: 2, threads: 3 });
+  const text = readFileSync(script, 'utf8');
+  for (const line of ['#SBATCH --array=0-2%2', '#SBATCH --cpus-per-task=3', '#SBATCH --requeue'])
+    assert.ok(text.includes(`${line}\n`), text);
+  // What sbatch does: the script as it is, with the number of the task in the environment.
+  writeFileSync(program[1], 'console.log(JSON.stringify(process.argv.slice(2)))');
+  const env = { ...process.env, SLURM_ARRAY_TASK_ID: '2' };
+  const { stdout } = spawnSync('sh', [script], { env, encoding: 'utf8' });
+  const list = join(study, 'runs.jsonl');
+  assert.deepEqual(JSON.parse(stdout), ['worker', list, '--task', '2', '--threads', '3']);
+  const how = { worker, threads: 1, signal: new AbortController().signal, onNote: () => {} };
+  await workOnTask(await readTask(list, 1), how);
+  assert.ok(existsSync(runFolder(runs[1].path).summary));
+  await assert.rejects(workOnTask(await readTask(list, 2), how), /another process is at work on it/);
+  await assert.rejects(readTask(list, 3), /has 3 runs and no run 3; the first is 0\./);
+});
 
 test('a server that does not answer is told, without its password', { timeout: 30_000 }, async () => {
   await assert.rejects(

@@ -97,7 +97,8 @@ const idOf = (study: string, { path }: StudyRun, until = 0): string =>
 const inStudy = (study: string, path: string): string =>
   relative(resolve(study), resolve(path)).split(sep).join('/');
 
-const queuedRun = (study: string, { path, recipe }: StudyRun, until?: number): QueuedRun => ({
+/** A run as it waits. */
+export const queuedRun = (study: string, { path, recipe }: StudyRun, until?: number): QueuedRun => ({
   study: resolve(study),
   run: inStudy(study, path),
   recipe: keptIn(resolve(path), recipe),

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
-import { UserError, version } from '../../../base/index.js';
+import { fail, UserError, version } from '../../../base/index.js';
 import { takenFrom } from '../../paths.js';
 import { recordFailure } from '../failures.js';
 import { hasComeTo } from '../jobs.js';
@@ -37,6 +37,19 @@ export async function work({ queue, ...options }: WorkOptions): Promise<void> {
     told.add(sentence);
   };
   await queue.work((run, tell) => carryOut(run, tell, { ...options, onNote }), { jobs, signal });
+}
+
+/** Carries out one run of a list, and nothing else: a task of an array job. @throws UserError where it fails, or another process is at work on it. */
+export async function workOnTask(
+  run: QueuedRun,
+  options: Pick<WorkOptions, 'worker' | 'threads' | 'dir' | 'signal' | 'onNote'>,
+): Promise<void> {
+  const outcome = await carryOut(run, () => {}, { ...options, jobs: 1 });
+  if (outcome.kind === 'failed') fail(outcome.sentence);
+  if (outcome.kind === 'later' && !options.signal.aborted)
+    fail(
+      `${run.run} cannot be carried out here now: another process is at work on it, or its folder is not here.`,
+    );
 }
 
 const later = (after: number): Later => ({ kind: 'later', after });
