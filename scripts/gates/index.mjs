@@ -108,6 +108,15 @@ export const gates = [
   x86({ name: 'avx512', cpu: 'x86-64-v4', vector: 'AVX-512', feature: 'avx512f' }),
   wasm({ name: 'wasm-plain', node: 22, vector: 'simd128', env: { ESPALIER_WASM: 'simd128' } }),
   wasm({ name: 'wasm-relaxed', node: 22, vector: 'relaxed-simd' }),
+  {
+    name: 'apart',
+    what: 'tests of kernels and of training pass where the memory of the engine is apart from the host',
+    needs: () => undefined,
+    run: (bench) =>
+      openBench({ ...bench, env: { ESPALIER_ENGINE: 'apart' } }).tests(
+        kernelTests().filter((file) => /dist.(engine|train)/.test(file)),
+      ),
+  },
   node(20),
   node(22, { kernels: false }),
   node(24),
