@@ -4,7 +4,7 @@ import { MODEL } from './places.js';
 import type { Choice, DataKind } from './protocol.js';
 
 /** Random samples to solve for weights with, where there are no data. */
-const RANDOM_SAMPLES = 128;
+export const RANDOM_SAMPLES = 128;
 
 export const removesChannels = (method: string): boolean =>
   structuredMethods.some(({ name }) => name === method);

@@ -141,7 +141,7 @@ function choose(method: string): void {
 /** What the run will take, before it starts. */
 function Price() {
   const [cost, setCost] = useState<Cost | string>();
-  const { data: kind, epochs, distil } = choice.value;
+  const { data: kind, epochs, distil, reconstruct, method } = choice.value;
   const opened = model.value;
   useEffect(() => {
     setCost(undefined);
@@ -149,7 +149,7 @@ function Price() {
       if (!busy.value) ask('cost', choice.value).then(setCost, (error: Error) => setCost(error.message));
     }, QUIET);
     return () => clearTimeout(timer);
-  }, [opened, kind, epochs, distil]);
+  }, [opened, kind, epochs, distil, reconstruct, method]);
   return <p role="status">{typeof cost === 'object' ? told(cost) : (cost ?? 'Estimating what it takes …')}</p>;
 }
 

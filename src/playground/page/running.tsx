@@ -4,6 +4,9 @@ import { Chart } from '../../watch/page/index.js';
 import { ask, busy, choice, data, during, epochs, model, notes, progress, result, start } from './state.js';
 import { Problem } from './problem.js';
 
+/** What can be stopped. */
+const RUNS = ['Pruning', 'Resuming'];
+
 /** Carries out what was chosen. */
 export const prune = (): Promise<void> => follow('Pruning', () => ask('prune', { ...choice.value, data: data.value.kind }));
 
@@ -44,7 +47,7 @@ export function Running() {
             max={all * steps || 1}
             value={epoch > 0 ? (epoch - 1) * steps + step : undefined}
           />
-          {epoch > 0 && (
+          {RUNS.includes(busy.value) && (
             <button type="button" onClick={() => void ask('stop', undefined)}>
               Stop
             </button>
