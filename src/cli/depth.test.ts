@@ -9,7 +9,7 @@ const { at, espalier, prune } = stagedShell('depth');
 const summaryOf = (run: string) => JSON.parse(readFileSync(at(run, 'summary.json'), 'utf8'));
 
 test('an arm goes without any channels, and the layers behind it make up for it', async () => {
-  const { status, err } = await espalier(`${prune('--drop-arms 1 --epochs 0')} --out alone`);
+  const { status, err } = await espalier(`${prune('--drop-arms 1 --epochs 0 --calibrate 64')} --out alone`);
   assert.equal(status, 0, err);
   const { channels, macs, params, accuracy } = summaryOf('alone');
   assert.deepEqual(
@@ -25,7 +25,7 @@ test('an arm goes without any channels, and the layers behind it make up for it'
 });
 
 test('channels go as far as the target of the whole model says', async () => {
-  const line = prune('--method l1-filters --drop-arms 2 --macs 0.3 --epochs 1');
+  const line = prune('--method l1-filters --drop-arms 2 --macs 0.3 --epochs 1 --calibrate 64');
   const { status, err } = await espalier(`${line} --out both`);
   assert.equal(status, 0, err);
   const { channels, macs } = summaryOf('both');
@@ -35,7 +35,7 @@ test('channels go as far as the target of the whole model says', async () => {
 });
 
 test('more arms than there are: all of them go, and that is said', async () => {
-  const line = prune('--drop-arms 9 --epochs 0 --no-reconstruct');
+  const line = prune('--drop-arms 9 --epochs 0 --calibrate 64 --no-reconstruct');
   const { status, err } = await espalier(`${line} --out all`);
   assert.equal(status, 0, err);
   assert.match(err, /The model has 3 residual arms, so no more than that can go/);
