@@ -136,13 +136,25 @@ test('a study on a queue: finished, failed, and taken by another at first; what 
   assert.deepEqual(notes, []);
 });
 
-test('what a queue has forgotten is put there again', async () => {
+test('what a queue has forgotten while it was away is put there again', async () => {
   const { study, runs } = studyOf('forgotten', [1, 2]);
   const queue = memory();
   const stop = new AbortController();
   const submitting = submitRuns(runs, { queue, study, signal: stop.signal, rhythm: 50, onEvent: () => {} });
   while ((await queue.count()) < 2) await wait(5);
+  const { count, add } = queue;
+  let refusals = 0;
+  const refuse = async () => {
+    refusals++;
+    throw new Error('connect ECONNREFUSED');
+  };
+  queue.count = refuse;
+  while (refusals < 2) await wait(5);
+  queue.add = refuse;
   queue.forget();
+  queue.count = count;
+  while (refusals < 3) await wait(5);
+  queue.add = add;
   while ((await queue.count()) < 2) await wait(5);
   stop.abort();
   await submitting;

@@ -72,11 +72,14 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
       });
     }
     if (open.size === 0 || signal.aborted) break;
-    // A server that is away answers when it is back.
-    const known = await Promise.race([queue.count(), wait(rhythm, undefined, { ref: false })]);
+    // A server that is away does not answer, or answers with an error, until it is back.
+    const known = await Promise.race([
+      queue.count().catch(() => undefined),
+      wait(rhythm, undefined, { ref: false }),
+    ]);
     const wasShort = isShort;
     isShort = known !== undefined && known < open.size;
-    if (isShort && wasShort) await Promise.race([putBack(), wait(rhythm)]);
+    if (isShort && wasShort) await Promise.race([putBack().catch(() => {}), wait(rhythm)]);
     await new Promise<void>((go) => {
       wake = go;
       signal.addEventListener('abort', wake, { once: true });
