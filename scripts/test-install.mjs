@@ -122,6 +122,9 @@ function trained(name, ...packages) {
   return folder;
 }
 
+/** Of an install with what it depends on, the library for browsers (3 MB) included. */
+const MOST_MEGABYTES = 45;
+
 const megabytes = (folder) => Number(run(folder, 'du', ['-sm', 'node_modules']).split('\t')[0]);
 
 /** The projects, by name. Each throws when it does not work, or says what it measured. */
@@ -137,8 +140,8 @@ const projects = {
     ]);
     if (!/Training on native/.test(said))
       throw new Error(`not on the prebuilt addon: ${said.split('\n')[0]}`);
-    if (megabytes(folder) > 40)
-      throw new Error(`an install takes ${megabytes(folder)} MB, and 40 are allowed`);
+    if (megabytes(folder) > MOST_MEGABYTES)
+      throw new Error(`an install takes ${megabytes(folder)} MB, and ${MOST_MEGABYTES} are allowed`);
     return `${megabytes(folder)} MB in ${seconds.toFixed(0)} s`;
   },
   'npm, without a prebuilt addon'() {
