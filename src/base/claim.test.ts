@@ -34,7 +34,7 @@ test('one has it until it gives it back', async () => {
   assert.equal(holder().pid, process.pid);
   await assert.rejects(claim(path, 'this run'), {
     name: 'UserError',
-    message: `Process ${process.pid} is at work on this run; wait for it, or delete ${path} if it is something else.`,
+    message: `Process ${process.pid} is working on this run; wait for it, or delete ${path} if it is something else.`,
   });
   await release();
   assert.deepEqual(readdirSync(root), []);
@@ -62,7 +62,7 @@ test('what a process left that is gone is taken over, by one of many', async () 
 
 test('a process that is there keeps it', async () => {
   left({ pid: process.ppid });
-  await assert.rejects(claim(path, 'it'), /^UserError: Process \d+ is at work on it/);
+  await assert.rejects(claim(path, 'it'), /^UserError: Process \d+ is working on it/);
   rmSync(path);
 });
 
@@ -71,7 +71,7 @@ test('one on another machine keeps it as long as it renews it', async () => {
   const pulse = setInterval(() => utimesSync(path, new Date(), new Date()), 20);
   await assert.rejects(
     claim(path, 'it', { patience: 2000 }),
-    /Process 7 on elsewhere is at work on it; wait .* if it is gone\./,
+    /Process 7 on elsewhere is working on it; wait .* if it is gone\./,
   );
   clearInterval(pulse);
   await (await claim(path, 'it', { patience: 200 }))();

@@ -93,7 +93,7 @@ function refuse(holder: Holder, path: string, what: string): never {
   const here = isHere(holder);
   const others = here ? '' : ` on ${host}`;
   return fail(
-    `Process ${pid}${others} is at work on ${what}; wait for it, or delete ${path} if ${here ? 'it is something else' : 'it is gone'}.`,
+    `Process ${pid}${others} is working on ${what}; wait for it, or delete ${path} if ${here ? 'it is something else' : 'it is gone'}.`,
     Claimed,
   );
 }

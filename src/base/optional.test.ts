@@ -9,7 +9,7 @@ test('a package that is not installed is named, with what it is for and how to g
     importOptional(absent, () => import(absent), 'Decoding pictures'),
     {
       name: 'UserError',
-      message: `Decoding pictures takes the package ${absent}, which is not installed here: npm install ${absent}.`,
+      message: `Decoding pictures needs the package ${absent}, which is not installed here: npm install ${absent}.`,
     },
   );
 });
@@ -18,7 +18,7 @@ test('a package that is there but broken says why', async () => {
   const load = () => Promise.reject(new Error('no binary for this machine\nat …'));
   await assert.rejects(importOptional('x', load, 'Drawing'), {
     message:
-      'Drawing takes the package x, which does not load here (no binary for this machine): npm install x.',
+      'Drawing needs the package x, which does not load here (no binary for this machine): npm install x.',
   });
 });
 

@@ -16,8 +16,8 @@ export async function importOptional<Module>(
     const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
     return fail(
       missing
-        ? `${what} takes the package ${name}, which is not installed here: npm install ${name}.`
-        : `${what} takes the package ${name}, which does not load here (${line}): npm install ${name}.`,
+        ? `${what} needs the package ${name}, which is not installed here: npm install ${name}.`
+        : `${what} needs the package ${name}, which does not load here (${line}): npm install ${name}.`,
     );
   });
 }

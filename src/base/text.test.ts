@@ -41,10 +41,10 @@ test('long texts keep their beginning and end, and whole characters', () => {
 
 test('a sentence is one line and short, whatever it quotes, and its advice stays', () => {
   const names = Array.from({ length: 2000 }, (_, i) => `name${i}`).join(', ');
-  const long = sentence(`Node ${'x'.repeat(100_000)} has ${names}\nand more; take another model.`);
+  const long = sentence(`Node ${'x'.repeat(100_000)} has ${names}\nand more; use another model.`);
   assert.ok(long.length <= 1500, String(long.length));
   assert.match(long, /^Node x{100,}…x+ has name0, /);
-  assert.match(long, /…[^\n]*take another model\.$/);
+  assert.match(long, /…[^\n]*use another model\.$/);
   class Other extends UserError {}
   for (const error of [caught(() => fail(names)), new Other(names), caught(() => fail(names, Other))]) {
     assert.ok(error instanceof UserError);

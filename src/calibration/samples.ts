@@ -31,7 +31,7 @@ export function calibrationSamples(
   { samples = 512, seed = 0 }: DrawOptions = {},
 ): Calibration {
   const order = permutation(random(seed, 'calibrate'), train.length).slice(0, samples);
-  if (order.length === 0) fail('There are no samples to calibrate on; give it some.');
+  if (order.length === 0) fail('There are no samples to calibrate on; give at least one.');
   const chosen = subset(train, order);
   return async function* (graph, batch) {
     const names = graph.inputs.map(({ name }) => name);

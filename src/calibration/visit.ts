@@ -136,7 +136,7 @@ async function begin(options: VisitOptions, pair: Pair, layers: readonly Linear[
       inputs.map(({ name, core }) => linesFrom(given[name], sizeOf(shape(core)), count, batch)),
     );
   }
-  if (counts.length === 0) fail('There are no samples to calibrate on; give it some.');
+  if (counts.length === 0) fail('There are no samples to calibrate on; give at least one.');
   const bytes = (names: readonly string[]) =>
     4 * counts.length * names.reduce((sum, core) => sum + linesSize(shape(core), batch), 0);
   const places = new Map(teacher.nodes.map((node, i) => [node.outputs[0], i]));

@@ -95,13 +95,13 @@ test('wanda and sparsegpt look at samples: random ones where nothing else is the
     }
     assert.match(
       (await espalier(`${line} --out refused`)).err,
-      /looks at samples: give --data, or --calibrate 512/,
+      /needs samples: give --data, or --calibrate 512/,
     );
   }
   const gmp = await espalier(
     'prune two.onnx --method magnitude --sparsity 0.5 --data none --calibrate 5 --out refused',
   );
-  assert.match(gmp.err, /magnitude looks at no samples before it trains: leave --calibrate out/);
+  assert.match(gmp.err, /magnitude uses no samples before training: leave --calibrate out/);
 });
 
 test('masks are compared, of runs or files, for the model that a run started with or one that is named', async () => {
@@ -117,8 +117,8 @@ test('masks are compared, of runs or files, for the model that a run started wit
   const files = (await espalier('masks half/mask.json half/mask.json --model two.onnx')).out;
   assert.match(files, /^all +(\d+) +(\d+) +\2 +\2 .* 100\.0 %$/m);
   for (const [line, sentence] of [
-    ['masks half', /Two masks are compared, not 1/],
-    ['masks half/mask.json other/mask.json', /The model is missing .*--model/],
+    ['masks half', /Give two masks to compare, not 1/],
+    ['masks half/mask.json other/mask.json', /made for is missing .*--model/],
     ['masks half nowhere', /Cannot read the mask file nowhere/],
   ] as const)
     assert.match((await espalier(line)).err, sentence);
@@ -273,11 +273,11 @@ test('what takes data is refused with a sentence, and nothing is left behind', a
     ],
     [
       '--method l1-filters --macs 0.5 --epochs 2 --data none',
-      /--epochs takes data: leave it out, or give --data/,
+      /--epochs needs data: leave it out, or give --data/,
     ],
     [
       '--method l1-filters --macs 0.5 --reconstruct --data none',
-      /--reconstruct takes samples: give --data, or --calib/,
+      /--reconstruct needs samples: give --data, or --calib/,
     ],
     ['--method gmp --sparsity 0.5 --data none', /gmp prunes while it trains: give --data/],
     ['--method probmask --sparsity 0.5 --data none', /probmask prunes while it trains: give --data/],

@@ -46,6 +46,6 @@ test('without data there is nothing to choose by', async () => {
     'prune dense/model.onnx --data none --method l1-filters --drop-arms 1 --out none',
   );
   assert.equal(status, 1);
-  assert.match(err, /--drop-arms takes data/);
+  assert.match(err, /--drop-arms needs data/);
   assert.ok(!existsSync(at('none')));
 });

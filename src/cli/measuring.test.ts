@@ -72,7 +72,7 @@ test('pack: says where it gains nothing, and never takes the place of its model'
   const before = readFileSync(at('pruned.onnx'));
   const onto = await espalier('pack pruned.onnx --out ./pruned.onnx');
   assert.equal(onto.status, 1);
-  assert.match(onto.err, /^espalier: The packed file would take the place of its own model [^\n]+\.\n$/);
+  assert.match(onto.err, /^espalier: The packed file would overwrite its own model [^\n]+\.\n$/);
   assert.ok(before.equals(readFileSync(at('pruned.onnx'))));
 
   const nowhere = await espalier('pack pruned.onnx --out no/folder/model.espk');
@@ -84,7 +84,7 @@ test('pack: says where it gains nothing, and never takes the place of its model'
   writeFileSync(at('half.espk'), readFileSync(at('whole.espk')).subarray(0, 500));
   const half = await espalier('pack half.espk --out again.espk');
   assert.equal(half.status, 1);
-  assert.match(half.err, /^espalier: half\.espk is damaged or cut short; fetch or pack it anew\.\n$/);
+  assert.match(half.err, /^espalier: half\.espk is damaged or cut short; download or pack it again\.\n$/);
   assert.ok(!existsSync(at('again.espk')));
 });
 

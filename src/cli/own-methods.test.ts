@@ -157,7 +157,7 @@ test('a study compares it with others', async () => {
 
 test('what is no method, has the name of another or a setting too many is refused in a sentence', async () => {
   const files: Record<string, [text: string, sentence: RegExp]> = {
-    nothing: ['export const x = 1;', /default export of .*nothing\.mjs is no method: it needs a name/],
+    nothing: ['export const x = 1;', /default export of .*nothing\.mjs is not a method: it needs a name/],
     kind: ["export default { name: 'mine', summary: 'x' };", /must say what mine removes: kind: 'weights'/],
     gmp: [
       "export default { kind: 'weights', name: 'gmp', summary: 'x', defaults: {} };",

@@ -60,7 +60,7 @@ test('it is trained, resumed to the same bits, kept by its digest, and measured 
   writeFileSync(at('own', 'lopsided.mjs'), `${lopsided}\n`);
   const other = await espalier('resume cut');
   assert.equal(other.status, 1);
-  assert.match(other.err, /The objective .*lopsided\.mjs is not what it was when the run was begun/);
+  assert.match(other.err, /The objective .*lopsided\.mjs is not what it was when the run was started/);
   writeFileSync(at('own', 'lopsided.mjs'), lopsided);
   fine(await espalier('resume cut'));
   assert.deepEqual(model('cut'), model('whole'));
@@ -82,7 +82,7 @@ test('a study compares it with others', async () => {
 
 test('what is no objective, or gives no number, is refused in a sentence', async () => {
   const files: Record<string, [text: string, sentence: RegExp]> = {
-    nothing: ['export const x = 1;', /default export of .*nothing\.mjs is no objective: it needs a name/],
+    nothing: ['export const x = 1;', /default export of .*nothing\.mjs is not an objective: it needs a name/],
     metrics: [lopsided.replace("better: 'lower' },", '},'), /metrics\.mjs needs metrics, such as/],
     taken: [lopsided.replace("'lopsided'", "'dense'"), /is called dense, as another one is/],
     many: [lopsided.replace('mean(each(', '(each('), /The loss of lopsided must be one number for a sample/],

@@ -102,7 +102,7 @@ test('what cannot be done ends with 1 and a sentence', async () => {
     ['eval mine.keras --data digits', /mine\.keras is not an \.onnx file: convert it with tf2onnx/],
     ['bench https://example.org/m.onnx', /is an address on the network; download the model first/],
     ['resume nowhere', /not the folder of a run/],
-    [`train ${tiny} --out dense`, /holds a run already: go on with 'espalier resume dense'/],
+    [`train ${tiny} --out dense`, /holds a run already: continue with 'espalier resume dense'/],
     [`train ${tiny} --out broken.onnx/run`, /broken\.onnx\/run.*: a part of the path is not a folder/],
     [`prune ${tiny} --method fggp --sparsity 0.99 --select-ratio 0.01 --out hard`, /selectRatio of at least/],
   ];
@@ -245,7 +245,7 @@ test('Ctrl-C leaves a checkpoint and says how to go on', async () => {
     child.kill('SIGINT');
   });
   assert.equal(stopped.status, 130);
-  assert.match(stopped.err, /Stopped; go on with: espalier resume stopped\n$/);
+  assert.match(stopped.err, /Stopped. Continue with: espalier resume stopped\n$/);
   assert.deepEqual(readdirSync(at('stopped')).sort(), ['checkpoint', 'metrics.jsonl', 'recipe.json']);
 });
 

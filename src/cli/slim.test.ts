@@ -72,7 +72,7 @@ test('slim refuses in a sentence what it is not for', async () => {
     ['slim dense --target half', /Cannot read the target "half"/],
     ['slim dense --target 50% --macs 0.5', /two targets, --target and --macs/],
     ['slim dense --time soon', /Cannot read the time "soon"/],
-    ['slim dense --data digits --normalize 90/0.01 --out no', /does not look it: .*--normalize/],
+    ['slim dense --data digits --normalize 90/0.01 --out no', /does not look trained: .*--normalize/],
   ];
   for (const [line, message] of cases) {
     const { status, err } = await espalier(line);

@@ -34,7 +34,7 @@ process.exitCode = await command(async (signal) => {
     const { folder, summary } = await startRun(resolveRecipe(name, given, version), path, watch).finally(
       watch.stop,
     );
-    if (!summary) throw new Stopped(`Stopped; go on with: npx espalier resume ${path}`);
+    if (!summary) throw new Stopped(`Stopped. Continue with: npx espalier resume ${path}`);
     await writeReport(folder);
     return { folder, summary };
   }

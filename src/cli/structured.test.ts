@@ -116,7 +116,7 @@ test('what cannot be is refused in a sentence', async () => {
     ['--method eagleeye --latency 0.5', /give --macs instead of --latency/],
     [
       '--method lamp --macs 0.00001',
-      /out of reach: of .* MACs, everything that may go leaves .* ask for at least/,
+      /out of reach: of .* MACs, removing everything that may go leaves .* ask for at least/,
     ],
     ['--method masksparsity --channels 0.001', /channels are out of reach: .*ask for at least 0\./],
     ['--method lamp --mask wrong.json', /mask for 'conv9'/],

@@ -90,7 +90,7 @@ test('Ctrl-C stops the runs and says so; a folder in use is refused', async () =
   assert.match(stopped.err, /Stopped; the same command goes on\.\n$/);
   const { status, err } = await refused!;
   assert.equal(status, 1);
-  assert.match(err, /^espalier: Process \d+ is at work on the study in t;/);
+  assert.match(err, /^espalier: Process \d+ is working on the study in t;/);
 });
 
 test('a study called wrongly ends with 1', async () => {

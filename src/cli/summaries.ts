@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 export const summaries = {
-  slim: 'make a trained model smaller and faster, all settings chosen for it',
+  slim: 'make a trained model smaller and faster, with settings chosen for it',
   inspect: 'show the layers, size and sparsity of a model, what can be pruned, and why the rest cannot',
   train: 'train a network',
   prune: 'remove weights or whole channels from a network, while training it or one-shot',
@@ -14,13 +14,13 @@ export const summaries = {
   profile: 'show where the time of a model goes, by kernel and by layer',
   explain: 'show how a model is computed: its core graph, what is fused, and the steps of its program',
   pack: 'write a pruned model as a small file for espalier/runtime',
-  vocabulary: 'write a language model with only the tokens that are used',
-  data: 'verify a downloaded data set and unpack it into the cache, or list the data sets that are there',
+  vocabulary: 'remove unused tokens from the vocabulary of a language model',
+  data: 'check a data set, list those in the cache, or unpack a downloaded one into it',
   resume: 'continue a run that was stopped or killed',
   study: 'compare settings over several seeds; the same command continues a study that was stopped',
   table: 'give the results of a study to other programs: CSV, LaTeX, Parquet, or answers to questions in SQL',
   worker: 'carry out runs of studies that wait on a queue, on this machine',
-  watch: 'show runs in a page while they happen, compare them, and start, stop and resume them',
+  watch: 'show runs in a live web page: compare, start, stop and resume them',
   completion: 'print a script by which bash, zsh or fish completes command lines',
 } as const;
 

@@ -121,10 +121,16 @@ test('what reads ids or scores otherwise is named, and so is a file that holds n
   writeFileSync(at('words.txt'), 'the\n');
   writeFileSync(at('beyond.txt'), '40\n');
   const cases: [string, RegExp][] = [
-    ['padded.onnx --tokens used.txt', /Tokens cannot go: Equal \(padding\) reads the ids of 'ids' as well/],
-    ['joined.onnx --tokens used.txt', /Tokens cannot go: ReduceMean \(mean\) reads the scores of tokens/],
+    [
+      'padded.onnx --tokens used.txt',
+      /Tokens cannot be removed: Equal \(padding\) reads the ids of 'ids' as well/,
+    ],
+    [
+      'joined.onnx --tokens used.txt',
+      /Tokens cannot be removed: ReduceMean \(mean\) reads the scores of tokens/,
+    ],
     ['tied.onnx --tokens words.txt', /holds "the", which is no id/],
-    ['tied.onnx --tokens beyond.txt', /40 is no id: the model has 40 tokens, from 0 to 39/],
+    ['tied.onnx --tokens beyond.txt', /40 is not an id: the model has 40 tokens, from 0 to 39/],
     ['tied.onnx', /The tokens to keep are missing/],
     ['tied.onnx --tokens used.txt --embedding mix', /mix is no table of tokens/],
   ];

@@ -19,7 +19,7 @@ export function cifarSplit(files: readonly Found[], labelBytes: 1 | 2, classes: 
   const parts = files.map(({ path, bytes }) => {
     if (bytes.length === 0 || bytes.length % record) {
       fail(
-        `${path} has ${bytes.length} bytes, which is not a whole number of records of ${record}; it is cut short or not the binary version of CIFAR-${classes}: fetch it again.`,
+        `${path} has ${bytes.length} bytes, which is not a whole number of records of ${record}; it is cut short or not the binary version of CIFAR-${classes}: download it again.`,
       );
     }
     const labels = new Int32Array(bytes.length / record);
@@ -54,7 +54,7 @@ export function checkLabels(labels: Int32Array, classes: number, path: string): 
   const bad = labels.findIndex((label) => label < 0 || label >= classes);
   if (bad >= 0) {
     fail(
-      `${path} gives image ${bad} the label ${labels[bad]}, but there are ${classes} classes (0 to ${classes - 1}); it is damaged or another data set: fetch it again.`,
+      `${path} gives image ${bad} the label ${labels[bad]}, but there are ${classes} classes (0 to ${classes - 1}); it is damaged or another data set: download it again.`,
     );
   }
 }

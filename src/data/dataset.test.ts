@@ -44,7 +44,7 @@ test('a validation fraction that empties a part is refused', () => {
   for (const fraction of [0, 1, 0.001, -1, Number.NaN]) {
     assert.throws(
       () => splitValidation(numbered(20), fraction, 0),
-      /leaves a part empty; take one between 0 and 1/,
+      /leaves one part without samples; use another fraction between 0 and 1/,
     );
   }
 });

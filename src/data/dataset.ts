@@ -195,7 +195,7 @@ export function splitValidation(
   const held = Math.round(split.length * fraction);
   if (!(held > 0 && held < split.length)) {
     fail(
-      `A validation fraction of ${fraction} of ${split.length} samples leaves a part empty; take one between 0 and 1.`,
+      `A validation fraction of ${fraction} of ${split.length} samples leaves one part without samples; use another fraction between 0 and 1.`,
     );
   }
   const order = split.groups
@@ -224,7 +224,7 @@ function wholeGroups(order: Uint32Array, groups: Int32Array, held: number): numb
   while (first < order.length && groups[order[first]] === groups[order[first - 1]]) first++;
   if (first === order.length)
     fail(
-      `The samples are in too few groups to set ${held} of ${order.length} aside: no group is parted. Give more groups, or leave them out.`,
+      `The samples are in too few groups to hold out ${held} of ${order.length} without splitting a group; use more groups, or none.`,
     );
   return first;
 }

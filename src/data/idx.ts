@@ -13,7 +13,7 @@ export function readIdx({ path, bytes }: Found, rank: number): { dimensions: num
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < header || view.getUint32(0) !== 0x800 + rank) {
     fail(
-      `${path} does not begin like an IDX file of bytes in ${rank} dimensions; it is damaged or another file: fetch it again.`,
+      `${path} does not begin like an IDX file of bytes in ${rank} dimensions; it is damaged or another file: download it again.`,
     );
   }
   const dimensions = Array.from({ length: rank }, (_, d) => view.getUint32(4 + 4 * d));
@@ -21,7 +21,7 @@ export function readIdx({ path, bytes }: Found, rank: number): { dimensions: num
   const expected = dimensions.reduce((product, d) => product * d, 1);
   if (data.length !== expected || expected === 0) {
     fail(
-      `${path} holds ${data.length} bytes of data where its header says ${dimensions.join(' × ')}; it is cut short or damaged: fetch it again.`,
+      `${path} holds ${data.length} bytes of data where its header says ${dimensions.join(' × ')}; it is cut short or damaged: download it again.`,
     );
   }
   return { dimensions, data };
@@ -34,7 +34,7 @@ export function idxSplit(imageFile: Found, labelFile: Found, classes: number): S
   const [count, height, width] = images.dimensions;
   if (labels.length !== count) {
     fail(
-      `${imageFile.path} holds ${count} images but ${labelFile.path} ${labels.length} labels; they do not belong together: fetch both again.`,
+      `${imageFile.path} holds ${count} images but ${labelFile.path} ${labels.length} labels; they do not belong together: download both again.`,
     );
   }
   checkLabels(labels, classes, labelFile.path);

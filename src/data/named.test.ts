@@ -133,7 +133,7 @@ test('damage is named, with what to do', async (t) => {
     [
       'cifar10',
       { ...cifar, 'train.bin': records(3).subarray(1) },
-      /train\.bin has 9218 bytes.*records of 3073.*fetch it again/,
+      /train\.bin has 9218 bytes.*records of 3073.*download it again/,
     ],
     ['cifar10', { ...cifar, 'test.bin': new Uint8Array(0) }, /test\.bin has 0 bytes/],
     [
@@ -188,7 +188,7 @@ test('damage is named, with what to do', async (t) => {
   ];
   await assert.rejects(
     gunzip(gzipSync(new Uint8Array(2e6)), 'zeros.gz', 1e6),
-    /^UserError: zeros\.gz unpacks to more than 0\.0 GB, which no data set here does; fetch it again\.$/,
+    /^UserError: zeros\.gz unpacks to more than 0\.0 GB, which no data set here does; download it again\.$/,
   );
   for (const [i, [name, files, sentence]] of cases.entries()) {
     const place = join(dir, String(i));

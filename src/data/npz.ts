@@ -319,7 +319,7 @@ function withTargets({
       fail(`${file} has ${count} samples but ${shape[0] ?? 0} in ${spelling}; there must be as many.`);
     const wild = data.findIndex((value) => !Number.isFinite(value));
     if (wild >= 0)
-      fail(`${spelling} in ${file} holds ${data[wild]}; targets are finite numbers: remove or mend it.`);
+      fail(`${spelling} in ${file} holds ${data[wild]}; targets are finite numbers: remove or correct it.`);
     return numbers(Float32Array.from(data), shape.slice(1), name);
   });
   const split = {
@@ -353,7 +353,7 @@ function arrayOf(
       : data.findIndex((value) => !Number.isFinite(value) || (whole && Math.abs(value) > LARGEST_WHOLE));
   if (wild >= 0)
     fail(
-      `${where} holds ${data[wild]} in ${noun} ${Math.floor(wild / (data.length / count))}; ${noun}s are ${whole ? `whole numbers of at most ${LARGEST_WHOLE}` : 'finite numbers'}: remove or mend it.`,
+      `${where} holds ${data[wild]} in ${noun} ${Math.floor(wild / (data.length / count))}; ${noun}s are ${whole ? `whole numbers of at most ${LARGEST_WHOLE}` : 'finite numbers'}: remove or correct it.`,
     );
   const array = pictures ? images(data, shape as ImageShape) : numbers(data, shape, name);
   return { array, noun, count, bytes: pictures && data instanceof Uint8Array };

@@ -52,8 +52,10 @@ const plain = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
 export async function gunzip(bytes: Uint8Array, path: string, most = MOST_UNPACKED): Promise<Uint8Array> {
   const buffer = await unzip(bytes, { maxOutputLength: most }).catch((error) => {
     if (error.code === 'ERR_BUFFER_TOO_LARGE')
-      fail(`${path} unpacks to more than ${inGigabytes(most)}, which no data set here does; fetch it again.`);
-    return fail(`Cannot unpack ${path}: its gzip data are damaged (${error.message}); fetch it again.`);
+      fail(
+        `${path} unpacks to more than ${inGigabytes(most)}, which no data set here does; download it again.`,
+      );
+    return fail(`Cannot unpack ${path}: its gzip data are damaged (${error.message}); download it again.`);
   });
   return plain(buffer);
 }
@@ -101,7 +103,9 @@ function untar(bytes: Uint8Array, path: string): Map<string, Uint8Array> {
       text(at + 257, at + 262) === 'ustar' ? Number.parseInt(text(at + 124, at + 136), 8) : Number.NaN;
     const begin = at + 512;
     if (!(size >= 0 && begin + size <= bytes.length)) {
-      fail(`${path} is not a whole tar archive (it breaks off or is damaged at byte ${at}); fetch it again.`);
+      fail(
+        `${path} is not a whole tar archive (it breaks off or is damaged at byte ${at}); download it again.`,
+      );
     }
     if (text(at + 156, at + 157) === '0' || bytes[at + 156] === 0) {
       files.set(basename(text(at, at + 100)), bytes.subarray(begin, begin + size));

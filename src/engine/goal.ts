@@ -46,7 +46,7 @@ function ownGoal(graph: Graph, { tape, values }: Expanded, { teacher, emit }: Lo
     return tape.declare(name, { dtype: 'float32', shape, laned: true });
   };
   const find = (all: ReadonlyMap<string, string> | undefined, name: string) =>
-    all?.get(name) ?? fail(`The model has no value '${name}' to train by.`);
+    all?.get(name) ?? fail(`The model has no value '${name}' to train on.`);
   const share = ask(SHARE, [1]);
   const own = emit({
     tape,
@@ -132,14 +132,14 @@ function expandTeacher(tape: Tape, graph: Graph, student: Graph): Map<string, st
   const stranger = sources.find((name) => !given.includes(name));
   if (stranger !== undefined)
     fail(
-      `The teacher takes ${names.join(', ')} but the model to train ${given.join(', ')}; take a teacher of the same inputs.`,
+      `The teacher has the inputs ${names.join(', ')} but the model to train has ${given.join(', ')}; use a teacher with the same inputs.`,
     );
   for (const [i, { shape: wanted }] of inputs.entries()) {
     const { shape } = tape.type(sources[i]);
     const declared = wanted?.slice(1) ?? [];
     if (declared.some((dim, axis) => typeof dim === 'number' && dim !== shape[axis + 1]))
       fail(
-        `The teacher wants inputs of [${declared.join(', ')}] but the model to train [${shape.slice(1).join(', ')}]; take a teacher for the same data.`,
+        `The teacher expects inputs of [${declared.join(', ')}] but the model to train expects [${shape.slice(1).join(', ')}]; use a teacher for the same data.`,
       );
   }
   const values = new Map(names.map((name, i) => [name, sources[i]]));
@@ -149,12 +149,12 @@ function expandTeacher(tape: Tape, graph: Graph, student: Graph): Map<string, st
 function teacherLogits(tape: Tape, graph: Graph, student: Graph, logits: string): string {
   const { outputs } = graph;
   if (outputs.length !== 1)
-    fail(`The teacher needs one output; this one has ${outputs.length}: take a classifier.`);
+    fail(`The teacher must have one output, but this one has ${outputs.length}: use a classifier.`);
   const taught = expandTeacher(tape, graph, student).get(outputs[0].name)!;
   const [theirs, ours] = [taught, logits].map((name) => sizeOf(tape.type(name).shape));
   if (theirs !== ours)
     fail(
-      `The teacher tells ${theirs} classes apart but the model to train ${ours}; take a teacher of the same classes.`,
+      `The teacher has ${theirs} classes but the model to train has ${ours}; use a teacher with the same classes.`,
     );
   return taught;
 }

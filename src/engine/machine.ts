@@ -130,7 +130,7 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
     if (line !== undefined && driver.reach(line + lines)) return line;
     if (line !== undefined) space.give(line);
     return fail(
-      `Not enough memory: ${inMegabytes(lines)} more are needed and the ${driver.kind} engine has ${inMegabytes(space.free())} left of ${inMegabytes(driver.limit)}; take a smaller batch or network.`,
+      `Not enough memory: ${inMegabytes(lines)} more are needed and the ${driver.kind} engine has ${inMegabytes(space.free())} left of ${inMegabytes(driver.limit)}; use a smaller batch or network.`,
     );
   }
 

@@ -5,7 +5,7 @@ import { agreesWithin, compare, modelName } from './onnxruntime.test.fixture.js'
 
 const refused: Record<string, RegExp> = {
   silero_vad_16k: /^espalier does not know the operator of If/,
-  squeezenet_winml: /output loss is no tensor/,
+  squeezenet_winml: /output loss is not a tensor/,
 };
 
 /** 224 × 224 networks of 4 to 20 thousand million multiply-adds, in lanes of sixteen. */

@@ -320,7 +320,7 @@ test('samples that meet are refused side by side, and right as one whole', async
     const network = loadNetwork(graph, { machine });
     assert.throws(
       () => network.inference({ batch: 3 }),
-      /computed with one another .* inputShapes \{ x: \[3, 2\] \}/,
+      /computes the samples of a run together.* inputShapes \{ x: \[3, 2\] \}/,
     );
     assert.throws(() => network.training({ batch: 3, optimizer: 'sgd' }), UserError);
     const whole = loadNetwork(graph, { machine, inputShapes: { x: [3, 2] } });

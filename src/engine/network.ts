@@ -142,7 +142,7 @@ function refuseMeeting({ kind, shapes }: Batch, samples: number): void {
     ([name, [, ...rest]]) => `${name}: [${[samples, ...rest].join(', ')}]`,
   );
   fail(
-    `The samples of a run are computed with one another in this model, so ${samples} at a time are one whole: load it with the inputShapes { ${several.join(', ')} } and run that, or run single samples.`,
+    `This model computes the samples of a run together, so ${samples} at a time form a whole: load it with the inputShapes { ${several.join(', ')} } and run that, or run single samples.`,
   );
 }
 
@@ -196,7 +196,7 @@ function inference(
   const program = compile({ machine, tape: model.tape, batch, outputs, inputs, places, memory });
   if (!program)
     fail(
-      `A run of ${batch} ${batch === 1 ? 'sample' : 'samples'} takes more than the ${Math.round(memory! / 1e6)} MB that it may; take fewer, or smaller inputs.`,
+      `A run of ${batch} ${batch === 1 ? 'sample' : 'samples'} needs more than the ${Math.round(memory! / 1e6)} MB that it may use; run fewer, or use smaller inputs.`,
       MemoryError,
     );
   const shapes = cores.map((core) => sampleOf(model.tape.type(core).shape));

@@ -43,7 +43,7 @@ export function foldedTypes(site: Site, operator: Operator, left: Budget): Omit<
     left.elements -= sizeOf(shape);
     if (left.elements < 0)
       fail(
-        `${describe(site.node)} makes one constant too many: together they have more than ${budget().elements} elements, which no model needs.`,
+        `${describe(site.node)} makes a constant with which all constants of the model have more than ${budget().elements} elements; use smaller inputs, or check the model.`,
       );
   }
   return types;

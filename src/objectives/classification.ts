@@ -69,7 +69,7 @@ function checkLabels({ labels }: Split, classes: number): void {
   const highest = labels.reduce((most, label) => Math.max(most, label), 0);
   if (highest >= classes)
     fail(
-      `The model tells ${classes} classes apart but the data have ${highest + 1}; take a model made for these data.`,
+      `The model has ${classes} classes but the data have ${highest + 1}; use a model made for these data.`,
     );
 }
 

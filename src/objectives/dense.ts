@@ -81,7 +81,7 @@ export function dense(shape: readonly number[], ignore = IGNORED): Objective {
               if (!counts(label)) continue;
               if (label >= own[axis])
                 fail(
-                  `y holds the class ${label} but the model tells ${own[axis]} apart; take a model with as many, or correct y.`,
+                  `y contains the class ${label} but the model has only ${own[axis]} classes; use a model with more, or correct y.`,
                 );
               const best = peak(is, start, steps);
               sum += logSum(is, start, steps) - is[start + steps[label]];

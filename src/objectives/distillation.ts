@@ -119,7 +119,7 @@ export function trainedHeads(heads: readonly Head[]): readonly Head[] {
   const trained = heads.filter(({ kind }) => kind !== 'whole');
   if (trained.length === 0)
     fail(
-      `The model gives whole numbers only (${heads.map(({ output }) => output).join(', ')}), which have no gradient: export it without what makes them, such as its last ArgMax.`,
+      `The model outputs only integers (${heads.map(({ output }) => output).join(', ')}), which have no gradient: export it without the operator that makes them, such as its last ArgMax.`,
     );
   return trained;
 }
@@ -131,7 +131,7 @@ function pairsOf(graph: Graph, theirs: readonly Head[]): Pair[] {
     const own = heads.find(({ output }) => output === taught.output);
     if (!own)
       fail(
-        `The teacher has an output ${taught.output} but the model has ${heads.map(({ output }) => output).join(', ')}; take a teacher of the same outputs.`,
+        `The teacher has an output ${taught.output} but the model has ${heads.map(({ output }) => output).join(', ')}; use a teacher with the same outputs.`,
       );
     if (own.kind === taught.kind) return { own, taught };
     const plain = (head: Head): Head => ({ ...head, value: head.output, kind: 'numbers' });
@@ -149,7 +149,7 @@ function headLoss(
   const shapes = [own, taught].map((name) => tape.type(name).shape);
   if (shapes[0].join() !== shapes[1].join())
     fail(
-      `Output ${output} is [${shapes[0].slice(1).join(', ')}] but the teacher’s [${shapes[1].slice(1).join(', ')}]; take a teacher of the same outputs.`,
+      `Output ${output} is [${shapes[0].slice(1).join(', ')}] but the teacher’s [${shapes[1].slice(1).join(', ')}]; use a teacher with the same outputs.`,
     );
   if (kind === 'truths') return mean(tape, binaryDivergences(tape, own, taught), 1 / unit);
   if (kind === 'numbers') return mean(tape, squares(tape, own, taught), 1 / unit);

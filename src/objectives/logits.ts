@@ -25,7 +25,7 @@ export function trainingGraph(graph: Graph): Graph {
   const last = finalNode(graph);
   if (last && findOperator(last)?.answers === 'truths')
     fail(
-      `The model ends in a ${last.op} (${last.name || last.outputs[0]}), a yes or no for each output, but training is for one class of several: export it without the ${last.op} if it means that.`,
+      `The model ends in a ${last.op} (${last.name || last.outputs[0]}), an independent probability for each output, but training is for one class of several: if the outputs are classes, export the model without the ${last.op}.`,
     );
   const softmax = finalSoftmax(graph);
   if (!softmax) return graph;

@@ -27,7 +27,7 @@ export function multiLabel(shape: readonly number[]): Objective {
           const like = tape.type(own).shape;
           if (sizeOf(like) !== size)
             fail(
-              `The model puts out ${sizeOf(like)} numbers but y has ${size} for a sample; give a 0 or 1 for each.`,
+              `The model outputs ${sizeOf(like)} numbers but y has ${size} for a sample; give a 0 or 1 for each.`,
             );
           return mean(tape, binaryEntropies(tape, own, reshape(tape, target('y', [1, size]), like)));
         },

@@ -82,7 +82,7 @@ export const defineObjective = (definition: ObjectiveDefinition): ObjectiveDefin
 export function checkDefinition(given: unknown, what: string): ObjectiveDefinition {
   const { name, title, metrics, loss, measure } = Object(given) as Partial<ObjectiveDefinition>;
   if (typeof name !== 'string' || !/^[\w-]+$/.test(name))
-    fail(`${what} is no objective: it needs a name of letters, digits and '-', such as name: 'mine'.`);
+    fail(`${what} is not an objective: it needs a name of letters, digits and '-', such as name: 'mine'.`);
   if (typeof title !== 'string') fail(`${what} needs a title, a few words that say what ${name} is.`);
   const sound = (metric: Metric) =>
     [metric?.name, metric?.title].every((text) => typeof text === 'string' && text !== '') &&

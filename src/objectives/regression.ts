@@ -39,7 +39,7 @@ export function regression(shape: readonly number[], loss: RegressionLoss = 'squ
           const like = tape.type(own).shape;
           if (sizeOf(like) !== size)
             fail(
-              `The model puts out ${sizeOf(like)} numbers but y has ${size} for a sample ([${shape.join(', ')}]); give as many.`,
+              `The model outputs ${sizeOf(like)} numbers but y has ${size} for a sample ([${shape.join(', ')}]); give as many.`,
             );
           const should = reshape(tape, target('y', [1, size]), like);
           if (loss === 'squared') return mean(tape, squares(tape, own, should));

@@ -15,7 +15,7 @@ export function onlyHead(graph: Graph): Head {
   const [head] = heads;
   if (head.kind === 'whole')
     fail(
-      `The output ${head.output} has whole numbers, which have no gradient; export the model without what makes them.`,
+      `The output ${head.output} consists of integers, which have no gradient; export the model without the operator that makes them.`,
     );
   return head;
 }

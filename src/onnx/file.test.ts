@@ -71,13 +71,13 @@ test('external data outside the folder, past the end or not as stated is refused
     [{ location: '..\\outside.bin' }, /outside the model's folder/],
     [{ location: join(folder, 'outside.bin') }, /outside the model's folder/],
     [{ location: 'link.bin' }, /outside the model's folder/],
-    [{ location: 'weights' }, /no regular file/],
+    [{ location: 'weights' }, /not a regular file/],
     [{ location: 'missing.bin' }, /missing.bin cannot be read: no such file/],
     [{ location: 'a\0b' }, /outside the model's folder/],
     [{}, /does not say where/],
     [{ location: 'weights/w.bin', offset: '12' }, /8 bytes at 12 but the file ends at 16/],
     [{ location: 'weights/w.bin', offset: '-4' }, /"-4"/],
-    [{ location: 'weights/w.bin', offset: '99999999999999999999' }, /no number of bytes/],
+    [{ location: 'weights/w.bin', offset: '99999999999999999999' }, /not a number of bytes/],
     [{ location: 'weights/w.bin', length: '12' }, /needs 8 bytes .* 12 are stated/],
     [{ location: 'weights/w.bin' }, /but the file ends at 16/, [2n ** 45n]],
   ];
@@ -96,7 +96,7 @@ test('a file that is not there, and one that cannot be written, give a sentence'
     readModel(join(folder, 'none.onnx')),
     /Cannot read .*none.onnx: no such file or folder/,
   );
-  await assert.rejects(readModel(folder), /no regular file/);
+  await assert.rejects(readModel(folder), /not a regular file/);
   const graph = await readModel(await stored({ location: 'weights/w.bin' }));
   await assert.rejects(writeModel(join(folder, 'no', 'model.onnx'), graph), UserError);
   assert.ok(!(await readdir(folder)).includes('no'));

@@ -24,7 +24,7 @@ export async function readModel(path: string, memory = totalmem()): Promise<Grap
       total += part.length;
       if (total <= memory) return part;
       return fail(
-        `${name} has more than ${inGigabytes(memory)} of external data, which is all the memory of this machine; take a smaller model or a larger machine.`,
+        `${name} has more than ${inGigabytes(memory)} of external data, which is all the memory of this machine; use a smaller model or a machine with more memory.`,
       );
     },
   });
@@ -69,7 +69,8 @@ async function readPart(
 ): Promise<Uint8Array> {
   try {
     const info = await stat(path);
-    if (!info.isFile()) fail(`Cannot read ${where}: it is no regular file; give the path of an .onnx file.`);
+    if (!info.isFile())
+      fail(`Cannot read ${where}: it is not a regular file; give the path of an .onnx file.`);
     const wanted = length ?? Math.max(0, info.size - offset);
     if (offset + wanted > info.size) {
       fail(

@@ -98,7 +98,7 @@ test('graphs that do not fit together are refused by one sentence', async () => 
   await refused({ node: [] }, /output y is made by no node/);
   await refused({ node: [node('Relu', ['x'], ['y'])] }, /operator set 6/, { opsetImport: [{ version: 6n }] });
   await refused({ node: [node('Relu', ['x'], ['y'])] }, /operator set 1/, { opsetImport: [] });
-  await refused({ input: [value('x', 14)] }, /input x is no tensor, or of a type/);
+  await refused({ input: [value('x', 14)] }, /input x is not a tensor, or has a type/);
   await refused(
     { sparseInitializer: [{ values: weight('S') }] },
     /sparse tensor S lacks its values or indices/,
@@ -121,10 +121,10 @@ test('graphs that do not fit together are refused by one sentence', async () => 
     },
     /tensor W is stored in w.bin/,
   );
-  await assert.rejects(parseModel(new Uint8Array()), /no ONNX model/);
+  await assert.rejects(parseModel(new Uint8Array()), /not an ONNX model/);
   await assert.rejects(
     parseModel(new TextEncoder().encode('<!DOCTYPE html>'), { name: 'a.onnx' }),
-    /^UserError: a.onnx is damaged or no ONNX model/,
+    /^UserError: a.onnx is damaged or not an ONNX model/,
   );
 });
 

@@ -58,12 +58,12 @@ function decode(bytes: Uint8Array, where: string): ModelProto {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
     fail(
-      `${where} is damaged or no ONNX model (${(error as Error).message}); get it again from where it came from.`,
+      `${where} is damaged or not an ONNX model (${(error as Error).message}); get it again from where it came from.`,
     );
   }
   if (!model.graph || model.irVersion <= 0n)
     fail(
-      `${where} is damaged or no ONNX model (it holds no graph or no IR version); get it again from where it came from.`,
+      `${where} is damaged or not an ONNX model (it holds no graph or no IR version); get it again from where it came from.`,
     );
   return model;
 }
@@ -157,7 +157,7 @@ function declarations(protos: ValueInfoProto[], wanted: (name: string) => boolea
       return (
         decodeValue(proto) ??
         fail(
-          `${where} ${proto.name} is no tensor, or of a type that is not read; only models from tensors to tensors are read.`,
+          `${where} ${proto.name} is not a tensor, or has a type that is not supported; only models with tensors as inputs and outputs can be read.`,
         )
       );
     });

@@ -54,7 +54,7 @@ function count(text: string, where: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
     fail(
-      `${where} has the external offset or length "${text}", which is no number of bytes; the file is damaged.`,
+      `${where} has the external offset or length "${text}", which is not a number of bytes; the file is damaged.`,
     );
   return value;
 }

@@ -147,9 +147,9 @@ async function choose(
   const { keepAtLeast, roundTo, maxSparsity, candidates, seed, method } = recipe;
   if (needsScales(settings) && !hasScales(graph, channels))
     fail(
-      `${method} works on the scales of BatchNorm, which this model does not have and only data can put back: give --data, or take another method, such as l1-filters.`,
+      `${method} needs the scales of BatchNorm; this model has none, and restoring them needs data: give --data, or use another method, such as l1-filters.`,
     );
-  const needsData = () => fail(`${method} tries networks out to choose: give --data.`);
+  const needsData = () => fail(`${method} measures candidate networks on data: give --data.`);
   return chooseUnits({
     ...{ graph, channels, settings, candidates, seed, signal },
     limits: { keepAtLeast, roundTo, maxSparsity },
@@ -159,7 +159,7 @@ async function choose(
     elimination: () =>
       recipe.calibrate === undefined
         ? fail(
-            `${method} chooses weights by looking at samples: give --data, or --calibrate 512 to use random inputs.`,
+            `${method} uses samples to choose weights: give --data, or --calibrate 512 to use random inputs.`,
           )
         : measureElimination(graph, channels, {
             ...{ machine, inputShapes, signal },
@@ -175,13 +175,11 @@ async function zeroWeights({ recipe, task, machine, options }: AtOnce): Promise<
   const name = titleOfMethod(recipe.method);
   const method = maskingMethod(recipe.method);
   if (!method?.defaults.rounds)
-    return fail(
-      `${name} prunes while it trains: give --data, or a method that prunes at once, such as magnitude.`,
-    );
+    return fail(`${name} prunes during training: give --data, or use a one-shot method, such as magnitude.`);
   const { inputShapes } = task;
   if (!method.calibrated) return zeroed(recipe, task.graph);
   if (calibrate === undefined)
-    return fail(`${name} looks at samples: give --data, or --calibrate 512 to make do with random inputs.`);
+    return fail(`${name} needs samples: give --data, or --calibrate 512 to use random inputs.`);
   options.onNote?.(
     'There are no data, so random inputs say what goes. That is worth less than real ones: give --data.',
   );
@@ -200,7 +198,7 @@ export async function zeroed(
   const method = maskingMethod(recipe.method) ?? unknownMethod(recipe.method);
   const layers = layersToPrune(graph);
   const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
-  if (method.needsGradient(plan, 0)) fail(`${name} looks at gradients, which take data: give --data.`);
+  if (method.needsGradient(plan, 0)) fail(`${name} needs gradients, and these need data: give --data.`);
   // A method that needs no gradient looks at nothing but its layers.
   const report = await method.start(plan, layers, {} as Surroundings);
   const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));

@@ -9,7 +9,7 @@ export function withChannels(dataset: Dataset, channels: number, name: string): 
   const convert = conversion(own, channels);
   if (!convert)
     return fail(
-      `The model wants images of ${channels} channels but those of ${name} have ${own}; take a model or data that match.`,
+      `The model expects images of ${channels} channels but those of ${name} have ${own}; use a model and data that match.`,
     );
   const shape = [channels, height, width] as const;
   const converted = (split: Split): Split =>

@@ -97,7 +97,7 @@ export async function refuseOccupied(path: string): Promise<void> {
     return fail(`Cannot use ${path} for a run: ${reason(error)}; give another folder.`);
   });
   if (names.includes('recipe.json'))
-    fail(`${path} holds a run already: go on with 'espalier resume ${path}', or give another folder.`);
+    fail(`${path} holds a run already: continue with 'espalier resume ${path}', or give another folder.`);
   if (!(await isUnbegun(path, names))) fail(`The folder ${path} is not empty; give another one for the run.`);
 }
 
@@ -165,13 +165,13 @@ async function keepUserFiles(folder: RunFolder, recipe: Recipe): Promise<void> {
   }
 }
 
-/** @throws UserError when the file of a method or an objective is not what it was when the run was begun. */
+/** @throws UserError when the file of a method or an objective is not what it was when the run was started. */
 export async function refuseOtherFiles(folder: RunFolder, recipe: Recipe): Promise<void> {
   for (const { what, files, kept } of userFilesOf(folder, recipe)) {
     const before = (await readJson(kept)) as { digest: string } | undefined;
     if (before && before.digest !== (await digestOfUserFiles(files)))
       fail(
-        `The ${what} ${files.join(', ')} is not what it was when the run was begun: put the file back, or start a new run.`,
+        `The ${what} ${files.join(', ')} is not what it was when the run was started: put the file back, or start a new run.`,
       );
   }
 }

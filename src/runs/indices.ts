@@ -23,7 +23,7 @@ export function checkIndices(graph: Graph, { train, test }: Pick<Dataset, 'train
         const bad = array.at(index).data.find((id: number) => id < -table || id >= table);
         if (bad !== undefined)
           fail(
-            `Sample ${index} of the ${split === train ? 'training' : 'test'} part has ${bad} in ${name}, but the model has rows 0 to ${table - 1} for it; mend the data, or take the model that they were made for.`,
+            `Sample ${index} of the ${split === train ? 'training' : 'test'} part has ${bad} in ${name}, but the model has rows 0 to ${table - 1} for it; correct the data, or use the model that they were made for.`,
           );
       }
     }

@@ -75,5 +75,5 @@ export const learnSetting: Setting<string> = {
   parse: (given) => given,
   argument: 'NAME',
   words: learnable,
-  about: `what is learnt and measured (default: classification where samples have labels, else distillation from a teacher): ${learnable.join(', ')}, a file with an objective of your own, or OUTPUT=WHAT:WEIGHT for each of several outputs, separated by spaces`,
+  about: `what the model learns, and is measured by (default: classification where samples have labels, else distillation from a teacher): ${learnable.join(', ')}, a file with an objective of your own, or OUTPUT=WHAT:WEIGHT for each of several outputs, separated by spaces`,
 };

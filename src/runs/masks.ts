@@ -32,12 +32,14 @@ export interface ComparedMasks {
 export async function compareMasks(options: CompareMasksOptions): Promise<ComparedMasks> {
   const { masks, heads, ignore, freeze } = options;
   if (masks.length !== 2)
-    fail(`Two masks are compared, not ${masks.length}: name two runs that removed channels, or mask files.`);
+    fail(
+      `Give two masks to compare, not ${masks.length}: name two runs that removed channels, or mask files.`,
+    );
   const places = await Promise.all(masks.map(placesOf));
   const model =
     options.model ??
     places.find(({ start }) => start)?.start ??
-    fail('The model is missing that the masks were made for: give --model.');
+    fail('The model that the masks were made for is missing: give --model.');
   const { graph, inputShapes } = await openModel({ ...options, model });
   const channels = findChannels(graph, { inputShapes, heads, ignore, freeze });
   const [first, second] = await Promise.all(

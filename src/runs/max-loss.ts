@@ -151,7 +151,7 @@ function nothing({ of, trials, allowed }: LossSearch): never {
     .sort((a, b) => stays({ of }, b.target) - stays({ of }, a.target));
   return fail(
     mildest
-      ? `Nothing that was tried loses at most ${shownLoss(allowed)}: even ${flagOf(of)} ${mildest.target} loses ${shownLoss(mildest.loss!)}. Give more epochs, another method, or a larger --max-loss.`
+      ? `Nothing that was tried loses at most ${shownLoss(allowed)}: even ${flagOf(of)} ${mildest.target} loses ${shownLoss(mildest.loss!)}. Use more epochs, another method, or a larger --max-loss.`
       : `No target could be met: ${trials[0].refused}`,
   );
 }

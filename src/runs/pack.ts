@@ -35,7 +35,7 @@ export async function packModel(options: PackModelOptions): Promise<PackedModel>
   const { model } = options;
   const file = options.out ?? packedName(model);
   if (isPath(model) && (await placeOf(file)) === (await placeOf(model)))
-    fail(`The packed file would take the place of its own model ${model}; give another name with --out.`);
+    fail(`The packed file would overwrite its own model ${model}; give another name with --out.`);
   const graph = await openGraph(options);
   const packed = await pack(graph);
   const difference = differenceOf(graph, await unpack(packed, file));

@@ -72,7 +72,7 @@ export function layersToPrune(graph: Graph): ReturnType<typeof layersOf> {
   const quantized = layers.length === 0 ? quantizedWeights(graph) : [];
   if (quantized.length > 0)
     fail(
-      `The weights of this model are stored as whole numbers (${quantized[0]}, say), of which single ones are not set to zero: remove channels (--method l1-filters), or prune the model before it is quantized.`,
+      `The weights of this model are stored as whole numbers (${quantized[0]}, say), and single weights of integer models are not pruned: remove channels (--method l1-filters), or prune the model before it is quantized.`,
     );
   return layers;
 }

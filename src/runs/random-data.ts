@@ -17,7 +17,7 @@ export function randomDataset(graph: Graph, inputs: readonly Value[]): Dataset {
     const known = own.filter((dim) => typeof dim === 'number');
     if (!shape || known.length < own.length)
       fail(
-        `The shape of the input ${name} is not known, so there are no random samples for it; say it with --input-shape.`,
+        `The shape of the input ${name} is not known, so random samples cannot be drawn for it; give it with --input-shape.`,
       );
     const size = sizeOf(known);
     return {

@@ -64,9 +64,9 @@ test('settings that make no sense are refused by name', () => {
     [{ ...prune, warmup: 20 }, /warm-up of 20 epochs is longer than the run of 10/],
     [
       { ...train, method: 'soft-fpgm', macs: 0.5, importance: 'group-taylor' },
-      /set to 0 again and again by what their weights say, but group-taylor looks at gradients: choose another/,
+      /set to 0 repeatedly, by their weights, but group-taylor needs gradients: choose another/,
     ],
-    [{ ...prune, command: 'train' }, /command is of another command than prune/],
+    [{ ...prune, command: 'train' }, /is for another command than prune/],
   ];
   for (const [given, message] of cases)
     assert.throws(

@@ -186,14 +186,13 @@ function withFarthestTarget(given: Given<'prune'>): Given<'prune'> {
   const { mask, pattern, method, data, model } = given;
   if (data === WITHOUT_DATA)
     fail(
-      '--max-loss measures what is lost on samples: give --data, which needs no labels, or leave --max-loss out.',
+      '--max-loss measures the loss on samples: give --data, which needs no labels, or leave --max-loss out.',
     );
   if (model && !isPath(model))
     fail(
-      `--max-loss is for models that are trained, and networks of the zoo have random weights: train it first, with espalier train ${model}.`,
+      `--max-loss needs a trained model, but networks of the zoo have random weights: train it first, with espalier train ${model}.`,
     );
-  if (mask !== undefined)
-    fail('A mask says what goes, so --max-loss has nothing to look for: leave one out.');
+  if (mask !== undefined) fail('--mask already says what is removed: leave out --mask or --max-loss.');
   if (decidesSparsity(pattern))
     fail(`The pattern ${pattern} says how many weights stay: leave --max-loss out.`);
   const own = targetNames.find((name) => given[name] !== undefined);
@@ -246,9 +245,9 @@ function refuseTraining(command: RunCommand, given: Given<'prune'>): void {
     'unfold',
   ] as const;
   const asked = trainings.find((name) => given[name]);
-  if (asked) fail(`${flagOf(asked)} takes data: leave it out, or give --data.`);
+  if (asked) fail(`${flagOf(asked)} needs data: leave it out, or give --data.`);
   if (given.reconstruct && given.calibrate === undefined)
-    fail('--reconstruct takes samples: give --data, or --calibrate 512 to make do with random inputs.');
+    fail('--reconstruct needs samples: give --data, or --calibrate 512 to use random inputs.');
 }
 
 /** The same settings in the order of their tables, so that equal recipes are equal files. */
@@ -266,7 +265,7 @@ function teacherDefaults({ teacher, temperature, teacherWeight }: Given<'train'>
       teacherWeight: teacherWeight ?? 0.5,
     };
   if (temperature !== undefined || teacherWeight !== undefined)
-    fail('A temperature and a weight are those of a teacher: give --teacher, such as --teacher self.');
+    fail('--temperature and --teacher-weight apply to a teacher: give --teacher, such as --teacher self.');
   return { teacher };
 }
 
@@ -287,10 +286,10 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   refuseForeign(method.name, given, false);
   const calibrated = 'calibrated' in method;
   if (given.calibrate !== undefined && !calibrated)
-    fail(`${method.name} looks at no samples before it trains: leave --calibrate out.`);
+    fail(`${method.name} uses no samples before training: leave --calibrate out.`);
   if (epochs === 0 && data !== WITHOUT_DATA && !calibrated)
     return fail(
-      `${method.name} prunes while it trains: give --epochs 1 or more, or --data none if it prunes at once.`,
+      `${method.name} prunes during training: give --epochs 1 or more, or --data none to prune one-shot.`,
     );
   const decided = 'pattern' in method.settings && decidesSparsity(given.pattern);
   if (sparsity !== undefined && decided)
@@ -370,9 +369,9 @@ export function checkSettings(command: keyof typeof settingsOf, given: object): 
     if (value !== undefined && typeof value !== 'string')
       fail(`The setting ${name} must be a text, but it is ${shown(value)}.`);
   if (own !== undefined && own !== command)
-    fail(`The setting command is of another command than ${command}, but it is ${shown(own)}.`);
+    fail(`The recipe is for another command than ${command}: its command is ${shown(own)}.`);
   if (because !== undefined && !isTexts(because))
-    fail(`The setting because must hold reasons by the names of settings, but it is ${shown(because)}.`);
+    fail(`The setting because must map names of settings to reasons, but it is ${shown(because)}.`);
   const sound = checked(command, settingsFor(command), settings);
   return Object.fromEntries(
     Object.entries({ ...sound, model, command: own, version, because }).filter(
@@ -388,7 +387,7 @@ export function checkSettings(command: keyof typeof settingsOf, given: object): 
 export async function readRecipe(path: string, what = 'recipe'): Promise<object> {
   const content = /\.[cm]?[jt]s$/.test(path) ? await importRecipe(path, what) : await parseRecipe(path, what);
   if (content === null || typeof content !== 'object' || Array.isArray(content))
-    fail(`The ${what} ${path} holds no settings; write them as name: value, a line each.`);
+    fail(`The ${what} ${path} contains no settings; write them as name: value, one per line.`);
   // The recipe of a run, whose paths are relative to its folder.
   return 'version' in content ? takenFrom(dirname(path), content) : content;
 }

@@ -134,7 +134,7 @@ export async function openMethod(method: unknown): Promise<void> {
 function methodFrom(definition: MethodDefinition, what: string): Known {
   const { kind, name, summary, source } = Object(definition) as Partial<MethodDefinition>;
   if (typeof name !== 'string' || !/^[\w-]+$/.test(name))
-    fail(`${what} is no method: it needs a name of letters, digits and '-', such as name: 'mine'.`);
+    fail(`${what} is not a method: it needs a name of letters, digits and '-', such as name: 'mine'.`);
   if (typeof summary !== 'string') fail(`${what} needs a summary, one line that says what ${name} is.`);
   if (source !== undefined && !isSource(source))
     fail(

@@ -81,7 +81,7 @@ test('a run does not go on with other data of the same size, and does when they 
     write('d.npz', changes);
     await assert.rejects(resumeRun(at('cut')), {
       name: 'UserError',
-      message: `The samples of npz:${at('d.npz')} are not those that the run was begun with: ${different}; put them back as they were, or start a new run.`,
+      message: `The samples of npz:${at('d.npz')} are not those that the run was started with: ${different}; put them back as they were, or start a new run.`,
     });
   }
   write('d.npz');
@@ -130,7 +130,7 @@ test('of two that resume a run one does, and the other says who is at it', async
   const results = await Promise.allSettled([resumeRun(at('two')), resumeRun(at('two'))]);
   assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
   const { reason } = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
-  assert.match(reason.message, new RegExp(`^Process ${process.pid} is at work on this run \\(.*two\\)`));
+  assert.match(reason.message, new RegExp(`^Process ${process.pid} is working on this run \\(.*two\\)`));
   assert.ok(bytes('two').equals(bytes('alone')));
   assert.ok(!existsSync(at('two', 'run.lock')));
 });
@@ -164,7 +164,7 @@ test('a run is not begun twice in one folder, nor resumed while it is begun', as
   const other = JSON.stringify({ pid: process.ppid, host: hostname(), token: 'other' });
   await stopped(recipe, 'busy');
   writeFileSync(at('busy', 'run.lock'), other);
-  await assert.rejects(resumeRun(at('busy')), new RegExp(`Process ${process.ppid} is at work on this run`));
+  await assert.rejects(resumeRun(at('busy')), new RegExp(`Process ${process.ppid} is working on this run`));
   assert.equal(readFileSync(at('busy', 'run.lock'), 'utf8'), other);
 });
 
@@ -218,7 +218,10 @@ test('a run goes on with the same data in another place, which its recipe keeps'
   for (const [data, sentence] of [
     [undefined, /^The data of this run are not there any more: npz:.*e\.npz\. Give --data /],
     [`npz:${at('other.npz')}`, /the training samples differ/],
-    ['digits', /^The run was begun with the data npz, not digits: give --data npz:PATH, or leave it out\.$/],
+    [
+      'digits',
+      /^The run was started with the data npz, not digits: give --data npz:PATH, or leave it out\.$/,
+    ],
   ] as const)
     await assert.rejects(resumeRun(at('elsewhere'), { data }), { message: sentence });
   const stop = new AbortController();

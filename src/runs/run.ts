@@ -117,7 +117,7 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
 }
 
 export interface ResumeOptions extends RunOptions {
-  /** Default those that the run was begun with. */
+  /** Default those that the run was started with. */
   threads?: number;
   /** Where the samples are now, where they are not where they were. They must be the same. */
   data?: string;
@@ -192,8 +192,8 @@ function movedData(before: string, now: string): string {
   if (was !== is)
     fail(
       was === WITHOUT_DATA
-        ? 'The run was begun without data: leave --data out.'
-        : `The run was begun with the data ${was}, not ${is}: give --data ${was}:PATH, or leave it out.`,
+        ? 'The run was started without data: leave --data out.'
+        : `The run was started with the data ${was}, not ${is}: give --data ${was}:PATH, or leave it out.`,
     );
   return now;
 }
@@ -202,7 +202,7 @@ function movedData(before: string, now: string): string {
 function refuseMissingData({ data }: Recipe): void {
   const { place } = partsOf(data);
   if (place !== undefined && !place.startsWith('~') && !existsSync(place))
-    fail(`The data of this run are not there any more: ${data}. Give --data with their place now.`);
+    fail(`The data of this run are no longer at ${data}; give --data with their new location.`);
 }
 
 /** What prunes learns from the model before it was pruned where nothing else is said. */
@@ -219,7 +219,7 @@ export const objectiveOptions = (
   return { machine, learn, ignoreIndex, teacher, match, steadyEpochs, signal, onNote };
 };
 
-/** A run of channels of an earlier version goes on as it was begun, without a step that there was none of then. */
+/** A run of channels of an earlier version goes on as it was started, without a step that there was none of then. */
 const withEveryStage = (kept: Recipe): Recipe =>
   isStructured(kept) && kept.reconstruct === undefined ? { ...kept, reconstruct: false } : kept;
 
@@ -234,7 +234,7 @@ async function refuseOtherData(
   const different = before && difference(before, now);
   if (different)
     fail(
-      `The samples of ${data} are not those that the run was begun with: ${different}; put them back as they were, or start a new run.`,
+      `The samples of ${data} are not those that the run was started with: ${different}; put them back as they were, or start a new run.`,
     );
   await writeJson(path, now);
 }

@@ -25,7 +25,7 @@ export const samplesOf =
     const names = graph.inputs.map(({ name }) => name);
     for await (const { inputs, count } of batches(split, how))
       return { inputs: { ...byName(inputs, names) }, count };
-    return fail('There are no samples to check the exported model with; give the data some.');
+    return fail('There are no samples to check the exported model with; add some to the data.');
   };
 
 /** Normal numbers; for whole numbers and truths 0 and 1 in turn, or 0 alone where they choose from a table of one row. */

@@ -38,7 +38,7 @@ export { groupSettings } from '../channels/index.js';
 export const dataSettings = {
   data: also(
     text(
-      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, pictures without labels, or pictures with class maps for --learn dense, or npz:FILE with an array for each input and the labels y, or without y to learn what a teacher answers; random has 1024 random samples for that; none prunes one-shot, without data',
+      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, pictures without labels, or pictures with class maps for --learn dense, or npz:FILE with an array for each input and the labels y, or without y to learn what a teacher answers; random draws 1024 random samples for that; none prunes one-shot, without data',
       'DATA',
       ['digits', ...Object.keys(NAMED), 'images:', 'npz:', 'none'],
     ),
@@ -59,7 +59,7 @@ export const dataSettings = {
     '--imgsz',
   ),
   resize: choice(
-    'how pictures of another size are brought to it, squash, crop or pad (default: as the model says, else crop)',
+    'how images of another size are resized, squash, crop or pad (default: as the model says, else crop)',
     resizeModes,
   ),
   colors: choice('order of the colours that the model takes (default: as the model says, else rgb)', [
@@ -129,21 +129,21 @@ export const trainingSettings = {
     'be a number of at least 0 and below 1',
   ),
   classWeights: choice(
-    'by how much samples of each class count in training: none, or balanced, where every class counts alike however many samples it has (default: none)',
+    'weights of the classes in the loss: none, or balanced, which gives every class the same total weight (default: none)',
     ['none', 'balanced'],
   ),
   augment: flag(
     'augment the training images with random crops and flips, as is usual for the data set (default: on where that suits images and model)',
   ),
   validation: fraction('fraction of the training samples held out for validation (default: none)'),
-  trainSamples: whole('train on only so many of the training samples, evenly spread (default: all)', 1),
+  trainSamples: whole('number of training samples to use, evenly spread (default: all)', 1),
   teacher: text(
     'model to distil from: an .onnx file, self for the model as it was before the run, or none (default: self where a trained model is pruned)',
     'self|none|FILE',
     ['self', 'none'],
   ),
   match: names(
-    'inner values that a model learns from its teacher beside the outputs, by the names of the nodes’ outputs, where pruning leaves their shape alone; * matches any text, as in /encoder/*, none learns the outputs alone (default: auto, which takes all where the outputs hardly differ from sample to sample)',
+    'inner values to learn from the teacher as well as the outputs, by the names that they have in the graph, where pruning does not change their shape; * matches any text, as in /encoder/*, none learns the outputs alone (default: auto, which takes all where the outputs hardly differ from sample to sample)',
     'NAMES',
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),
@@ -201,7 +201,7 @@ export type TargetName = (typeof targetNames)[number];
 /** How far a run prunes where that is not said by a target. */
 export const lossSettings = {
   maxLoss: number(
-    'prune as far as the metric allows: find by bisection the farthest target that loses no more than this, in points of an accuracy or an error, or relative to another metric; a target that is given is the farthest that is tried (default: 0.1 of the MACs, or a sparsity of 0.99)',
+    'largest loss of the metric that is allowed: bisection finds the strongest pruning within it. For accuracies and errors it is absolute (0.01 is one point), for other metrics relative; a target that is also given is the strongest that is tried (default: 0.1 of the MACs, or a sparsity of 0.99)',
     (x) => x > 0 && x < 1,
     'be a fraction above 0 and below 1, such as 1%',
     'FRACTION',
@@ -246,9 +246,9 @@ export const slimEpochs = whole('passes over the training samples (default: as m
 
 /** Which tokens of a language model stay. */
 export const vocabularySettings = {
-  tokens: text('file with the ids of the tokens to keep: one on each line, or a list in JSON', 'FILE'),
+  tokens: text('file with the ids of the tokens to keep: one per line, or a JSON list', 'FILE'),
   embedding: text(
-    'name of the table whose rows are tokens (default: the largest that ids choose rows of)',
+    'name of the embedding table (default: the largest table that the input ids index)',
     'NAME',
   ),
 } satisfies Settings;
@@ -345,10 +345,10 @@ export const watchSettings = {
     'PORT',
   ),
   host: text(
-    'address to listen on; any but this machine needs the token that is printed (default: 127.0.0.1)',
+    'address to listen on; other machines need the token that is printed (default: 127.0.0.1)',
     'ADDRESS',
   ),
-  save: text('write the page with all its data into a file that opens without a server, and end', 'FILE'),
+  save: text('save the page with all its data as one file that opens without a server, and exit', 'FILE'),
 } satisfies Settings;
 
 /** Where and how it is computed. */

@@ -37,7 +37,7 @@ export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const [first, ...later] = steps ?? [];
   if (!groups || !first || later.length > 0 || groups.some(({ members }) => members.length > 1))
     fail(
-      `${method.name} takes weights of every layer by themselves, and all at once: leave --scope, --rounds and --pruning-schedule out.`,
+      `${method.name} prunes every layer by itself, in one shot: leave --scope, --rounds and --pruning-schedule out.`,
     );
   const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, first.kept[g]]));
   const found = await sparsifyLayers(graph, {

@@ -63,7 +63,7 @@ export interface AimedTask extends Task {
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
   if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
   if (options.data === RANDOM_DATA)
-    fail('Random samples are for the answers of a model that is trained already; give an .onnx file.');
+    fail('--data random distils a model that is already trained; give an .onnx file.');
   const raw = await openData(options, {});
   if (!imagesOf(raw.train))
     fail(
@@ -166,7 +166,7 @@ const isWhole = ({ shape }: Value, sample: readonly number[]): boolean =>
 
 /** A model's inputs, with the shapes that `given` says. @throws UserError when there are none. */
 function inputsOf(graph: Graph, given: string | undefined): Value[] {
-  if (graph.inputs.length === 0) fail('The model has no input to give data to; take another model.');
+  if (graph.inputs.length === 0) fail('The model has no input to give data to; use another model.');
   const shapes = given ? inputShapesOf(graph, given) : {};
   return graph.inputs.map((input) => ({ ...input, shape: own(shapes, input.name) ?? input.shape }));
 }
@@ -190,7 +190,7 @@ async function fitImages(graph: Graph, input: Value, options: TaskOptions): Prom
     const flag = height === width ? `--size ${height}` : '--resize crop';
     const advice = options.size ? 'leave --size out' : `resize them with ${flag}`;
     fail(
-      `The model wants images of ${height} × ${width} but those of ${options.data} have ${dataHeight} × ${dataWidth}; ${advice}, or take another model.`,
+      `The model expects images of ${height} × ${width} but those of ${options.data} have ${dataHeight} × ${dataWidth}; ${advice}, or use another model.`,
     );
   }
   const fitting = withChannels(raw, channels ?? raw.shape[0], options.data);
@@ -225,7 +225,7 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
       typeof shape?.[axis + before] !== 'number' || shape[axis + before] === dim;
     if (shape && (shape.length !== own.length + before || !own.every(fits)))
       fail(
-        `The model's input ${name} is ${described(shape)} but the samples of ${data} are [N, ${own.join(', ')}]; prepare them in that shape, or take another model.`,
+        `The model's input ${name} is ${described(shape)} but the samples of ${data} are [N, ${own.join(', ')}]; prepare them in that shape, or use another model.`,
       );
   }
   checkIndices(graph, dataset);

@@ -60,7 +60,7 @@ export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVo
   const file = options.out ?? `${model.replace(/\.(onnx|espk)$/i, '')}-tokens.onnx`;
   const ids = file.replace(/(\.onnx)?$/, '.ids.json');
   if ((await placeOf(file)) === (await placeOf(model)))
-    fail(`The smaller model would take the place of ${model}: give another name with --out.`);
+    fail(`The smaller model would overwrite ${model}: give another name with --out.`);
   const { graph, inputShapes } = await openModel(options);
   const vocabulary = findVocabulary(graph, embedding);
   const kept = await readIds(tokens);
@@ -70,7 +70,7 @@ export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVo
     const error = await difference({ graph, smaller, vocabulary, kept }, { machine, inputShapes });
     if (error !== undefined && !(error <= TOLERANCE))
       fail(
-        `${model} answers otherwise without these tokens (by ${error.toPrecision(2)} of its largest answer), so nothing was written; please report this with the model.`,
+        `${model} gives other answers without these tokens (they differ by ${error.toPrecision(2)} of the largest one), so nothing was written; please report this with the model.`,
       );
     const how = { machine, inputShapes, samples: randomSamples, original: graph };
     await writeAtomically(ids, `${JSON.stringify(Object.fromEntries(kept.map((id, i) => [id, i])))}\n`);
@@ -103,7 +103,7 @@ export async function readIds(path: string): Promise<number[]> {
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0));
   if (wrong >= 0)
     fail(
-      `${path} holds ${JSON.stringify(words[wrong])}, which is no id: write one whole number on each line, or a list of them in JSON.`,
+      `${path} holds ${JSON.stringify(words[wrong])}, which is not an id: write one whole number on each line, or a list of them in JSON.`,
     );
   return [...new Set(ids)].sort((a, b) => a - b);
 }
@@ -112,7 +112,9 @@ function listIn(text: string, path: string): unknown[] {
   try {
     return JSON.parse(text);
   } catch {
-    return fail(`${path} begins like a list in JSON, but is none: write [1, 2, 3], or one id on each line.`);
+    return fail(
+      `${path} begins like a list in JSON, but is not one: write [1, 2, 3], or one id on each line.`,
+    );
   }
 }
 

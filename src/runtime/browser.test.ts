@@ -233,7 +233,7 @@ async function photos(page: Page, graph: Graph): Promise<void> {
       assert.ok(Math.abs(score - expected[i].score) < 1e-5);
     }
   assert.match(seen.refusal, /^notes\.txt cannot be decoded as a picture; give a PNG/);
-  assert.match(seen.refused, /^This is no picture, or it has not loaded yet/);
+  assert.match(seen.refused, /^This is not a picture, or it has not loaded yet/);
   assert.ok(seen.focused, 'the file is chosen by the keyboard, too');
 }
 
@@ -255,11 +255,11 @@ async function refusals(page: Page): Promise<void> {
   );
   assert.match(
     await told('cut.espk'),
-    /^UserError: cut\.espk is damaged or cut short; fetch or pack it anew\.$/,
+    /^UserError: cut\.espk is damaged or cut short; download or pack it again\.$/,
   );
   assert.match(
     await told('text.onnx'),
-    /^UserError: text\.onnx is damaged or no ONNX model \(.*\); get it again/,
+    /^UserError: text\.onnx is damaged or not an ONNX model \(.*\); get it again/,
   );
   assert.match(
     await told('http://127.0.0.1:9/'),

@@ -85,7 +85,7 @@ function inputOf({ inputs }: Model): string {
   const [[name, shape], ...others] = inputs;
   if (others.length > 0 || shape.length !== 4)
     fail(
-      `The model is no classifier of pictures: ${others.length > 0 ? `it has ${inputs.size} inputs (${[...inputs.keys()].join(', ')})` : `its input ${name} is [${shape.join(', ')}]`}; call run instead.`,
+      `The model is not a classifier of pictures: ${others.length > 0 ? `it has ${inputs.size} inputs (${[...inputs.keys()].join(', ')})` : `its input ${name} is [${shape.join(', ')}]`}; call run instead.`,
     );
   return name;
 }
@@ -96,7 +96,7 @@ function outputOf({ outputs }: Model): [name: string, classes: number] {
   const long = shape.filter((length) => length !== 1);
   if (long.length > 1)
     fail(
-      `The model is no classifier: its output ${name} is [${shape.join(', ')}], not a number for each class; call run instead.`,
+      `The model is not a classifier: its output ${name} is [${shape.join(', ')}], not a number for each class; call run instead.`,
     );
   return [name, long[0] ?? 1];
 }

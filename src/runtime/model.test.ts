@@ -84,9 +84,9 @@ test('real numbers come in any typed array', async () => {
 test('what is no number, or none that an input can take, is refused', async () => {
   const model = modelOf(embedding('int32'), { machine });
   const given: [unknown, RegExp][] = [
-    ['012', /'ids' is no array of numbers; give a typed array/],
-    [new DataView(new ArrayBuffer(3)), /no array of numbers/],
-    [['0', '1', '2'], /no array of numbers/],
+    ['012', /'ids' is not an array of numbers; give a typed array/],
+    [new DataView(new ArrayBuffer(3)), /not an array of numbers/],
+    [['0', '1', '2'], /not an array of numbers/],
     [null, /'ids' is missing/],
     [Float32Array.of(0, 1.5, 2), /is of int32, but its number 1 is 1.5; give whole numbers/],
     [Int32Array.of(0, 1, 2 ** 24 + 1), /its number 2 is 16777217/],

@@ -116,7 +116,7 @@ function packTensor({ shape, data }: Tensor, positions: number[], kept: number[]
  * @throws UserError when they are damaged, cut short, or of a later version.
  */
 export async function unpack(bytes: Uint8Array, name = 'the packed model'): Promise<Graph> {
-  const damaged = (): never => fail(`${name} is damaged or cut short; fetch or pack it anew.`);
+  const damaged = (): never => fail(`${name} is damaged or cut short; download or pack it again.`);
   if (!isPacked(bytes)) return damaged();
   const [, version, flags, checksum, deflated, inflated, count] = Array.from({ length: 7 }, (_, i) =>
     view(bytes).getUint32(4 * i, true),

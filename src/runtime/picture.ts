@@ -66,7 +66,7 @@ async function drawn(picture: Drawable | Blob): Promise<Pixels> {
   const [width, height] = [sides[wide ?? ''] ?? 0, sides[high ?? ''] ?? 0];
   if (!(width > 0 && height > 0))
     fail(
-      'This is no picture, or it has not loaded yet: give an ImageData, an ImageBitmap, a canvas, a loaded <img>, a File, or { data, width, height }.',
+      'This is not a picture, or it has not loaded yet: give an ImageData, an ImageBitmap, a canvas, a loaded <img>, a File, or { data, width, height }.',
     );
   const context = canvasOf(width, height);
   try {

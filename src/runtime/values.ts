@@ -22,7 +22,9 @@ export function floatsFor(
   const data = own(given, name);
   if (data === undefined || data === null) return fail(`The input '${name}' is missing; give its values.`);
   if (!isNumbers(data))
-    return fail(`The input '${name}' is no array of numbers; give a typed array, such as a Float32Array.`);
+    return fail(
+      `The input '${name}' is not an array of numbers; give a typed array, such as a Float32Array.`,
+    );
   const size = sizeOf(shape);
   if (data.length !== size)
     return fail(

@@ -200,12 +200,12 @@ test('a run goes on only with the method and the options it began with', async (
   await prune(fggp, {}, { path, stopAfter: 3 });
   await assert.rejects(prune(findMethod('gmp'), {}, { path }), {
     name: 'UserError',
-    message: 'The run was begun with the pruning method fggp, not gmp; resume it with that.',
+    message: 'The run was started with the pruning method fggp, not gmp; resume it with that.',
   });
   await assert.rejects(prune(fggp, { interval: 3 }, { path }), {
     name: 'UserError',
     message:
-      'The run was begun with the option interval of fggp at 0, not 3; resume it with the same options.',
+      'The run was started with the option interval of fggp at 0, not 3; resume it with the same options.',
   });
   await prune(fggp, {}, { path });
 });

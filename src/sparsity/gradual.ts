@@ -62,7 +62,7 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
     plan(context, options) {
       const given = checked(name, settings, named(options));
       const decided = decidesSparsity(given.pattern ?? defaults.pattern);
-      if (given.sparsity === undefined && !decided) fail(`${name} needs a sparsity to reach, such as 0.95.`);
+      if (given.sparsity === undefined && !decided) fail(`${name} needs a target sparsity, such as 0.95.`);
       if (given.sparsity !== undefined && decided)
         fail(
           `The pattern ${given.pattern ?? defaults.pattern} says how many weights stay: leave sparsity out.`,

@@ -9,7 +9,7 @@ import type { Method, Plan, Prunable, Surroundings } from './types.js';
 
 /**
  * The hook of a method; `onPlan` is told the plan once it stands, fresh or restored. A run is resumed only with the method
- * and the options that it was begun with; else the hook throws a UserError.
+ * and the options that it was started with; else the hook throws a UserError.
  */
 export function pruningHook<Options extends object>(
   method: Method<Options>,
@@ -73,7 +73,7 @@ function upToDate(plan: Plan): Plan {
 function refuseOther(plan: Plan, method: Method, options: Readonly<Record<string, unknown>>): void {
   if (plan.method !== method.name)
     fail(
-      `The run was begun with the pruning method ${plan.method}, not ${method.name}; resume it with that.`,
+      `The run was started with the pruning method ${plan.method}, not ${method.name}; resume it with that.`,
     );
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const now: Record<string, unknown> = { ...method.defaults, ...Object.fromEntries(given) };
@@ -82,7 +82,7 @@ function refuseOther(plan: Plan, method: Method, options: Readonly<Record<string
     const [was, is] = [then[name], now[name]].map((value) => JSON.stringify(value));
     if (was !== is)
       fail(
-        `The run was begun with the option ${name} of ${method.name} at ${was}, not ${is}; resume it with the same options.`,
+        `The run was started with the option ${name} of ${method.name} at ${was}, not ${is}; resume it with the same options.`,
       );
   }
 }

@@ -162,7 +162,7 @@ test('what makes no sense is refused', () => {
     { pattern: '2:4', sparsity: 0.5 },
     /The pattern 2:4 says how many weights stay: leave sparsity out/,
   );
-  refuses({ pattern: 'block:1x4' }, /needs a sparsity/);
+  refuses({ pattern: 'block:1x4' }, /needs a target sparsity/);
   refuses({ pattern: '4:2', sparsity: 0.5 }, /setting pattern must be unstructured, N:M with N below M/);
   refuses(
     { pattern: '2:4' },

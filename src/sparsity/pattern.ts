@@ -50,7 +50,7 @@ export const patternSetting: Setting<string> = {
   parse: (text) => text.trim(),
   argument: `${UNSTRUCTURED}|N:M|block:RxC`,
   about:
-    'pattern of the weights that go: each by itself, all but N of every M along the inputs (without --sparsity), or blocks of R outputs by C inputs as wholes (default: unstructured)',
+    'pattern in which weights are pruned: single weights, N:M (N of every M weights along the inputs stay, without --sparsity), or whole blocks of R outputs by C inputs (default: unstructured)',
   words: [UNSTRUCTURED, '2:4', 'block:1x4'],
 };
 

@@ -120,7 +120,7 @@ test('a target out of reach says what can be reached', () => {
     { sparsity: 0.95, ...spareAll },
   );
   plan(fggp, { sparsity: 0.062697, ...spareAll });
-  refuses('The model has no weights that could be pruned; take another model.', gmp, { sparsity: 0.5 }, []);
+  refuses('The model has no weights that could be pruned; use another model.', gmp, { sparsity: 0.5 }, []);
   refuses(/every layer is spared/, gmp, { sparsity: 0.5, spare: ['conv1', 'conv2', 'conv3', 'fc'] });
   refuses(
     'A sparsity of 0.9999 is out of reach: of 2536 weights that count only 2532 can be pruned; ask for at most 0.998422, or spare less.',
@@ -155,7 +155,7 @@ test('no update before the end', () => {
 });
 
 test('options that make no sense, one sentence each', () => {
-  refuses('gmp needs a sparsity to reach, such as 0.95.', gmp, {});
+  refuses('gmp needs a target sparsity, such as 0.95.', gmp, {});
   refuses(/The setting sparsity must be a number above 0 and below 1.* is 95\./, gmp, { sparsity: 95 });
   for (const sparsity of [0, 1, Number.NaN, '0.9', null]) refuses(/setting sparsity/, gmp, { sparsity });
   refuses(/gmp has no setting "selectRatio".*; there are sparsity, pattern, score,/, gmp, {

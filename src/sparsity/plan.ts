@@ -158,11 +158,11 @@ function planLayers(
     present: extents[l].present,
     ...spared[l],
   }));
-  if (layers.length === 0) fail('The model has no weights that could be pruned; take another model.');
+  if (layers.length === 0) fail('The model has no weights that could be pruned; use another model.');
   if (planned.every((layer) => layer.spared))
     fail(
       pattern
-        ? `${method} has nothing to prune in the pattern ${options.pattern}: of ${planned[0].name}, ${planned[0].spared}; take another pattern.`
+        ? `${method} has nothing to prune in the pattern ${options.pattern}: of ${planned[0].name}, ${planned[0].spared}; use another pattern.`
         : `${method} has nothing to prune: every layer is spared.`,
     );
   return { layers: planned, least: extents.map(({ least }) => least) };
@@ -189,7 +189,7 @@ function checkTarget(
   const zeros = sum(layers.map((layer) => layer.size - layer.present));
   if (zeros > pruned)
     fail(
-      `The model is already at sparsity ${upTo(zeros / counted, 4)}, above the target of ${sparsity}: ask for more, or let its zeros train (--no-keep-zeros).`,
+      `The model is already at sparsity ${upTo(zeros / counted, 4)}, above the target of ${sparsity}: ask for a higher one, or let its zeros train (--no-keep-zeros).`,
     );
   if (!allowEmpty && trains) refuseZeros(layers);
   const most = zeros + sum(freeIndices(layers).map((l) => Math.max(0, layers[l].present - least[l])));
@@ -199,7 +199,7 @@ function checkTarget(
     );
   if (startDensity < 1 - sparsity - 1e-9)
     fail(
-      `A start at density ${startDensity} is already sparser than the target of ${sparsity}: start denser, or ask for more sparsity.`,
+      `A start at density ${startDensity} is already sparser than the target of ${sparsity}: start denser, or ask for a higher sparsity.`,
     );
 }
 
@@ -207,7 +207,7 @@ function refuseZeros(layers: readonly PlannedLayer[]): void {
   const zero = layers.find((layer) => layer.present === 0);
   if (zero)
     fail(
-      `Every weight of ${zero.name} is zero, so it counts as pruned and could never train: let zeros train (--no-keep-zeros), or say that it is meant (--allow-empty).`,
+      `Every weight of ${zero.name} is zero, so it counts as pruned and could never train: let zeros train (--no-keep-zeros), or allow empty layers (--allow-empty).`,
     );
 }
 

@@ -29,7 +29,7 @@ export const gradualSettings = {
   first: entryOf('score that first narrows down the candidates, as in --score', scores),
   selectRatio: number('fraction of the remaining weights that become candidates', ...upToOne),
   selectAnneal: flag(
-    'anneal that fraction to a hundredth of itself over the run; the weights that must go are candidates besides',
+    'anneal that fraction to a hundredth of itself over the run; weights that must go are always candidates',
   ),
   averageWeight: number(
     'decay of the moving average of the weights that are scored (0: no average)',

@@ -71,7 +71,7 @@ function decode<State>(bytes: Uint8Array, path: string): Checkpoint<State> {
   const version = view.getUint32(8, true);
   if (version !== VERSION)
     fail(
-      `The checkpoint ${path} has format ${version} but this espalier reads ${VERSION}; go on with the espalier that wrote it.`,
+      `The checkpoint ${path} has format ${version} but this espalier reads ${VERSION}; resume with the version of espalier that wrote it.`,
     );
   const written = bytes.subarray(bytes.length - DIGEST);
   if (!digest(bytes).every((byte, i) => byte === written[i]))

@@ -117,7 +117,7 @@ export function openEvaluator(
 
 /** @throws UserError when there are no samples, or one of a network's inputs has no array of its shape among theirs. */
 export function checkInputs({ length, arrays }: Split, { inputs }: Pick<Network, 'inputs'>): void {
-  if (length === 0) fail('There are no samples in this part of the data set; give it some.');
+  if (length === 0) fail('This part of the data set has no samples; add some.');
   const nameless = inputs.size === 1 && arrays.length === 1 && arrays[0].name === undefined;
   if (!nameless) checkNames(arrays, [...inputs.keys()]);
   for (const [name, shape] of inputs) {
@@ -126,7 +126,7 @@ export function checkInputs({ length, arrays }: Split, { inputs }: Pick<Network,
     if (own.join() === shape.join()) continue;
     const what = array.kind === 'images' ? 'images' : `samples for ${name}`;
     fail(
-      `The model wants ${what} of [${shape.join(', ')}] but the data have [${own.join(', ')}]; give the data another size or take another model.`,
+      `The model expects ${what} of [${shape.join(', ')}] but the data have [${own.join(', ')}]; give the data another size or use another model.`,
     );
   }
 }

@@ -21,12 +21,11 @@ export function checkBatches(
   if (norm === undefined) return false;
   const alone = `${norm} would see a single value of each channel, of which nothing can be learnt`;
   if (length === 1) fail(`There is only one training sample, and ${alone}; give more data.`);
-  if (batch === 1)
-    fail(`In a batch of one sample ${alone}; take a batch of at least 2, better of 16 or more.`);
+  if (batch === 1) fail(`In a batch of one sample ${alone}; use a batch of at least 2, better 16 or more.`);
   if (dropLast || length % batch !== 1) return false;
   if (batch === 2)
     fail(
-      `In batches of 2 the last of the ${length} training samples is alone, and ${alone}; take a larger batch.`,
+      `In batches of 2 the last of the ${length} training samples is alone, and ${alone}; use a larger batch.`,
     );
   return true;
 }

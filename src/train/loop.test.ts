@@ -295,5 +295,5 @@ test('what cannot be done is said before it begins', async () => {
   const wide = withImages(train, (images) => ({ ...images, shape: [1, 2, 3] }));
   await refused({ data: { ...rest, train: wide } }, /images of \[1, 2, 2\] but the data have \[1, 2, 3\]/);
   const more = { ...train, labels: train.labels.map((_, i) => i) };
-  await refused({ data: { ...rest, train: more } }, /3 classes apart but the data have 50/);
+  await refused({ data: { ...rest, train: more } }, /3 classes but the data have 50/);
 });

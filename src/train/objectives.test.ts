@@ -229,11 +229,11 @@ test('targets that do not fit are refused in a sentence', async () => {
   const is = (message: RegExp) => ({ name: 'UserError', message });
   await assert.rejects(
     run(regression([5])),
-    is(/The model puts out 12 numbers but y has 5 for a sample \(\[5\]\)/),
+    is(/The model outputs 12 numbers but y has 5 for a sample \(\[5\]\)/),
   );
   await assert.rejects(
     run(multiLabel([5])),
-    is(/puts out 12 numbers but y has 5 for a sample; give a 0 or 1 for each/),
+    is(/outputs 12 numbers but y has 5 for a sample; give a 0 or 1 for each/),
   );
   await assert.rejects(
     run(dense([5])),

@@ -60,7 +60,7 @@ export async function openRun(given: TrainOptions): Promise<Run> {
   const loss = objective.loss(network.graph, 'training');
   const steps = batchCount(data.train, options);
   if (steps === 0)
-    fail(`The ${data.train.length} samples do not fill one batch of ${batch}; take a smaller batch.`);
+    fail(`The ${data.train.length} samples do not fill one batch of ${batch}; use a smaller batch.`);
   const evenLast = checkBatches(network, data.train.length, options);
   const apart = resolveApart(options, optimizer);
   const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));

@@ -124,7 +124,7 @@ function* liveArrays(network: Network, training: Training): Generator<[string, F
 }
 
 function misfit(name: string): never {
-  fail(`The checkpoint does not fit the model at ${name}; resume with the model the run began with.`);
+  fail(`The checkpoint does not fit the model at ${name}; resume with the model that the run started with.`);
 }
 
 /** @throws UserError that names the first setting in which two runs differ. */
@@ -143,6 +143,6 @@ export function checkData(path: string, saved: RunState['data'], now: RunState['
   const different = saved && now && difference(saved, now);
   if (different)
     fail(
-      `The checkpoint ${path} is of a run on other data: ${different}; put back the data that it was begun with, or start a new run.`,
+      `The checkpoint ${path} is of a run on other data: ${different}; put back the data that it was started with, or start a new run.`,
     );
 }

@@ -20,7 +20,7 @@ export function withWeights(graph: Graph, weights: ReadonlyMap<string, Float32Ar
   for (const [name, values] of weights) {
     const old = graph.initializers.get(name);
     if (old?.data.length !== values.length)
-      fail(`The weights of ${name} do not fit the model; take the model that was trained.`);
+      fail(`The weights of ${name} do not fit the model; use the model that was trained.`);
     initializers.set(name, floatsLike(old, old.shape, values.slice()));
   }
   return { ...inferenceForm(graph), initializers };

@@ -88,7 +88,7 @@ export function openJobs({ root, main, pathOf, failures }: JobOptions): Jobs {
       const child = children.get(id);
       if (child) return void child.kill('SIGINT');
       const holder = await holderOf(runFolder(pathOf(id)).lock);
-      if (!holder) return fail(`No process is at work on ${id}.`);
+      if (!holder) return fail(`No process is working on ${id}.`);
       if (!isHere(holder)) return fail(`${id} runs on ${holder.host}: stop it there, with Ctrl-C.`);
       process.kill(holder.pid, 'SIGINT');
     },

@@ -171,7 +171,7 @@ test('a run is started, stopped and resumed, and a refusal comes as its sentence
   ] as const;
   for (const [body, sentence] of refusals) assert.match((await post('api/start', body)).error!, sentence);
   assert.equal(await rowOf('bad'), undefined);
-  assert.match((await post('api/stop?id=gmp/seed-1')).error!, /No process is at work/);
+  assert.match((await post('api/stop?id=gmp/seed-1')).error!, /No process is working/);
 });
 
 test('a run that failed shows its sentence', async () => {

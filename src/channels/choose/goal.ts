@@ -39,7 +39,7 @@ function stepsToUnits(channels: Channels, order: readonly Step[], atMost: number
   while (left > atMost && steps < order.length) left -= order[steps++].units.length;
   if (left > atMost)
     fail(
-      `${Math.floor(atMost)} of ${all} channels are out of reach: everything that may go leaves ${left}; ask for at least ${Math.ceil((left / all) * 1e3) / 1e3}, or loosen the floors, the rounding and what is spared.`,
+      `${Math.floor(atMost)} of ${all} channels are out of reach: removing everything that may go leaves ${left}; ask for at least ${Math.ceil((left / all) * 1e3) / 1e3}, or loosen the floors, the rounding and what is spared.`,
     );
   return steps;
 }

@@ -21,7 +21,7 @@ test('a target of MACs in a model where none can be counted names what is in the
   await assert.rejects(reaching, {
     name: 'UserError',
     message:
-      'No MACs can be counted in this model, since espalier does not know the operators of vendor.Recur (1); take another target, such as --channels or --bytes.',
+      'No MACs can be counted in this model, since espalier does not know the operators of vendor.Recur (1); use another target, such as --channels or --bytes.',
   });
   assert.throws(() => refuseRigid(graph, channels), {
     name: 'UserError',

@@ -36,6 +36,6 @@ export async function wholeCost(
       : 'none of its operators multiplies by weights';
   const what = of === 'macs' ? 'MACs' : 'parameters';
   return fail(
-    `No ${what} can be counted in this model, since ${why}; take another target, such as --channels or --bytes.`,
+    `No ${what} can be counted in this model, since ${why}; use another target, such as --channels or --bytes.`,
   );
 }

@@ -66,7 +66,7 @@ export function selectionFrom(graph: Graph, channels: Channels, masks: Masks): S
   }
   const [empty] = emptied(channels, selection);
   if (empty)
-    fail(`The masks remove all units of ${empty.map((name) => `'${name}'`).join(', ')}; keep one at least.`);
+    fail(`The masks remove all units of ${empty.map((name) => `'${name}'`).join(', ')}; keep at least one.`);
   return selection;
 }
 

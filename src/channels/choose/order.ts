@@ -205,11 +205,12 @@ function weightAxes({ groups }: Channels): string[][] {
 function checkLimits({ groups }: Channels, limits: Limits): void {
   const { keepAtLeast = 1, keep = new Map(), maxSparsity = 1, roundTo = 1 } = limits;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 0;
-  if (!whole(keepAtLeast)) fail(`Every axis must keep a whole number of units at least, not ${keepAtLeast}.`);
+  if (!whole(keepAtLeast))
+    fail(`The least number of units that an axis keeps must be a whole number above 0, not ${keepAtLeast}.`);
   if (!whole(roundTo) || roundTo === 0)
     fail(`Units can be rounded to multiples of a whole number from 1 up, not of ${roundTo}.`);
   for (const [name, count] of keep)
-    if (!whole(count)) fail(`The group '${name}' must keep a whole number of units at least, not ${count}.`);
+    if (!whole(count)) fail(`The group '${name}' must keep a whole number of units, not ${count}.`);
   for (const fraction of typeof maxSparsity === 'number' ? [maxSparsity] : maxSparsity.values())
     if (!(fraction >= 0 && fraction <= 1))
       fail(`The fraction of units that may go from a group must lie between 0 and 1, not be ${fraction}.`);

@@ -34,7 +34,7 @@ export function selectDensity(
     gone += order[count++].units.length;
   if (count === order.length && wanted - gone >= (options.roundTo ?? 1))
     fail(
-      `A density of ${density} is out of reach: of ${units} units ${wanted} would go, but only ${gone} can; ask for at least ${Math.ceil((1 - gone / units) * 1e4) / 1e4}.`,
+      `A density of ${density} is out of reach: of ${units} units ${wanted} would have to go, but only ${gone} can; ask for at least ${Math.ceil((1 - gone / units) * 1e4) / 1e4}.`,
     );
   return selectionAfter(channels, order, count);
 }

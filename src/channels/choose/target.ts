@@ -163,6 +163,6 @@ function refuse(
   const of = (value: number) => quantity(target.of, value);
   const share = Math.ceil((least / before) * 1e3) / 1e3;
   fail(
-    `A target of ${of(atMost)} is out of reach: of ${of(before)}, everything that may go leaves ${of(least)}; ask for at least ${'fraction' in target ? share : of(least)}, or loosen the floors, the rounding and what is spared.`,
+    `A target of ${of(atMost)} is out of reach: of ${of(before)}, removing everything that may go leaves ${of(least)}; ask for at least ${'fraction' in target ? share : of(least)}, or loosen the floors, the rounding and what is spared.`,
   );
 }

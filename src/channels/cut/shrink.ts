@@ -177,7 +177,7 @@ function refuseEmpty(channels: Channels, selection: Selection): void {
   if (!empty) return;
   const names = empty.map((name) => `'${name}'`).join(', ');
   fail(
-    `The selection removes all of ${names}, which leaves nothing to compute with; keep one unit at least.`,
+    `The selection removes all of ${names}, which leaves nothing to compute with; keep at least one unit.`,
   );
 }
 

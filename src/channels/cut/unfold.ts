@@ -87,7 +87,7 @@ export async function measureStatistics(
   const network = loadNetwork(watched.graph, { machine, inputShapes: options.inputShapes });
   try {
     const order = permutation(random(seed, 'calibrate'), train.length).slice(0, samples);
-    if (order.length === 0) fail('There are no samples to measure the model on; give it some.');
+    if (order.length === 0) fail('There are no samples to measure the model on; give at least one.');
     const outputs = watched.probes.flatMap(({ mean, variance }) => (variance ? [mean, variance] : [mean]));
     checkInputs(train, network);
     const program = network.inference({

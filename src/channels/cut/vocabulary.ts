@@ -57,7 +57,7 @@ export function findVocabulary(graph: Graph, named?: string): Vocabulary {
     return fail(
       named === undefined
         ? 'The model has no table of tokens: no Gather takes rows of a weight by the whole numbers of an input.'
-        : `${named} is no table of tokens, since no Gather takes its rows by the ids of an input: leave --embedding out to take the largest one.`,
+        : `${named} is not a table of tokens, since no Gather takes its rows by the ids of an input: leave --embedding out to take the largest one.`,
     );
   if (others.some(({ input: of, size }) => of === input && size === graph.initializers.get(table)!.shape[0]))
     fail(
@@ -72,7 +72,7 @@ export function findVocabulary(graph: Graph, named?: string): Vocabulary {
     const trace = follow(graph, wiring, result, size);
     const tied = weights.some(([name]) => name === table);
     if (typeof trace === 'string') {
-      if (tied) fail(`Tokens cannot go: ${trace}.`);
+      if (tied) fail(`Tokens cannot be removed: ${trace}.`);
       continue;
     }
     for (const [name, axis] of [...weights, ...trace.constants]) axes.set(name, axis);
@@ -144,13 +144,13 @@ function refuseOtherUses({ users, outputs }: Wiring, input: string, lookups: Rea
   const open = [input];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (outputs.has(name))
-      fail(`Tokens cannot go: the ids of '${input}' are an output of the model, '${name}', as well.`);
+      fail(`Tokens cannot be removed: the ids of '${input}' are an output of the model, '${name}', as well.`);
     for (const node of users.get(name) ?? []) {
       if (lookups.has(node) || (node.op === 'Shape' && node.domain === '')) continue;
       if (node.domain === '' && CARRIERS.has(node.op) && node.inputs[0] === name) open.push(...node.outputs);
       else
         fail(
-          `Tokens cannot go: ${node.op} (${node.name}) reads the ids of '${input}' as well, and would not know the new ones.`,
+          `Tokens cannot be removed: ${node.op} (${node.name}) reads the ids of '${input}' as well, and would not know the new ones.`,
         );
     }
   }
@@ -171,7 +171,7 @@ function headsOf(
   for (const node of users.get(table) ?? []) {
     if (lookups.includes(node) || (node.op === 'Gemm' && node.inputs[1] === table)) continue;
     if (node.op !== 'Transpose' || `${attr.ints(node, 'perm', [1, 0])}` !== '1,0')
-      fail(`Tokens cannot go: ${node.op} (${node.name}) reads the table ${table} as well.`);
+      fail(`Tokens cannot be removed: ${node.op} (${node.name}) reads the table ${table} as well.`);
     tied.add(node.outputs[0]);
   }
   const tensorOf = (name: string): Tensor | undefined => {
@@ -252,8 +252,8 @@ function refuseSharedConstants(
       (users.get(node.outputs[0]) ?? []).every((user) => values.has(user.outputs[0])));
   for (const name of axes.keys()) {
     const foreign = (users.get(name) ?? []).find((node) => !known(node));
-    if (foreign) fail(`Tokens cannot go: ${foreign.op} (${foreign.name}) reads ${name} as well.`);
-    if (maker.has(name)) fail(`Tokens cannot go: ${name} is computed.`);
+    if (foreign) fail(`Tokens cannot be removed: ${foreign.op} (${foreign.name}) reads ${name} as well.`);
+    if (maker.has(name)) fail(`Tokens cannot be removed: ${name} is computed.`);
   }
 }
 
@@ -263,10 +263,11 @@ function refuseSharedConstants(
  */
 export function keepTokens(graph: Graph, vocabulary: Vocabulary, kept: readonly number[]): Graph {
   const { size, axes, values } = vocabulary;
-  if (kept.length === 0) fail('No token is kept: give one id at least.');
+  if (kept.length === 0) fail('No token is kept: give at least one id.');
   const wrong = kept.find((id) => !(Number.isInteger(id) && id >= 0 && id < size));
-  if (wrong !== undefined) fail(`${wrong} is no id: the model has ${size} tokens, from 0 to ${size - 1}.`);
-  if (new Set(kept).size < kept.length) fail('An id is there twice.');
+  if (wrong !== undefined)
+    fail(`${wrong} is not an id: the model has ${size} tokens, from 0 to ${size - 1}.`);
+  if (new Set(kept).size < kept.length) fail('An id is given twice; name each token once.');
   const initializers = new Map(graph.initializers);
   for (const [name, axis] of axes) initializers.set(name, rowsOf(initializers.get(name)!, axis, kept));
   const shorter = (value: Graph['outputs'][number]) =>

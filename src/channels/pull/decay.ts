@@ -25,7 +25,7 @@ export interface Decay {
   fade?: number;
 }
 
-/** The hook of a decay. It throws a UserError where a tensor is not trained, or a resumed run was begun with another. */
+/** The hook of a decay. It throws a UserError where a tensor is not trained, or a resumed run was started with another. */
 export function decay({ tensors, until = 0.6, fade = 0.8 }: Decay): Hook {
   let marks = tensors;
   const last = (iterations: number) => Math.max(1, Math.round(until * iterations));

@@ -24,7 +24,7 @@ interface Trained {
   slices: (Slice & { gradient: Float32Array })[];
 }
 
-/** The hook of group sparsity. It throws a UserError where a resumed run was begun with another. */
+/** The hook of group sparsity. It throws a UserError where a resumed run was started with another. */
 export function groupPenalty({ channels, kind, strength }: GroupPenalty): Hook {
   let groups: Trained[] = [];
   let factors = new Map<string, Float32Array>();

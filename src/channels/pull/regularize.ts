@@ -38,7 +38,7 @@ export const pulls: Record<PullName, Pull> = {
 };
 
 /**
- * The hook of a penalty. A resumed run goes on with the factors that it was begun with. It throws a UserError where a tensor
+ * The hook of a penalty. A resumed run goes on with the factors that it was started with. It throws a UserError where a tensor
  * is not one that is trained, or a resumed run has another penalty.
  */
 export function penalty({ tensors, kind, strength }: Penalty): Hook {
@@ -79,11 +79,11 @@ export function checkTrained({ training }: TrainState, factors: Factors): undefi
   return undefined;
 }
 
-/** @throws UserError where a resumed run's settings are not those it was begun with. */
+/** @throws UserError where a resumed run's settings are not those it was started with. */
 export function refuseOther(what: string, saved: unknown, now: object): void {
   const [before, after] = [saved, now].map((value) => JSON.stringify(value));
   if (before !== after)
-    fail(`The run was begun with the ${what} ${before}, not ${after}; resume it with the same settings.`);
+    fail(`The run was started with the ${what} ${before}, not ${after}; resume it with the same settings.`);
 }
 
 export interface ScaleOptions {

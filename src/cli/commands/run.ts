@@ -122,7 +122,7 @@ export async function watched(
 }
 
 const stopped = (path: string): never => {
-  throw new Stopped(`Stopped; go on with: espalier resume ${path}`);
+  throw new Stopped(`Stopped. Continue with: espalier resume ${path}`);
 };
 
 /** The figures of a run, as a person compares them. */

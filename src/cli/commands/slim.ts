@@ -49,7 +49,7 @@ export function addSlim(program: Command, signal: AbortSignal): void {
           throw error;
         })
         .finally(watch.stop);
-      if (!summary) throw new Stopped(`Stopped; go on with: espalier resume ${path}`);
+      if (!summary) throw new Stopped(`Stopped. Continue with: espalier resume ${path}`);
       await writeReport(folder);
       const text = `${figures(summary)}\n\n${files(folder)}`;
       if (!milder?.summary) return face.result({ run: folder.path, ...summary }, text);

@@ -34,7 +34,7 @@ const maxPool: Operator = define({
   expand(site, [x], b) {
     if (site.node.outputs[1]) {
       fail(
-        `${describe(site.node)} is asked for the places of the maxima, which espalier does not compute; use a model without MaxUnpool.`,
+        `${describe(site.node)} is asked for the positions of the maxima, which espalier does not compute; use a model without MaxUnpool.`,
         Unsupported,
       );
     }

@@ -107,7 +107,7 @@ function expanded(site: Site, inputs: readonly string[], b: Build, kind: Kind): 
   const { directions, batchFirst, steps, batch } = sizes;
   if (steps === 0 || batch === 0)
     fail(
-      `${describe(site.node)} is given no moments to go over, which espalier does not compute.`,
+      `${describe(site.node)} is given a sequence without time steps, which espalier does not compute.`,
       Unsupported,
     );
   const given: Given = { site, inputs, b, kind, sizes };

@@ -32,7 +32,7 @@ function within(site: Site, place: number, size: number): number {
   const at = place < 0 ? place + size : place;
   if (at >= 0 && at < size) return at;
   return fail(
-    `${describe(site.node)} goes to place ${place} of an axis of ${size}; the model is damaged, or an input shape was given that it is not made for.`,
+    `${describe(site.node)} writes to position ${place} of an axis of ${size}; the model is damaged, or an input shape was given that it is not made for.`,
   );
 }
 

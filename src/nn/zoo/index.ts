@@ -65,7 +65,7 @@ function check(name: string, network: Network, options: NetworkOptions): void {
     if (options[option] !== undefined && !network.options.includes(option)) {
       const others = Object.keys(zoo).filter((other) => zoo[other].options.includes(option));
       fail(
-        `The network ${name} has no choice of ${option}; leave it out, or take one of ${others.join(', ')}.`,
+        `The network ${name} has no choice of ${option}; leave it out, or use one of ${others.join(', ')}.`,
       );
     }
 }

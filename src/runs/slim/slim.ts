@@ -63,7 +63,7 @@ export async function slim(
   const free = own.length === 0 && target === undefined;
   if (!isPath(String(given.model)))
     fail(
-      `slim is for models that are trained, and networks of the zoo have random weights: train it first, with espalier train ${given.model}.`,
+      `slim needs a trained model, but networks of the zoo have random weights: train it first, with espalier train ${given.model}.`,
     );
   await refuseOccupied(out);
   const job: Job = { known, out, version, options, end };
@@ -196,7 +196,7 @@ async function slimWithData(job: Job): Promise<SlimResult> {
 
 const untrained = ({ evidence }: Situation): never =>
   fail(
-    `slim is for models that are trained, but this one does not look it: ${evidence}. Train it first with espalier train, say how its images are normalised with --normalize, or use espalier prune.`,
+    `slim needs a trained model, but this one does not look trained: ${evidence}. Train it first with espalier train, say how its images are normalised with --normalize, or use espalier prune.`,
   );
 
 /** The recipe to a target half as far; undefined where that is an amount, or far enough already. */

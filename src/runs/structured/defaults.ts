@@ -107,28 +107,32 @@ function checkTarget(
     fail(
       `The importance ${importance} ranks whole groups at a target: give --macs, such as --macs 0.5, and leave out --vote.`,
     );
-  if (target && mask)
-    fail('A mask says what goes, and so does a target: give --mask or the target, not both.');
-  if (mask && rounds > 1) fail('A mask goes at once: leave --mask out, or give --rounds 1.');
+  if (target && mask) fail('--mask and a target both say what is removed: give one of them.');
+  if (mask && rounds > 1) fail('--mask is applied in one round: leave --mask out, or give --rounds 1.');
   if (!target && !mask && rule === 'target' && given.dropArms === undefined)
     fail(
       'The target is missing: give --macs, --params, --bytes, --latency or --channels, such as --macs 0.5.',
     );
   if (!target && !mask && allocate === 'search')
-    fail(`${method} searches at a target: give --macs, such as --macs 0.5.`);
+    fail(`${method} needs a target to search for networks: give --macs, such as --macs 0.5.`);
   if (!target && !mask && allocate === 'knapsack')
-    fail(`${method} fills a knapsack up to a target: give --macs, such as --macs 0.5.`);
+    fail(`${method} needs a target, up to which it distributes channels: give --macs, such as --macs 0.5.`);
   if (allocate === 'search' && target?.of === 'latency')
-    fail(`${method} draws networks by a target that can be counted: give --macs instead of --latency.`);
-  if (rounds < 1) fail('Channels go in one round at least: give --rounds 1, or leave it out.');
-  if (rounds > 1 && !target) fail('Rounds lead to a target: give one, such as --macs 0.5, or --rounds 1.');
+    fail(
+      `${method} needs a target that can be computed without a measurement: give --macs instead of --latency.`,
+    );
+  if (rounds < 1) fail('Channels are removed in at least one round: give --rounds 1, or leave it out.');
+  if (rounds > 1 && !target)
+    fail('Pruning in rounds needs a target: give one, such as --macs 0.5, or --rounds 1.');
   const judge = importances[importance].criterion;
   if (sparse === 'soft' && (judge === 'taylor' || judge === 'reconstruction'))
     fail(
-      `Filters are set to 0 again and again by what their weights say, but ${importance} looks at ${judge === 'taylor' ? 'gradients' : 'samples'}: choose another --importance, such as fpgm, or another --sparse.`,
+      `Filters are set to 0 repeatedly, by their weights, but ${importance} needs ${judge === 'taylor' ? 'gradients' : 'samples'}: choose another --importance, such as fpgm, or another --sparse.`,
     );
   if (sparse === 'soft' && target?.of === 'latency')
-    fail('Filters are set to 0 by a target that can be counted: give --macs instead of --latency.');
+    fail(
+      'Setting filters to 0 needs a target that can be computed without a measurement: give --macs instead of --latency.',
+    );
 }
 
 interface StageEpochs {
@@ -163,7 +167,7 @@ function epochsOf(
   const rest = epochs - sum;
   if (rest < 0 || (rest > 0 && open.length === 0))
     fail(
-      `The stages of ${name} have ${sum} epochs, but the run ${epochs}: let --epochs be their sum, or leave one of ${names.map(flagOf).join(', ')} out.`,
+      `The stages of ${name} have ${sum} epochs, but the run ${epochs}: set --epochs to their sum, or leave one of ${names.map(flagOf).join(', ')} out.`,
     );
   const parts = shared(
     rest,

@@ -43,7 +43,7 @@ export const stageSettings = {
 /** What goes before any channels. */
 export const depthSettings = {
   dropArms: whole(
-    'number of residual arms to remove whole before any channels go: those without which the answers change least (default: none)',
+    'number of residual branches to remove whole before any channels are removed, those whose absence changes the answers least (default: none)',
     1,
   ),
 } satisfies Settings;

@@ -16,7 +16,7 @@ const log: Setting<string[]> = {
   argument: 'NAMES',
   words: ['csv', 'tensorboard', 'mlflow:'],
   about:
-    'where the run is followed besides its folder: csv, tensorboard, mlflow:URL, or several of them, separated by commas',
+    'also write the figures of the run to csv, tensorboard or mlflow:URL, or to several of them, separated by commas',
 };
 
 /** Whom a run is told to. */

@@ -49,7 +49,7 @@ export function insertMasks(
   op: MaskOperator,
   scores: (name: string, weight: Tensor) => Float32Array,
 ): Graph {
-  if (weights.length === 0) fail('The model has no weights that could be pruned; take another model.');
+  if (weights.length === 0) fail('The model has no weights that could be pruned; use another model.');
   const initializers = new Map(graph.initializers);
   const add = (name: string, shape: readonly number[], data: Float32Array) => {
     if (initializers.has(name)) fail(`The model has a value ${name}, a name that pruning needs; rename it.`);

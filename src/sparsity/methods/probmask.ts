@@ -102,10 +102,7 @@ export const probmaskSettings = {
   ),
   fineTune: whole('epochs of fine-tuning at the end, with the mask fixed', 0, 'EPOCHS'),
   fineTuneRate: number('learning rate of the fine-tuning', ...aboveZero),
-  fineTuneSchedule: choice('learning rate of the fine-tuning stays, or falls to 0 by a cosine', [
-    'constant',
-    'cosine',
-  ]),
+  fineTuneSchedule: choice('schedule of the fine-tuning’s learning rate', ['constant', 'cosine']),
   allowEmpty,
 };
 

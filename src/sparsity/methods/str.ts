@@ -44,7 +44,11 @@ const UNFELT = -10;
 /** Where it is 0. */
 const OFF = -1e4;
 
-const threshold = number('initial s of the thresholds σ(s)', () => true, 'be a number, such as -8');
+const threshold = number(
+  'initial value of s, where weights below the threshold σ(s) are pruned',
+  () => true,
+  'be a number, such as -8',
+);
 
 export interface StrOptions {
   /** Target: fraction of the prunable weights to remove, in (0, 1). */
