@@ -34,13 +34,15 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .filter((name) => /\.tsx?$/.test(name))
   .map((name) => join(source, name));
 
+/** The source of a module. */
+const sourceAt = (module: string): string => (existsSync(`${module}.tsx`) ? `${module}.tsx` : `${module}.ts`);
+
 /** The files that a file imports by relative paths, as TypeScript sources. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const quoted = /\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)\.js['"]/g;
   return [...text.matchAll(quoted)].map((match) => {
-    const module = resolve(file, '..', match[1]);
-    return existsSync(`${module}.tsx`) ? `${module}.tsx` : `${module}.ts`;
+    return sourceAt(resolve(file, '..', match[1]));
   });
 }
 
@@ -111,6 +113,44 @@ test('an index says what its room is', () => {
       .map(name),
     [],
   );
+});
+
+/** Names that two rooms offer with different meanings, and why. */
+const NAMESAKES: Readonly<Record<string, string>> = {
+  LoadOptions: 'espalier and espalier/runtime are two packages to their users',
+  Numbers: 'the same',
+  Source: 'the same: where a model comes from, there as a file and here as an address',
+  numbers: 'a kind of setting, which users write as setting.numbers, and a kind of samples',
+};
+
+/** What a file exports, by name: where it is declared. */
+function exportsOf(file: string): Map<string, string> {
+  const text = readFileSync(file, 'utf8');
+  const found = new Map<string, string>();
+  const declared = /^export (?:async )?(?:function\*?|const|class|interface|type) (\w+)/gm;
+  for (const [, own] of text.matchAll(declared)) found.set(own, `${name(file)} ${own}`);
+  for (const [, list, from] of text.matchAll(/^export (?:type )?(?:\{([^}]*)\}|\*) from '(\.[^']*)\.js'/gm)) {
+    const inner = exportsOf(sourceAt(resolve(file, '..', from)));
+    const items = list?.split(',').flatMap((item) => item.trim() || []) ?? [...inner.keys()];
+    for (const item of items) {
+      const [old, now = old] = item.replace(/^type /, '').split(' as ');
+      found.set(now, inner.get(old) ?? `${from} ${old}`);
+    }
+  }
+  return found;
+}
+
+test('a name that rooms offer means one thing', () => {
+  const doors = files.filter(
+    (file) => roomOf(file) !== 'index.ts' && isDoor(file) && !file.includes('.test.'),
+  );
+  const meanings = new Map<string, Set<string>>();
+  for (const door of doors)
+    for (const [offered, place] of exportsOf(door))
+      meanings.set(offered, (meanings.get(offered) ?? new Set()).add(place));
+  const several = [...meanings].filter(([, places]) => places.size > 1).map(([offered]) => offered);
+  assert.deepEqual(several.sort(), Object.keys(NAMESAKES).sort());
+  assert.ok(meanings.size > 300, 'exports are seen');
 });
 
 test('no file imports itself through others', () => {

@@ -15,7 +15,7 @@ export * as setting from './setting.js';
 // Axes of methods (importance, score, pull, …), whose entries are given by name or as functions, and files of users' own.
 
 export { asMany, nameOn } from './axis.js';
-export type { Source } from './source.js';
+export type { PaperSource } from './source.js';
 export { digestOfUserFiles, isUserFile, loadUserFile } from './user-file.js';
 
 // Random numbers that depend on a seed and a counter, and on nothing else.
@@ -26,7 +26,7 @@ export { integer, normal, permutation, type Random, random, uniform, word } from
 
 export { inGigabytes, MOST_PER_BYTE, MOST_UNPACKED, refuseBomb } from './budget.js';
 export { Claimed, claim, type Holder, holderOf, isClaimed, isHere, LostClaim } from './claim.js';
-export { bytesOf, digestOfAll } from './digest.js';
+export { asBytes, digestOfAll } from './digest.js';
 export { appendTo, makeFolder, moveTo, reason, writeAtomically } from './files.js';
 export { globOf } from './glob.js';
 export { askKeepers, keep } from './keepers.js';

@@ -2,7 +2,7 @@
 import { fail, permutation, random } from '../base/index.js';
 import { batches, subset } from '../data/index.js';
 import { byName } from '../engine/index.js';
-import type { Batch } from '../graph/index.js';
+import type { BatchForm } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import type { TrainData } from '../train/index.js';
 
@@ -13,7 +13,7 @@ export interface Samples {
 }
 
 /** Samples in batches of at most so many, of the shapes that `whole` says; always the same ones, in the same order. */
-export type Calibration = (graph: Graph, batch: number, whole: Batch) => AsyncIterable<Samples>;
+export type Calibration = (graph: Graph, batch: number, whole: BatchForm) => AsyncIterable<Samples>;
 
 export interface DrawOptions {
   /** Default 512, at most all there are. */

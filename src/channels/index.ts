@@ -23,7 +23,7 @@ export * from './types.js';
 export { emptied, floorsHold, floorsOf } from './find/floors.js';
 export { findChannels, groupSettings } from './find/groups.js';
 export { untied } from './find/ties.js';
-export { retiedAs, withMembers, withWeights } from './find/weights.js';
+export { retiedAs, weightsAsInitializers, withMembers } from './find/weights.js';
 
 // Cut: the network without the units, or with the units silenced; BatchNormalization put back into it.
 
@@ -48,9 +48,9 @@ export {
   importances,
   type Judgement,
   judge,
-  type Normalization,
   type Reduction,
   removedFirst,
+  type ScoreNormalization,
 } from './judge/importance.js';
 export type { Part } from './judge/parts.js';
 export { addSaliency } from './judge/saliency.js';
@@ -78,9 +78,9 @@ export {
   limitSettings,
   type OrderOptions,
   onnxruntimeRounding,
+  type RemovalStep,
   removalOrder,
   type Scope,
-  type Step,
   selectionAfter,
 } from './choose/order.js';
 export { composed, followed } from './choose/rounds.js';
@@ -99,11 +99,11 @@ export {
   sensitivityOf,
 } from './choose/sensitivity.js';
 export {
+  type CostTarget,
   costs,
   quantity,
-  type Reached,
+  type ReachedTarget,
   reachTarget,
-  type Target,
   type TargetOptions,
 } from './choose/target.js';
 export { type EnergyOptions, keepEnergy } from './choose/threshold.js';

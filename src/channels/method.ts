@@ -20,8 +20,8 @@ import {
   flag,
   nameOn,
   number,
+  type PaperSource,
   type Setting,
-  type Source,
 } from '../base/index.js';
 import { type Criterion, criteria } from './judge/criteria.js';
 import { type ImportanceName, type ImportanceSetting, importances } from './judge/importance.js';
@@ -111,7 +111,7 @@ export interface StructuredMethod {
   /** One line: what it is and whose. */
   summary: string;
   /** Where it comes from. */
-  source?: Source;
+  source?: PaperSource;
   /** What differs from `usual`. */
   defaults: Partial<MethodSettings>;
   /** How the epochs are shared among the stages; stages that are left out have none. */

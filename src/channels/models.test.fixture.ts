@@ -8,7 +8,7 @@ import { originIn, summarize } from '../graph/index.js';
 import { buildNetwork, zoo } from '../nn/index.js';
 import { type Graph, readModel, serializeModel } from '../onnx/index.js';
 import { bytesIn, drawn, halved, type Setting, sameComputed } from './equivalence.test.fixture.js';
-import { type Channels, findChannels, type Selection, unitsOf, withWeights } from './index.js';
+import { type Channels, findChannels, type Selection, unitsOf, weightsAsInitializers } from './index.js';
 
 /** Before, and when half of the units of every group are gone. */
 export type Change = readonly [whole: number, half: number];
@@ -58,7 +58,7 @@ export async function openModel(name: string): Promise<Model> {
     const graph = buildNetwork(network, { shape, classes: 10, seed: 1, width: 0.25 });
     return { graph: drawn(graph), setting: {} };
   }
-  const graph = withWeights(await readModel(shared(`${name}.onnx`)));
+  const graph = weightsAsInitializers(await readModel(shared(`${name}.onnx`)));
   return {
     graph: network.startsWith('light_') ? drawn(graph) : graph,
     setting: { inputShapes: openShapes[network] },

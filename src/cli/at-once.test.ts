@@ -279,11 +279,11 @@ test('what takes data is refused with a sentence, and nothing is left behind', a
       '--method l1-filters --macs 0.5 --reconstruct --data none',
       /--reconstruct needs samples: give --data, or --calib/,
     ],
-    ['--method gmp --sparsity 0.5 --data none', /gmp prunes while it trains: give --data/],
-    ['--method probmask --sparsity 0.5 --data none', /probmask prunes while it trains: give --data/],
-    ['--method snip --sparsity 0.5 --data none', /snip looks at gradients, which take data/],
+    ['--method gmp --sparsity 0.5 --data none', /gmp prunes during training: give --data/],
+    ['--method probmask --sparsity 0.5 --data none', /probmask prunes during training: give --data/],
+    ['--method snip --sparsity 0.5 --data none', /snip needs gradients, and these need data/],
     ['--method masksparsity --macs 0.5 --data none', /masksparsity works on the scales of BatchNorm/],
-    ['--method eagleeye --macs 0.5 --data none', /eagleeye tries networks out to choose: give --data/],
+    ['--method eagleeye --macs 0.5 --data none', /eagleeye measures candidate networks on data: give --data/],
     ['--method l1-filters --macs 0.001 --data none', /out of reach/],
   ];
   for (const [flags, sentence] of cases) {

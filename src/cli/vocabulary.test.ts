@@ -129,10 +129,10 @@ test('what reads ids or scores otherwise is named, and so is a file that holds n
       'joined.onnx --tokens used.txt',
       /Tokens cannot be removed: ReduceMean \(mean\) reads the scores of tokens/,
     ],
-    ['tied.onnx --tokens words.txt', /holds "the", which is no id/],
+    ['tied.onnx --tokens words.txt', /holds "the", which is not an id/],
     ['tied.onnx --tokens beyond.txt', /40 is not an id: the model has 40 tokens, from 0 to 39/],
     ['tied.onnx', /The tokens to keep are missing/],
-    ['tied.onnx --tokens used.txt --embedding mix', /mix is no table of tokens/],
+    ['tied.onnx --tokens used.txt --embedding mix', /mix is not a table of tokens/],
   ];
   for (const [line, message] of cases) {
     const { status, err } = await espalier(`vocabulary ${line} --out no.onnx`);

@@ -32,7 +32,7 @@ export interface Broken {
 }
 
 /** A picture whose head could be read. */
-export interface Head {
+export interface PictureHead {
   readonly file: string;
   readonly height: number;
   readonly width: number;
@@ -48,9 +48,9 @@ export type OnProgress = (done: number, all: number) => void;
 export async function readHeads(
   root: string,
   files: readonly string[],
-): Promise<{ heads: Map<string, Head>; broken: Broken[] }> {
+): Promise<{ heads: Map<string, PictureHead>; broken: Broken[] }> {
   const known = files.length >= WORTH_A_FILE ? await remembered(root) : (seen.get(root) ?? new Map());
-  const heads = new Map<string, Head>();
+  const heads = new Map<string, PictureHead>();
   const broken = await eachOf(root, files, async (file) => {
     const { size: bytes, mtimeMs: time } = await stat(file).catch(() => ({ size: 1, mtimeMs: 0 }));
     const [height, width, ...was] = known.get(relative(root, file)) ?? [];
@@ -95,7 +95,7 @@ export function openStore(limit: number, most = MOST_KEPT): Store {
 /** Decodes all pictures that are not known to be whole; which are not. */
 export async function decodeAll(
   root: string,
-  heads: ReadonlyMap<string, Head>,
+  heads: ReadonlyMap<string, PictureHead>,
   { store, onProgress }: { store: Store; onProgress?: OnProgress },
 ): Promise<Broken[]> {
   const open = [...heads.values()].filter(({ known }) => !known).map(({ file }) => file);
@@ -151,7 +151,7 @@ async function remembered(root: string): Promise<Map<string, Whole>> {
 
 function wholeAmong(
   root: string,
-  heads: ReadonlyMap<string, Head>,
+  heads: ReadonlyMap<string, PictureHead>,
   broken: readonly Broken[],
 ): Map<string, Whole> {
   const bad = new Set(broken.map(({ file }) => file));

@@ -3,7 +3,7 @@
  * read whole, about 0.7 s for CIFAR-10; arrays that read files when they are asked have a digest of their own.
  */
 import { createHash } from 'node:crypto';
-import { bytesOf, digestOfAll } from '../base/index.js';
+import { asBytes, digestOfAll } from '../base/index.js';
 import type { SampleArray, Split, Target } from './dataset.js';
 
 export interface SplitDigest {
@@ -27,7 +27,7 @@ async function digest({ length, labels, arrays, targets = [] }: Split): Promise<
   return {
     length,
     labels: digestOfAll([
-      bytesOf(labels),
+      asBytes(labels),
       ...(await Promise.all(targets.map(async (target) => (await digestOfArray(target, length)) ?? ''))),
     ]),
     ...(samples.every((text) => text !== undefined) && { samples: digestOfAll(samples) }),
@@ -44,7 +44,7 @@ async function digestOfArray(array: SampleArray | Target, length: number): Promi
       sample.catch(() => {}); // one that cannot be read is named when its turn comes
       return undefined;
     }
-    hash.update(bytesOf(sample.data));
+    hash.update(asBytes(sample.data));
   }
   return hash.digest('hex');
 }

@@ -16,9 +16,9 @@ import type { Augmentation } from './augment.js';
 import {
   type Broken,
   decodeAll,
-  type Head,
   type OnProgress,
   openStore,
+  type PictureHead,
   readHeads,
   type Store,
 } from './check-up.js';
@@ -67,7 +67,7 @@ export interface CheckUp {
   /** Folders of further parts, which are not used. */
   readonly unused: readonly string[];
   /** Of the pictures that are whole. */
-  readonly heads: ReadonlyMap<string, Head>;
+  readonly heads: ReadonlyMap<string, PictureHead>;
   readonly broken: readonly Broken[];
   /** Files that are not looked at, by the ends of their names. */
   readonly leftOut: LeftOut;
@@ -162,7 +162,7 @@ export async function checkUp(path: string, options: FolderOptions = {}): Promis
 }
 
 /** The part without what is broken. */
-function whole(part: Part, heads: ReadonlyMap<string, Head>): Part {
+function whole(part: Part, heads: ReadonlyMap<string, PictureHead>): Part {
   const kept = part.files.map((file) => heads.has(file));
   return {
     root: part.root,
@@ -172,7 +172,7 @@ function whole(part: Part, heads: ReadonlyMap<string, Head>): Part {
 }
 
 /** The size that all pictures have, where it is none that asks to be made smaller. */
-function commonSize(heads: ReadonlyMap<string, Head>): [number, number] {
+function commonSize(heads: ReadonlyMap<string, PictureHead>): [number, number] {
   const [first] = heads.values();
   const { height, width } = first ?? { height: 0, width: 0 };
   const same = [...heads.values()].every((head) => head.height === height && head.width === width);

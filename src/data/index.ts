@@ -5,7 +5,7 @@
 
 // Data sets: opened, imported, checked, split.
 
-export type { Broken, Head } from './check-up.js';
+export type { Broken, PictureHead } from './check-up.js';
 export { matchClasses } from './classes.js';
 export {
   type ClassMaps,

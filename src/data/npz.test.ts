@@ -316,6 +316,6 @@ test('samples of one group are never parted', async (t) => {
   const one = await npz(t, { x, group: wholes([12], new Array(12).fill(7)) });
   await assert.rejects(
     openDataset(`npz:${one}`),
-    is(/are in too few groups to set 1 of 12 aside: no group is parted/),
+    is(/are in too few groups to hold out 1 of 12 without splitting a group/),
   );
 });

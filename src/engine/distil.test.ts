@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { runCore, type Value } from '../graph/index.js';
+import { type ReferenceValue, runCore } from '../graph/index.js';
 import { type Machine, openMachine } from './index.js';
 import { agrees, declare, emptyPlan, joined, near, runOnEngine } from './tape.test.fixture.js';
 
@@ -48,7 +48,7 @@ test('the kernel computes what the formula says, for any number of samples', asy
 test('the slope is that of the loss', () => {
   const plan = lossPlan(3, 5, { smoothing: 0.1, T: 3, weight: 0.6 });
   const start = new Map(
-    [...plan.given].map(([name, samples]): [string, Value] => [
+    [...plan.given].map(([name, samples]): [string, ReferenceValue] => [
       name,
       { ...plan.tape.type(name), samples: samples.map((s) => Float64Array.from(s)) },
     ]),

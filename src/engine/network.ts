@@ -1,7 +1,7 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
 import { fail, own, UserError } from '../base/index.js';
 import {
-  type Batch,
+  type BatchForm,
   batchOf,
   countOutside,
   type Expanded,
@@ -136,7 +136,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
 }
 
 /** Samples that meet in the file would not meet in the engine's lanes. */
-function refuseMeeting({ kind, shapes }: Batch, samples: number): void {
+function refuseMeeting({ kind, shapes }: BatchForm, samples: number): void {
   if (kind !== 'mixed' || samples === 1) return;
   const several = Object.entries(shapes).map(
     ([name, [, ...rest]]) => `${name}: [${[samples, ...rest].join(', ')}]`,

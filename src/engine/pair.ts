@@ -3,7 +3,7 @@
  * run in segments. A segment begins at any values that cut the graph, which an earlier one has left as lines of memory.
  */
 import {
-  type Batch,
+  type BatchForm,
   type Build,
   batchOf,
   type CoreNode,
@@ -20,7 +20,7 @@ import { blockAt } from './memory.js';
 
 /** Two networks of the same inputs, and the language in which more is computed from their values. */
 export interface Pair {
-  readonly batch: Batch;
+  readonly batch: BatchForm;
   readonly build: Build;
   /** Of both, the teacher's first. */
   readonly nodes: readonly CoreNode[];

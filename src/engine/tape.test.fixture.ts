@@ -1,6 +1,15 @@
 /** For tests: runs a tape on the engine, and the same tape in float64. */
 import assert from 'node:assert/strict';
-import { call, input, runCore, type Tape, type Type, tape, toValue, type Value } from '../graph/index.js';
+import {
+  call,
+  input,
+  type ReferenceValue,
+  runCore,
+  type Tape,
+  type Type,
+  tape,
+  toValue,
+} from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
 import { compile } from './compile.js';
 import { wholePlace } from './lowering/place.js';
@@ -115,8 +124,8 @@ export function joined(parts: readonly ArrayLike<number>[]): Float32Array {
 }
 
 /** All values of the tape in float64. */
-export function runInDouble(p: Plan): Map<string, Value> {
-  const values = new Map<string, Value>();
+export function runInDouble(p: Plan): Map<string, ReferenceValue> {
+  const values = new Map<string, ReferenceValue>();
   for (const [name, { constant }] of p.tape.types) if (constant) values.set(name, toValue(constant));
   for (const [name, samples] of p.given)
     values.set(name, { ...p.tape.type(name), samples: samples.map((s) => Float64Array.from(s)) });

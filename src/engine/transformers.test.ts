@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { integer, normal, random } from '../base/index.js';
-import { expandModel, runCore, toValue, type Value } from '../graph/index.js';
+import { expandModel, type ReferenceValue, runCore, toValue } from '../graph/index.js';
 import {
   float,
   floatTensor,
@@ -64,7 +64,7 @@ function referenceOf(
   const { tape, values, learnt } = expandModel(graph, { training: true, inputShapes });
   tape.declare('labels', { dtype: 'float32', shape: [1], laned: true });
   const [loss] = tape.emit('crossEntropy', [values.get(output)!, 'labels'], { smoothing: 0 });
-  const start = new Map<string, Value>();
+  const start = new Map<string, ReferenceValue>();
   for (const [name, { constant }] of tape.types) if (constant) start.set(name, toValue(constant));
   for (const [name, tensor] of graph.initializers) start.set(values.get(name)!, toValue(tensor));
   const laned = (name: string, all: ArrayLike<number>) => {

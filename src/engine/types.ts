@@ -2,7 +2,7 @@
  * What the engine offers to the rooms above: a network in a machine's memory, and the programs that run on it. Whatever has a
  * `close` gives its memory back when the calls under way have ended, and throws a UserError when it is used after that.
  */
-import type { Batch, Build, Type } from '../graph/index.js';
+import type { BatchForm, Build, Type } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import type { Layout } from './lowering/layout.js';
 import type { Machine } from './machine.js';
@@ -37,7 +37,7 @@ export interface Network {
   /** The machine that it was loaded on. */
   readonly machine: Machine;
   /** How samples lie in the inputs, and the shapes that the network was loaded for. */
-  readonly batch: Batch;
+  readonly batch: BatchForm;
   /** Learnt parameters by initialiser name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Running statistics by initialiser name. */

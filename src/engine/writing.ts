@@ -5,7 +5,7 @@ import { LINE } from './driver.js';
 import { assemble } from './lowering/assemble.js';
 import { type Buffer, type Place, wholePlace } from './lowering/place.js';
 import type { Plan } from './lowering/plan.js';
-import type { Lowering, Step, Values } from './lowering/steps.js';
+import type { LoweredValues, Lowering, Step } from './lowering/steps.js';
 import type { Machine } from './machine.js';
 import type { Arena } from './memory.js';
 
@@ -14,7 +14,7 @@ export function placesOf(
   { type }: Pick<Tape, 'type'>,
   table: Lowering['table'],
   given: ReadonlyMap<string, Place>,
-): Pick<Values, 'type' | 'place' | 'put'> & { places: ReadonlyMap<string, Place> } {
+): Pick<LoweredValues, 'type' | 'place' | 'put'> & { places: ReadonlyMap<string, Place> } {
   const places = new Map(given);
   return {
     places,

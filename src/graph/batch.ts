@@ -12,7 +12,7 @@ import { expandModel, sampleShape } from './expand.js';
 import { inferTypes } from './facts/infer.js';
 import { samplesIn } from './samples.js';
 
-export interface Batch {
+export interface BatchForm {
   /**
    * - `open`: the first axis of every input counts samples, and the file leaves it open.
    * - `fixed`: it counts samples, and the file says how many.
@@ -37,11 +37,11 @@ const SEVERAL = 3;
  * @param inputShapes shapes of inputs whose dimensions the file leaves open, batch first.
  * @throws UserError where a shape stays open.
  */
-export function batchOf(graph: Graph, inputShapes: InputShapes = {}): Batch {
+export function batchOf(graph: Graph, inputShapes: InputShapes = {}): BatchForm {
   const whole = Object.fromEntries(graph.inputs.map((input) => [input.name, wholeShape(input, inputShapes)]));
   const counts = new Set(graph.inputs.map((input) => countOf(input, own(inputShapes, input.name))));
   const [samples] = counts;
-  const none: Batch = { kind: 'none', samples: 1, together: false, shapes: whole };
+  const none: BatchForm = { kind: 'none', samples: 1, together: false, shapes: whole };
   if (counts.size !== 1 || samples === 'none') return none;
   const single = withCount(whole, 1);
   const count = samples === 'open' ? SEVERAL : samples;
@@ -69,13 +69,13 @@ function wholeShape(input: Value, inputShapes: Readonly<Record<string, readonly 
   return typeof declared === 'number' && declared > 0 ? [declared, ...shape.slice(1)] : shape;
 }
 
-const withCount = (shapes: Batch['shapes'], count: number): Batch['shapes'] =>
+const withCount = (shapes: BatchForm['shapes'], count: number): BatchForm['shapes'] =>
   Object.fromEntries(Object.entries(shapes).map(([name, [, ...rest]]) => [name, [count, ...rest]]));
 
 /** Whether `count` samples in one run stay apart and come out sample first, or come out so as far as can be seen. */
 function findSamples(
   graph: Graph,
-  inputShapes: Batch['shapes'],
+  inputShapes: BatchForm['shapes'],
   count: number,
   shapesOnly = true,
 ): 'apart' | 'unseen' | 'meet' | 'neither' {
@@ -94,7 +94,7 @@ function findSamples(
 /** Whether a single sample fits through a model that is declared for several, and gives a single answer. */
 function standsAlone(
   graph: Graph,
-  { whole, single, count }: { whole: Batch['shapes']; single: Batch['shapes']; count: number },
+  { whole, single, count }: { whole: BatchForm['shapes']; single: BatchForm['shapes']; count: number },
 ): boolean {
   return attempt(
     () => false,

@@ -8,7 +8,7 @@ import type { Window } from './core.js';
 import { differentiate } from './differentiate.js';
 import { call, input } from './expression.js';
 import { runCore } from './reference/run.js';
-import type { Value } from './reference/value.js';
+import type { ReferenceValue } from './reference/value.js';
 import { type Tape, tape } from './tape.js';
 
 const SAMPLES = 3;
@@ -25,7 +25,7 @@ interface Given {
 function matches(given: Record<string, Given>, build: (t: Tape) => string): void {
   const t = tape(true);
   const r = random(4);
-  const values = new Map<string, Value>();
+  const values = new Map<string, ReferenceValue>();
   const declare = (name: string, { shape, laned = true, values: fixed }: Given) => {
     t.declare(name, { dtype: 'float32', shape, laned });
     const draw = () => Float64Array.from({ length: sizeOf(shape) }, (_, i) => fixed?.[i] ?? normal(r));
@@ -109,7 +109,7 @@ test('equal maxima share the gradient', () => {
   t.declare('dy', { dtype: 'float32', shape: [1], laned: false });
   const [top] = t.emit('reduce', ['a'], { how: 'max', axes: [0] });
   const da = differentiate(t, new Map([[top, 'dy']]), ['a']).get('a')!;
-  const value = (...numbers: number[]): Value => ({
+  const value = (...numbers: number[]): ReferenceValue => ({
     shape: [numbers.length],
     laned: false,
     samples: [Float64Array.from(numbers)],
@@ -215,7 +215,7 @@ test('rows of a table', () => {
   assert.deepEqual([...gradients.keys()], ['table'], 'indices have no gradient');
   const results = runCore(
     b.nodes,
-    new Map<string, Value>([
+    new Map<string, ReferenceValue>([
       ['table', { shape: [4, 2], laned: false, samples: [new Float64Array(8)] }],
       ['rows', { shape: [3], laned: true, samples: [Float64Array.of(1, 1, 0), Float64Array.of(3, 1, 1)] }],
       [

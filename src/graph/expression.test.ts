@@ -7,7 +7,7 @@ import {
   call,
   derivative,
   type Expression,
-  evaluate,
+  evaluateExpression,
   type FunctionName,
   input,
   operandsOf,
@@ -92,11 +92,11 @@ const smooth: [FunctionName, number[][]][] = [
 
 /** The derivative by operand k where the value of the formula may stand in it. */
 const slope = (e: Expression, k: number, at: readonly number[]): number =>
-  evaluate(substitute(derivative(e, k), input, evaluate(e, at)), at);
+  evaluateExpression(substitute(derivative(e, k), input, evaluateExpression(e, at)), at);
 
 function difference(e: Expression, k: number, at: readonly number[], h = 1e-5): number {
   const moved = (by: number) => at.map((v, i) => (i === k ? v + by : v));
-  return (evaluate(e, moved(h)) - evaluate(e, moved(-h))) / (2 * h);
+  return (evaluateExpression(e, moved(h)) - evaluateExpression(e, moved(-h))) / (2 * h);
 }
 
 for (const [f, places] of smooth) {
@@ -156,8 +156,8 @@ test('what call simplifies keeps its value', () => {
   const leaf = fc.oneof(numbers, fc.constantFrom(x, y));
   fc.assert(
     fc.property(expression(leaf), numbers, numbers, ({ plain, made }, a, b) => {
-      const wanted = evaluate(plain, [a, b]);
-      const found = evaluate(made, [a, b]);
+      const wanted = evaluateExpression(plain, [a, b]);
+      const found = evaluateExpression(made, [a, b]);
       if (!soundAll(plain, [a, b])) return;
       assert.ok(
         found === wanted || Math.abs(found - wanted) <= 1e-12 * Math.abs(wanted),
@@ -171,7 +171,7 @@ test('what call simplifies keeps its value', () => {
 /** Whether every part of the formula is a finite number: 0 · ∞ is not what simplification must keep. */
 function soundAll(e: Expression, at: readonly number[]): boolean {
   if (typeof e === 'object' && 'f' in e && !e.of.every((part) => soundAll(part, at))) return false;
-  return Math.abs(evaluate(e, at)) < 1e12;
+  return Math.abs(evaluateExpression(e, at)) < 1e12;
 }
 
 test('what is trivial costs nothing', () => {
@@ -188,8 +188,8 @@ test('substitution, and which operands are read', () => {
   const e = call('add', call('mul', x, z), output);
   assert.deepEqual([...operandsOf(e)], [0, 2]);
   const replaced = substitute(e, (k) => input(k + 1), 7);
-  assert.equal(evaluate(replaced, [0, 2, 0, 5]), 17);
-  assert.throws(() => evaluate(e, [1, 2, 3]));
+  assert.equal(evaluateExpression(replaced, [0, 2, 0, 5]), 17);
+  assert.throws(() => evaluateExpression(e, [1, 2, 3]));
 });
 
 test('functions at odd numbers', () => {

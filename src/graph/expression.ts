@@ -132,13 +132,13 @@ export function apply(f: FunctionName, [a, b, c]: readonly number[]): number {
 }
 
 /** The value of an expression at given operands. */
-export function evaluate(e: Expression, operands: readonly number[]): number {
+export function evaluateExpression(e: Expression, operands: readonly number[]): number {
   if (typeof e === 'number') return e;
   if ('input' in e) return operands[e.input];
   if ('output' in e) throw new Error('An output stands only in derivatives');
   return apply(
     e.f,
-    e.of.map((x) => evaluate(x, operands)),
+    e.of.map((x) => evaluateExpression(x, operands)),
   );
 }
 

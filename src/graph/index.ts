@@ -31,7 +31,7 @@ export {
   apply,
   call,
   type Expression,
-  evaluate,
+  evaluateExpression,
   type FunctionName,
   input,
   lengthOf,
@@ -58,10 +58,10 @@ export { biasInput, type InputRole, inputAxisOf, inputsThatAre, outputAxisOf } f
 // Facts about models.
 
 export { answersOf, makerOf } from './answers.js';
-export { type Batch, batchOf } from './batch.js';
+export { type BatchForm, batchOf } from './batch.js';
 export { inferTypes } from './facts/infer.js';
 export { type OpenDimension, type OtherSizes, otherSizes } from './facts/sizes.js';
-export { type Layer, type Summary, type SymbolicShape, summarize } from './facts/summary.js';
+export { type Layer, type ModelSummary, type SymbolicShape, summarize } from './facts/summary.js';
 export { affords, budget, foldedTypes } from './fold.js';
 export { namer, readersOf, type WeightedLayer, weightedLayers } from './layers.js';
 export { originIn } from './origin.js';
@@ -75,4 +75,4 @@ export { inferenceForm, withoutDropout } from './inference.js';
 
 export { answerInDoubles } from './reference/model.js';
 export { runCore } from './reference/run.js';
-export { toLaned, toTensor, toValue, type Value } from './reference/value.js';
+export { type ReferenceValue, toLaned, toTensor, toValue } from './reference/value.js';

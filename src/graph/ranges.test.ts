@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { call, type Expression, evaluate, type FunctionName, input } from './expression.js';
+import { call, type Expression, evaluateExpression, type FunctionName, input } from './expression.js';
 import { anyNumber, constantOf, exactly, type Range, rangeOf } from './ranges.js';
 
 const [x, y] = [input(0), input(1)];
@@ -56,7 +56,7 @@ test('a formula lies in its range, and is no number only where that is said', ()
   fc.assert(
     fc.property(formula, inside, inside, (e, a, b) => {
       const range = rangeOf(e, [a.range, b.range]);
-      const value = evaluate(e, [a.value, b.value]);
+      const value = evaluateExpression(e, [a.value, b.value]);
       assert.ok(holds(range, value), `${JSON.stringify(range)} does not hold ${value}`);
     }),
     { numRuns: 20_000, seed: 1 },
@@ -65,7 +65,7 @@ test('a formula lies in its range, and is no number only where that is said', ()
 
 /** Whether every step of a formula is a finite number. */
 const sound = (e: Expression, operands: readonly number[]): boolean =>
-  Number.isFinite(evaluate(e, operands)) &&
+  Number.isFinite(evaluateExpression(e, operands)) &&
   (typeof e === 'number' || !('f' in e) || e.of.every((part) => sound(part, operands)));
 
 test('what is proved of formulas whose steps are finite holds wherever they are', () => {
@@ -74,7 +74,7 @@ test('what is proved of formulas whose steps are finite holds wherever they are'
       const operands = [a.value, b.value];
       if (!sound(e, operands)) return;
       const range = rangeOf(e, [a.range, b.range], { finite: true });
-      assert.ok(holds(range, evaluate(e, operands)), JSON.stringify(range));
+      assert.ok(holds(range, evaluateExpression(e, operands)), JSON.stringify(range));
     }),
     { numRuns: 20_000, seed: 2 },
   );
@@ -83,7 +83,7 @@ test('what is proved of formulas whose steps are finite holds wherever they are'
 test('a formula of known operands is its value', () => {
   fc.assert(
     fc.property(formula, number, number, (e, a, b) => {
-      assert.ok(Object.is(constantOf(e, [a, b]), evaluate(e, [a, b])));
+      assert.ok(Object.is(constantOf(e, [a, b]), evaluateExpression(e, [a, b])));
     }),
     { seed: 3 },
   );
@@ -118,7 +118,7 @@ test('what is proved constant is so at numbers far from what samples are drawn f
   fc.assert(
     fc.property(formula, number, (e, a) => {
       const proved = constantOf(e, [a, undefined], { finite: true });
-      const values = far.filter((b) => sound(e, [a, b])).map((b) => evaluate(e, [a, b]));
+      const values = far.filter((b) => sound(e, [a, b])).map((b) => evaluateExpression(e, [a, b]));
       if (proved !== undefined && !Number.isNaN(proved)) assert.ok(values.every((value) => value === proved));
     }),
     { numRuns: 5000, seed: 4 },

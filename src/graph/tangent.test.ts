@@ -8,7 +8,7 @@ import { differentiate } from './differentiate.js';
 import { call, type Expression, input } from './expression.js';
 import { loop } from './loop.js';
 import { runCore } from './reference/run.js';
-import { toValue, type Value } from './reference/value.js';
+import { type ReferenceValue, toValue } from './reference/value.js';
 import { tangentsOf } from './tangent.js';
 import { type Tape, tape } from './tape.js';
 
@@ -25,7 +25,7 @@ interface Given {
 function matches(given: Record<string, Given>, build: (t: Tape) => (string | undefined)[]): void {
   const t = tape(true);
   const r = random(4);
-  const values = new Map<string, Value>();
+  const values = new Map<string, ReferenceValue>();
   const directions = new Map<string, string>();
   const declare = (name: string, { shape, laned = true, still }: Given) => {
     t.declare(name, { dtype: 'float32', shape, laned });
@@ -68,7 +68,7 @@ function matches(given: Record<string, Given>, build: (t: Tape) => (string | und
 }
 
 const constantsOf = (t: Tape) =>
-  [...t.types].flatMap(([name, { constant }]): [string, Value][] =>
+  [...t.types].flatMap(([name, { constant }]): [string, ReferenceValue][] =>
     constant ? [[name, toValue(constant)]] : [],
   );
 

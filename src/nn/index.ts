@@ -9,4 +9,4 @@ export * as initialize from './initialize.js';
 // The zoo.
 
 export { buildNetwork, zoo } from './zoo/index.js';
-export type { Network, NetworkOptions, Shortcut, Stem } from './zoo/network.js';
+export type { NetworkOptions, Shortcut, Stem, ZooNetwork } from './zoo/network.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normal, random } from '../base/index.js';
-import { differentiate, runCore, type Tape, tape, type Value } from '../graph/index.js';
+import { differentiate, type ReferenceValue, runCore, type Tape, tape } from '../graph/index.js';
 import {
   absolutes,
   binaryDivergences,
@@ -63,7 +63,7 @@ const cases: Record<string, Case> = {
   },
 };
 
-const value = (data: readonly Float32Array[]): Value => ({
+const value = (data: readonly Float32Array[]): ReferenceValue => ({
   ...{ shape: SHAPE, laned: true, samples: data.map((one) => Float64Array.from(one)) },
 });
 

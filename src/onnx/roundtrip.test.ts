@@ -23,7 +23,7 @@ const files = ['models', 'weights'].flatMap((folder) => {
 });
 
 /** Models that are refused, and what the sentence says. */
-const refusals: Record<string, RegExp> = { 'squeezenet_winml.onnx': /output loss is no tensor/ };
+const refusals: Record<string, RegExp> = { 'squeezenet_winml.onnx': /output loss is not a tensor/ };
 
 /** Sizes for symbolic dimensions that cannot be 1. */
 const symbols: Record<string, number> = { sequence: 512 };

@@ -1,7 +1,7 @@
 /** What the page of the playground asks of its worker, and what the worker tells it meanwhile. */
 import type { Inspection, Summary } from '../runs/index.js';
 import type { EpochMetrics, TrainProgress } from '../train/index.js';
-import type { Network } from '../watch/index.js';
+import type { DrawnNetwork } from '../watch/index.js';
 
 /** What there is before anything is chosen. */
 export interface Start {
@@ -45,7 +45,7 @@ export type Facts = Omit<Inspection, 'card'>;
 export interface OpenedModel {
   name: string;
   facts: Facts;
-  network: Network;
+  network: DrawnNetwork;
 }
 
 /** As after `--data`, without a place. */
@@ -97,7 +97,7 @@ export interface Result {
   name: string;
   summary: Summary;
   /** After pruning, with what is left of each layer. */
-  network: Network;
+  network: DrawnNetwork;
   /** Whether pictures can be compared, numbers of so many values a sample, or only random ones. */
   takes: { pictures: boolean; samples?: number };
 }

@@ -6,7 +6,7 @@ import {
   type InputRole,
   inferTypes,
   inputsThatAre,
-  type Summary,
+  type ModelSummary,
   summarize,
 } from '../graph/index.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
@@ -116,7 +116,7 @@ function withoutDead(graph: Graph, inputShapes: Record<string, number[]>) {
 }
 
 /** Multiply-accumulates whose weight is not zero; those without a stored weight count in full. */
-const effectiveMacs = (graph: Graph, { layers }: Summary): number =>
+const effectiveMacs = (graph: Graph, { layers }: ModelSummary): number =>
   Math.round(
     total(
       layers.map(({ macs, prunable: [name] }) => {

@@ -1,5 +1,5 @@
 /** What methods there are, and what each does unless told otherwise: for people who choose one. */
-import type { Source } from '../base/index.js';
+import type { PaperSource } from '../base/index.js';
 import { leftToLength, usual } from '../channels/index.js';
 import { methodDefaults, settingsFor } from './recipe.js';
 import {
@@ -30,7 +30,7 @@ export interface MethodSetting {
 
 export interface MethodDetails extends MethodEntry {
   /** Where it comes from; absent where it is nobody's. */
-  source?: Source;
+  source?: PaperSource;
   settings: MethodSetting[];
 }
 

@@ -101,7 +101,7 @@ test('recipes are read from YAML, JSON and modules', async () => {
   assert.deepEqual(await readRecipe(write('a.mjs', `export default ${JSON.stringify(content)};`)), content);
   const refused: [string, string, RegExp][] = [
     ['b.yaml', 'epochs: [3\n', /b\.yaml is not valid YAML/],
-    ['c.yaml', '', /c\.yaml holds no settings/],
+    ['c.yaml', '', /c\.yaml contains no settings/],
     ['d.mjs', 'export default {', /d\.mjs cannot be loaded/],
   ];
   for (const [name, text, message] of refused) await assert.rejects(readRecipe(write(name, text)), message);

@@ -2,7 +2,15 @@
  * The pruning methods that there are: those of the package, and those of users' own files, which a recipe names by their paths.
  */
 import { basename, extname, resolve } from 'node:path';
-import { fail, flagOf, isUserFile, loadUserFile, meant, type Settings, type Source } from '../base/index.js';
+import {
+  fail,
+  flagOf,
+  isUserFile,
+  loadUserFile,
+  meant,
+  type PaperSource,
+  type Settings,
+} from '../base/index.js';
 import {
   structuredMethod as asStructured,
   type StructuredMethod,
@@ -159,8 +167,8 @@ function methodFrom(definition: MethodDefinition, what: string): Known {
   }
 }
 
-function isSource(source: unknown): source is Source {
-  const { paper, section } = Object(source) as Partial<Source>;
+function isSource(source: unknown): source is PaperSource {
+  const { paper, section } = Object(source) as Partial<PaperSource>;
   return typeof paper === 'string' && (section === undefined || typeof section === 'string');
 }
 

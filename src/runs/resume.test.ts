@@ -216,7 +216,7 @@ test('a run goes on with the same data in another place, which its recipe keeps'
   renameSync(at('e.npz'), at('disk', 'e.npz'));
   write('other.npz', { shifted: 0.5 });
   for (const [data, sentence] of [
-    [undefined, /^The data of this run are not there any more: npz:.*e\.npz\. Give --data /],
+    [undefined, /^The data of this run are no longer at npz:.*e\.npz; give --data /],
     [`npz:${at('other.npz')}`, /the training samples differ/],
     [
       'digits',

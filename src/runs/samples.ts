@@ -3,7 +3,7 @@ import { fail, normal, random, uniform } from '../base/index.js';
 import type { Calibration } from '../calibration/index.js';
 import { batches, type Dataset } from '../data/index.js';
 import { byName } from '../engine/index.js';
-import type { Batch } from '../graph/index.js';
+import type { BatchForm } from '../graph/index.js';
 import { type DType, type Graph, isFloat, sizeOf } from '../onnx/index.js';
 import { tablesOf } from './indices.js';
 
@@ -14,7 +14,7 @@ export interface Feeds {
 }
 
 /** Gives at most `count` samples, of the shapes that `batch` says. */
-export type Samples = (graph: Graph, batch: Batch, count: number) => Promise<Feeds>;
+export type Samples = (graph: Graph, batch: BatchForm, count: number) => Promise<Feeds>;
 
 /** The first samples of the test split, as the network gets them. */
 export const samplesOf =
@@ -79,7 +79,7 @@ export interface Answer {
 /** A run of `count` of the samples from the one at `from` on, going round where they are too few. */
 export function trialOf(
   graph: Graph,
-  { shapes }: Batch,
+  { shapes }: BatchForm,
   { inputs, from = 0, count }: Feeds & { from?: number },
 ): Trial {
   const taken = graph.inputs.map(({ name, dtype }): [string, TrialInput] => {
@@ -123,11 +123,11 @@ export function nudged({ count, inputs }: Trial): Trial {
 }
 
 /** How many samples a run of the file takes where `wanted` would be welcome. */
-export const samplesPerRun = ({ samples, together }: Batch, wanted: number): number =>
+export const samplesPerRun = ({ samples, together }: BatchForm, wanted: number): number =>
   samples ?? (together ? wanted : 1);
 
 /** A run on random numbers, of `wanted` samples where the file lets one choose. */
-export async function randomTrial(graph: Graph, batch: Batch, wanted: number): Promise<Trial> {
+export async function randomTrial(graph: Graph, batch: BatchForm, wanted: number): Promise<Trial> {
   const count = samplesPerRun(batch, wanted);
   return trialOf(graph, batch, await randomSamples(graph, batch, count));
 }

@@ -174,23 +174,23 @@ test('a size, channels or classes that do not fit give a sentence', async () => 
   const cases: [TaskOptions, RegExp][] = [
     [
       { model: await model([1, 16, 16], 10), data: 'digits' },
-      /wants images of 16 × 16 .* have 8 × 8; resize them with --size 16/,
+      /expects images of 16 × 16 .* have 8 × 8; resize them with --size 16/,
     ],
     [
       { model: await lastModel([1, 16, 16], 10), data: 'digits' },
-      /wants images of 16 × 16 .* have 8 × 8; resize them with --size 16/,
+      /expects images of 16 × 16 .* have 8 × 8; resize them with --size 16/,
     ],
     [
       { model: await lastModel([4, 8, 8], 10), data: 'digits' },
-      /wants images of 4 channels but those of digits have 1/,
+      /expects images of 4 channels but those of digits have 1/,
     ],
     [
       { model: await model([1, 8, 6], 10), data: 'digits' },
-      /wants images of 8 × 6 .* have 8 × 8; resize them with --resize crop/,
+      /expects images of 8 × 6 .* have 8 × 8; resize them with --resize crop/,
     ],
     [
       { model: await model([2, 8, 8], 10), data: 'digits' },
-      /wants images of 2 channels but those of digits have 1/,
+      /expects images of 2 channels but those of digits have 1/,
     ],
     [
       { model: await model([1, 8, 8], 10), data: 'digits', inputShape: '1,9,9' },

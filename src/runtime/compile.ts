@@ -15,13 +15,13 @@ import {
   fuse,
   LANES,
   type Layout,
+  type LoweredValues,
   type Lowering,
   MAP_ROW_AXES,
   type MapCall,
   type Place,
   planMemory,
   type Step,
-  type Values,
   wholePlace,
 } from '../engine/lowering/index.js';
 import { type CoreName, type CoreNode, everyNode, needed, type Tape } from '../graph/index.js';
@@ -84,7 +84,12 @@ function compiled({ machine, tape, inputs, outputs, parts }: CompileOptions, mem
   const l = loweringOf(machine, memory);
   const given = inputs.map((name) => [name, inputPlace(tape.type(name).shape)] as const);
   const { places, ...known } = placesOf(tape, l.table, new Map(given));
-  const v: Values = { ...known, destined: () => undefined, mask: () => undefined, masked: () => false };
+  const v: LoweredValues = {
+    ...known,
+    destined: () => undefined,
+    mask: () => undefined,
+    masked: () => false,
+  };
   const kept = new Set(outputs);
   const { nodes, tails } = takeInTails(needed(tape.nodes, kept), tape.type, kept);
   const context: Context = {

@@ -1,13 +1,13 @@
 /** What the lowering of one model knows, and how its values come to lie in planes. */
 import {
   type Buffer,
-  dense,
+  densePlace,
   LANES,
   type Line,
+  type LoweredValues,
   type Lowering,
   PLANE_TILE,
   type Place,
-  type Values,
 } from '../engine/lowering/index.js';
 import type { CoreNode, Window } from '../graph/index.js';
 import { floats } from '../onnx/index.js';
@@ -16,7 +16,7 @@ import { channelStride, freshPlanes, isImage, type Plane, type Planes } from './
 
 export interface Context {
   l: Lowering;
-  v: Values;
+  v: LoweredValues;
   planes: Planes;
   tails: ReadonlyMap<CoreNode, Tail>;
   /** Parts that a step is cut into, so that threads share it. */
@@ -89,7 +89,7 @@ export const phasesKey = (name: string, strides: readonly number[], fill = 0): s
 /** A copy of images in planes, or in planes of their phases. */
 export function split(c: Context, from: Place, plane: Plane, strides: readonly number[], fill = 0): Place {
   const [, channels] = from.shape;
-  const x = from.strides[3] === 1 || from.shape[3] === 1 ? from : dense(c.l, from);
+  const x = from.strides[3] === 1 || from.shape[3] === 1 ? from : densePlace(c.l, from);
   const to = hold(c, channels, plane, strides[0] * strides[1]);
   c.l.call.planePhases({
     x: { buffer: x.buffer },

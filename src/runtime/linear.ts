@@ -1,5 +1,5 @@
 /** Lowers linear layers on one vector. */
-import { dense, type Place, reshaped } from '../engine/lowering/index.js';
+import { densePlace, type Place, reshaped } from '../engine/lowering/index.js';
 import type { CoreNode } from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
 import { biasOf, type Context, contents, isConstant } from './context.js';
@@ -31,7 +31,7 @@ export function lowerLinear(c: Context, node: CoreNode<'conv'>): void {
   const x = c.v.place(name);
   const { shape } = c.v.type(node.outputs[0]);
   const flat = reshaped(x, [sizeOf(x.shape)]);
-  const vector = flat && (flat.strides[0] === 1 || flat.shape[0] === 1) ? flat : dense(l, x);
+  const vector = flat && (flat.strides[0] === 1 || flat.shape[0] === 1) ? flat : densePlace(l, x);
   const [inputs, outputs] = [sizeOf(x.shape), shape[1]];
   const y: Place = { buffer: { laned: false, size: outputs }, offset: 0, shape, strides: shape.map(() => 1) };
   const { low, high } = c.tails.get(node)!;

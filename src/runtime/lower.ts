@@ -4,7 +4,7 @@
  * like any other.
  */
 import {
-  dense,
+  densePlace,
   fresh,
   fuse,
   lower,
@@ -83,7 +83,7 @@ function lowerBody(c: Context, body: readonly CoreNode[], kept: ReadonlySet<stri
 function lowerGather(c: Context, node: CoreNode): void {
   const [name] = node.outputs;
   const [table, indices] = node.inputs.map((input) => c.v.place(input));
-  const rows = dense(c.l, table);
+  const rows = densePlace(c.l, table);
   const y = fresh(c.v.type(name).shape, false);
   const [count, width] = y.shape;
   c.l.call.lookup({

@@ -1,5 +1,5 @@
 /** Lowers maxima over windows, and weighted sums along an axis: average pools and resizing. */
-import { dense, PLANE_TILE, type Place, wholePlace } from '../engine/lowering/index.js';
+import { densePlace, PLANE_TILE, type Place, wholePlace } from '../engine/lowering/index.js';
 import type { CoreNode } from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
 import { at, type Context, hold, inPlanes, maskOf } from './context.js';
@@ -51,7 +51,7 @@ export function lowerPositions(c: Context, node: CoreNode<'positions'>): void {
   const [name] = node.outputs;
   const { shape } = c.v.type(name);
   const [rows, positions, inner] = shape;
-  const x = dense(c.l, c.v.place(node.inputs[0]));
+  const x = densePlace(c.l, c.v.place(node.inputs[0]));
   const y: Place = wholePlace({ laned: false, size: sizeOf(shape) }, shape);
   c.l.call.blend({
     x: { buffer: x.buffer },

@@ -1,5 +1,5 @@
 /** Lowers products of matrices, leading axes as one, to the kernel `product`. */
-import { dense, LANES, lowerCopy, type Place, reshaped, wholePlace } from '../engine/lowering/index.js';
+import { densePlace, LANES, lowerCopy, type Place, reshaped, wholePlace } from '../engine/lowering/index.js';
 import type { CoreNode } from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
 import { type Context, contents, isConstant } from './context.js';
@@ -33,7 +33,7 @@ export function lowerProduct(c: Context, node: CoreNode<'matmul'>): void {
 
 const matrices = (c: Context, p: Place): Place => {
   const shape = [sizeOf(p.shape.slice(0, -2)), ...p.shape.slice(-2)];
-  return reshaped(p, shape) ?? reshaped(dense(c.l, p), shape)!;
+  return reshaped(p, shape) ?? reshaped(densePlace(c.l, p), shape)!;
 };
 
 const roomy = (columns: number): number => Math.ceil(columns / LANES) * LANES;

@@ -6,7 +6,7 @@
  * streams named by seed, iteration and layer, so a resumed run needs nothing but the plan, the masks and, for moving
  * averages and rewinding, the arrays in memory.
  */
-import { checked, fail, random, type Settings, type Source, uniform, usually } from '../base/index.js';
+import { checked, fail, type PaperSource, random, type Settings, uniform, usually } from '../base/index.js';
 import { type Access, everything, type HookMoment } from '../train/index.js';
 import { exchange } from './growth.js';
 import { applyMasks, census, clear, countNonZero, resetMask } from './masks.js';
@@ -44,7 +44,7 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
   /** One line: what it is and whose. */
   summary: string;
   /** Where it comes from. */
-  source?: Source;
+  source?: PaperSource;
   /** Of the iterations between exchanges where none is asked for; a tenth of the span where that is shorter. */
   usualInterval?: number;
   /** Where it differs from the usual; it has the settings that are named here and those that all methods have. */

@@ -17,7 +17,13 @@ export { type Allocated, type AllocationName, allocate, type Share } from './all
 export type { Growth, GrowthName } from './growth.js';
 export type { ObjectiveName } from './objectives/index.js';
 export { decidesSparsity, patternOf } from './pattern.js';
-export { densityAt, pruningEnd, type Schedule, type ScheduleName, updateIterations } from './schedule.js';
+export {
+  densityAt,
+  type PruningSchedule,
+  pruningEnd,
+  type ScheduleName,
+  updateIterations,
+} from './schedule.js';
 export { type OwnScore, type ScoreName, scores } from './score.js';
 export { largest, type Scored, smallest } from './select.js';
 
@@ -39,5 +45,5 @@ export {
 // Masks on a network in training, and what is zero in a graph.
 
 export { prunables, pruningHook } from './hook.js';
-export { applyMasks, census, countNonZero, deadUnits } from './masks.js';
+export { applyMasks, census, countNonZero, unreachedUnits } from './masks.js';
 export { layersOf } from './still.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layer } from './layer.test.fixture.js';
-import { applyMasks, census, clear, deadUnits, resetMask } from './masks.js';
+import { applyMasks, census, clear, resetMask, unreachedUnits } from './masks.js';
 
 test('pruned weights and all their momenta become +0, kept ones stay', () => {
   const l = layer('w', [4], {
@@ -46,6 +46,6 @@ test('sparsity with and without the biases in the denominator', () => {
 
 test('dead units, along the first axis and the second', () => {
   const mask = Uint8Array.of(0, 0, 1, 0, 0, 0);
-  assert.deepEqual(deadUnits(layer('w', [3, 2], { mask })), [0, 2]);
-  assert.deepEqual(deadUnits(layer('w', [3, 2], { mask, outputAxis: 1 })), [1]);
+  assert.deepEqual(unreachedUnits(layer('w', [3, 2], { mask })), [0, 2]);
+  assert.deepEqual(unreachedUnits(layer('w', [3, 2], { mask, outputAxis: 1 })), [1]);
 });

@@ -50,7 +50,7 @@ export function census(layers: readonly Pick<Prunable, 'name' | 'mask' | 'biases
 }
 
 /** Output units none of whose incoming weights are kept: they can only put out their bias. */
-export function deadUnits({ shape, outputAxis, mask }: Prunable): number[] {
+export function unreachedUnits({ shape, outputAxis, mask }: Prunable): number[] {
   const units = shape[outputAxis];
   const inner = shape.slice(outputAxis + 1).reduce((product, d) => product * d, 1);
   const alive = new Uint8Array(units);

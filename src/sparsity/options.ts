@@ -5,7 +5,7 @@ import type { AllocationName } from './allocation.js';
 import { type Growth, type GrowthName, growths } from './growth.js';
 import { type ObjectiveName, objectives } from './objectives/index.js';
 import type { Objective } from './probe.js';
-import { type Schedule, type ScheduleName, schedules } from './schedule.js';
+import { type PruningSchedule, type ScheduleName, schedules } from './schedule.js';
 import { type OwnScore, type ScoreName, scoreName } from './score.js';
 
 /** Options of the methods that remove single weights by a score. */
@@ -108,7 +108,7 @@ export type Axes = {
   score: ScoreName | OwnScore;
   first: ScoreName | OwnScore;
   objective: ObjectiveName | Objective;
-  pruningSchedule: ScheduleName | Schedule;
+  pruningSchedule: ScheduleName | PruningSchedule;
   growth: GrowthName | Growth;
 };
 
@@ -124,7 +124,7 @@ export function named<Options extends object>(given: Options): Record<string, un
     first: scoreName,
     objective: (value) => nameOn({ what: 'objective', axis: objectives }, value, (own: Objective) => own),
     pruningSchedule: (value) =>
-      nameOn({ what: 'pruning schedule', axis: schedules }, value, (own: Schedule) => own),
+      nameOn({ what: 'pruning schedule', axis: schedules }, value, (own: PruningSchedule) => own),
     growth: (value) =>
       nameOn(
         { what: 'growth rule', axis: growths },

@@ -1,5 +1,13 @@
 /** Gradients of a model in float64, as plainly as they can be had: what objectives are tested against. */
-import { call, differentiate, expandModel, input, runCore, toLaned, type Value } from '../graph/index.js';
+import {
+  call,
+  differentiate,
+  expandModel,
+  input,
+  type ReferenceValue,
+  runCore,
+  toLaned,
+} from '../graph/index.js';
 import { valuesFor } from '../graph/ops/against.test.fixture.js';
 import { floatTensor, type Graph } from '../onnx/index.js';
 
@@ -18,7 +26,7 @@ export function referenceGradients(
   const values = valuesFor(graph, model, { [image]: images.map((pixels) => floatTensor(sample, pixels)) });
   for (const [name, numbers] of weights) {
     const core = model.values.get(name)!;
-    values.set(core, { ...(values.get(core) as Value), samples: [numbers] });
+    values.set(core, { ...(values.get(core) as ReferenceValue), samples: [numbers] });
   }
   let seed: string;
   if (labels) {

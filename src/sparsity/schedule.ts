@@ -15,18 +15,18 @@ export interface Span {
 }
 
 /** Density at a progress in [0, 1]. */
-export type Schedule = (span: Span, progress: number) => number;
+export type PruningSchedule = (span: Span, progress: number) => number;
 
 const builtIn = {
   cubic: ({ from, to }: Span, progress: number) => to + (from - to) * (1 - progress) ** 3,
   exponential: ({ from, to }: Span, progress: number) => from * (to / from) ** progress,
   'one-shot': ({ from, to }: Span, progress: number) => (progress > 0 ? to : from),
   constant: ({ from }: Span) => from,
-} satisfies Record<string, Schedule>;
+} satisfies Record<string, PruningSchedule>;
 
 export type ScheduleName = keyof typeof builtIn;
 
-export const schedules: Record<ScheduleName, Schedule> = builtIn;
+export const schedules: Record<ScheduleName, PruningSchedule> = builtIn;
 
 /** Density after iteration `t` when the schedule ends at `end`; from then on it stays. */
 export const densityAt = (name: ScheduleName, span: Span, t: number, end: number): number =>

@@ -17,7 +17,7 @@
  *   method.afterUpdate?.(plan, t, around)
  * ```
  */
-import type { Settings, Source } from '../base/index.js';
+import type { PaperSource, Settings } from '../base/index.js';
 import type { Sparsifier } from '../calibration/index.js';
 import type { Access, HookMoment, TrainState } from '../train/index.js';
 
@@ -139,7 +139,7 @@ export interface Method<Options extends object = any> {
   /** One line: what it is and whose. */
   summary: string;
   /** Where it comes from. */
-  source?: Source;
+  source?: PaperSource;
   /** What it can be told: rules, defaults and help. Nothing else is accepted. */
   settings: Settings;
   /** The defaults of these. */

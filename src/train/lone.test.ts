@@ -42,7 +42,7 @@ test('what leaves samples alone with a BatchNormalization over vectors is refuse
   const graph = perceptron();
   assert.throws(
     () => check(graph, 129, { batch: 1 }),
-    /^UserError: In a batch of one sample BatchNormalization '\S+' would see a single value of each channel, of which nothing can be learnt; take a batch of at least 2/,
+    /^UserError: In a batch of one sample BatchNormalization '\S+' would see a single value of each channel, of which nothing can be learnt; use a batch of at least 2/,
   );
   assert.throws(() => check(graph, 1, { batch: 8 }), /There is only one training sample, and Batch/);
   assert.throws(

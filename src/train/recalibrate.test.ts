@@ -92,6 +92,6 @@ test('images of another size are refused in a sentence', async () => {
   const digits = await openDataset('digits');
   await assert.rejects(recalibrate(graph, digits, { machine }), {
     name: 'UserError',
-    message: /wants images of \[1, 16, 16\]/,
+    message: /expects images of \[1, 16, 16\]/,
   });
 });

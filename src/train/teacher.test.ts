@@ -87,6 +87,6 @@ test('a teacher that does not fit is refused in a sentence', () => {
     network.training({ batch: 4, optimizer: 'sgd', teacher: { graph, temperature: 1, weight: 1 } });
   assert.throws(start(small(1, 5)), (e) => e instanceof UserError && /5 classes but .* 4/.test(e.message));
   const wide = buildNetwork('resnet8', { shape: [3, 16, 16], classes: 4, seed: 1 });
-  assert.throws(start(wide), /wants inputs of \[3, 16, 16\] but the model to train \[3, 8, 8\]/);
+  assert.throws(start(wide), /expects inputs of \[3, 16, 16\] but the model to train expects \[3, 8, 8\]/);
   network.close();
 });

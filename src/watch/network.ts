@@ -2,10 +2,10 @@
 import { summarize } from '../graph/index.js';
 import { type Graph, readModel } from '../onnx/index.js';
 import { runFolder } from '../runs/index.js';
-import type { Network, NetworkNode, RunDetail } from './types.js';
+import type { DrawnNetwork, NetworkNode, RunDetail } from './types.js';
 
 /** Reads the model that the run started from. @throws UserError when it cannot be read. */
-export async function networkOf(folder: string, { summary, layers }: RunDetail): Promise<Network> {
+export async function networkOf(folder: string, { summary, layers }: RunDetail): Promise<DrawnNetwork> {
   const graph = await readModel(runFolder(folder).start);
   const channels = (summary?.channels ?? {}) as { layers?: { name: string; after: number }[] };
   return networkIn(graph, {
@@ -26,7 +26,7 @@ export interface Outcome {
 export function networkIn(
   graph: Graph,
   { densities = new Map(), macsAfter = new Map() }: Outcome = {},
-): Network {
+): DrawnNetwork {
   const facts = new Map(factsOf(graph).map((layer) => [layer.name, layer]));
   const nodes = graph.nodes.map((node, i): NetworkNode => {
     const layer = facts.get(node.name);

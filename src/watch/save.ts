@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { visibleJson } from '../base/index.js';
 import { networkOf } from './network.js';
 import type { Runs } from './runs.js';
-import type { Network, RunDetail } from './types.js';
+import type { DrawnNetwork, RunDetail } from './types.js';
 
 /** @param page the folder of the built page. @throws UserError when a model cannot be read. */
 export async function savedPage(runs: Runs, page: string): Promise<string> {
   await runs.refresh();
   const details: Record<string, RunDetail> = {};
-  const networks: Record<string, Network> = {};
+  const networks: Record<string, DrawnNetwork> = {};
   for (const { id } of runs.rows()) {
     details[id] = (await runs.detail(id))!;
     const network = await networkOf(runs.pathOf(id)!, details[id]).catch(() => undefined);

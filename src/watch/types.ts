@@ -84,7 +84,7 @@ export interface NetworkNode {
   macsAfter?: number;
 }
 
-export interface Network {
+export interface DrawnNetwork {
   nodes: NetworkNode[];
   edges: [from: string, to: string][];
 }

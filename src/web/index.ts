@@ -27,7 +27,7 @@ import {
 } from './files.js';
 import { settled } from './keep.js';
 
-export { type KeepOptions, keepFiles } from './keep.js';
+export { type KeepFilesOptions, keepFiles } from './keep.js';
 export { useOnnxruntime } from './onnxruntime.js';
 
 /** Puts a file at an absolute path, making the folders above it. Pictures and data may be dropped Files: they are read when they are needed. */

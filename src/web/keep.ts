@@ -10,7 +10,7 @@ const STORE = 'files';
 const RHYTHM = 200;
 
 /** What {@link keepFiles} is told. */
-export interface KeepOptions {
+export interface KeepFilesOptions {
   /** Is called once where the browser keeps nothing more, with why: its room is used up, or it is a private window. */
   onLost?: (why: string) => void;
 }
@@ -27,7 +27,7 @@ export async function settled(): Promise<void> {
  * Brings back the files that were kept, and keeps all changes from now on. Of several pages of a site only the first keeps its files.
  * @returns whether files are kept.
  */
-export async function keepFiles({ onLost }: KeepOptions = {}): Promise<boolean> {
+export async function keepFiles({ onLost }: KeepFilesOptions = {}): Promise<boolean> {
   if (flush) return true;
   if (!(await isOnlyPage())) return false;
   let database: IDBDatabase;

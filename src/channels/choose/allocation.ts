@@ -8,7 +8,7 @@
  */
 import type { Importance } from '../judge/importance.js';
 import type { Channels } from '../types.js';
-import { type Limits, removalOrder, type Step } from './order.js';
+import { type Limits, type RemovalStep, removalOrder } from './order.js';
 import type { Sensitivity } from './sensitivity.js';
 
 export interface AllocationOptions extends Limits {
@@ -27,7 +27,7 @@ export function sensitivityOrder(
   importance: Importance,
   { whole, rows }: Sensitivity,
   options: AllocationOptions = {},
-): Step[] {
+): RemovalStep[] {
   const worst = Math.max(0, ...rows.map(({ value }) => whole - value));
   const scanned = new Map<string, Point[]>();
   for (const { group, density, value } of rows)

@@ -7,7 +7,7 @@ import { sensitivityOrder } from './allocation.js';
 import { type Counts, estimateOf, pricesOf } from './estimate.js';
 import { type Goal, reachGoal } from './goal.js';
 import { knapsackOrder } from './knapsack.js';
-import { countsAfter, type Limits, removalOrder, type Step } from './order.js';
+import { countsAfter, type Limits, type RemovalStep, removalOrder } from './order.js';
 import { searchNetworks } from './search.js';
 import { selectAbove, selectMarked } from './select.js';
 import { type Sensitivity, sensitivityOf } from './sensitivity.js';
@@ -144,7 +144,11 @@ async function bySearch(options: ChooseOptions, goal: Goal, importance: Importan
 /** Densities at which a group is measured for a knapsack. */
 const KNAPSACK_DENSITIES = [0.85, 0.7, 0.55, 0.4, 0.25, 0.1];
 
-async function byKnapsack(options: ChooseOptions, goal: Goal, importance: Importance): Promise<Step[]> {
+async function byKnapsack(
+  options: ChooseOptions,
+  goal: Goal,
+  importance: Importance,
+): Promise<RemovalStep[]> {
   const { graph, channels, limits, distance, signal, onProgress } = options;
   const sensitivity = await sensitivityOf(graph, channels, {
     ...{ importance, limits, signal, onProgress, densities: KNAPSACK_DENSITIES },

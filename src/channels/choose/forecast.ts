@@ -7,7 +7,7 @@
 
 import type { Channels } from '../types.js';
 import type { Counts } from './estimate.js';
-import { countsAfter, type Step } from './order.js';
+import { countsAfter, type RemovalStep } from './order.js';
 
 export interface Forecast {
   /** After how many steps of the order the target should be met. */
@@ -16,7 +16,7 @@ export interface Forecast {
    * Of steps that were taken, those that there should be room for after all: tried from the last, each group's in reverse,
    * until none of any group fits.
    */
-  spare(taken: readonly Step[]): Step[];
+  spare(taken: readonly RemovalStep[]): RemovalStep[];
 }
 
 /**
@@ -25,7 +25,7 @@ export interface Forecast {
  */
 export function forecast(
   channels: Channels,
-  order: readonly Step[],
+  order: readonly RemovalStep[],
   estimate: (counts: Counts) => number,
   measured: { before: number; least: number; atMost: number },
 ): Forecast {

@@ -3,11 +3,11 @@ import { fail } from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Channels, type Cost, type Selection, unitsOf } from '../types.js';
 import { refuseRigid } from './hindrance.js';
-import { type Step, selectionAfter } from './order.js';
-import { reachTarget, type Target } from './target.js';
+import { type RemovalStep, selectionAfter } from './order.js';
+import { type CostTarget, reachTarget } from './target.js';
 
 /** As for a cost; or so many units, of all groups together. */
-export type Goal = Target | { of: 'channels'; atMost: number };
+export type Goal = CostTarget | { of: 'channels'; atMost: number };
 
 export interface GoalOptions {
   graph: Graph;
@@ -21,7 +21,7 @@ export interface GoalOptions {
 
 /** The units that stay when a goal is met along an order. @throws UserError where it is out of reach: what can be met is said. */
 export async function reachGoal(
-  order: readonly Step[],
+  order: readonly RemovalStep[],
   { goal, ...options }: GoalOptions,
 ): Promise<Selection> {
   const { channels } = options;
@@ -32,7 +32,7 @@ export async function reachGoal(
 }
 
 /** How many steps leave at most so many units. */
-function stepsToUnits(channels: Channels, order: readonly Step[], atMost: number): number {
+function stepsToUnits(channels: Channels, order: readonly RemovalStep[], atMost: number): number {
   const all = unitsOf(channels);
   let left = all;
   let steps = 0;

@@ -9,7 +9,7 @@
 
 import type { Channels } from '../types.js';
 import type { Counts } from './estimate.js';
-import { countsAfter, type Step } from './order.js';
+import { countsAfter, type RemovalStep } from './order.js';
 import type { Sensitivity } from './sensitivity.js';
 
 /** One way to thin a group. */
@@ -39,13 +39,13 @@ const HALVINGS = 14;
  */
 export function knapsackOrder(
   channels: Channels,
-  order: readonly Step[],
+  order: readonly RemovalStep[],
   sensitivity: Sensitivity,
   options: KnapsackOptions,
-): Step[] {
+): RemovalStep[] {
   const counts = densest(channels, order, sensitivity, options);
   const sizes = new Map(channels.groups.map(({ name, size }) => [name, size]));
-  const isChosen = ({ group, gone }: Step) => {
+  const isChosen = ({ group, gone }: RemovalStep) => {
     const size = sizes.get(group)!;
     return Math.round(size * (1 - gone)) >= (counts.get(group) ?? size);
   };
@@ -55,7 +55,7 @@ export function knapsackOrder(
 /** The counts of the least saving that is within the goal; of the greatest, where none is. */
 function densest(
   channels: Channels,
-  order: readonly Step[],
+  order: readonly RemovalStep[],
   { whole, rows }: Sensitivity,
   { prices, cost, atMost }: KnapsackOptions,
 ): Map<string, number> {

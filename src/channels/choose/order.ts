@@ -19,7 +19,7 @@ import { floorsOf } from '../find/floors.js';
 import { ascending, type Importance } from '../judge/importance.js';
 import type { Channels, Group, Selection } from '../types.js';
 
-export interface Step {
+export interface RemovalStep {
   group: string;
   /** The units that go. */
   units: readonly number[];
@@ -81,7 +81,11 @@ export interface OrderOptions extends Limits {
 }
 
 /** All steps that the limits allow. Groups without importance stay whole. @throws UserError where a limit makes no sense. */
-export function removalOrder(channels: Channels, importance: Importance, options: OrderOptions = {}): Step[] {
+export function removalOrder(
+  channels: Channels,
+  importance: Importance,
+  options: OrderOptions = {},
+): RemovalStep[] {
   const { scope = 'global' } = options;
   checkLimits(channels, options);
   const alone = new Set(floorsOf(channels).flatMap((names) => (names.length === 1 ? names : [])));
@@ -90,7 +94,7 @@ export function removalOrder(channels: Channels, importance: Importance, options
     if (!scores) return [];
     return stepsOf(group, scores, options, alone.has(group.name)).map((step) => ({ step, place }));
   });
-  const by = (a: Step, b: Step) =>
+  const by = (a: RemovalStep, b: RemovalStep) =>
     Number(a.narrow) - Number(b.narrow) || (scope === 'global' ? a.score - b.score : 0) || a.gone - b.gone;
   steps.sort((a, b) => by(a.step, b.step) || a.place - b.place);
   return withinFloors(
@@ -101,7 +105,11 @@ export function removalOrder(channels: Channels, importance: Importance, options
 }
 
 /** The selection that the first so many steps of an order make; all of them if left out. */
-export function selectionAfter(channels: Channels, order: readonly Step[], count = order.length): Selection {
+export function selectionAfter(
+  channels: Channels,
+  order: readonly RemovalStep[],
+  count = order.length,
+): Selection {
   const sizes = new Map(channels.groups.map(({ name, size }) => [name, size]));
   const selection = new Map<string, boolean[]>();
   for (const { group, units } of order.slice(0, count)) {
@@ -115,7 +123,7 @@ export function selectionAfter(channels: Channels, order: readonly Step[], count
 /** How many units of each group are left after so many steps of an order. */
 export function countsAfter(
   channels: Channels,
-  order: readonly Step[],
+  order: readonly RemovalStep[],
   steps = order.length,
 ): Map<string, number> {
   const counts = new Map(channels.groups.map(({ name, size }) => [name, size]));
@@ -147,7 +155,7 @@ export function unitsOfBlock({ members }: Group, roundTo = 1): number {
 
 const commonDivisor = (a: number, b: number): number => (b > 0 ? commonDivisor(b, a % b) : a);
 
-function stepsOf(group: Group, scores: Float64Array, options: OrderOptions, alone: boolean): Step[] {
+function stepsOf(group: Group, scores: Float64Array, options: OrderOptions, alone: boolean): RemovalStep[] {
   const { name, size } = group;
   const roundTo = unitsOfBlock(group, options.roundTo);
   if (scores.length !== size)
@@ -171,7 +179,7 @@ function stepsOf(group: Group, scores: Float64Array, options: OrderOptions, alon
 const maxSparsityOf = (group: string, { maxSparsity = 1 }: Limits): number =>
   typeof maxSparsity === 'number' ? maxSparsity : (maxSparsity.get(group) ?? 1);
 
-function withinFloors(channels: Channels, steps: readonly Step[], keepAtLeast = 1): Step[] {
+function withinFloors(channels: Channels, steps: readonly RemovalStep[], keepAtLeast = 1): RemovalStep[] {
   const sizes = new Map(channels.groups.map(({ name, size }) => [name, size]));
   const lists = [...floorsOf(channels), ...(keepAtLeast > 1 ? weightAxes(channels) : [])];
   const floors = lists.map((names) => {

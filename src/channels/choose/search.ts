@@ -15,7 +15,7 @@ import { shrinker } from '../cut/shrink.js';
 import type { Importance } from '../judge/importance.js';
 import type { Channels, Selection } from '../types.js';
 import { type GoalOptions, reachGoal } from './goal.js';
-import { type Limits, removalOrder, type Step } from './order.js';
+import { type Limits, type RemovalStep, removalOrder } from './order.js';
 
 /** How many networks a search tries out. */
 export const searchSettings = {
@@ -83,7 +83,7 @@ function drawOrder(
     largest = 0.7,
     limits,
   }: Pick<SearchOptions, 'seed' | 'largest' | 'limits'> & { draw: number },
-): Step[] {
+): RemovalStep[] {
   const stream = random(seed, 'eagleeye', draw);
   const rates = new Map(channels.groups.map(({ name, size }) => [name, { size, rate: uniform(stream) }]));
   return removalOrder(channels, importance, {

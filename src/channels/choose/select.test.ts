@@ -158,7 +158,7 @@ test('limits that make no sense are refused', () => {
   const refuses = (limits: object, sentence: RegExp) =>
     assert.throws(() => removalOrder(two, scores, limits), sentence);
   refuses({ roundTo: 0 }, /multiples of a whole number from 1 up, not of 0/);
-  refuses({ keepAtLeast: 1.5 }, /whole number of units at least, not 1.5/);
+  refuses({ keepAtLeast: 1.5 }, /must be a whole number above 0, not 1.5/);
   refuses({ maxSparsity: 2 }, /between 0 and 1, not be 2/);
   refuses({ maxSparsity: new Map([['c', 0.5]]) }, /no group of channels 'c'/);
   refuses({ keep: new Map([['a', -1]]) }, /'a' must keep a whole number/);

@@ -8,9 +8,9 @@ import { shrink } from '../cut/shrink.js';
 import { findChannels } from '../find/groups.js';
 import { importanceOf, importances } from '../judge/importance.js';
 import { estimateOf, pricesOf } from './estimate.js';
-import { countsAfter, type OrderOptions, removalOrder, type Step, selectionAfter } from './order.js';
+import { countsAfter, type OrderOptions, type RemovalStep, removalOrder, selectionAfter } from './order.js';
 import { keptOf } from './selection.test.fixture.js';
-import { costs, firstThat, quantity, reachTarget, type Target } from './target.js';
+import { type CostTarget, costs, firstThat, quantity, reachTarget } from './target.js';
 
 const networks = ['lenet5', 'resnet8', 'mobilenetv2', 'vgg16'].map((name) => {
   const graph = buildNetwork(name, { shape: [3, 32, 32], classes: 10, seed: 1, width: 0.25 });
@@ -22,10 +22,11 @@ const orderOf = ({ graph, channels }: (typeof networks)[number], options: OrderO
   removalOrder(channels, importanceOf(graph, channels), options);
 
 /** Of every group, its last step. */
-const lastSteps = (steps: readonly Step[]) => new Map(steps.map((step) => [step.group, step])).values();
+const lastSteps = (steps: readonly RemovalStep[]) =>
+  new Map(steps.map((step) => [step.group, step])).values();
 
 test('targets are met within one step, on networks that are really smaller', async () => {
-  const targets: Target[] = [
+  const targets: CostTarget[] = [
     { of: 'macs', fraction: 0.5 },
     { of: 'params', fraction: 0.4 },
     { of: 'bytes', fraction: 0.6 },
@@ -78,7 +79,7 @@ test('an absolute target, counted by others', async () => {
 
 test('what meets a target is left as it is', async () => {
   const { graph, channels } = lenet;
-  const target: Target = { of: 'params', atMost: summarize(graph).params };
+  const target: CostTarget = { of: 'params', atMost: summarize(graph).params };
   const reached = await reachTarget({ graph, channels, order: orderOf(lenet), target });
   assert.equal(reached.steps.length, 0);
   assert.equal(reached.graph, graph);
@@ -88,7 +89,7 @@ test('latency is measured by the caller', async () => {
   const { graph, channels } = resnet;
   const cost = async (smaller: typeof graph) => summarize(smaller).macs / 1e5;
   const order = orderOf(resnet);
-  const target: Target = { of: 'latency', atMost: (await cost(graph)) / 2 };
+  const target: CostTarget = { of: 'latency', atMost: (await cost(graph)) / 2 };
   const { steps } = await reachTarget({ graph, channels, order, target, cost, fill: true });
   const byMacs = await reachTarget({ graph, channels, order, target: { of: 'macs', fraction: 0.5 } });
   assert.deepEqual(steps, byMacs.steps);
@@ -138,7 +139,7 @@ test('a smaller target never keeps more units, but for those that are put back',
 test('a target out of reach is refused with what can be met, and that can be met', async () => {
   const { graph, channels } = resnet;
   const order = orderOf(resnet, { maxSparsity: 0.5 });
-  const meet = (target: Target) => reachTarget({ graph, channels, order, target });
+  const meet = (target: CostTarget) => reachTarget({ graph, channels, order, target });
   const refusal = await meet({ of: 'macs', fraction: 0.1 }).catch((error: Error) => error.message);
   const [, least] =
     /out of reach: of .* MACs, .* leaves .* MACs; ask for at least (0\.\d+),/.exec(String(refusal)) ?? [];

@@ -14,10 +14,10 @@ import type { ChannelOptions, Channels, Cost, Measurable, Selection } from '../t
 import { estimateOf } from './estimate.js';
 import { forecast } from './forecast.js';
 import { wholeCost } from './hindrance.js';
-import { type Step, selectionAfter } from './order.js';
+import { type RemovalStep, selectionAfter } from './order.js';
 
 /** At most so much: a fraction of what the whole network has, or MACs for one sample, parameters, bytes, milliseconds. */
-export type Target = { of: Measurable; fraction: number } | { of: Measurable; atMost: number };
+export type CostTarget = { of: Measurable; fraction: number } | { of: Measurable; atMost: number };
 
 export interface TargetOptions {
   /** The model. */
@@ -25,21 +25,21 @@ export interface TargetOptions {
   /** Its groups of channels, from {@link findChannels}. */
   channels: Channels;
   /** Steps in which units go, from {@link removalOrder}. */
-  order: readonly Step[];
+  order: readonly RemovalStep[];
   /** What the model must reach. */
-  target: Target;
+  target: CostTarget;
   /** How cost is measured; by default counted. A latency has no default: it must be measured. */
   cost?: Cost;
   /** Put back what there is room for after the last step; default true, but false for latency. */
   fill?: boolean;
 }
 
-export interface Reached {
+export interface ReachedTarget {
   selection: Selection;
   /** The network without the units that go; the given one where none do. */
   graph: Graph;
   /** The steps of the order that were taken. */
-  steps: readonly Step[];
+  steps: readonly RemovalStep[];
   before: number;
   after: number;
   /** What the target came to, in its unit. */
@@ -63,7 +63,7 @@ export const costs = {
  * Removes channels in the given order until the model meets the target, and returns the selection that does so with its cost.
  * @throws UserError where the target makes no sense, or is out of reach: what can be reached is said.
  */
-export async function reachTarget(options: TargetOptions): Promise<Reached> {
+export async function reachTarget(options: TargetOptions): Promise<ReachedTarget> {
   const { graph, channels, order, target, cost, fill = target.of !== 'latency' } = options;
   const measure = cost ?? (target.of === 'latency' ? undefined : costs[target.of](channels.options ?? {}));
   if (!measure) throw new TypeError('a target of latency needs a cost that measures it');
@@ -71,14 +71,19 @@ export async function reachTarget(options: TargetOptions): Promise<Reached> {
   const before = await wholeCost(graph, { of: target.of, cost: measure, ...channels.options });
   const atMost = 'fraction' in target ? target.fraction * before : target.atMost;
   const shrunk = shrinker(graph, channels);
-  const trial = async (steps: readonly Step[]): Promise<Trial> => {
+  const trial = async (steps: readonly RemovalStep[]): Promise<Trial> => {
     if (steps.length === 0) return { steps, graph, after: before };
     const smaller = shrunk(selectionAfter(channels, steps));
     const after = await measure(smaller);
     const again = target.of === 'latency' && after <= atMost;
     return { steps, graph: smaller, after: again ? Math.max(after, await measure(smaller)) : after };
   };
-  const search = async (last: Trial, count: number, stepsAt: (at: number) => Step[], guess: number) => {
+  const search = async (
+    last: Trial,
+    count: number,
+    stepsAt: (at: number) => RemovalStep[],
+    guess: number,
+  ) => {
     let best = last;
     await firstThat(
       async (at) => {
@@ -111,7 +116,7 @@ export async function reachTarget(options: TargetOptions): Promise<Reached> {
 
 /** What was made of some steps. */
 interface Trial {
-  steps: readonly Step[];
+  steps: readonly RemovalStep[];
   graph: Graph;
   after: number;
 }
@@ -147,7 +152,7 @@ export async function firstThat(
   return high;
 }
 
-function checkTarget(target: Target): void {
+function checkTarget(target: CostTarget): void {
   if ('fraction' in target && !(target.fraction > 0 && target.fraction <= 1))
     fail(
       `A target must be a fraction above 0 and at most 1 of what the network has (0.5 halves it), not ${target.fraction}.`,
@@ -157,7 +162,7 @@ function checkTarget(target: Target): void {
 }
 
 function refuse(
-  target: Target,
+  target: CostTarget,
   { atMost, before, least }: { atMost: number; before: number; least: number },
 ): never {
   const of = (value: number) => quantity(target.of, value);

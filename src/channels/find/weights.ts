@@ -10,13 +10,13 @@ import { retied, untied } from './ties.js';
 export const withMembers = (graph: Graph): Graph => separated(graph).graph;
 
 /** {@link withMembers} and the vectors that were shared. */
-export const separated = (graph: Graph): ReturnType<typeof untied> => untied(withWeights(graph));
+export const separated = (graph: Graph): ReturnType<typeof untied> => untied(weightsAsInitializers(graph));
 
 /** A graph with vectors stored once that are shared in `original` and still equal; {@link untied} takes them apart. */
 export const retiedAs = (graph: Graph, original: Graph): Graph => retied(graph, separated(original).ties);
 
 /** The graph with weights that nodes make up as initialisers under the same names; the same graph where there are none. */
-export function withWeights(graph: Graph): Graph {
+export function weightsAsInitializers(graph: Graph): Graph {
   const initializers = new Map(graph.initializers);
   const nodes: Node[] = [];
   const small = new Map<string, Tensor>();

@@ -24,7 +24,7 @@ export interface ImportanceOptions {
   /** What the members of a group make together; default `mean`. */
   reduce?: Reduction;
   /** What is done to the units of a group at last; default `mean`: divided by their mean. */
-  normalize?: Normalization;
+  normalize?: ScoreNormalization;
   /** For the criterion `random`; default 0. */
   seed?: number;
   /** For the criterion `taylor`: (w·∂L/∂w)² of every parameter that counts, see `addSaliency`. */
@@ -87,7 +87,7 @@ export const normalizations = {
   },
 } satisfies Record<string, (values: Float64Array) => Float64Array>;
 
-export type Normalization = keyof typeof normalizations;
+export type ScoreNormalization = keyof typeof normalizations;
 
 /** Units from the least to the greatest score; among equals the last comes first, so that the first is kept longest. */
 export const ascending = (scores: ArrayLike<number>): number[] =>

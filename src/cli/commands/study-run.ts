@@ -4,7 +4,7 @@
  */
 import { Claimed, LostClaim, UserError } from '../../base/index.js';
 import { writeReport } from '../../report/index.js';
-import { type Order, resumeRun, startRun, type Word } from '../../runs/index.js';
+import { type Order, type ProcessMessage, resumeRun, startRun } from '../../runs/index.js';
 import type { EpochMetrics } from '../../train/index.js';
 
 const stop = new AbortController();
@@ -14,12 +14,12 @@ process.once('message', async (order: Order) => {
   tell(await carryOut(order));
 });
 
-function tell(word: Word): void {
+function tell(word: ProcessMessage): void {
   if (word.kind === 'epoch') process.send?.(word);
   else process.send?.(word, () => process.exit(0));
 }
 
-async function carryOut({ recipe, path, resume, threads, until }: Order): Promise<Word> {
+async function carryOut({ recipe, path, resume, threads, until }: Order): Promise<ProcessMessage> {
   let isPaused = false;
   const watch = {
     signal: stop.signal,

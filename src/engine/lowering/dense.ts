@@ -5,7 +5,7 @@ import { isDense, type Place, reshaped, wholePlace } from './place.js';
 import type { Lowering } from './steps.js';
 
 /** The elements row by row without gaps: the place itself where it is so already, else a copy. */
-export function dense(l: Lowering, p: Place): Place {
+export function densePlace(l: Lowering, p: Place): Place {
   if (isDense(p) && (p.buffer.laned || p.offset === 0)) return p;
   const copy = wholePlace({ laned: p.buffer.laned, size: sizeOf(p.shape) }, p.shape);
   lowerCopy(l, p, copy);
@@ -14,4 +14,4 @@ export function dense(l: Lowering, p: Place): Place {
 
 /** A reshaped view, of a copy where no strides can say it. */
 export const viewed = (l: Lowering, p: Place, shape: readonly number[]): Place =>
-  reshaped(p, shape) ?? reshaped(dense(l, p), shape)!;
+  reshaped(p, shape) ?? reshaped(densePlace(l, p), shape)!;

@@ -15,7 +15,7 @@ export { WINOGRAD_DENSITY } from './winograd.js';
 
 // Places: where a value lies in a buffer, and with what strides.
 
-export { dense } from './dense.js';
+export { densePlace } from './dense.js';
 export { type Buffer, type Line, type Place, reshaped, sliced, type Word, wholePlace } from './place.js';
 
 // The program while it is written, its memory, and its words.
@@ -24,7 +24,7 @@ export { kernelsOf } from './assemble.js';
 export { callsTo, type MapCall } from './calls.js';
 export { type Layout, namedWords } from './layout.js';
 export { planMemory } from './plan.js';
-export { type Choice, fresh, type Lowering, type Step, type Values } from './steps.js';
+export { type Choice, fresh, type LoweredValues, type Lowering, type Step } from './steps.js';
 
 // What kernels fix: lanes in a line, and the axes of their loops.
 

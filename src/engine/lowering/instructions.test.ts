@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { apply, call, type Expression, evaluate, type FunctionName, input } from '../../graph/index.js';
+import {
+  apply,
+  call,
+  type Expression,
+  evaluateExpression,
+  type FunctionName,
+  input,
+} from '../../graph/index.js';
 import { FUNCTIONS, MAP_REGISTERS } from './contract.js';
 import { compileExpressions } from './instructions.js';
 
@@ -61,7 +68,7 @@ test('random expressions', () => {
         const code = compileExpressions(expressions, 4);
         if (!code) return;
         compiled++;
-        const wanted = expressions.map((e) => evaluate(e, operands));
+        const wanted = expressions.map((e) => evaluateExpression(e, operands));
         if (!wanted.every((x) => Math.abs(x) < 1e100)) return;
         for (const [k, x] of run(code, operands).entries()) {
           const near = Math.abs(x - wanted[k]) <= 1e-12 * Math.abs(wanted[k]);

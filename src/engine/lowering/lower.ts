@@ -6,16 +6,16 @@ import { type CoreName, type CoreNode, call, input } from '../../graph/index.js'
 import { sizeOf } from '../../onnx/index.js';
 import type { ClassStrides, MatrixStrides } from './calls.js';
 import { lowerConv, lowerConvInput, lowerConvWeight } from './conv.js';
-import { dense, viewed } from './dense.js';
+import { densePlace, viewed } from './dense.js';
 import { fuse, type Pass, type Unit } from './fuse.js';
 import { lowerCopy, lowerFill, lowerMap } from './map.js';
 import { broadcasted, LANES, type Place, reshaped, sliced, transposed, wholePlace } from './place.js';
 import { lowerMaxPool, lowerMaxPoolInput, lowerPositions } from './pool.js';
 import { lowerScan } from './scan.js';
-import { blockStride, fresh, type Lowering, lineOf, type Values } from './steps.js';
+import { blockStride, fresh, type LoweredValues, type Lowering, lineOf } from './steps.js';
 
 /** Writes the steps of all units. */
-export function lower(l: Lowering, units: readonly Unit[], v: Values): void {
+export function lower(l: Lowering, units: readonly Unit[], v: LoweredValues): void {
   for (const unit of units) {
     const before = l.steps.length;
     if ('pass' in unit) lowerPass(l, unit.pass, v);
@@ -29,14 +29,14 @@ export const madeBy = (unit: Unit): string =>
   'pass' in unit ? unit.pass.results[0].output : unit.node.outputs[0];
 
 /** A new place for a value, or the one it is destined for. */
-function target(v: Values, name: string): Place {
+function target(v: LoweredValues, name: string): Place {
   const { shape, laned } = v.type(name);
   const place = v.destined(name) ?? fresh(shape, laned);
   v.put(name, place);
   return place;
 }
 
-function lowerPass(l: Lowering, pass: Pass, v: Values): void {
+function lowerPass(l: Lowering, pass: Pass, v: LoweredValues): void {
   const operands = pass.operands.map(v.place);
   const results = pass.results.map((r) => ({ ...r, place: target(v, r.output) }));
   lowerMap(
@@ -48,9 +48,14 @@ function lowerPass(l: Lowering, pass: Pass, v: Values): void {
   );
 }
 
-type Rule<Name extends CoreName> = (l: Lowering, node: CoreNode<Name>, v: Values, inputs: Place[]) => void;
+type Rule<Name extends CoreName> = (
+  l: Lowering,
+  node: CoreNode<Name>,
+  v: LoweredValues,
+  inputs: Place[],
+) => void;
 
-function lowerNode(l: Lowering, node: CoreNode, v: Values): void {
+function lowerNode(l: Lowering, node: CoreNode, v: LoweredValues): void {
   const rule = rules[node.op] as Rule<CoreName> | 'pass';
   if (rule === 'pass') throw new Error(`${node.op} is lowered as a pass`);
   const inputs = node.inputs.map((name) => v.place(name));
@@ -73,7 +78,13 @@ const lanesOnly: { [Name in CoreName]?: readonly string[] } = {
 };
 
 /** What all samples share, computed in lanes; the lanes are equal, and their maximum is any of them. */
-function lowerShared(l: Lowering, node: CoreNode, v: Values, inputs: Place[], rule: Rule<CoreName>): void {
+function lowerShared(
+  l: Lowering,
+  node: CoreNode,
+  v: LoweredValues,
+  inputs: Place[],
+  rule: Rule<CoreName>,
+): void {
   const inLanes = new Map(node.outputs.map((name) => [name, fresh(v.type(name).shape, true)]));
   const put = (name: string, place: Place) => inLanes.set(name, place);
   rule(l, node, { ...v, put, destined: (name) => inLanes.get(name) }, inputs);
@@ -91,7 +102,7 @@ function spreadOverLanes(l: Lowering, p: Place): Place {
 }
 
 /** Gives a value a place it already has, copying only where the value is destined for another. */
-function alias(l: Lowering, v: Values, name: string, place: Place): void {
+function alias(l: Lowering, v: LoweredValues, name: string, place: Place): void {
   const wanted = v.destined(name);
   if (wanted && wanted.buffer !== place.buffer) lowerCopy(l, place, wanted);
   v.put(name, wanted ?? place);
@@ -197,7 +208,7 @@ const rules: { [Name in CoreName]: Rule<Name> | 'pass' } = {
   },
   normalizeInput(l, node, v, inputs) {
     const [p, q] = node.outputs.map((name) => lineOf(target(v, name)));
-    const [sum, product, a, mean, inverse] = inputs.map((place) => lineOf(dense(l, place)));
+    const [sum, product, a, mean, inverse] = inputs.map((place) => lineOf(densePlace(l, place)));
     l.call.normalizeInput({
       sum,
       product,
@@ -318,5 +329,5 @@ const laned = (l: Lowering, [x, ...rest]: Place[]): Place[] => [spreadOverLanes(
 /** Leading axes as one. */
 const matrices = (l: Lowering, p: Place): Place => {
   const shape = [sizeOf(p.shape.slice(0, -2)), ...p.shape.slice(-2)];
-  return p.buffer.laned ? viewed(l, p, shape) : viewed(l, dense(l, p), shape);
+  return p.buffer.laned ? viewed(l, p, shape) : viewed(l, densePlace(l, p), shape);
 };

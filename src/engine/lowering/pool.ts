@@ -2,7 +2,7 @@
 import type { CoreOptions, Window } from '../../graph/index.js';
 import { sizeOf } from '../../onnx/index.js';
 import type { PositionStrides, RowStrides } from './calls.js';
-import { dense } from './dense.js';
+import { densePlace } from './dense.js';
 import { type Line, type Place, reshaped, rowMajor } from './place.js';
 import { blockStride, type Lowering, lineOf } from './steps.js';
 import { classesOf, forwardAxis } from './taps.js';
@@ -40,7 +40,7 @@ const startsOf = (lists: readonly (readonly unknown[])[]): Int32Array => {
 function rowsOf(l: Lowering, p: Place): { place: Place; stride: number; rows: number } {
   const rows = p.shape[0] * p.shape[1];
   const merged = reshaped({ ...p, shape: p.shape.slice(0, 2), strides: p.strides.slice(0, 2) }, [rows]);
-  const place = merged ? p : dense(l, p);
+  const place = merged ? p : densePlace(l, p);
   return { place, rows, stride: merged ? merged.strides[0] : place.strides[1] };
 }
 

@@ -8,12 +8,12 @@ import type { Move } from './calls.js';
 import { namedWords } from './layout.js';
 import { lowerCopy } from './map.js';
 import { type Buffer, LANES, type Place, rowMajor, type Word } from './place.js';
-import { fresh, type Lowering, type Step, type Values } from './steps.js';
+import { fresh, type LoweredValues, type Lowering, type Step } from './steps.js';
 
 /** Writes the steps of a body, whose `kept` values must exist in memory. */
-export type LowerBody = (nodes: readonly CoreNode[], kept: ReadonlySet<string>, v: Values) => void;
+export type LowerBody = (nodes: readonly CoreNode[], kept: ReadonlySet<string>, v: LoweredValues) => void;
 
-export function lowerScan(l: Lowering, node: CoreNode<'scan'>, v: Values, lowerBody: LowerBody): void {
+export function lowerScan(l: Lowering, node: CoreNode<'scan'>, v: LoweredValues, lowerBody: LowerBody): void {
   const { length, reverse, states, gives } = node.options;
   const lists = node.outputs.map((name) => freshList(v.type(name)));
   const [first, after] = reverse ? [length, 0] : [0, 1];
@@ -45,7 +45,7 @@ export function lowerScan(l: Lowering, node: CoreNode<'scan'>, v: Values, lowerB
 }
 
 interface Around {
-  v: Values;
+  v: LoweredValues;
   /** Of the operator's results. */
   lists: readonly Place[];
   /** Where what a round makes goes. */

@@ -85,7 +85,7 @@ export const blockStride = (p: Place): number => (p.buffer.laned ? p.buffer.size
 /** A place for an intermediate value. */
 export const fresh = (shape: readonly number[], laned: boolean): Place => freshPlace(shape, laned);
 
-export interface Values {
+export interface LoweredValues {
   type(name: string): Type;
   /** Where a value is: inputs, parameters and constants are there from the start. */
   place(name: string): Place;

@@ -1,7 +1,7 @@
 /** Values of core operators in float64, one after another and as plainly as possible. */
 import { sizeOf } from '../../onnx/index.js';
 import type { CoreName, Type, Window } from '../core.js';
-import type { Value } from '../reference/value.js';
+import type { ReferenceValue } from '../reference/value.js';
 import type { Call } from './operator.js';
 
 /** A value of the given type, filled sample by sample. */
@@ -9,7 +9,7 @@ export function filled(
   { shape, laned }: Pick<Type, 'shape' | 'laned'>,
   count: number,
   fill: (out: Float64Array, sample: number) => void,
-): Value {
+): ReferenceValue {
   const samples = Array.from({ length: laned ? count : 1 }, (_, s) => {
     const out = new Float64Array(sizeOf(shape));
     fill(out, s);
@@ -18,7 +18,8 @@ export function filled(
   return { shape, laned, samples };
 }
 
-export const at = (value: Value, sample: number): Float64Array => value.samples[value.laned ? sample : 0];
+export const at = (value: ReferenceValue, sample: number): Float64Array =>
+  value.samples[value.laned ? sample : 0];
 
 /** Row-major strides; 0 along axes of one element, so that broadcasting needs no more. */
 export function strides(shape: readonly number[]): number[] {
@@ -55,7 +56,7 @@ export function spread(from: readonly number[], to: readonly number[]): Int32Arr
 }
 
 /** Copies `from[map[k]]` to k in every sample. */
-export const moved = (call: Call<CoreName>, map: Int32Array): Value[] => [
+export const moved = (call: Call<CoreName>, map: Int32Array): ReferenceValue[] => [
   filled(call.outputs[0], call.count, (out, s) => {
     const from = at(call.inputs[0], s);
     for (let k = 0; k < map.length; k++) out[k] = from[map[k]];
@@ -63,7 +64,7 @@ export const moved = (call: Call<CoreName>, map: Int32Array): Value[] => [
 ];
 
 /** Places element k of an input at `map[k]` in every sample; what is not reached stays `value`. */
-export function placed(call: Call<CoreName>, maps: Int32Array[], value = 0): Value[] {
+export function placed(call: Call<CoreName>, maps: Int32Array[], value = 0): ReferenceValue[] {
   return [
     filled(call.outputs[0], call.count, (out, s) => {
       out.fill(value);

@@ -1,7 +1,7 @@
 /** The loss of a classifier, how many samples it gets right, and the gradient by its logits. */
 import { sizeOf } from '../../onnx/index.js';
 import { call } from '../expression.js';
-import type { Value } from '../reference/value.js';
+import type { ReferenceValue } from '../reference/value.js';
 import { at, filled } from './compute.js';
 import {
   type CoreOperator,
@@ -45,7 +45,7 @@ export const crossEntropy: CoreOperator<'crossEntropy'> = {
         out[k] = ((1 - weight) * (Math.exp(log[k]) - target) + pull) / count;
       });
     });
-    const scalar = (value: number): Value => ({
+    const scalar = (value: number): ReferenceValue => ({
       shape: [1],
       laned: false,
       samples: [Float64Array.of(value)],

@@ -1,5 +1,5 @@
 /** A formula over operands, broadcast as in NumPy. */
-import { call, derivative, evaluate, input, substitute } from '../expression.js';
+import { call, derivative, evaluateExpression, input, substitute } from '../expression.js';
 import { broadcast } from '../shapes.js';
 import { linedUp } from './apart.js';
 import { at, filled, spread } from './compute.js';
@@ -37,7 +37,7 @@ export const elementwise: CoreOperator<'elementwise'> = {
         const from = inputs.map((value) => at(value, s));
         for (let k = 0; k < out.length; k++) {
           for (let i = 0; i < from.length; i++) operands[i] = from[i][maps[i][k]];
-          out[k] = evaluate(options.expression, operands);
+          out[k] = evaluateExpression(options.expression, operands);
         }
       }),
     ];

@@ -1,7 +1,7 @@
 /** BatchNorm's statistics, as a slope and a shift for every channel. */
 import { sizeOf } from '../../onnx/index.js';
 import { call, input } from '../expression.js';
-import type { Value } from '../reference/value.js';
+import type { ReferenceValue } from '../reference/value.js';
 import { type CoreOperator, type Derivatives, meansNothing, none, touched, unknown } from './operator.js';
 import { a, add, alongChannels, b, c, d, formula, mul, sub, total, zeros } from './tangents.js';
 
@@ -19,7 +19,7 @@ export const normalize: CoreOperator<'normalize'> = {
     const channels = x.shape[1];
     const plane = sizeOf(x.shape.slice(2));
     const n = (x.samples.length * sizeOf(x.shape)) / channels;
-    const vector = (f: (c: number) => number): Value => ({
+    const vector = (f: (c: number) => number): ReferenceValue => ({
       shape: [channels],
       laned: false,
       samples: [Float64Array.from({ length: channels }, (_, c) => f(c))],
@@ -36,7 +36,7 @@ export const normalize: CoreOperator<'normalize'> = {
     const inverse = vector((c) => 1 / Math.sqrt(variance[c] + options.epsilon));
     const a = vector((c) => scale.samples[0][c] * inverse.samples[0][c]);
     const keep = options.momentum;
-    const running = (old: Value, now: (c: number) => number) =>
+    const running = (old: ReferenceValue, now: (c: number) => number) =>
       vector((c) => old.samples[0][c] * keep + now(c) * (1 - keep));
     return [
       a,

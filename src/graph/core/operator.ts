@@ -5,7 +5,7 @@
  */
 import { sizeOf } from '../../onnx/index.js';
 import type { Build, CoreName, CoreNode, CoreOptions, Scan, Type } from '../core.js';
-import type { Value } from '../reference/value.js';
+import type { ReferenceValue } from '../reference/value.js';
 
 export type Shape = readonly number[];
 export type OutputType = Pick<Type, 'shape' | 'laned'>;
@@ -13,13 +13,13 @@ export type Must = (holds: boolean, what: string) => void;
 
 /** What an operator computes with: its inputs, the shapes its outputs will have, its options. */
 export interface Call<Name extends CoreName> {
-  inputs: Value[];
+  inputs: ReferenceValue[];
   outputs: OutputType[];
   options: CoreOptions[Name];
   count: number;
   seed: number;
   /** Computes the nodes of a body. */
-  inside: (nodes: readonly CoreNode[], values: Map<string, Value>) => Map<string, Value>;
+  inside: (nodes: readonly CoreNode[], values: Map<string, ReferenceValue>) => Map<string, ReferenceValue>;
 }
 
 /** Elements between one sample and the next; 'meet' where an element depends on several samples, 'unknown' where no rule says. */
@@ -61,7 +61,7 @@ export interface CoreOperator<Name extends CoreName> {
   /** Where the samples lie in its result, when a graph is expanded for several at once. */
   samples(call: SamplesCall<Name>): Apart;
   /** What it means, in float64. */
-  compute(call: Call<Name>): Value[];
+  compute(call: Call<Name>): ReferenceValue[];
 }
 
 /** What training needs beside. */

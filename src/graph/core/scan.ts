@@ -1,6 +1,6 @@
 /** A loop over the first axis of lists, whose body is core operators. */
 import { sizeOf } from '../../onnx/index.js';
-import { toValue, type Value } from '../reference/value.js';
+import { type ReferenceValue, toValue } from '../reference/value.js';
 import { axisOf } from './apart.js';
 import { same } from './check.js';
 import { at, filled } from './compute.js';
@@ -36,7 +36,7 @@ export const scan: CoreOperator<'scan'> = {
   samples,
   compute({ inputs, outputs, options, count, inside }) {
     const { length, reverse, states, items, whole, gives, nodes, types } = options;
-    const constants = [...types].flatMap(([name, { constant }]): [string, Value][] =>
+    const constants = [...types].flatMap(([name, { constant }]): [string, ReferenceValue][] =>
       constant ? [[name, toValue(constant)]] : [],
     );
     const results = outputs.map((type) => filled(type, count, () => {}));
@@ -69,7 +69,7 @@ export const scan: CoreOperator<'scan'> = {
 };
 
 /** Entry `moment` of a list. */
-function taken({ shape, laned, samples: lists }: Value, moment: number): Value {
+function taken({ shape, laned, samples: lists }: ReferenceValue, moment: number): ReferenceValue {
   const [, ...rest] = shape;
   const size = sizeOf(rest);
   return {
@@ -79,7 +79,7 @@ function taken({ shape, laned, samples: lists }: Value, moment: number): Value {
   };
 }
 
-function put(list: Value, moment: number, value: Value): void {
+function put(list: ReferenceValue, moment: number, value: ReferenceValue): void {
   const size = sizeOf(value.shape);
   for (const [s, samples] of list.samples.entries()) samples.set(at(value, s), moment * size);
 }

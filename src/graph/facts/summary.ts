@@ -26,7 +26,7 @@ export interface Layer {
   prunable: string[];
 }
 
-export interface Summary {
+export interface ModelSummary {
   layers: Layer[];
   /** Learnt numbers, each counted once; running statistics are not learnt. */
   params: number;
@@ -45,7 +45,7 @@ export interface Summary {
 export function summarize(
   graph: Graph,
   { inputShapes }: { inputShapes?: Record<string, readonly number[]> } = {},
-): Summary {
+): ModelSummary {
   for (const name of Object.keys(inputShapes ?? {})) {
     if (graph.inputs.some((input) => input.name === name)) continue;
     fail(

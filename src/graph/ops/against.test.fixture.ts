@@ -17,7 +17,7 @@ import {
 import type { Type } from '../core.js';
 import { type Expanded, expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';
-import { toLaned, toTensor, toValue, type Value } from '../reference/value.js';
+import { type ReferenceValue, toLaned, toTensor, toValue } from '../reference/value.js';
 import { operatorFor } from './index.js';
 
 /** An input: a shape (random floats), or a tensor; given at run time unless `fixed`. */
@@ -82,8 +82,8 @@ export function valuesFor(
   graph: Graph,
   expanded: Expanded,
   inputs: Record<string, Tensor[]>,
-): Map<string, Value> {
-  const values = new Map<string, Value>();
+): Map<string, ReferenceValue> {
+  const values = new Map<string, ReferenceValue>();
   for (const [name, { constant }] of expanded.tape.types) if (constant) values.set(name, toValue(constant));
   for (const [name, tensor] of graph.initializers) {
     const core = expanded.values.get(name);

@@ -4,14 +4,14 @@ import { isFloat } from '../../onnx/index.js';
 import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';
-import { toLaned, toValue, type Value } from '../reference/value.js';
+import { type ReferenceValue, toLaned, toValue } from '../reference/value.js';
 import { type Case, given, modelOf, valuesFor } from './against.test.fixture.js';
 
 const samples = 3;
 const step = 1e-5;
 
 /** Σ dy·y over samples and elements. */
-const product = (y: Value, dy: Value): number =>
+const product = (y: ReferenceValue, dy: ReferenceValue): number =>
   y.samples.reduce(
     (sum, sample, s) => sum + sample.reduce((part, v, k) => part + v * dy.samples[dy.laned ? s : 0][k], 0),
     0,

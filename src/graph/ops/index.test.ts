@@ -5,7 +5,7 @@ import { float, floatTensor, type Graph, int, intTensor, type Node } from '../..
 import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';
-import { toLaned, type Value } from '../reference/value.js';
+import { type ReferenceValue, toLaned } from '../reference/value.js';
 import { type Given, given, modelOf, valuesFor } from './against.test.fixture.js';
 
 const f = (...shape: number[]) => ({ shape });
@@ -138,7 +138,7 @@ test('gradients pass straight through quantisation, where nothing is clamped', (
   const gradients = differentiate(tape, new Map([[y, 'dy']]), ['in0']);
   const x = floatTensor([4], [0.1, -20, 3, 400]);
   const start = valuesFor(graph, expanded, { in0: [x] });
-  const dy: Value = toLaned([given({ shape: [4], values: [1, 1, 2, 1] })]);
+  const dy: ReferenceValue = toLaned([given({ shape: [4], values: [1, 1, 2, 1] })]);
   const results = runCore(tape.nodes, new Map([...start, ['dy', dy]]));
   assert.deepEqual([...results.get(gradients.get('in0')!)!.samples[0]], [2, 0, 4, 0]);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { derivative, evaluate } from '../expression.js';
+import { derivative, evaluateExpression } from '../expression.js';
 import { concrete, slope } from './masks.js';
 
 /** Operands s, T, u0, u1. */
@@ -13,9 +13,9 @@ test('the concrete mask and its slope at the golden point', () => {
     [2, 0.6458, 2.178499],
   ]) {
     const at = [0.3, T, 0.6, 0.2];
-    near(evaluate(mask, at), value);
-    near(evaluate(derivative(mask, 0, mask), at), steepness);
-    near(evaluate(slope(0), [0.3, T, value]), steepness);
+    near(evaluateExpression(mask, at), value);
+    near(evaluateExpression(derivative(mask, 0, mask), at), steepness);
+    near(evaluateExpression(slope(0), [0.3, T, value]), steepness);
   }
 });
 
@@ -25,7 +25,7 @@ test('a mask exceeds one half as often as its probability says, at every tempera
     let above = 0;
     for (let i = 0; i < count; i++) {
       const [u0, u1] = [((i * 0.754877666) % 1) + 1e-9, ((i * 0.569840291) % 1) + 1e-9];
-      if (evaluate(mask, [0.3, T, u0, u1]) > 0.5) above++;
+      if (evaluateExpression(mask, [0.3, T, u0, u1]) > 0.5) above++;
     }
     assert.ok(Math.abs(above / count - 0.3) < 0.02, `${above / count} at T = ${T}`);
   }

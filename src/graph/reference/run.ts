@@ -4,7 +4,7 @@
  */
 import { coreOperator, coreTypes } from '../core/index.js';
 import type { CoreNode, Type } from '../core.js';
-import type { Value } from './value.js';
+import type { ReferenceValue } from './value.js';
 
 /**
  * Runs core nodes in order.
@@ -13,9 +13,9 @@ import type { Value } from './value.js';
  */
 export function runCore(
   nodes: readonly CoreNode[],
-  inputs: Map<string, Value>,
+  inputs: Map<string, ReferenceValue>,
   { seed = 0, count: least = 1 }: { seed?: number; count?: number } = {},
-): Map<string, Value> {
+): Map<string, ReferenceValue> {
   const values = new Map(inputs);
   const count = Math.max(least, ...[...inputs.values()].map((value) => value.samples.length));
   for (const node of nodes) {
@@ -23,7 +23,8 @@ export function runCore(
     const types = operands.map((value): Type => ({ dtype: 'float32', ...value }));
     const call = {
       ...{ inputs: operands, outputs: coreTypes(node, types), options: node.options, count, seed },
-      inside: (body: readonly CoreNode[], given: Map<string, Value>) => runCore(body, given, { seed, count }),
+      inside: (body: readonly CoreNode[], given: Map<string, ReferenceValue>) =>
+        runCore(body, given, { seed, count }),
     };
     const results = coreOperator(node.op).compute(call);
     for (const [i, name] of node.outputs.entries()) values.set(name, results[i]);

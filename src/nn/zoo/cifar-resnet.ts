@@ -4,7 +4,7 @@
  * classifier. He's initialisation; parameter names as in the widely used PyTorch version by Y. Idelbayev.
  */
 import { type Builder, type Signal, toTheEnd } from '../build.js';
-import { type Network, type Shortcut, scale } from './network.js';
+import { type Shortcut, scale, type ZooNetwork } from './network.js';
 
 interface BlockOptions {
   out: number;
@@ -13,7 +13,7 @@ interface BlockOptions {
   name: string;
 }
 
-export const cifarResnet = (depth: number): Network => ({
+export const cifarResnet = (depth: number): ZooNetwork => ({
   paper: 'He et al., Deep residual learning for image recognition, 2016 (section 4.2)',
   options: ['shortcut'],
   layers(b, x, { classes, width, shortcut = 'A' }) {

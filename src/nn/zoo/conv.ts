@@ -4,9 +4,9 @@
  * initialisation, as in the paper.
  */
 import { glorot } from '../initialize.js';
-import { type Network, scale } from './network.js';
+import { scale, type ZooNetwork } from './network.js';
 
-export const conv = (depth: 2 | 4 | 6 | 8): Network => ({
+export const conv = (depth: 2 | 4 | 6 | 8): ZooNetwork => ({
   paper:
     depth === 8
       ? "Ramanujan et al., What's hidden in a randomly weighted neural network?, 2020"

@@ -5,12 +5,12 @@ import { cifarResnet } from './cifar-resnet.js';
 import { conv } from './conv.js';
 import { lenet5 } from './lenet.js';
 import { mobilenetv2 } from './mobilenet.js';
-import { build, type Network, type NetworkOptions } from './network.js';
+import { build, type NetworkOptions, type ZooNetwork } from './network.js';
 import { resnet } from './resnet.js';
 import { vgg } from './vgg.js';
 
 /** The networks that {@link buildNetwork} can make, by name, each with the paper that describes it. */
-export const zoo: Record<string, Network> = {
+export const zoo: Record<string, ZooNetwork> = {
   lenet5,
   conv2: conv(2),
   conv4: conv(4),
@@ -48,7 +48,7 @@ function unknown(name: string): never {
   fail(`There is no network ${JSON.stringify(name)} in the zoo${hint}; choose one of ${names.join(', ')}.`);
 }
 
-function check(name: string, network: Network, options: NetworkOptions): void {
+function check(name: string, network: ZooNetwork, options: NetworkOptions): void {
   const { shape, classes, seed, width = 1, shortcut = 'A', stem = 'cifar' } = options;
   const whole = (value: number) => Number.isSafeInteger(value) && value > 0;
   if (shape.length !== 3 || !shape.every(whole))

@@ -3,9 +3,9 @@
  * written today: ReLU for tanh, max-pooling for trained subsampling, full connections between its convolutions.
  * Its 32×32 frame is kept for 28×28 digits by a padding of 2.
  */
-import { type Network, scale } from './network.js';
+import { scale, type ZooNetwork } from './network.js';
 
-export const lenet5: Network = {
+export const lenet5: ZooNetwork = {
   paper: 'LeCun et al., Gradient-based learning applied to document recognition, 1998',
   options: [],
   layers(b, x, { shape: [, height, breadth], classes, width }) {

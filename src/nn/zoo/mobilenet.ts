@@ -8,7 +8,7 @@
  */
 import type { Builder, Signal } from '../build.js';
 import { kaimingNormal, normalOf, zeros } from '../initialize.js';
-import { type Network, stemFor } from './network.js';
+import { stemFor, type ZooNetwork } from './network.js';
 
 /** Expansion, output channels, repeats, stride of the first. */
 const stages = [
@@ -21,7 +21,7 @@ const stages = [
   [6, 320, 1, 1],
 ];
 
-export const mobilenetv2: Network = {
+export const mobilenetv2: ZooNetwork = {
   paper: 'Sandler et al., MobileNetV2: inverted residuals and linear bottlenecks, 2018',
   options: ['stem'],
   initialization: { conv: kaimingNormal({ fan: 'out' }), linear: normalOf(0.01), bias: () => zeros },

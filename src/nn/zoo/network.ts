@@ -28,7 +28,7 @@ export interface NetworkOptions {
 }
 
 /** A network of the zoo. */
-export interface Network {
+export interface ZooNetwork {
   /** Authors, title, year. */
   paper: string;
   /** The options it understands besides those that all do. */
@@ -40,7 +40,7 @@ export interface Network {
 }
 
 /** Builds the graph: 'input' [N, C, H, W] → 'logits' [N, classes]. */
-export function build(name: string, network: Network, options: NetworkOptions): Graph {
+export function build(name: string, network: ZooNetwork, options: NetworkOptions): Graph {
   const b = builder({
     name,
     seed: options.seed,

@@ -7,7 +7,7 @@
  */
 import type { Builder, Signal } from '../build.js';
 import { kaimingNormal, pytorch } from '../initialize.js';
-import { type Network, scale, stemFor } from './network.js';
+import { scale, stemFor, type ZooNetwork } from './network.js';
 
 interface BlockOptions {
   /** Channels of the 3×3 convolutions. */
@@ -21,7 +21,7 @@ const depths = {
   50: { blocks: [3, 4, 6, 3], expansion: 4, body: bottleneck },
 };
 
-export const resnet = (depth: 18 | 50): Network => ({
+export const resnet = (depth: 18 | 50): ZooNetwork => ({
   paper: 'He et al., Deep residual learning for image recognition, 2016',
   options: ['stem'],
   initialization: { ...pytorch, conv: kaimingNormal({ fan: 'out' }) },

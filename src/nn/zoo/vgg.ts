@@ -4,12 +4,12 @@
  * 2019): 3×3 convolutions without bias in five groups, a max-pool between groups, the mean over what is left of the image
  * (2×2 of 32×32), one linear layer. He's initialisation; parameters numbered as in torchvision.
  */
-import { type Network, scale } from './network.js';
+import { scale, type ZooNetwork } from './network.js';
 
 const groups = { 16: [2, 2, 3, 3, 3], 19: [2, 2, 4, 4, 4] };
 const channels = [64, 128, 256, 512, 512];
 
-export const vgg = (depth: 16 | 19): Network => ({
+export const vgg = (depth: 16 | 19): ZooNetwork => ({
   paper: 'Simonyan & Zisserman, Very deep convolutional networks for large-scale image recognition, 2015',
   options: [],
   layers(b, x, { classes, width }) {

@@ -3,7 +3,7 @@
  * says what comes of it. Where it cannot run the model that was given either, nobody can.
  */
 import { causeOf, UserError } from '../../base/index.js';
-import { type Batch, batchOf, expandModel, Unsupported } from '../../graph/index.js';
+import { type BatchForm, batchOf, expandModel, Unsupported } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import type { Answers, Trial } from '../samples.js';
 import { nudged } from '../samples.js';
@@ -14,7 +14,7 @@ import { countedTrials } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
 
 /** Why the engine cannot compute a model, as a clause; undefined where it can. @throws UserError for a damaged model. */
-export function hindranceOf(graph: Graph, { shapes }: Batch): string | undefined {
+export function hindranceOf(graph: Graph, { shapes }: BatchForm): string | undefined {
   try {
     expandModel(graph, { inputShapes: shapes, shapesOnly: true });
     return undefined;

@@ -1,5 +1,5 @@
 /** The runs on which an export is checked. */
-import { type Batch, summarize } from '../../graph/index.js';
+import { type BatchForm, summarize } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Samples, samplesPerRun, type Trial, trialOf } from '../samples.js';
 
@@ -15,7 +15,7 @@ const MOST_MACS = 2e10;
  */
 export async function trialsFor(
   graph: Graph,
-  batch: Batch,
+  batch: BatchForm,
   { samples, macs }: { samples: Samples; macs: number },
 ): Promise<Trial[]> {
   const affordable = Math.max(1, Math.min(SAMPLES, Math.floor(MOST_MACS / (macs || 1))));
@@ -30,7 +30,7 @@ export async function trialsFor(
 /** The runs of {@link trialsFor}, and the multiply-accumulates of a sample, or a whole. */
 export async function countedTrials(
   graph: Graph,
-  batch: Batch,
+  batch: BatchForm,
   samples: Samples,
 ): Promise<{ macs: number; trials: Trial[] }> {
   const { macs } = summarize(graph, { inputShapes: batch.shapes });

@@ -1,7 +1,7 @@
 /** Whether a network without its channels computes what it does with them at zero: measured in every run. */
 import { UserError } from '../../base/index.js';
 import { type Channels, maskChannels, type Selection } from '../../channels/index.js';
-import { type Batch, batchOf } from '../../graph/index.js';
+import { type BatchForm, batchOf } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { hindranceOf, noiseOfRuntime } from '../check/alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer } from '../check/answers.js';
@@ -54,7 +54,7 @@ interface Pair {
 
 async function inEngine(
   { masked, smaller }: Pair,
-  batch: Batch,
+  batch: BatchForm,
   { machine, samples }: AgreementOptions,
 ): Promise<Verdict> {
   const { macs, trials } = await countedTrials(masked, batch, samples);
@@ -69,7 +69,7 @@ async function inEngine(
 /** Both in onnxruntime. Undefined where it is not installed, or cannot run the one that still has its channels. */
 async function inRuntime(
   { masked, smaller }: Pair,
-  batch: Batch,
+  batch: BatchForm,
   { machine, samples }: AgreementOptions,
 ): Promise<Verdict | undefined> {
   const { trials } = await countedTrials(masked, batch, samples);

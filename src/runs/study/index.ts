@@ -6,7 +6,7 @@ export { query, writeParquet } from './duckdb.js';
 export { failureOf } from './failures.js';
 export { carryOutHalving, refuseHalving, type Stopped as StoppedSetting, stoppedIn } from './halving.js';
 export { carryOut, type ExecutionOptions, type JobOptions, openRuns, type StudyEvent } from './jobs.js';
-export type { Order, Word } from './process.js';
+export type { Order, ProcessMessage } from './process.js';
 export * from './queue/index.js';
 export { type Row, readResult, runRows, settingRows } from './rows.js';
 export * from './stages.js';

@@ -15,7 +15,7 @@ export interface Order {
 }
 
 /** What a process tells. */
-export type Word =
+export type ProcessMessage =
   | { kind: 'epoch'; metrics: EpochMetrics }
   | { kind: 'finished' }
   /** The epoch that it was to come to. */
@@ -24,10 +24,10 @@ export type Word =
   /** Another process is at work on the run, or has taken it over. */
   | { kind: 'taken'; sentence: string };
 
-export type LastWord = Exclude<Word, { kind: 'epoch' }>;
+export type LastWord = Exclude<ProcessMessage, { kind: 'epoch' }>;
 
 export interface ProcessOptions {
-  /** The module that a process runs: it is sent an {@link Order} and answers with {@link Word}s. */
+  /** The module that a process runs: it is sent an {@link Order} and answers with {@link ProcessMessage}s. */
   worker: string;
   /** Stops the run after its current step. */
   signal: AbortSignal;
@@ -42,7 +42,7 @@ export function converse(order: Order, { worker, signal, onEpoch }: ProcessOptio
   return new Promise((resolve) => {
     let last: LastWord | undefined;
     const complaint = tailOf(child);
-    child.on('message', (word: Word) => {
+    child.on('message', (word: ProcessMessage) => {
       if (word.kind === 'epoch') onEpoch(word.metrics);
       else last = word;
     });

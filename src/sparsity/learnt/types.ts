@@ -1,5 +1,5 @@
 /** Methods that learn their masks: what they make of a model before training, and what they ask of the trainer. */
-import type { Settings, Source } from '../../base/index.js';
+import type { PaperSource, Settings } from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { Hook, TrainOptions } from '../../train/index.js';
 
@@ -37,7 +37,7 @@ export interface LearntMethod<Options extends object = any> {
   /** One line: what it is and whose. */
   summary: string;
   /** Where it comes from. */
-  source?: Source;
+  source?: PaperSource;
   /** What it can be told: rules, defaults and help. Nothing else is accepted. */
   settings: Settings;
   /** For the compiler alone. */

@@ -1,7 +1,7 @@
 /** A network drawn as a graph, its blocks folded until somebody opens them. */
 import { useEffect, useState } from 'preact/hooks';
 import { large, percent } from '../../base/index.js';
-import type { Network } from '../types.js';
+import type { DrawnNetwork } from '../types.js';
 import { fold, type Folded, type FoldedNode } from './fold.js';
 import { arrange, BOX, type Layout, type LayoutRequest } from './layout.js';
 
@@ -9,7 +9,7 @@ import { arrange, BOX, type Layout, type LayoutRequest } from './layout.js';
 const SMALL = 60;
 
 interface DrawingProps {
-  network: Network;
+  network: DrawnNetwork;
   /** Whether the page has the worker that lays out large networks. */
   worker: boolean;
 }

@@ -1,5 +1,5 @@
 /** A network with its blocks folded: what lies in a folded block becomes one node. */
-import type { Network, NetworkNode } from '../types.js';
+import type { DrawnNetwork, NetworkNode } from '../types.js';
 
 export interface FoldedNode extends NetworkNode {
   /** How many nodes it stands for; the block can be opened where they are several. */
@@ -12,7 +12,7 @@ export interface Folded {
 }
 
 /** @param open blocks that are not folded. */
-export function fold({ nodes, edges }: Network, open: ReadonlySet<string>): Folded {
+export function fold({ nodes, edges }: DrawnNetwork, open: ReadonlySet<string>): Folded {
   const sizes = new Map<string, number>();
   for (const { path } of nodes) for (const name of path) sizes.set(name, (sizes.get(name) ?? 0) + 1);
   // A block with nothing in it but another block would open into the same picture.

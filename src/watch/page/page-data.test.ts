@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Network } from '../types.js';
+import type { DrawnNetwork } from '../types.js';
 import { fold } from './fold.js';
 import { arrange } from './layout.js';
 import { meanOf } from './seeds.js';
@@ -40,7 +40,7 @@ test('times of layers stand beside each other, the slowest first', () => {
 });
 
 /** Nodes in blocks of up to two levels, with edges that lead on. */
-const networks: fc.Arbitrary<Network> = fc
+const networks: fc.Arbitrary<DrawnNetwork> = fc
   .array(fc.tuple(fc.constantFrom([], ['a'], ['a', 'a.0'], ['a', 'a.1'], ['b']), fc.nat(50), fc.nat()), {
     minLength: 1,
     maxLength: 30,

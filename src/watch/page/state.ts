@@ -1,12 +1,12 @@
 /** What the page knows: the rows of the list, kept up to date by the server, and what the reader has chosen. */
 import { computed, signal } from '@preact/signals';
-import type { LayerTimes, Network, RunDetail, RunRow, Status } from '../types.js';
+import type { DrawnNetwork, LayerTimes, RunDetail, RunRow, Status } from '../types.js';
 
 /** What a page without a server carries in itself. */
 export interface Snapshot {
   rows: RunRow[];
   details: Record<string, RunDetail>;
-  networks: Record<string, Network>;
+  networks: Record<string, DrawnNetwork>;
 }
 
 const carried = document.getElementById('snapshot')?.textContent;
@@ -59,7 +59,7 @@ async function get<T>(path: string): Promise<T> {
 
 export const detailOf = async (id: string): Promise<RunDetail> =>
   snapshot ? snapshot.details[id] : get(`api/run?id=${encodeURIComponent(id)}`);
-export const networkOf = async (id: string): Promise<Network> =>
+export const networkOf = async (id: string): Promise<DrawnNetwork> =>
   snapshot ? snapshot.networks[id] : get(`api/network?id=${encodeURIComponent(id)}`);
 
 /** Only of a live page: the server measures. */

@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Order, Word } from '../process.js';
+import type { Order, ProcessMessage } from '../process.js';
 
-const tell = (word: Word) => process.send!(word, () => word.kind !== 'epoch' && process.exit(0));
+const tell = (word: ProcessMessage) => process.send!(word, () => word.kind !== 'epoch' && process.exit(0));
 process.on('disconnect', () => process.exit(1));
 process.on('SIGTERM', () => tell({ kind: 'failed', sentence: 'The run was stopped.' }));
 process.once('message', async ({ recipe, path, resume }: Order) => {
