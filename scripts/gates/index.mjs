@@ -9,6 +9,7 @@ import { testFiles } from '../tests.mjs';
 import { emulatedNode, has, major, nodeOf } from './nodes.mjs';
 import { innermostTests, kernelTests, processorHas, runKernels } from './processors.mjs';
 import { openBench } from './run.mjs';
+import { runOnSoftware, softwareIsMissing } from './webgpu.mjs';
 
 const compiler = process.env.CC || 'cc';
 const withoutCompiler = () => (has(compiler) ? undefined : `there is no C compiler named ${compiler}`);
@@ -116,6 +117,12 @@ export const gates = [
       openBench({ ...bench, env: { ESPALIER_ENGINE: 'apart' } }).tests(
         kernelTests().filter((file) => /dist.(engine|train)/.test(file)),
       ),
+  },
+  {
+    name: 'webgpu',
+    what: 'operators beside PyTorch and steps of training on WebGPU, computed by software',
+    needs: softwareIsMissing,
+    run: runOnSoftware,
   },
   node(20),
   node(22, { kernels: false }),

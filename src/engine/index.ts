@@ -18,6 +18,10 @@ export { byName } from './input.js';
 export { type LoadOptions, loadNetwork, MemoryError } from './network.js';
 export type * from './types.js';
 
+// What a training step costs on a GPU.
+
+export { type GpuCost, gpuCost } from './webgpu/cost.js';
+
 // Two networks side by side, fed the same inputs: what calibration compares.
 
 export { type Lines, linesFrom, linesSize, openPair, type Pair, type Segment } from './pair.js';

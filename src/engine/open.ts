@@ -7,15 +7,21 @@ import { type Machine, machineOver, type Sparse, threadCount } from './machine.j
 import { openNative } from './native/native.js';
 import { nodeHost } from './wasm/node.js';
 import { type Host, openWasm } from './wasm/wasm.js';
+import { openWebGpuInNode } from './webgpu/node.js';
+
+/** Ways to run programs. */
+type Engine = 'native' | 'wasm' | 'webgpu';
 
 /** Options of {@link openMachine}. */
 export interface MachineOptions {
-  /** Default: ESPALIER_ENGINE, else native where it is to be had. */
-  engine?: 'native' | 'wasm';
+  /** Default: ESPALIER_ENGINE, else native where it is to be had; `webgpu` is taken only where it is asked for. */
+  engine?: Engine;
   /** Default: ESPALIER_THREADS, else the cores there are. */
   threads?: number;
   /** Default: ESPALIER_SPARSE, else auto. */
   sparse?: Sparse;
+  /** Whether a GPU takes the times of its steps, which makes it slower; other engines always do. Default false. */
+  timed?: boolean;
 }
 
 let fallbackTold = false;
@@ -32,7 +38,8 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
   switch (engine) {
     case 'native':
     case 'wasm':
-      return machineOver(await openOnly(engine, threads), sparse);
+    case 'webgpu':
+      return machineOver(await openOnly(engine, threads, options.timed), sparse);
     case undefined:
     case '':
       return machineOver(await openBest(threads), sparse);
@@ -41,7 +48,7 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
       return openApart({ threads, sparse });
     default:
       return fail(
-        `The engine is "${engine}", but must be native or wasm: correct ESPALIER_ENGINE or the setting.`,
+        `The engine is "${engine}", but must be native, wasm or webgpu: correct ESPALIER_ENGINE or the setting.`,
       );
   }
 }
@@ -79,11 +86,15 @@ function wasmFeatures(): Pick<Host, 'relaxed'> {
   return fail(`ESPALIER_WASM is "${asked}", but must be simd128 or unset: correct it.`);
 }
 
-async function openOnly(engine: 'native' | 'wasm', threads: number): Promise<Driver> {
+const openers: Record<Engine, (threads: number, timed?: boolean) => Driver | Promise<Driver>> = {
+  native: openNative,
+  wasm: (threads) => openWasm({ ...nodeHost, ...wasmFeatures() }, threads),
+  webgpu: (_, timed) => openWebGpuInNode({ timed }),
+};
+
+async function openOnly(engine: Engine, threads: number, timed?: boolean): Promise<Driver> {
   try {
-    return await (engine === 'native'
-      ? openNative(threads)
-      : openWasm({ ...nodeHost, ...wasmFeatures() }, threads));
+    return await openers[engine](threads, timed);
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     const other = engine === 'native' ? 'wasm' : 'native';

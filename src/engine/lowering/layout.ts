@@ -76,22 +76,34 @@ function signatures(): Map<string, Signature> {
 
 let known: Map<string, Signature> | undefined;
 
-/** The words of a step with their names. */
-export function namedWords({ kernel, words }: Pick<Step, 'kernel' | 'words'>): NamedWord[] {
+/** The names of a step's words, of whose lists behind the others each has so many entries. */
+function fieldsOf(kernel: string, lengths: (tail: number) => number): Field[] {
   known ??= signatures();
   const { fields, scratch, tails } = known.get(kernel)!;
-  const lengths = words.slice(0, tails.length).map(Number);
-  const names: Field[] = [
+  return [
     ...tails.map(({ name }) => ({ name: `${name}.length`, kind: 'int' })),
     ...fields,
     ...(scratch ? [{ name: 'scratch', kind: 'scratch' }] : []),
     ...tails.flatMap(({ name, record }, t) =>
-      Array.from({ length: lengths[t] }, (_, i) =>
+      Array.from({ length: lengths(t) }, (_, i) =>
         record.map((field) => ({ ...field, name: `${name}[${i}].${field.name}` })),
       ).flat(),
     ),
   ];
+}
+
+/** The words of a step with their names. */
+export function namedWords({ kernel, words }: Pick<Step, 'kernel' | 'words'>): NamedWord[] {
+  const names = fieldsOf(kernel, (tail) => Number(words[tail]));
   if (names.length !== words.length)
     throw new Error(`${kernel} has ${words.length} words, but the contract names ${names.length}`);
   return words.map((word, i) => ({ ...names[i], word }));
+}
+
+/** The same for words that lie in a program, and lines that have their numbers. */
+export function assembledWords(
+  kernel: string,
+  words: Int32Array,
+): { name: string; kind: string; word: number }[] {
+  return fieldsOf(kernel, (tail) => words[tail]).map((field, i) => ({ ...field, word: words[i] }));
 }

@@ -1,0 +1,74 @@
+/** Training on a GPU gives what training on the CPU does, again and again the same bits; and what a step is made of. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { integer, normal, random, UserError } from '../base/index.js';
+import { gpuCost, loadNetwork, type Machine, openMachine } from '../engine/index.js';
+import { buildNetwork } from '../nn/index.js';
+import type { Graph } from '../onnx/index.js';
+
+/** The machine, or the reason why there is no GPU here. */
+async function openGpu(): Promise<Machine | string> {
+  try {
+    return await openMachine({ engine: 'webgpu' });
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+const SHAPE = [3, 8, 8] as const;
+const BATCH = 20;
+
+/** Some steps of training by both kinds of optimisers: the losses, the norm of the last gradient, and the weights in the end. */
+async function train(graph: Graph, machine: Machine, steps: number) {
+  const network = loadNetwork(graph, { machine });
+  const kindOf = ({ prunable }: { prunable: boolean }) => (prunable ? 'sgd' : 'adam');
+  const training = network.training({ batch: BATCH, optimizer: kindOf });
+  const draws = random(1, 'gpu');
+  const images = Float32Array.from({ length: BATCH * 3 * 8 * 8 }, () => normal(draws));
+  const labels = Int32Array.from({ length: BATCH }, () => integer(draws, 10));
+  const losses: number[] = [];
+  let norm = 0;
+  for (let step = 0; step < steps; step++) {
+    losses.push((await training.gradients(images, labels, BATCH, step)).loss);
+    norm = await training.gradientNorm();
+    for (const kind of ['sgd', 'adam'] as const)
+      await training.update({ learningRate: 0.001, weightDecay: 1e-4, momentum: 0.9, step: step + 1 }, kind);
+  }
+  await network.pull();
+  const weights = [...network.parameters].map(([name, { weight }]) => [name, weight.slice()] as const);
+  network.close();
+  return { losses, norm, weights };
+}
+
+test('steps of training on a GPU and on the CPU, and once more', async (t) => {
+  const gpu = await openGpu();
+  if (typeof gpu === 'string') return t.skip(gpu);
+  const cpu = await openMachine({ engine: 'wasm', threads: 1 });
+  const graph = buildNetwork('resnet8', { shape: SHAPE, classes: 10, seed: 1 });
+  const near = (found: number, wanted: number, what: string) =>
+    assert.ok(Math.abs(found / wanted - 1) < 1e-5, `${what}: ${found}, not ${wanted}`);
+  const [theirs, ours] = [await train(graph, cpu, 2), await train(graph, gpu, 2)];
+  for (const [i, loss] of ours.losses.entries()) near(loss, theirs.losses[i], `step ${i}`);
+  near(ours.norm, theirs.norm, 'norm');
+  const [once, again] = [await train(graph, gpu, 1), await train(graph, gpu, 1)];
+  assert.deepEqual(again, once, 'the same bits again');
+  assert.equal(once.losses[0], ours.losses[0]);
+  await Promise.all([cpu.close(), gpu.close()]);
+});
+
+test('what training steps cost on a GPU', async (t) => {
+  const memory = await openMachine({ engine: 'wasm', threads: 1 });
+  for (const [net, batch, most] of [
+    ['resnet20', 128, 200],
+    ['resnet56', 128, 560],
+    ['vgg19', 128, 190],
+  ] as const) {
+    const graph = buildNetwork(net, { shape: [3, 32, 32], classes: 10, seed: 1 });
+    const { gradients, update, bytes } = await gpuCost(graph, memory, batch);
+    t.diagnostic(`${net}: ${gradients} + ${update} dispatches, ${(bytes / 1e9).toFixed(2)} GB`);
+    assert.ok(gradients <= most, `${gradients} dispatches for the gradients of ${net}`);
+    assert.equal(update, 1);
+  }
+  await memory.close();
+});
