@@ -52,7 +52,7 @@ test('a word more, or another, on one side alone is seen', () => {
 test('every module carries the contract', async (t) => {
   const folder = 'src/engine/wasm/';
   const modules = readdirSync(new URL(folder, root)).filter((name) => name.endsWith('.wasm'));
-  assert.equal(modules.length, 6);
+  assert.equal(modules.length, 8);
   for (const name of modules)
     assert.ok(readFileSync(new URL(folder + name, root)).includes(`${CONTRACT}\0`), `${name} is stale`);
   try {
