@@ -7,6 +7,10 @@
 export { type Calibration, calibrationSamples, type DrawOptions, type Samples } from './samples.js';
 export { type Visited, type VisitOptions, type VisitPlan, visitLayers } from './visit.js';
 
+// What it takes.
+
+export { costOfSample } from './cost.js';
+
 // Weights solved for: after pruning, in place of removed inputs, or in a sparse layer.
 
 export { type Elimination, eliminate, type Reader, readersIn } from './eliminate.js';

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { fail, UserError } from '../../base/index.js';
+import { costOfSample } from '../../calibration/index.js';
 import { UncheckedError } from '../export.js';
 import { refuseNotFinite } from '../finite.js';
 import { refuseOccupied } from '../folder.js';
@@ -14,7 +15,7 @@ import { flagOf, type TargetName, targetNames } from '../settings.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import { type Situation, situationOf } from '../suit/situation.js';
 import { chosenLines, knownOf, onMachine, refuseEarly, valuesOf } from '../suit/suit.js';
-import { openTask, type TaskOptions } from '../task.js';
+import { openModel, openTask, type TaskOptions } from '../task.js';
 import { isUsable } from '../usable.js';
 import type { RunOptions } from '../work.js';
 import { plan } from './plan.js';
@@ -36,8 +37,17 @@ const AT_ONCE_SPARSITY = 0.5;
  * How channels go where there are no data: with the layers behind them solved for on random inputs, which leaves far more of the answers
  * (docs/calibration.md), or by the weights alone where that cannot be.
  */
-const REPAIRED: Known = { method: 'reconstruction', calibrate: 128 };
-const WAYS: readonly Known[] = [REPAIRED, {}];
+const repairedWith = (calibrate: number): Known => ({ method: 'reconstruction', calibrate });
+const MOST_SAMPLES = 128;
+/** Even of great pictures, each of which has pixels enough for thousands of equations. */
+const LEAST_SAMPLES = 8;
+/** Multiply-accumulates for all samples of a calibration together: a minute or two on two cores. */
+const MOST_WORK = 1.5e12;
+
+/** How many random samples are looked at: as many as the time of a command without data allows. */
+export function samplesWithin(costOfOne: number): number {
+  return Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(MOST_WORK / costOfOne)));
+}
 
 /**
  * Makes a model smaller.
@@ -80,6 +90,12 @@ interface Job {
   end: number;
 }
 
+/** How channels go, and layers are mended, where there are no data. */
+async function repaired({ known }: Job): Promise<Known> {
+  const { graph, inputShapes } = await openModel(known as unknown as TaskOptions);
+  return repairedWith(samplesWithin(costOfSample(graph, { inputShapes })));
+}
+
 const runOf = ({ out, options }: Pick<Job, 'out' | 'options'>, recipe: Recipe): Promise<RunResult> =>
   startRun(recipe, out, options);
 
@@ -96,7 +112,7 @@ interface AtOnce {
 interface Asked {
   known: Known;
   version: string;
-  /** One of {@link WAYS}; what is known already comes before it. */
+  /** What is known already comes before it. */
   way?: Known;
   /** One that was chosen, with its reason. */
   target?: [TargetName, Choice];
@@ -129,15 +145,15 @@ const targetOf = (known: Known): TargetName | undefined =>
 async function slimTo(job: Job): Promise<RunResult> {
   const { known, version } = job;
   if (known.sparsity !== undefined) return runAtOnce(job, atOnce({ known, version }));
-  const repaired = await attempt(job, atOnce({ known, version, way: REPAIRED }));
-  return repaired ?? runAtOnce(job, atOnce({ known, version }));
+  const made = await attempt(job, atOnce({ known, version, way: await repaired(job) }));
+  return made ?? runAtOnce(job, atOnce({ known, version }));
 }
 
 /** Without data and target: as much as leaves the answers as they were, tried out. The last that was tried is the run. */
 async function slimFreely(job: Job): Promise<RunResult> {
   const { known, version, out } = job;
   const because = 'without data to train on, more would leave too little of the answers';
-  for (const way of WAYS)
+  for (const way of [await repaired(job), {}])
     for (const [i, value] of AT_ONCE.entries()) {
       const made = await attempt(job, atOnce({ known, version, way, target: ['macs', { value, because }] }));
       if (!made) break;
