@@ -14,12 +14,18 @@ const ROOMS = 'cli watch runs report runtime channels sparsity train engine grap
 const roomOf = (file) => file.split(/[\\/]/)[1].replace(/(\.long)?\.test\.js$/, '');
 const rank = (file) => (ROOMS.indexOf(roomOf(file)) + ROOMS.length + 1) % (ROOMS.length + 1);
 
+/** Whether a test file is named: `runs` and `runs/slim` name folders, `runs/study` or `rooms` one test. */
+const isNamed = (file, name) => {
+  const path = file.split(/[\\/]/).slice(1).join('/');
+  return path.startsWith(`${name}/`) || path.replace(/(\.long)?\.test\.js$/, '') === name;
+};
+
 /** The compiled test files, those of `rooms` only where any is given. Long ones are those that only test-all.mjs runs. */
 export function testFiles({ rooms = [], long = false } = {}) {
   return readdirSync('dist', { recursive: true })
     .filter((name) => name.endsWith('.test.js') && name.endsWith('.long.test.js') === long)
     .map((name) => join('dist', name))
-    .filter((file) => rooms.length === 0 || rooms.includes(roomOf(file)))
+    .filter((file) => rooms.length === 0 || rooms.some((room) => isNamed(file, room)))
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
