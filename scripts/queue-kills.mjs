@@ -89,6 +89,15 @@ function start(line, { apart = false } = {}) {
   };
 }
 
+/** Waits until a process has reached the server; one that finds none at first ends with a sentence. */
+async function connected({ said, ended }, sentence) {
+  let isOver = false;
+  ended.then(() => {
+    isOver = true;
+  });
+  while (!said().includes(sentence) && !isOver) await wait(50);
+}
+
 async function finished({ ended }) {
   const { status, said } = await ended;
   if (status !== 0) throw new Error(`It ended with status ${status}: ${said}`);
@@ -123,9 +132,11 @@ try {
       isOpen = false;
     });
     ended.catch(() => {});
+    await connected(study, 'The runs wait on');
     while (isOpen && (killed < kills || servers < serverKills)) {
       await Promise.race([wait(1000 * (0.2 + 1.5 * random() * seconds)), ended.catch(() => {})]);
       if (!isOpen) break;
+      for (const worker of workers) await connected(worker, 'Waiting for runs');
       if (servers < serverKills && random() < serverKills / (kills + serverKills)) {
         await server.kill();
         servers++;
