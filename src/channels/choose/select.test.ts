@@ -168,7 +168,7 @@ test('limits that make no sense are refused', () => {
 test('a density that floors forbid is refused with what can be met', () => {
   assert.throws(
     () => selectDensity(two, scores, 0.1),
-    /A density of 0.1 is out of reach: of 6 units 5 would go, but only 4 can; ask for at least 0.3334/,
+    /A density of 0.1 is out of reach: of 6 units 5 would have to go, but only 4 can; ask for at least 0.3334/,
   );
   assert.equal(keptOf(two, selectDensity(two, scores, 0.3334)), 3);
 });
