@@ -155,7 +155,7 @@ test('random samples do where there are no others, and are the same when a run i
   const measured = await evaluateModel({ model: at('random', 'model.onnx'), data: 'random', teacher: model });
   assert.ok(Math.abs(measured.metrics!.error - error.after) < 1e-6);
   await assert.rejects(evaluateModel({ model: 'resnet8', data: 'random' }), {
-    message: /^Random samples are for the answers of a model that is trained already/,
+    message: /^--data random distils a model that is already trained/,
   });
 });
 
