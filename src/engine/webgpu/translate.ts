@@ -174,6 +174,8 @@ export function translate(words: Int32Array, target: Target): Translated {
           const made = convWeight(site, a);
           emit(number, made.dispatches);
           parts.push({ ...made.parts, step: number });
+          // A mask that the program computes is there until this step only.
+          if (writtenLines.includes(a.get('mask'))) addUp();
           break;
         }
         default:
