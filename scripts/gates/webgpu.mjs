@@ -22,7 +22,7 @@ export function softwareIsMissing() {
   return status === 0 && existsSync(module()) ? undefined : `npm does not give webgpu@${VERSION}`;
 }
 
-/** The operators beside PyTorch, and steps of training beside those on the CPU. */
+/** The operators beside PyTorch, and steps of training, over learnt masks too, beside those on the CPU. */
 export function runOnSoftware(bench) {
   const env = {
     ESPALIER_ENGINE: 'webgpu',
@@ -30,6 +30,6 @@ export function runOnSoftware(bench) {
     LD_LIBRARY_PATH: LIBRARIES,
     VK_ICD_FILENAMES: DRIVER,
   };
-  const files = ['dist/engine/pytorch.test.js', 'dist/train/gpu.test.js'];
+  const files = ['engine/pytorch', 'train/gpu', 'sparsity/learnt/gpu'].map((name) => `dist/${name}.test.js`);
   return openBench({ ...bench, env }).tests(files);
 }

@@ -1,20 +1,11 @@
 /** Training on a GPU gives what training on the CPU does, again and again the same bits; and what a step is made of. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { integer, normal, random, UserError } from '../base/index.js';
+import { integer, normal, random } from '../base/index.js';
+import { openGpu } from '../engine/gpu.test.fixture.js';
 import { gpuCost, loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import type { Graph } from '../onnx/index.js';
-
-/** The machine, or the reason why there is no GPU here. */
-async function openGpu(): Promise<Machine | string> {
-  try {
-    return await openMachine({ engine: 'webgpu' });
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-}
 
 const SHAPE = [3, 8, 8] as const;
 const BATCH = 20;

@@ -7,7 +7,7 @@ import { LANES, NO_BARRIER, PROGRAM_HEAD, STEP, STEP_HEAD } from '../lowering/co
 import { type Arguments, argumentsOf } from './arguments.js';
 import { classesAt } from './classes.js';
 import type { Dispatch } from './shader.js';
-import { convDirect, convTiles, type Packed, packAll, packedWidth, usesTiles } from './shaders/conv.js';
+import { conv, type Packed, packAll, packedWidth } from './shaders/conv.js';
 import { type Little, littleMap, littleSteps, mapStep } from './shaders/map.js';
 import * as simple from './shaders/simple.js';
 import { elementSteps, goesTogether } from './shaders/update.js';
@@ -100,7 +100,7 @@ export function translate(words: Int32Array, target: Target): Translated {
   const first: { pack: Arguments; packed: Packed }[] = [];
   const body: Placed[] = [];
   const writtenLines: number[] = [];
-  const packs = new Map<number, Arguments>();
+  const packs = new Map<number, Packed>();
   let parts: (Parts & { step: number })[] = [];
   let together: Step[] = [];
   let little: { number: number; pass: Little }[] = [];
@@ -153,28 +153,23 @@ export function translate(words: Int32Array, target: Target): Translated {
     } else {
       flush();
       switch (a.kernel) {
-        case 'conv_pack':
-          packs.set(a.get('packed'), a);
-          break;
-        case 'conv': {
-          const pack = packs.get(a.get('weights'))!;
-          if (!usesTiles(a)) {
-            emit(number, convDirect(site, a, pack));
-            break;
-          }
-          const width = packedWidth(a.get('outputs'));
+        case 'conv_pack': {
+          const width = packedWidth(a);
           const sizes = ['groups', 'window', 'channels'].map(a.get);
           const packed = { width, at: site.scratch(sizes.reduce((n, size) => n * size, width)) };
-          if (changed(pack, writtenLines)) emit(number, packAll(site, [{ pack, packed }]));
-          else first.push({ pack, packed });
-          emit(number, convTiles(site, a, packed));
+          if (changed(a, writtenLines)) emit(number, packAll(site, [{ pack: a, packed }]));
+          else first.push({ pack: a, packed });
+          packs.set(a.get('packed'), packed);
           break;
         }
+        case 'conv':
+          emit(number, conv(site, a, packs.get(a.get('weights'))!));
+          break;
         case 'conv_weight': {
           const made = convWeight(site, a);
           emit(number, made.dispatches);
           parts.push({ ...made.parts, step: number });
-          // A mask that the program computes is there until this step only.
+          // The memory of a mask that the program computes is that of other values after this step.
           if (writtenLines.includes(a.get('mask'))) addUp();
           break;
         }

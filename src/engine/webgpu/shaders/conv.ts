@@ -64,13 +64,22 @@ export interface Packed {
   width: number;
 }
 
-export const usesTiles = (a: Arguments): boolean => a.get('outputs') >= WORTH && a.get('channels') >= WORTH;
+const usesTiles = (a: Arguments): boolean => a.get('outputs') >= WORTH && a.get('channels') >= WORTH;
 
-/** Outputs of a packed row. */
-export const packedWidth = (outputs: number): number => {
+/** Outputs of a packed row: whole tiles of them, where there are tiles. Of conv, or of its conv_pack. */
+export const packedWidth = (a: Arguments): number => {
+  const outputs = a.get('outputs');
+  if (!usesTiles(a)) return outputs;
   const [{ outputs: tile }] = tilesFor(outputs);
   return Math.ceil(outputs / tile) * tile;
 };
+
+/**
+ * y = conv(x, packed weights) + bias. Weights are only read packed: those that a program computes may share their memory with y, for
+ * the plan takes conv_pack to be the last to read them.
+ */
+export const conv = (site: Site, a: Arguments, packed: Packed): Dispatch[] =>
+  usesTiles(a) ? convTiles(site, a, packed) : convDirect(site, a, packed);
 
 const names = ['x', 'y', 'bias', 'channels', 'outputs', 'groups', 'window', 'blocks'];
 const strides = ['x', 'y'].flatMap((name) => ['channel', 'block', 'group'].map((by) => `${name}_by.${by}`));
@@ -106,11 +115,8 @@ const FIND = `
   let taps = extra[kind + 1];
   let pixels = extra[kind + 2];`;
 
-/**
- * y = conv(x, packed weights) + bias. Where the tiles are too few to fill a GPU, the channels are split into parts, whose sums lie in
- * scratch memory until a second dispatch adds them.
- */
-export function convTiles(site: Site, a: Arguments, packed: Packed): Dispatch[] {
+/** Where the tiles are too few to fill a GPU, the channels are split into parts, whose sums lie in scratch memory until a second dispatch adds them. */
+function convTiles(site: Site, a: Arguments, packed: Packed): Dispatch[] {
   const [blocks, outputs, groups, channels] = ['blocks', 'outputs', 'groups', 'channels'].map(a.get);
   const classes = site.classes(a.get('table'), a.get('blocks_per_item'));
   const down = Math.ceil(outputs / tilesFor(outputs)[0].outputs);
@@ -267,8 +273,8 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) threa
 }`;
 }
 
-/** The same where a thread computes some outputs of its four lanes, reading weights as they are. */
-export function convDirect(site: Site, a: Arguments, pack: Pack): Dispatch[] {
+/** The same where a thread computes some outputs of its four lanes. */
+function convDirect(site: Site, a: Arguments, packed: Packed): Dispatch[] {
   const blocks = a.get('blocks');
   const classes = site.classes(a.get('table'), a.get('blocks_per_item'));
   const threads = 64;
@@ -281,13 +287,9 @@ export function convDirect(site: Site, a: Arguments, pack: Pack): Dispatch[] {
       tableOf(site, classes, tilesOf),
     ),
     kinds: classes.length,
-    weights: pack.get('weights') * LANES + pack.get('offset'),
-    by_group: pack.get('by.group'),
-    by_output: pack.get('by.output'),
-    by_channel: pack.get('by.channel'),
+    packed: packed.at,
   };
   const body = `
-fn weight(at: i32) -> f32 { return mem[at >> 2][at & 3]; }
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) thread: u32) {
   let t = i32(thread);
@@ -301,15 +303,15 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) threa
   let pixel = mine - block * pixels;
   let image = ($x + group * $x_by_group + block * $x_by_block) * 4 + quad;
   let most = $outputs - 1;
-  ${list(own, (m) => `let o${m} = min(first + ${m}, most); var s${m} = vec4f(0.0); let w${m} = $weights + group * $by_group + o${m} * $by_output;`)}
+  ${list(own, (m) => `let o${m} = min(first + ${m}, most); var s${m} = vec4f(0.0);`)}
   for (var tap = 0; tap < taps; tap++) {
     let source = extra[extra[kind + 3] + pixel * taps + tap];
     if (source < 0) { continue; }
-    let index = extra[extra[kind + 4] + tap];
+    let weights = $packed + (group * $window + extra[extra[kind + 4] + tap]) * $channels * $outputs;
     for (var c = 0; c < $channels; c++) {
       let v = mem[image + (source + c * $x_by_channel) * 4];
-      let k = index + c * $by_channel;
-      ${list(own, (m) => `s${m} = fma(vec4f(weight(w${m} + k)), v, s${m});`, ' ')}
+      let k = weights + c * $outputs;
+      ${list(own, (m) => `s${m} = fma(vec4f(scratch[k + o${m}]), v, s${m});`, ' ')}
     }
   }
   let to = ($y + group * $y_by_group + block * $y_by_block + extra[extra[kind + 5] + pixel]) * 4 + quad;
@@ -317,7 +319,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) threa
     own,
     (m) => `if (first + ${m} < $outputs) {
     var bias = 0.0;
-    if ($bias >= 0) { bias = weight($bias * 16 + group * $outputs + o${m}); }
+    if ($bias >= 0) { let b = $bias * 16 + group * $outputs + o${m}; bias = mem[b >> 2][b & 3]; }
     mem[to + o${m} * $y_by_channel * 4] = s${m} + bias;
   }`,
   )}
