@@ -123,7 +123,7 @@ function trained(name, ...packages) {
 }
 
 /** Of an install with what it depends on, the library for browsers (3 MB) included. */
-const MOST_MEGABYTES = 45;
+const MOST_MEGABYTES = 40;
 
 const megabytes = (folder) => Number(run(folder, 'du', ['-sm', 'node_modules']).split('\t')[0]);
 
@@ -251,7 +251,7 @@ const projects = {
   },
 };
 
-const answers = spawnSync('npm', ['view', 'zod', 'version'], { timeout: 60_000 }).status === 0;
+const answers = spawnSync('npm', ['view', 'yaml', 'version'], { timeout: 60_000 }).status === 0;
 if (!answers) {
   console.log(
     `skipped: the npm registry does not answer\n0 passed, 0 failed, ${Object.keys(projects).length} skipped`,

@@ -35,7 +35,7 @@ export { importOptional } from './optional.js';
 // Records with any keys, text for terminals and JSON, and numbers as people read them.
 
 export { nearest } from './nearest.js';
-export { emptyRecord, numbersByPath, own } from './records.js';
+export { emptyRecord, isRecord, numbersByPath, own } from './records.js';
 export { brief, latin1, visible, visibleJson, visibleLines, withBriefWords } from './text.js';
 export { version } from './version.js';
 export { bytes, capital, count, duration, large, percent } from './words.js';

@@ -7,6 +7,10 @@
 export const own = <V>(record: Readonly<Record<string, V>> | undefined, name: string): V | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 
+/** Is it an object with entries by name, as the braces of JSON and YAML make it? */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** An empty record that inherits nothing, so that any name can be written to it: '__proto__' too. */
 export const emptyRecord = <V>(): Record<string, V> => Object.create(null);
 

@@ -5,11 +5,15 @@
 import { fail } from './errors.js';
 import { nearest } from './nearest.js';
 
-/** A setting: what a value must be, its default, and its help. */
-export interface Setting<T = unknown> {
+/** What a value must be. */
+export interface Rule<T = unknown> {
   ok(value: unknown): value is T;
   /** Goes on from "must". */
   must: string;
+}
+
+/** A setting: what a value must be, its default, and its help. */
+export interface Setting<T = unknown> extends Rule<T> {
   /** Its value where none is given. */
   fallback?: T;
   /** What a flag's text means; what cannot be read is passed on to be refused. Absent: a switch without text. */
@@ -30,8 +34,12 @@ export interface Setting<T = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: a table of settings of any types
 export type Settings = Readonly<Record<string, Setting<any>>>;
 
+/** Rules by name. */
+// biome-ignore lint/suspicious/noExplicitAny: a table of rules for any types
+export type Rules = Readonly<Record<string, Rule<any>>>;
+
 /** The values that such settings take, none of them given for sure. */
-export type Values<S extends Settings> = { [Name in keyof S]?: S[Name] extends Setting<infer T> ? T : never };
+export type Values<S extends Rules> = { [Name in keyof S]?: S[Name] extends Rule<infer T> ? T : never };
 
 const numeric = (text: string): unknown =>
   text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
@@ -122,7 +130,8 @@ export const flag = (about: string): Setting<boolean> => ({
   about,
 });
 
-const listOf =
+/** A test for lists of items of which `ok` is true; the empty list is one. */
+export const listOf =
   <T>(ok: (item: unknown) => item is T) =>
   (value: unknown): value is T[] =>
     Array.isArray(value) && value.every(ok);
@@ -223,23 +232,32 @@ export function shown(value: unknown): string {
   }
 }
 
+/** What is wrong with given values: one is not what it must be, or there is no such name. */
+export type Flaw = { name: string; must: string; value: unknown } | { name: string; must?: undefined };
+
+/** The first value that breaks its rule, else the first name that has none; undefined where all is well. */
+export function flawIn(rules: Rules, given: object): Flaw | undefined {
+  const values = given as Record<string, unknown>;
+  for (const [name, { ok, must }] of Object.entries(rules))
+    if (values[name] !== undefined && !ok(values[name])) return { name, must, value: values[name] };
+  const unknown = Object.keys(values).find(
+    (name) => values[name] !== undefined && !Object.hasOwn(rules, name),
+  );
+  return unknown === undefined ? undefined : { name: unknown };
+}
+
 /**
  * The settings of `owner`, every one of them sound by itself; those that are not given are left out.
  * @throws UserError that names the first that is not, or that there is none of that name.
  */
 export function checked<S extends Settings>(owner: string, settings: S, told: object): Values<S> {
   const given = underNewNames(settings, told);
-  const said = Object.entries(given).filter(([, value]) => value !== undefined);
-  for (const [name, { ok, must }] of Object.entries(settings)) {
-    const value = (given as Record<string, unknown>)[name];
-    if (value !== undefined && !ok(value))
-      fail(`The setting ${name} must ${must}, but it is ${shown(value)}.`);
-  }
+  const flaw = flawIn(settings, given);
+  if (flaw?.must) fail(`The setting ${flaw.name} must ${flaw.must}, but it is ${shown(flaw.value)}.`);
   const known = Object.keys(settings);
-  for (const [name] of said)
-    if (!known.includes(name))
-      fail(
-        `${owner} has no setting ${JSON.stringify(name)}${meant(name, known)}; there are ${known.join(', ')}.`,
-      );
-  return Object.fromEntries(said) as Values<S>;
+  if (flaw)
+    fail(
+      `${owner} has no setting ${JSON.stringify(flaw.name)}${meant(flaw.name, known)}; there are ${known.join(', ')}.`,
+    );
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Values<S>;
 }

@@ -4,7 +4,16 @@
  * the axis of its outputs. Where a name is both, the length decides, for the group if both fit. What is not named stays whole.
  */
 import { readFile } from 'node:fs/promises';
-import { fail, nearest, own, reason, type Settings, text, writeAtomically } from '../../base/index.js';
+import {
+  fail,
+  isRecord,
+  nearest,
+  own,
+  reason,
+  type Settings,
+  text,
+  writeAtomically,
+} from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { emptied } from '../find/floors.js';
 import { withMembers } from '../find/weights.js';
@@ -106,8 +115,7 @@ function parsed(text: string): Masks | undefined {
   try {
     const masks: unknown = JSON.parse(text);
     const fits = (mask: unknown) => Array.isArray(mask) && mask.every((kept) => typeof kept === 'boolean');
-    const isObject = typeof masks === 'object' && masks !== null && !Array.isArray(masks);
-    return isObject && Object.values(masks).every(fits) ? (masks as Masks) : undefined;
+    return isRecord(masks) && Object.values(masks).every(fits) ? (masks as Masks) : undefined;
   } catch {
     return undefined;
   }

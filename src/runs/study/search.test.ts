@@ -63,6 +63,23 @@ test('a search is an axis of a study, and what makes no sense is refused', async
       'search: { samples: 3, space: { lr: { log: [0, 0.1] } } }\nseeds: [1]\n',
       /space\.lr\.log must be two numbers above 0/,
     ],
+    [
+      'search: { samples: 3, space: { every: { whole: [1, 2.5] } } }\nseeds: [1]\n',
+      /space\.every\.whole must be two whole numbers, the lower one first, but it is \[1,2\.5\]\.$/,
+    ],
+    [
+      'search: { samples: 3, space: { lr: { unifrom: [0, 1] } } }\nseeds: [1]\n',
+      /no place for "unifrom" in search\.space\.lr \(did you mean uniform\?\); it holds uniform, log and whole\.$/,
+    ],
+    [
+      'search: { samples: 3, space: { lr: { log: [1, 2], whole: [1, 2] } } }\nseeds: [1]\n',
+      /search\.space\.lr must be a list of values, or \{ uniform/,
+    ],
+    [
+      'search: { sampels: 3, space: { lr: [1] } }\nseeds: [1]\n',
+      /search\.samples must be .*did you mean samples/,
+    ],
+    ['vary: { lr: [0.1] }\nhalving: 3\nseeds: [1]\n', /halving must hold the epochs .*but it is 3\.$/],
     ['search: { samples: 3, space: { seed: [1, 2] } }\nseeds: [1]\n', /fixes seed/],
     ['seeds: [1]\n', /varies nothing: give vary/],
     [

@@ -4,36 +4,108 @@
  * Random search: settings drawn from a space, so many of them, from a seed. They become the values of an axis named `trial`, so a search is a
  * study like any other: every draw has all seeds, and the table has every one of them.
  */
-import { z } from 'zod';
-import { integer, type Random, random, uniform } from '../../base/index.js';
+import {
+  integer,
+  isRecord,
+  listOf,
+  number,
+  type Random,
+  type Rule,
+  random,
+  shown,
+  uniform,
+  whole,
+} from '../../base/index.js';
+import { entriesOf, inside, isScalar, type Place, refuseAt, type Scalar, settingsAt } from './places.js';
 
-const ends = z
-  .tuple([z.number(), z.number()])
-  .refine(([low, high]) => low < high, { error: 'must be two numbers, the lower one first' });
-const positiveEnds = ends.refine(([low]) => low > 0, {
-  error: 'must be two numbers above 0, the lower one first',
+/** The ends of a range, the lower one first. */
+type Ends = readonly [low: number, high: number];
+
+/** What a setting is drawn from: a list of values, or a range on a scale. */
+type Range = Scalar[] | { uniform: Ends } | { log: Ends } | { whole: Ends };
+
+/** A random search. */
+export interface Search {
+  /** How many settings are drawn. */
+  samples: number;
+  seed: number;
+  /** Setting → what it is drawn from. */
+  space: Readonly<Record<string, Range>>;
+}
+
+/** When settings that do badly are stopped. */
+export interface Halving {
+  /** Epochs after which some are stopped, in rising order. */
+  after: readonly number[];
+  /** Fraction of the settings that goes on each time. */
+  keep: number;
+}
+
+const ends = (ok: (end: number) => boolean, kind: string): Rule<Ends> => ({
+  ok: (value): value is Ends =>
+    listOf((end): end is number => typeof end === 'number' && Number.isFinite(end) && ok(end))(value) &&
+    value.length === 2 &&
+    value[0] < value[1],
+  must: `be two ${kind}, the lower one first`,
 });
 
-const one = z.union(
-  [
-    z.array(z.union([z.string(), z.number(), z.boolean()])).min(1),
-    z.strictObject({ uniform: ends }),
-    z.strictObject({ log: positiveEnds }),
-    z.strictObject({ whole: ends }),
-  ],
-  {
-    error:
-      'must be a list of values, or { uniform: [0, 1] }, { log: [1e-4, 0.1] } or { whole: [1, 9] }, the lower end first',
+const scales = {
+  uniform: ends(() => true, 'numbers'),
+  log: ends((end) => end > 0, 'numbers above 0'),
+  whole: ends(Number.isSafeInteger, 'whole numbers'),
+};
+
+const searchRules = {
+  samples: whole('number of settings that are drawn', 1),
+  seed: whole('seed of the draws', 0),
+  space: {
+    ok: (value: unknown): value is Record<string, unknown> =>
+      isRecord(value) && Object.keys(value).length > 0,
+    must: 'hold the settings that are drawn, such as lr: { log: [1e-4, 0.1] }',
   },
-);
+};
 
-export const searchSchema = z.strictObject({
-  samples: z.number().int().min(1, { error: 'must be a whole number of at least 1' }),
-  seed: z.number().int().min(0).default(0),
-  space: z.record(z.string(), one, { error: 'must hold the settings that are drawn' }),
-});
+const halvingRules = {
+  after: {
+    ok: (value: unknown): value is number[] =>
+      listOf((epoch): epoch is number => Number.isSafeInteger(epoch))(value) &&
+      value.length > 0 &&
+      value.every((epoch, i) => epoch > (i === 0 ? 0 : value[i - 1])),
+    must: 'be epochs in rising order, such as [2, 6]',
+  },
+  keep: number(
+    'fraction of the settings that goes on',
+    (x) => x > 0 && x < 1,
+    'be a number above 0 and below 1, such as 0.33',
+  ),
+};
 
-export type Search = z.infer<typeof searchSchema>;
+/** The search of a study's file. @throws UserError */
+export function searchAt(place: Place, given: object): Search {
+  const {
+    samples,
+    seed = 0,
+    space,
+  } = settingsAt(place, searchRules, { given, needed: ['samples', 'space'] });
+  const at = inside(place, 'space');
+  return { samples, seed, space: entriesOf(space, (name, range) => rangeAt(at, name, range)) };
+}
+
+const RANGE =
+  'be a list of values, or { uniform: [0, 1] }, { log: [1e-4, 0.1] } or { whole: [1, 9] }, the lower end first';
+
+function rangeAt(place: Place, name: string, range: unknown): Range {
+  if (listOf(isScalar)(range) && range.length > 0) return range;
+  const [ends, ...others] = isRecord(range) ? Object.values(range) : [];
+  if (ends === undefined || others.length > 0) refuseAt(place, name, RANGE, shown(range));
+  return settingsAt(inside(place, name), scales, { given: range as object }) as Range;
+}
+
+/** The halving of a study's file. @throws UserError */
+export function halvingAt(place: Place, given: object): Halving {
+  const { after, keep = 1 / 3 } = settingsAt(place, halvingRules, { given, needed: ['after'] });
+  return { after, keep };
+}
 
 /** A value of the axis of trials. */
 interface Trial {
@@ -67,20 +139,3 @@ function drawn(range: Search['space'][string], stream: Random): unknown {
   const value = low + uniform(stream) * (high - low);
   return Number(('log' in range ? Math.exp(value) : value).toPrecision(4));
 }
-
-/** After which epochs settings are stopped, and which part of them goes on. */
-export const halvingSchema = z.strictObject({
-  after: z
-    .array(z.number().int().min(1))
-    .min(1)
-    .refine((epochs) => epochs.every((n, i) => i === 0 || n > epochs[i - 1]), {
-      error: 'must be epochs in rising order, such as [2, 6]',
-    }),
-  keep: z
-    .number()
-    .gt(0)
-    .lt(1, { error: 'must be a number above 0 and below 1, such as 0.33' })
-    .default(1 / 3),
-});
-
-export type Halving = z.infer<typeof halvingSchema>;

@@ -6,14 +6,15 @@
  * follows from the file and the folders alone.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { fail, UserError } from '../../base/index.js';
 import { openRun, readJson, readMetrics, runFolder } from '../folder.js';
 import { titleOfLearn } from '../learn.js';
 import { foundOut } from '../pictures.js';
 import { type Recipe, type RunCommand, readRecipe, resolveRecipe } from '../recipe.js';
 import { openMethod, titleOfMethod } from '../registry.js';
-import { type Halving, halvingSchema, searchSchema, trialAxis } from './search.js';
+import { type AxisValues, studyFile } from './file.js';
+import type { Scalar } from './places.js';
+import { type Halving, trialAxis } from './search.js';
 
 /** Something that varies: its values by name, each with the settings that it stands for. */
 export interface Axis {
@@ -60,36 +61,13 @@ export interface StudyRun {
 /** What names a folder on every system. */
 const LABEL = /^(?!\.)[\w.+-]+$/;
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const schema = z.strictObject({
-  title: z.string({ error: 'must be a text, such as title: Two methods compared' }),
-  recipe: z.record(z.string(), z.unknown(), { error: 'must hold the settings that all runs share' }),
-  vary: z
-    .record(
-      z.string(),
-      z.union([z.array(scalar).min(1), z.record(z.string(), z.record(z.string(), z.unknown()))], {
-        error: 'must be a list of values, or names with their settings in braces',
-      }),
-      { error: 'must hold what varies, such as sparsity: [0.9, 0.95]' },
-    )
-    .default({}),
-  search: searchSchema.optional(),
-  halving: halvingSchema.optional(),
-  seeds: z
-    .array(z.number().int().min(0), { error: 'must be a list of whole numbers, such as [1, 2, 3]' })
-    .min(1, { error: 'must name one seed at least' }),
-  baseline: z.string({ error: 'must be the name of a value that varies' }).optional(),
-});
-
 /**
  * Reads a study.
  * @throws UserError when it cannot be read, or says something that makes no sense.
  */
 export async function readStudy(path: string): Promise<Study> {
   const given = await readRecipe(path, 'study');
-  const result = schema.safeParse(given);
-  if (!result.success) return refuse(path, result.error.issues[0]);
-  const { title, recipe, vary, search, halving, seeds, baseline } = result.data;
+  const { title, recipe, vary, search, halving, seeds, baseline } = studyFile(path, given);
   for (const method of methodsIn(recipe, vary)) await openMethod(method);
   const axes = Object.entries(vary).map(([name, values]) => axisOf(path, name, values));
   if (search) axes.push(trialAxis(search));
@@ -106,19 +84,7 @@ export async function readStudy(path: string): Promise<Study> {
 
 const instead: Record<string, string> = { seed: 'list seeds', threads: 'give --threads' };
 
-function refuse(path: string, issue: z.core.$ZodIssue): never {
-  if (issue.code === 'unrecognized_keys')
-    return fail(
-      `The study ${path} has no place for ${JSON.stringify(issue.keys[0])}; it holds title, recipe, vary, search, halving, seeds and baseline.`,
-    );
-  const place = issue.path.map(String).join('.');
-  const message = issue.message.startsWith('must') ? issue.message : 'is not what is expected there';
-  return fail(`In the study ${path}, ${place} ${message}.`);
-}
-
-type Scalar = z.infer<typeof scalar>;
-
-function axisOf(path: string, name: string, values: Scalar[] | Record<string, object>): Axis {
+function axisOf(path: string, name: string, values: AxisValues): Axis {
   const named: Axis['values'] = Array.isArray(values)
     ? values.map((value) => ({ label: labelOf(name, value), settings: { [name]: value } }))
     : Object.entries(values).map(([label, settings]) => ({ label, settings }));
@@ -135,12 +101,12 @@ function axisOf(path: string, name: string, values: Scalar[] | Record<string, ob
 /** Every method that a study names. */
 const methodsIn = (
   recipe: Record<string, unknown>,
-  vary: Record<string, readonly Scalar[] | Record<string, Record<string, unknown>>>,
+  vary: Readonly<Record<string, AxisValues>>,
 ): unknown[] => [
   recipe.method,
-  ...Object.entries(vary).flatMap(([axis, values]) => {
+  ...Object.entries(vary).flatMap<unknown>(([axis, values]) => {
     if (Array.isArray(values)) return axis === 'method' ? values : [];
-    return Object.values(values as Record<string, Record<string, unknown>>).map(({ method }) => method);
+    return Object.values(values).map(({ method }) => method);
   }),
 ];
 
