@@ -1,7 +1,7 @@
 /** onnxruntime-node, where it is installed: the reference that exports are checked against, and a peer of the engine. */
 import { fail } from '../base/index.js';
 import { type DType, fromFloat16, toFloat16, withoutFloat16Array } from '../onnx/index.js';
-import { type OnnxruntimeApi, onnxruntimeNode } from './onnxruntime-modules.js';
+import { type OnnxruntimeApi, type OnnxruntimeSession, onnxruntimeNode } from './onnxruntime-modules.js';
 import type { Answer, Answers, Trial, TrialInput } from './samples.js';
 
 export interface Session {
@@ -41,7 +41,7 @@ export async function openSession(
 ): Promise<Session | undefined> {
   const module = await onnxruntime();
   if (!module) return undefined;
-  const session = await module.InferenceSession.create(source as string, {
+  const session = await module.InferenceSession.create(source, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     // Errors come as exceptions.
@@ -59,7 +59,7 @@ const wholes = {
 
 /** What onnxruntime has opened, in Node or on WebAssembly. */
 export function sessionOf(
-  session: Awaited<ReturnType<OnnxruntimeApi['InferenceSession']['create']>>,
+  session: OnnxruntimeSession,
   Tensor: OnnxruntimeApi['Tensor'],
   name: string,
 ): Session {
