@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { normal, random } from '../base/index.js';
 import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
+import { classification } from '../objectives/index.js';
 import type { Graph } from '../onnx/index.js';
 import { weightsOf } from '../train/index.js';
 import { prunables } from './hook.js';
@@ -35,7 +36,10 @@ function open(graph: Graph): { layers: Prunable[]; around: Surroundings } {
   const batch = async () => ({ index: 0, inputs: images, labels, count: COUNT });
   return {
     layers: prunables({ network, training }),
-    around: { ...alone(), network, training, seed: 1, firstBatch: batch, examples: batch },
+    around: {
+      ...{ ...alone(), network, training, seed: 1, firstBatch: batch, examples: batch },
+      objective: classification(),
+    },
   };
 }
 

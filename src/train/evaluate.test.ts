@@ -21,14 +21,15 @@ function echo(classes: number, ops: string[], map = (row: Float32Array): Float32
       })),
     },
     inputs: new Map([['x', [1, 1, classes]]]),
-    inference: ({ batch }) => ({
+    inference: ({ batch, outputs = [`v${ops.length}`] }) => ({
       batch,
       peakBytes: 0,
-      outputs: new Map([['y', [classes, 1, 1]]]),
+      outputs: new Map(outputs.map((name) => [name, [classes, 1, 1]])),
       async run(inputs, count) {
         const { x } = byName(inputs, ['x']);
         const rows = Array.from({ length: count }, (_, i) => map(x.subarray(i * classes, (i + 1) * classes)));
-        return { y: Float32Array.from(rows.flatMap((row) => [...row])) };
+        const answers = Float32Array.from(rows.flatMap((row) => [...row]));
+        return Object.fromEntries(outputs.map((name) => [name, answers]));
       },
       profile: () => new Map(),
       steps: () => [],

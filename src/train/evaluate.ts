@@ -73,12 +73,11 @@ export function openEvaluator(
   const { graph, machine } = network;
   const { teacher } = objective;
   const inference = network.inference({ batch, outputs: objective.reads(graph) });
-  const { shapes } = network.batch;
   let taught: Network | undefined;
   let teaching: Inference | undefined;
   const teach = async ({ inputs, count }: Batch): Promise<Answers> => {
     if (!teacher) return {};
-    taught ??= loadNetwork(teacher, { machine, inputShapes: shapes });
+    taught ??= loadNetwork(teacher, { machine, inputShapes: network.batch.shapes });
     teaching ??= taught.inference({ batch, outputs: objective.reads(teacher) });
     return teaching.run(inputs, count);
   };
