@@ -10,6 +10,7 @@ import { readModel, writeModel } from '../onnx/index.js';
 import { evaluate } from '../train/index.js';
 import { convolution, LENGTH, perceptron, sentences, transformer } from './arrays.test.fixture.js';
 import { dataNotes } from './data-notes.js';
+import { evaluateModel } from './evaluate.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-fit-'));
@@ -95,11 +96,6 @@ test('what does not fit is said', async () => {
     ['vectors.onnx', { data: 'digits' }, /features is float32 \[N, 8\], but images are .*npz:FILE/],
     ['vectors.onnx', { data: vectors, normalize: '0/1' }, /--normalize is for images, but features /],
     ['vectors.onnx', { data: vectors, size: 8 }, /--size is for images/],
-    [
-      'vectors.onnx',
-      { data: data({ x: ones(COUNT, 2, 8), y }) },
-      /is \[N, 8\] but the samples .* \[N, 2, 8\]/,
-    ],
     ['vectors.onnx', { data: data({ x: ones(COUNT, 7), y }) }, /is \[N, 8\] but the samples .* \[N, 7\]/],
     ['resnet8', { data: vectors }, /networks of the zoo are for images, .* are \[N, 8\]/],
     [
@@ -124,7 +120,10 @@ test('what does not fit is said', async () => {
     ],
   ];
   for (const [model, options, message] of cases)
-    await assert.rejects(open(model, options), { name: 'UserError', message });
+    await assert.rejects(open(model, options), { name: 'UserError', message }, `${model} ${message}`);
+
+  const tall = { model: at('vectors.onnx'), data: data({ x: ones(COUNT, 2, 8), y }) };
+  await assert.rejects(evaluateModel(tall), { message: /features of \[8\] but the data have \[2, 8\]/ });
 
   const four = wholes([COUNT], Array(COUNT).fill(3));
   const task = await open('vectors.onnx', { data: data({ x: ones(COUNT, 8), y: four }) });

@@ -25,5 +25,8 @@ test('a last Softmax is passed by in training, whatever only hands its numbers o
 
 test('a Sigmoid at the end is refused: its outputs are no choice between classes', () => {
   for (const op of ['Sigmoid', 'HardSigmoid'])
-    assert.throws(() => trainingGraph(endingIn(op, 'Identity')), new RegExp(`ends in a ${op} .*a yes or no`));
+    assert.throws(
+      () => trainingGraph(endingIn(op, 'Identity')),
+      new RegExp(`ends in a ${op} .*an independent probability for each output`),
+    );
 });
