@@ -141,7 +141,7 @@ const sections = {
     const data = await openDataset(options.data);
     const machine = await openMachine({ engine: options.engine });
     const net = options.data === 'digits' ? 'resnet8' : 'resnet20';
-    const graph = buildNetwork(net, { shape: data.train.shape, classes: data.classes, seed: 1 });
+    const graph = buildNetwork(net, { shape: data.shape, classes: data.classes.length, seed: 1 });
     const from = performance.now();
     await trainNetwork({
       network: loadNetwork(graph, { machine }),
