@@ -161,7 +161,7 @@ export const manifest: Readonly<Record<string, Expected | { refused: string }>> 
     params: [177537, 67649],
     bytes: [1287239, 847405],
   },
-  'models/squeezenet_winml': { refused: 'output loss is no tensor' },
+  'models/squeezenet_winml': { refused: 'output loss is not a tensor' },
   'models/super_resolution_opset10': {
     groups: 3,
     units: 160,

@@ -8,7 +8,7 @@ export function NetworkView({ id }: { id: string }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <details open={isOpen} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-      <summary>DrawnNetwork</summary>
+      <summary>Network</summary>
       {isOpen && <Drawn id={id} />}
     </details>
   );
