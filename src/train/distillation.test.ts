@@ -118,6 +118,7 @@ test('the loss that is trained is the loss that is measured, in parts of a batch
     const batch = { index: 0, inputs, labels: new Int32Array(40), count: 40 };
     const result = await training.gradients(inputs, objective.targets(batch), 40, 1);
     assert.ok(Math.abs(result.loss - loss) < 1e-4 * loss, `${result.loss} ${loss}`);
+    await training.pull(['gradient']);
     gradients.push(training.slots.get('body.weight')!.gradient.slice());
     training.close();
   }

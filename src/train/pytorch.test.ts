@@ -80,6 +80,7 @@ for (const { name, labelSmoothing, logits, labels, loss, gradient } of fixtures<
     const summed = Array.from({ length: classes }, (_, k) =>
       gradient.data.reduce((sum, g, i) => sum + (i % classes === k ? g : 0), 0),
     );
+    await training.pull(['gradient']);
     near(training.slots.get('bias')!.gradient, summed, 1e-5, 'gradient');
   });
 
@@ -100,7 +101,9 @@ for (const { name, optimiser, options, rates, initial, gradients, weights } of f
     const optimizer = resolveOptimizer({ kind: optimiser, ...options } as OptimizerSettings);
     for (const [t, rate] of rates.entries()) {
       training.slots.get('w')!.gradient.set(gradients[t]);
+      training.push(['gradient']);
       await training.update(updateOptions(optimizer, rate, t + 1));
+      await network.pull();
       near(network.parameters.get('w')!.weight, weights[t], 1e-5, `weights after step ${t + 1}`);
     }
   });

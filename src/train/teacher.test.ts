@@ -25,6 +25,7 @@ async function gradientsOf(student: Graph, teacher: Teacher, memory?: number) {
   const network = loadNetwork(student, { machine });
   const training = network.training({ batch: COUNT, optimizer: 'sgd', teacher, memory });
   const { loss } = await training.gradients(images, labels, COUNT, 1);
+  await training.pull(['gradient']);
   const gradients = new Map([...training.slots].map(([name, s]) => [name, s.gradient.slice()]));
   const { microBatch, peakBytes } = training;
   network.close();
