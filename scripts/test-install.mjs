@@ -159,7 +159,7 @@ const projects = {
     );
     if (
       status !== 1 ||
-      !/takes the package sharp, which is not installed here: npm install sharp\./.test(stderr)
+      !/needs the package sharp, which is not installed here: npm install sharp\./.test(stderr)
     )
       throw new Error(stderr);
   },
