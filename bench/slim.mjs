@@ -43,7 +43,7 @@ const THEN = '--lr 0.05 --batch 128 --augment --teacher none --warmup 0';
 const NORMALIZE = '--normalize 0.485,0.456,0.406/0.229,0.224,0.225';
 const MODELS = [
   'cifar10_resnet_2b',
-  'densenet_small',
+  'fastestdet',
   'unet_small',
   'ultraface_rfb_320',
   'yunet_n_320',
