@@ -59,17 +59,21 @@ export async function keepFiles({ onLost }: KeepFilesOptions = {}): Promise<bool
   return true;
 }
 
+/** A page that has just been closed, or is loaded again, gives its lock back only after a moment. */
+const PATIENCE_MS = 3000;
+
 /** The first page of a site holds a lock as long as it is there. */
 function isOnlyPage(): Promise<boolean> {
   const { locks } = navigator;
   if (!locks) return Promise.resolve(true);
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
+    const hold = () => {
+      resolve(true);
+      return new Promise<void>(() => {});
+    };
     locks
-      .request('espalier-files', { ifAvailable: true }, (lock) => {
-        resolve(lock !== null);
-        return lock ? new Promise(() => {}) : undefined;
-      })
-      .catch(reject);
+      .request('espalier-files', { signal: AbortSignal.timeout(PATIENCE_MS) }, hold)
+      .catch(() => resolve(false));
   });
 }
 
