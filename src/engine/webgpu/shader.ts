@@ -1,4 +1,5 @@
 /** A compute shader and one dispatch of it: how text, parameters and grid come together. */
+import type { Site } from './site.js';
 
 /** Where in a shader's text a parameter stands: `$name` is an integer, `$name.f` a float. */
 const PARAMETER = /\$(\w+)(\.f)?/g;
@@ -59,6 +60,20 @@ export function dispatch({ body, mem, scratch = 'f32', ints, floats = {}, grid }
     return isFloat ? `bitcast<f32>(${word})` : word;
   });
   return { code: HEAD(mem, scratch) + text, parameters: Int32Array.from(values), grid };
+}
+
+/**
+ * The dispatch of a shader whose workgroups have a list of their own: each does the part `$work + 2 · group` names, which is where its record in
+ * the tables begins, and which stretch of it.
+ */
+export function dispatchList(body: string, work: readonly number[], site: Site): Dispatch {
+  const groups = work.length / 2;
+  return dispatch({
+    body,
+    mem: 'f32',
+    ints: { groups, work: site.table(Int32Array.from(work)) },
+    grid: gridOf(groups),
+  });
 }
 
 /** A grid for so many workgroups, which find their number by {@link GROUP}. */

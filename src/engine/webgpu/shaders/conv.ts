@@ -6,7 +6,7 @@
 import { LANES } from '../../lowering/contract.js';
 import type { Arguments } from '../arguments.js';
 import type { Class } from '../classes.js';
-import { type Dispatch, dispatch, each, numbered } from '../shader.js';
+import { type Dispatch, dispatch, dispatchList, each, numbered } from '../shader.js';
 import type { Site } from '../site.js';
 
 /** A pack of weights that conv is given: what conv_pack was called with. */
@@ -375,13 +375,5 @@ export function packAll(site: Site, packs: readonly { pack: Pack; packed: Packed
     scratch[extra[head + 1] + i] = v;
   }
 }`;
-  const groups = work.length / 2;
-  return [
-    dispatch({
-      body,
-      mem: 'f32',
-      ints: { groups, work: site.table(Int32Array.from(work)) },
-      grid: each(groups, 1),
-    }),
-  ];
+  return [dispatchList(body, work, site)];
 }

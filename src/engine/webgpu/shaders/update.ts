@@ -4,7 +4,7 @@
  */
 import { CLIP_RUN, LANES, RANK_BINS, RANK_COUNTS, RANK_RUN, UPDATE_RUN } from '../../lowering/contract.js';
 import type { Arguments } from '../arguments.js';
-import { type Dispatch, dispatch, each, numbered, together } from '../shader.js';
+import { type Dispatch, dispatchList, numbered, together } from '../shader.js';
 import type { Site } from '../site.js';
 
 /** How a kernel over elements is written. */
@@ -282,13 +282,5 @@ export function elementSteps(site: Site, steps: readonly Arguments[]): Dispatch[
   ${lines.map((name, i) => `let at_${name} = extra[head + ${i + 1}];`).join('\n  ')}
   ${text}
 }`;
-  const groups = work.length / 2;
-  return [
-    dispatch({
-      body,
-      mem: 'f32',
-      ints: { groups, work: site.table(Int32Array.from(work)) },
-      grid: each(groups, 1),
-    }),
-  ];
+  return [dispatchList(body, work, site)];
 }

@@ -4,7 +4,7 @@
  */
 import { LANES } from '../../lowering/contract.js';
 import type { Arguments } from '../arguments.js';
-import { type Dispatch, dispatch, each, numbered, together } from '../shader.js';
+import { type Dispatch, dispatch, dispatchList, numbered, together } from '../shader.js';
 import type { Site } from '../site.js';
 
 interface Tile {
@@ -266,13 +266,5 @@ ${numbered(256)}
     }
   }
 }`;
-  const groups = work.length / 2;
-  return [
-    dispatch({
-      body,
-      mem: 'f32',
-      ints: { groups, work: site.table(Int32Array.from(work)) },
-      grid: each(groups, 1),
-    }),
-  ];
+  return [dispatchList(body, work, site)];
 }
