@@ -6,35 +6,19 @@
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
-import { bundleForPages, dist, root } from './page-host.mjs';
+import { bundleForPages, bundlePage, dist, root } from './page-host.mjs';
 
 const outdir = join(root, 'build/playground');
 const page = join(root, 'src/playground/page');
 rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
 
-await build({
-  absWorkingDir: root,
-  entryPoints: {
-    main: join(page, 'main.tsx'),
-    style: join(page, 'style.css'),
-    'layout-worker': 'src/watch/page/layout-worker.ts',
-  },
-  bundle: true,
-  external: ['node:*'],
-  minify: true,
-  target: 'es2022',
-  format: 'esm',
-  logLevel: 'warning',
-  outdir,
-});
+await bundlePage(page, outdir);
 await bundleForPages({
   entries: { worker: `import { serve } from './dist/playground/worker.js'; serve();` },
   outdir,
   external: ['./runtime.js', './onnxruntime/*'],
 });
-cpSync(join(page, 'index.html'), join(outdir, 'index.html'));
 const beside = /^(runtime|kernels-.*|shipped-.*)\.js$/;
 for (const name of readdirSync(join(dist, 'browser')).filter((file) => beside.test(file)))
   cpSync(join(dist, 'browser', name), join(outdir, name));

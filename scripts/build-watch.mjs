@@ -4,26 +4,7 @@
  *
  *     node scripts/build-watch.mjs
  */
-import { cpSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { join } from 'node:path';
+import { bundlePage, root } from './page-host.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const outdir = `${root}dist/browser/watch`;
-
-await build({
-  absWorkingDir: root,
-  entryPoints: {
-    main: 'src/watch/page/main.tsx',
-    style: 'src/watch/page/style.css',
-    'layout-worker': 'src/watch/page/layout-worker.ts',
-  },
-  bundle: true,
-  external: ['node:*'],
-  minify: true,
-  target: 'es2022',
-  format: 'esm',
-  logLevel: 'warning',
-  outdir,
-});
-cpSync(`${root}src/watch/page/index.html`, `${outdir}/index.html`);
+await bundlePage(join(root, 'src/watch/page'), join(root, 'dist/browser/watch'));

@@ -3,7 +3,7 @@
  * (machines, pictures, onnxruntime, files that ship with the package), from src/web. A Node module that src/web/node has not, and that is still
  * needed after all that is unused has gone, fails the build.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -20,6 +20,22 @@ export const common = {
   format: 'esm',
   logLevel: 'warning',
 };
+
+/** Bundles a page's own script and style, and the worker that lays out drawings of networks; its document lies beside them. */
+export async function bundlePage(page, outdir) {
+  await build({
+    ...common,
+    platform: undefined,
+    entryPoints: {
+      main: join(page, 'main.tsx'),
+      style: join(page, 'style.css'),
+      'layout-worker': 'src/watch/page/layout-worker.ts',
+    },
+    external: ['node:*'],
+    outdir,
+  });
+  cpSync(join(page, 'index.html'), join(outdir, 'index.html'));
+}
 
 /** Modules of the library, and those that stand in for them in a page. */
 const INSTEAD = {
