@@ -53,11 +53,14 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
   }
 }
 
-/** Opens a machine for tests whose memory is apart from the host's, over the engine that is named, else the best one. */
+/**
+ * Opens a machine for tests whose memory is apart from the host's, over the engine that is named, else the one that machines have
+ * here by default.
+ */
 export async function openApart({
   threads = 1,
   sparse,
-  engine,
+  engine = process.env.ESPALIER_ENGINE === 'wasm' ? 'wasm' : undefined,
   ...options
 }: MachineOptions & ApartOptions = {}): Promise<Machine> {
   const open = (count: number) => (engine ? openOnly(engine, count) : openBest(count));
