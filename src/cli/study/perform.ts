@@ -1,0 +1,57 @@
+/** Carries out the runs of a study, here or by workers. */
+import { fail } from '../../base/index.js';
+import {
+  carryOut,
+  carryOutHalving,
+  type ExecutionOptions,
+  isServer,
+  openQueue,
+  type StudyRun,
+  shownAddress,
+  submitRuns,
+} from '../../runs/index.js';
+import { studyRun } from '../commands/study-run-path.js';
+import type { Face } from '../face.js';
+import { costOf, costText, leftOf } from './cost.js';
+import { SLURM } from './job.js';
+import { watched } from './progress.js';
+import type { Undertaking } from './undertaking.js';
+
+/** Carries out the runs here or by workers, in rounds where the study stops settings early. */
+export async function perform(undertaking: Undertaking, face: Face): Promise<void> {
+  const { study, runs, out, jobs, threads, queue: url } = undertaking;
+  const { signal } = face;
+  const rounds = (carryOut: (runs: readonly StudyRun[], how: ExecutionOptions) => Promise<void>) =>
+    carryOutHalving(
+      study,
+      runs,
+      (some, until) => {
+        if (until !== undefined) face.note(`${some.length} runs to the end of epoch ${until}:`);
+        return watched(some, url === undefined ? jobs : 1, face, (how) => carryOut(some, { ...how, until }));
+      },
+      signal,
+    );
+  if (!face.quiet && (await leftOf(runs)).length > 1)
+    face.note(costText(await costOf(undertaking, face), undertaking));
+  if (url === undefined)
+    return rounds((some, how) => carryOut(some, { ...how, worker: studyRun, jobs, threads }));
+  const queue = await openQueue(url);
+  face.note(
+    `The runs wait on ${shownAddress(url)}; on each machine that shall work: espalier worker ${shownAddress(url)}`,
+  );
+  return rounds((some, how) => submitRuns(some, { ...how, queue, study: out })).finally(queue.close);
+}
+
+/** @throws UserError for what is no queue, and for settings that are given to its workers. */
+export function refuseForWorkers(
+  queue: string,
+  { jobs, threads }: { jobs?: number; threads?: number },
+): void {
+  if (queue === SLURM) return;
+  if (!isServer(queue))
+    fail(`${queue} is not the address of a queue: give redis://…, postgres://… or slurm.`);
+  if (jobs !== undefined || threads !== undefined)
+    fail(
+      'With --queue the workers say how much they do at a time: give --jobs and --threads to espalier worker.',
+    );
+}

@@ -1,0 +1,11 @@
+/** What a call of espalier study carries out, and how. */
+import type { Study, StudyRun } from '../../runs/index.js';
+
+export interface Undertaking {
+  study: Study;
+  runs: readonly StudyRun[];
+  out: string;
+  jobs: number;
+  threads: number;
+  queue?: string;
+}
