@@ -10,6 +10,7 @@
  * What each of them prints is in build/gates/NAME.log; a table at the end says what became of them.
  */
 import { mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -48,42 +49,59 @@ const pad = (rows) => {
   );
 };
 
+const deadline = Date.now() + 60_000 * Number(values.minutes);
+
 if (values.list) {
-  const rows = chosen.map((gate) => [gate.name, gate.what, reason(gate)]);
+  const rows = chosen.map((gate) => [gate.name, gate.what, reason(gate, Date.now())]);
   process.stdout.write(`${pad(rows).join('\n')}\n`);
   process.exit(0);
 }
 
-function reason(gate) {
-  const missing = gate.needs();
+function reason(gate, now) {
+  const missing =
+    gate.needs() ?? (now > deadline ? `more than ${values.minutes} minutes have passed` : undefined);
   return missing ? `skipped: ${missing}` : '';
 }
 
-const deadline = Date.now() + 60_000 * Number(values.minutes);
 const total = noCounts();
 const rows = [['gate', 'seconds', 'passed', 'failed', 'skipped', '']];
 mkdirSync(join('build', 'gates'), { recursive: true });
 
-for (const gate of chosen) {
+/** Runs a gate, or says why it cannot be, and adds its row. */
+async function runGate(gate) {
   const log = join('build', 'gates', `${gate.name}.log`);
   rmSync(log, { force: true });
   const start = Date.now();
-  const missing =
-    gate.needs() ?? (start > deadline ? `more than ${values.minutes} minutes have passed` : undefined);
+  const missing = reason(gate, start);
   if (missing) {
-    process.stdout.write(`\n— ${gate.name} is skipped: ${missing}\n`);
-    rows.push([gate.name, '', '', '', '', `skipped: ${missing}`]);
+    process.stdout.write(`\n— ${gate.name} is ${missing}\n`);
+    rows.push([gate.name, '', '', '', '', missing]);
     addCounts(total, { passed: 0, failed: 0, skipped: 1 });
-    continue;
+    return;
   }
   process.stdout.write(`\n— ${gate.name}: ${gate.what}\n`);
   const counts = await gate.run({ log, deadline });
   const seconds = `${Math.round((Date.now() - start) / 1000)}`;
-  process.stdout.write(`${inWords(counts)}, ${seconds} s\n`);
+  process.stdout.write(`${gate.name}: ${inWords(counts)}, ${seconds} s\n`);
   addCounts(total, counts);
   const verdict = counts.failed > 0 ? `FAILED: see ${log}` : '';
   rows.push([gate.name, seconds, ...Object.values(counts).map(String), verdict]);
 }
+
+/** Gates that keep one core busy, and run beside others of their kind. */
+const beside = new Set();
+
+for (const gate of chosen) {
+  if (!gate.oneCore) {
+    await Promise.all(beside);
+    await runGate(gate);
+    continue;
+  }
+  if (beside.size >= availableParallelism()) await Promise.race(beside);
+  const running = runGate(gate).finally(() => beside.delete(running));
+  beside.add(running);
+}
+await Promise.all(beside);
 
 process.stdout.write(`\n${pad(rows).join('\n')}\n\n${inWords(total)}\n`);
 process.exit(total.failed === 0 ? 0 : 1);

@@ -1,8 +1,11 @@
 /**
  * All gates, in the order in which they run. Each has a `name`, says `what` holds behind it, and `needs` gives the reason why it
- * cannot run here, or undefined. `run({ log, deadline })` returns how many tests passed, failed and were skipped.
+ * cannot run here, or undefined. `run({ log, deadline })` returns how many tests passed, failed and were skipped. Gates with `oneCore`
+ * run beside one another. What is unlike all else comes first, what repeats tests elsewhere comes last, for time may run out.
  */
 import { existsSync } from 'node:fs';
+import { loadAddon } from '../../dist/engine/native/addon.js';
+import { hasRelaxedSimd } from '../../dist/engine/wasm/module.js';
 import { hasPackage } from '../check-tracking.mjs';
 import { missing } from '../queue-servers.mjs';
 import { testFiles } from '../tests.mjs';
@@ -15,6 +18,18 @@ const compiler = process.env.CC || 'cc';
 const withoutCompiler = () => (has(compiler) ? undefined : `there is no C compiler named ${compiler}`);
 const withoutCommand = (command) => () => (has(command) ? undefined : `there is no ${command}`);
 
+/** What is said of a gate whose tests npm test has run already. */
+const inNpmTest = 'npm test runs on it';
+
+/** The instruction set of the addon that npm test runs on; none where that has to be WebAssembly. */
+function vectorHere() {
+  try {
+    return loadAddon().vector;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Kernels built for a kind of x86-64. */
 const x86 = ({ name, cpu, vector, feature }) => ({
   name,
@@ -22,7 +37,7 @@ const x86 = ({ name, cpu, vector, feature }) => ({
   needs() {
     if (process.arch !== 'x64') return `this is no x86-64 but ${process.arch}`;
     if (feature && !processorHas(feature)) return `this processor has no ${vector}`;
-    return withoutCompiler();
+    return vectorHere() === vector ? inNpmTest : withoutCompiler();
   },
   run: (bench) => runKernels({ name, cpu, vector, files: kernelTests() }, bench),
 });
@@ -31,7 +46,7 @@ const x86 = ({ name, cpu, vector, feature }) => ({
 const wasm = ({ name, node, vector, env = {} }) => ({
   name,
   what: `tests of kernels and a training run on WebAssembly with ${vector}`,
-  needs: () => reasonWhy(() => nodeOf(node)),
+  needs: () => (vector === vectorOfWasmHere() ? inNpmTest : reasonWhy(() => nodeOf(node))),
   run: (bench) =>
     runKernels(
       { name, node: nodeOf(node), vector, env: { ESPALIER_ENGINE: 'wasm', ...env }, files: kernelTests() },
@@ -39,11 +54,13 @@ const wasm = ({ name, node, vector, env = {} }) => ({
     ),
 });
 
+const vectorOfWasmHere = () => (hasRelaxedSimd() ? 'relaxed-simd' : 'simd128');
+
 /** The tests of npm test on another Node; without those of `kernels` where other gates run them on it. */
 const node = (version, { kernels = true } = {}) => ({
   name: `node${version}`,
-  what: `the tests of npm test on Node ${version}${kernels ? '' : ', but for those of kernels, which the gates of WebAssembly run on it'}`,
-  needs: () => (version === major ? 'npm test runs on it' : reasonWhy(() => nodeOf(version))),
+  what: `the tests of npm test on Node ${version}${kernels ? '' : ', but for those of kernels, which other gates run'}`,
+  needs: () => (version === major ? inNpmTest : reasonWhy(() => nodeOf(version))),
   run(bench) {
     const elsewhere = new Set(kernels ? [] : kernelTests());
     return openBench({ ...bench, node: nodeOf(version) }).tests(
@@ -89,9 +106,10 @@ const arm64 = {
 };
 
 /** Scripts that check something by themselves. */
-const script = ({ name, what, path, args = [], needs = () => undefined }) => ({
+const script = ({ name, what, path, args = [], needs = () => undefined, ...more }) => ({
   name,
   what,
+  ...more,
   needs: () => (existsSync(path) ? needs() : `there is no ${path}`),
   run: (bench) => openBench(bench).script(path, ...args),
 });
@@ -103,12 +121,12 @@ export const gates = [
     needs: () => undefined,
     run: (bench) => openBench(bench).summed('scripts/test.mjs'),
   },
-  arm64,
-  x86({ name: 'sse2', cpu: 'x86-64', vector: 'SSE2' }),
-  x86({ name: 'avx2', cpu: 'x86-64-v3', vector: 'AVX2', feature: 'avx2' }),
-  x86({ name: 'avx512', cpu: 'x86-64-v4', vector: 'AVX-512', feature: 'avx512f' }),
-  wasm({ name: 'wasm-plain', node: 22, vector: 'simd128', env: { ESPALIER_WASM: 'simd128' } }),
-  wasm({ name: 'wasm-relaxed', node: 22, vector: 'relaxed-simd' }),
+  {
+    name: 'webgpu',
+    what: 'operators beside PyTorch and steps of training on WebGPU, computed by software',
+    needs: softwareIsMissing,
+    run: runOnSoftware,
+  },
   {
     name: 'apart',
     what: 'tests of kernels and of training pass where the memory of the engine is apart from the host',
@@ -118,21 +136,62 @@ export const gates = [
         kernelTests().filter((file) => /dist.(engine|train)/.test(file)),
       ),
   },
+  arm64,
+  wasm({ name: 'wasm-relaxed', node: 22, vector: 'relaxed-simd' }),
+  script({
+    name: 'models',
+    oneCore: true,
+    what: 'real models go through every step of the command line, or are refused in a sentence',
+    path: 'scripts/models-steps.mjs',
+  }),
+  script({
+    name: 'wasm-files',
+    oneCore: true,
+    what: 'the WebAssembly files are what the sources give',
+    path: 'scripts/build-wasm.mjs',
+    args: ['--check'],
+    needs: withoutCommand('clang-19'),
+  }),
   {
-    name: 'webgpu',
-    what: 'operators beside PyTorch and steps of training on WebGPU, computed by software',
-    needs: softwareIsMissing,
-    run: runOnSoftware,
+    name: 'docs',
+    oneCore: true,
+    what: 'every command and program of the README and the docs runs, on small data',
+    needs: () => undefined,
+    run: (bench) => openBench(bench).summed('scripts/doc-blocks.mjs'),
   },
-  node(20),
-  node(22, { kernels: false }),
-  node(24),
+  script({
+    name: 'site',
+    oneCore: true,
+    what: 'the documentation site builds: no page links to one that does not exist',
+    path: 'site/build.mjs',
+    args: ['--install'],
+    needs: withoutCommand('npm'),
+  }),
+  script({
+    name: 'queue',
+    oneCore: true,
+    what: 'workers and the server of a queue are killed, and every run ends with the same bytes',
+    path: 'scripts/queue-kills.mjs',
+    args: ['--server', 'redis', '--kills', '4', '--server-kills', '1'],
+    needs: () => missing('redis'),
+  }),
   {
-    name: 'long',
-    what: 'the tests that take long: kills at every moment, large models',
-    needs: () => (testFiles({ long: true }).length > 0 ? undefined : 'there are none'),
-    run: (bench) => openBench(bench).tests(testFiles({ long: true })),
+    name: 'install',
+    oneCore: true,
+    what: 'the npm packages work in projects of all kinds: npm, pnpm, TypeScript, bundlers, Next, Bun, Deno',
+    needs: withoutCommand('npm'),
+    run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
   },
+  script({
+    name: 'tracking',
+    oneCore: true,
+    what: 'the real TensorBoard and a real MLflow server read what runs tell them',
+    path: 'scripts/check-tracking.mjs',
+    needs: () =>
+      ['tensorboard', 'mlflow'].some(hasPackage)
+        ? undefined
+        : 'Python has neither the package tensorboard nor mlflow',
+  }),
   script({
     name: 'checked',
     what: 'tests of kernels that check themselves, with AddressSanitizer and UBSan',
@@ -145,51 +204,17 @@ export const gates = [
     path: 'scripts/fuzz.mjs',
     args: ['--inputs', '1500', '--seconds', '240', '--jobs', '2'],
   }),
-  script({
-    name: 'wasm-files',
-    what: 'the WebAssembly files are what the sources give',
-    path: 'scripts/build-wasm.mjs',
-    args: ['--check'],
-    needs: withoutCommand('clang-19'),
-  }),
+  node(24, { kernels: false }),
+  x86({ name: 'sse2', cpu: 'x86-64', vector: 'SSE2' }),
+  x86({ name: 'avx2', cpu: 'x86-64-v3', vector: 'AVX2', feature: 'avx2' }),
   {
-    name: 'install',
-    what: 'the npm packages work in projects of all kinds: npm, pnpm, TypeScript, bundlers, Next, Bun, Deno',
-    needs: withoutCommand('npm'),
-    run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
+    name: 'long',
+    what: 'the tests that take long: kills at every moment, large models',
+    needs: () => (testFiles({ long: true }).length > 0 ? undefined : 'there are none'),
+    run: (bench) => openBench(bench).tests(testFiles({ long: true })),
   },
-  script({
-    name: 'site',
-    what: 'the documentation site builds: no page links to one that does not exist',
-    path: 'site/build.mjs',
-    args: ['--install'],
-    needs: withoutCommand('npm'),
-  }),
-  {
-    name: 'docs',
-    what: 'every command and program of the README and the docs runs, on small data',
-    needs: () => undefined,
-    run: (bench) => openBench(bench).summed('scripts/doc-blocks.mjs'),
-  },
-  script({
-    name: 'queue',
-    what: 'workers and the server of a queue are killed, and every run ends with the same bytes',
-    path: 'scripts/queue-kills.mjs',
-    args: ['--server', 'redis', '--kills', '4', '--server-kills', '1'],
-    needs: () => missing('redis'),
-  }),
-  script({
-    name: 'tracking',
-    what: 'the real TensorBoard and a real MLflow server read what runs tell them',
-    path: 'scripts/check-tracking.mjs',
-    needs: () =>
-      ['tensorboard', 'mlflow'].some(hasPackage)
-        ? undefined
-        : 'Python has neither the package tensorboard nor mlflow',
-  }),
-  script({
-    name: 'models',
-    what: 'real models go through every step of the command line, or are refused in a sentence',
-    path: 'scripts/models-steps.mjs',
-  }),
+  node(22, { kernels: false }),
+  node(20),
+  x86({ name: 'avx512', cpu: 'x86-64-v4', vector: 'AVX-512', feature: 'avx512f' }),
+  wasm({ name: 'wasm-plain', node: 22, vector: 'simd128', env: { ESPALIER_WASM: 'simd128' } }),
 ];
