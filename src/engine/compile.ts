@@ -1,21 +1,21 @@
 /** From a core graph to a program in a machine's memory. */
-import { type CoreNode, everyNode, needed, type Tape, type Type } from '../graph/index.js';
-import { sizeOf } from '../onnx/index.js';
+import { type CoreNode, everyNode, needed, type Tape } from '../graph/index.js';
+import { type Access, accessTo } from './access.js';
 import { bytesTouched, profileOf, timesOf } from './account.js';
 import { LINE } from './driver.js';
 import { guideOf, INSTEAD } from './guide.js';
 import { lanesOf, linesAt, readPlace } from './lanes.js';
-import { callsTo } from './lowering/calls.js';
+import { beginSteps, inputPlace, makersOf } from './lowering/begin.js';
 import { STEP } from './lowering/contract.js';
 import { fuse } from './lowering/fuse.js';
 import type { Layout } from './lowering/layout.js';
 import { lower } from './lowering/lower.js';
 import { lowerCopy } from './lowering/map.js';
-import { type Buffer, LANES, type Place, wholePlace } from './lowering/place.js';
-import { type Plan, planMemory } from './lowering/plan.js';
+import { LANES, type Place } from './lowering/place.js';
+import { planMemory } from './lowering/plan.js';
 import type { Choice, Lowering, Step } from './lowering/steps.js';
 import { type Machine, profileStride } from './machine.js';
-import { type Arena, arena, type BlockRow, blockAt, pullBlocks } from './memory.js';
+import { type Arena, arena, type BlockRow } from './memory.js';
 import type { StepTime } from './types.js';
 import { placesOf, tables, type Written, written } from './writing.js';
 
@@ -89,7 +89,7 @@ export function compile(o: CompileOptions): Program | undefined {
   return {
     ...{ batch, peakBytes: plan.lines * LINE, close: memory.free },
     layout: { nodes, units, places: places.places, steps: l.steps, offsets: plan.offsets },
-    ...accessTo(l, places, made, plan),
+    ...valuesOf(accessTo({ ...l, place: places.place, written: made, plan }), l.blocks),
     ...runsOf(l, told, made, profile),
     profile: () => profileOf(machine, l.steps, profile),
     steps: () => accountOf(l, { nodes, backward, made, profile }),
@@ -98,36 +98,35 @@ export function compile(o: CompileOptions): Program | undefined {
 
 /** How calls become steps, in so many blocks of samples. */
 function loweringFor({ machine, batch }: CompileOptions, memory: Arena, told: BlockRow): Lowering {
-  const steps: Step[] = [];
   const [valid, whole, every, seed] = told.blocks;
+  const begun = beginSteps(machine);
   return {
-    machine,
-    blocks: Math.ceil(batch / LANES),
+    ...begun,
     ...{ valid, whole, every, seed },
-    steps,
-    call: callsTo({
-      told: machine.told,
-      step: (kernel, items, words) => steps.push({ kernel, items, words }),
-      scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
-    }),
-    either(options, ways, instead) {
-      // Nothing to choose.
-      if (ways.length === 1 && !instead) return ways[0].emit(memory.take(ways[0].counts));
-      const choice: Choice = { ...options, counts: [] };
-      const record = (way: number, emit: () => void) => {
-        const before = steps.length;
-        emit();
-        for (const step of steps.slice(before)) step.way ??= { choice, way };
-      };
-      for (const [way, { counts, emit }] of ways.entries()) {
-        choice.counts.push(memory.take(counts));
-        record(way, () => emit(choice.counts[way]));
-      }
-      if (instead) record(INSTEAD, instead);
-    },
+    blocks: Math.ceil(batch / LANES),
+    either: choosing(begun.steps, memory),
     table: tables(machine, memory),
   };
 }
+
+/** Writes all ways to the same values, each step with the way that it belongs to, to be chosen from while the program is in use. */
+const choosing =
+  (steps: Step[], memory: Arena): Lowering['either'] =>
+  (options, ways, instead) => {
+    // Nothing to choose.
+    if (ways.length === 1 && !instead) return ways[0].emit(memory.take(ways[0].counts));
+    const choice: Choice = { ...options, counts: [] };
+    const record = (way: number, emit: () => void) => {
+      const before = steps.length;
+      emit();
+      for (const step of steps.slice(before)) step.way ??= { choice, way };
+    };
+    for (const [way, { counts, emit }] of ways.entries()) {
+      choice.counts.push(memory.take(counts));
+      record(way, () => emit(choice.counts[way]));
+    }
+    if (instead) record(INSTEAD, instead);
+  };
 
 /** Fuses what is needed and writes the steps of it. */
 function lowered(o: CompileOptions, l: Lowering) {
@@ -152,38 +151,22 @@ function lowered(o: CompileOptions, l: Lowering) {
   return { places, backward, kept, nodes, units };
 }
 
-/** Reading and writing values. */
-function accessTo(
-  { machine, blocks }: Lowering,
-  { places, place }: ReturnType<typeof placesOf>,
-  { address }: Written,
-  { offsets }: Plan,
-): Pick<Program, 'write' | 'pull' | 'read' | 'writeLines' | 'readLines'> {
-  const wordsOf = ({ laned, size }: Buffer) => (laned ? size * blocks * LANES : size);
-  const viewOf = (buffer: Buffer) => machine.floats(address(buffer), wordsOf(buffer));
-  const write = (name: string, fill: (memory: Float32Array, size: number) => void) => {
-    const { buffer } = places.get(name)!;
-    if (buffer.fixed === undefined && !offsets.has(buffer)) return;
-    fill(viewOf(buffer), buffer.size);
-    machine.push(address(buffer), wordsOf(buffer));
-  };
+/** Reading and writing values, sample by sample or as lines. */
+function valuesOf(
+  { fill, pull, look }: Access,
+  blocks: number,
+): Pick<Program, 'write' | 'writeLines' | 'pull' | 'read' | 'readLines'> {
   return {
-    write: (name, data, count) => write(name, (memory, size) => lanesOf(memory, size, data, count)),
-    writeLines: (name, lines) => write(name, (memory) => memory.set(lines)),
-    async pull(names) {
-      const buffers = names.map((name) => place(name).buffer);
-      await pullBlocks(
-        machine,
-        buffers.map((buffer) => blockAt(address(buffer), wordsOf(buffer))),
-      );
-    },
+    write: (name, data, count) => fill(name, (memory, size) => lanesOf(memory, size, data, count)),
+    writeLines: (name, lines) => fill(name, (memory) => memory.set(lines)),
+    pull,
     readLines(name) {
-      const found = place(name);
-      return linesAt(viewOf(found.buffer), found, blocks);
+      const { memory, place } = look(name);
+      return linesAt(memory, place, blocks);
     },
     read(name, count) {
-      const found = place(name);
-      return readPlace(viewOf(found.buffer), found, count);
+      const { memory, place } = look(name);
+      return readPlace(memory, place, count);
     },
   };
 }
@@ -222,9 +205,7 @@ function accountOf(
   { machine, steps, blocks }: Lowering,
   { nodes, backward, made, profile }: Accounted,
 ): StepTime[] {
-  const makers = new Map(
-    everyNode(nodes).flatMap((node) => node.outputs.map((name) => [name, node] as const)),
-  );
+  const makers = makersOf(nodes);
   return timesOf(machine, steps, profile).map((time, i) => {
     const { kernel, makes } = steps[i];
     const node = makes === undefined ? undefined : makers.get(makes);
@@ -234,11 +215,6 @@ function accountOf(
     return { kernel, makes, layer: node?.layer, op: node?.op, gradient, time, bytes, taken };
   });
 }
-
-const inputPlace = (type: Type): Place => {
-  const size = sizeOf(type.shape);
-  return wholePlace({ laned: type.laned, size, given: true }, type.shape);
-};
 
 /** A value that was there before its destination was known (a parameter's gradient that is another's, say) is copied. */
 function settle(l: Lowering, from: Place, to: Place): void {

@@ -1,7 +1,9 @@
 /** Directions in which parameters move: arrays beside them, and how the gradients change along them. */
 import { type Tape, tangentsOf } from '../graph/index.js';
-import { type Place, wholePlace } from './lowering/place.js';
+import { blocksOf, hold, placesOfHeld, release } from './held.js';
+import type { Place } from './lowering/place.js';
 import type { Machine } from './machine.js';
+import { pushBlocks } from './memory.js';
 import type { Parameter } from './types.js';
 
 export interface Directions {
@@ -16,21 +18,18 @@ export interface Directions {
 }
 
 export function openDirections(machine: Machine, tape: Tape, parameters: readonly Parameter[]): Directions {
-  const held = parameters.map(({ name, shape, weight: { length } }) => {
-    const line = machine.allocate(Math.max(1, length) * 4);
-    const value = tape.declare(`direction#${name}`, { dtype: 'float32', shape, laned: false });
-    const place = wholePlace({ laned: false, size: length, fixed: line }, shape);
-    return { name, value, line, place, view: machine.floats(line, length).fill(0) };
-  });
+  const held = new Map(parameters.map(({ name, shape }) => [name, hold(machine, shape)]));
+  const along = new Map(
+    parameters.map(({ name, shape }) => [
+      name,
+      tape.declare(`direction#${name}`, { dtype: 'float32', shape, laned: false }),
+    ]),
+  );
   return {
-    views: new Map(held.map(({ name, view }) => [name, view])),
-    push(name) {
-      const { line, view } = held.find((one) => one.name === name)!;
-      machine.push(line, view.length);
-    },
-    places: new Map(held.map(({ value, place }) => [value, place])),
+    views: new Map([...held].map(([name, { view }]) => [name, view])),
+    push: (name) => pushBlocks(machine, blocksOf(held, [name])),
+    places: new Map([...placesOfHeld(held)].map(([name, place]) => [along.get(name)!, place])),
     changes(gradients, sample) {
-      const along = new Map(held.map(({ name, value }) => [name, value]));
       const tangents = tangentsOf(tape, along, [...gradients.values()], sample);
       return new Map(
         [...gradients].flatMap(([name, gradient]) => {
@@ -39,8 +38,6 @@ export function openDirections(machine: Machine, tape: Tape, parameters: readonl
         }),
       );
     },
-    close() {
-      for (const { line } of held) machine.free(line);
-    },
+    close: () => release(machine, held),
   };
 }

@@ -1,6 +1,6 @@
 /** Chooses, while a program is in use, which of several ways to the same values it takes. */
 import { sizeOf } from '../onnx/index.js';
-import { chooseWays } from './choice.js';
+import { chooseWays, type Ways } from './choice.js';
 import { NO_BARRIER, STEP } from './lowering/contract.js';
 import type { Buffer, Place } from './lowering/place.js';
 import type { Choice, Step } from './lowering/steps.js';
@@ -29,21 +29,68 @@ function densityOf(machine: Machine, place: Place): () => number {
 }
 
 /** Sets a program to the ways that its choices take, and learns from the clock. */
+export interface Guide {
+  /** Before a run; `every` says whether it wants the gradients of pruned weights. */
+  set(every: boolean): Promise<void>;
+  /** After it. */
+  learn(): Promise<void>;
+}
+
+/** A choice while the program is in use. */
+interface Guided extends Choice {
+  ways: readonly Way[];
+  isInstead(): boolean;
+  chooser: Ways;
+  /** The number of the way that the last run took, −1 before the first. */
+  taken: number;
+  /** Whether the clock may choose. */
+  free: boolean;
+}
+
+interface Way {
+  /** Of its kernels, the weights that they worked with. */
+  counts: Int32Array;
+  /** The numbers of its steps. */
+  steps: readonly number[];
+  /** Nanoseconds in all runs so far. */
+  spent: number;
+}
+
+/** @param profile the line of the program's times. */
 export function guideOf(
   machine: Machine,
   steps: readonly Step[],
-  { program, words, at }: Pick<Written, 'program' | 'words' | 'at'>,
+  written: Pick<Written, 'program' | 'words' | 'at'>,
   profile: number,
-) {
-  const stride = profileStride(steps.length);
-  const times = Array.from({ length: machine.threads }, (_, t) =>
-    machine.doubles(profile + t * stride, steps.length),
+): Guide {
+  const guides = [...stepsByChoice(steps)].map(([choice, own]) => guided(machine, choice, own));
+  const timeOf = clockOf(machine, steps.length, profile);
+  // What decides lies in memory, as do the counts.
+  const before = guides.flatMap(({ instead: of }) =>
+    of ? [blockAt(of.weights.buffer.fixed!, endOf(of.weights))] : [],
   );
-  const timeOf = (own: readonly number[]) => {
-    let total = 0;
-    for (const view of times) for (const i of own) total += view[i];
-    return total;
+  const after = guides.flatMap(({ counts }) => counts.map(({ fixed, size }) => blockAt(fixed!, size)));
+  return {
+    async set(every) {
+      await pullBlocks(machine, before);
+      const changed = guides.filter((guide) => turn(guide, every));
+      for (const guide of changed) take(guide, steps, written);
+      if (changed.length > 0) machine.push(written.program, written.words.length);
+    },
+    async learn() {
+      await pullBlocks(machine, after);
+      for (const { ways, taken, free, chooser } of guides) {
+        const way = ways[taken];
+        const spent = timeOf(way.steps);
+        if (free) chooser.took(spent - way.spent, sum(way.counts));
+        way.spent = spent;
+      }
+    },
   };
+}
+
+/** Of each choice, the ways and numbers of its steps. */
+function stepsByChoice(steps: readonly Step[]): Map<Choice, { way: number; step: number }[]> {
   const owned = new Map<Choice, { way: number; step: number }[]>();
   steps.forEach(({ way }, step) => {
     if (!way) return;
@@ -51,56 +98,59 @@ export function guideOf(
     if (own) own.push({ way: way.way, step });
     else owned.set(way.choice, [{ way: way.way, step }]);
   });
-  const guides = [...owned].map(([choice, all]) => {
-    const ways = Array.from({ length: INSTEAD + 1 }, (_, way) => ({
-      counts: countsOf(machine, choice.counts.at(way)),
-      steps: all.flatMap((one) => (one.way === way ? [one.step] : [])),
-      spent: 0,
-    }));
-    const density = choice.instead && densityOf(machine, choice.instead.weights);
-    return {
-      ...choice,
-      ways,
-      isInstead: () => density !== undefined && density() >= choice.instead!.density,
-      chooser: chooseWays(choice.weights, choice.counts.length > 1 ? machine.sparse : 'never'),
-      taken: -1,
-      free: true,
-    };
-  });
-  /** What decides lies in memory, as do the counts. */
-  const before = guides.flatMap(({ instead: of }) =>
-    of ? [blockAt(of.weights.buffer.fixed!, endOf(of.weights))] : [],
-  );
-  const after = guides.flatMap(({ counts }) => counts.map(({ fixed, size }) => blockAt(fixed!, size)));
+  return owned;
+}
+
+function guided(machine: Machine, choice: Choice, own: readonly { way: number; step: number }[]): Guided {
+  const ways = Array.from({ length: INSTEAD + 1 }, (_, way) => ({
+    counts: countsOf(machine, choice.counts.at(way)),
+    steps: own.flatMap((one) => (one.way === way ? [one.step] : [])),
+    spent: 0,
+  }));
+  const density = choice.instead && densityOf(machine, choice.instead.weights);
   return {
-    async set(every: boolean) {
-      await pullBlocks(machine, before);
-      let changed = false;
-      for (const guide of guides) {
-        const instead = guide.isInstead();
-        guide.free = !instead && !(guide.gradient && every);
-        const way = instead ? INSTEAD : guide.free ? guide.chooser.next() : 0;
-        if (way === guide.taken) continue;
-        guide.taken = way;
-        changed = true;
-        for (const [w, own] of guide.ways.entries())
-          for (const i of own.steps) {
-            words[at[i] + STEP.items] = w === way ? steps[i].items : 0;
-            words[at[i] + STEP.flags] = w === way ? 0 : NO_BARRIER;
-          }
-      }
-      if (changed) machine.push(program, words.length);
-    },
-    async learn() {
-      await pullBlocks(machine, after);
-      for (const guide of guides) {
-        const own = guide.ways[guide.taken];
-        const spent = timeOf(own.steps);
-        if (guide.free) guide.chooser.took(spent - own.spent, sum(own.counts));
-        own.spent = spent;
-      }
-    },
+    ...choice,
+    ways,
+    isInstead: () => density !== undefined && density() >= choice.instead!.density,
+    chooser: chooseWays(choice.weights, choice.counts.length > 1 ? machine.sparse : 'never'),
+    taken: -1,
+    free: true,
   };
+}
+
+/** The time that steps have taken in all runs so far, summed over threads. */
+function clockOf(machine: Machine, steps: number, profile: number): (own: readonly number[]) => number {
+  const times = Array.from({ length: machine.threads }, (_, t) =>
+    machine.doubles(profile + t * profileStride(steps), steps),
+  );
+  return (own) => {
+    let total = 0;
+    for (const view of times) for (const i of own) total += view[i];
+    return total;
+  };
+}
+
+/** Decides which way the next run takes; whether it is another than before. */
+function turn(guide: Guided, every: boolean): boolean {
+  const instead = guide.isInstead();
+  guide.free = !instead && !(guide.gradient && every);
+  const way = instead ? INSTEAD : guide.free ? guide.chooser.next() : 0;
+  const changed = way !== guide.taken;
+  guide.taken = way;
+  return changed;
+}
+
+/** Gives the steps of the way that is taken their items, and those of the others none. */
+function take(
+  { ways, taken }: Guided,
+  steps: readonly Step[],
+  { words, at }: Pick<Written, 'words' | 'at'>,
+): void {
+  for (const [w, { steps: own }] of ways.entries())
+    for (const i of own) {
+      words[at[i] + STEP.items] = w === taken ? steps[i].items : 0;
+      words[at[i] + STEP.flags] = w === taken ? 0 : NO_BARRIER;
+    }
 }
 
 const countsOf = (machine: Machine, counts: Buffer | undefined): Int32Array =>

@@ -14,8 +14,9 @@ export { openWasm } from './wasm/wasm.js';
 
 // Networks on a machine: their parameters, inference and training.
 
+export { MemoryError } from './inference.js';
 export { byName } from './input.js';
-export { type LoadOptions, loadNetwork, MemoryError } from './network.js';
+export { type LoadOptions, loadNetwork } from './network.js';
 export type * from './types.js';
 
 // What a training step costs on a GPU.
@@ -28,6 +29,7 @@ export { type Lines, linesFrom, linesSize, openPair, type Pair, type Segment } f
 
 // What espalier/runtime builds its own programs with; the lowering has an index of its own (lowering/index.ts).
 
+export { accessTo } from './access.js';
 export { gathered } from './lanes.js';
 export { type Arena, arena } from './memory.js';
 export { placesOf, tables, written } from './writing.js';

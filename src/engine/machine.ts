@@ -6,7 +6,7 @@
 import { fail } from '../base/index.js';
 import { type Driver, LINE } from './driver.js';
 import { CONTRACT, type Told } from './lowering/contract.js';
-import { createSpace } from './space.js';
+import { createSpace, type Space } from './space.js';
 
 /**
  * Memory is addressed in lines of 64 bytes; line 0 is never given out and stands for "none". A machine that is closed refuses to
@@ -113,66 +113,25 @@ const inMegabytes = (lines: number): string => `${Math.ceil((lines * LINE) / 1e6
 export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
   if (driver.contract !== CONTRACT)
     throw new Error('The kernels were built from other sources than this: build them anew');
-  const [kernels, constants, ...formulas] = driver.names.split('\n');
-  const told = toldBy(constants);
-  const space = createSpace(driver.first, driver.limit);
   let last: Promise<void> = Promise.resolve();
   let closed: Promise<void> | undefined;
-
   const alive = () => {
     if (closed) fail('The machine is closed and can no longer be used; open another one.');
   };
-
-  function allocate(bytes: number): number {
-    alive();
-    const lines = Math.max(1, Math.ceil(bytes / LINE));
-    const line = space.take(lines);
-    if (line !== undefined && driver.reach(line + lines)) return line;
-    if (line !== undefined) space.give(line);
-    return fail(
-      `Not enough memory: ${inMegabytes(lines)} more are needed and the ${driver.kind} engine has ${inMegabytes(space.free())} left of ${inMegabytes(driver.limit)}; use a smaller batch or network.`,
-    );
-  }
-
-  function view<View>(
-    type: { new (buffer: ArrayBufferLike, offset: number, length: number): View; BYTES_PER_ELEMENT: number },
-    line: number,
-    length: number,
-  ): View {
-    alive();
-    const { buffer, offset } = driver.buffer(line, length * type.BYTES_PER_ELEMENT);
-    return new type(buffer, offset, length);
-  }
-
-  async function run(program: number, profile = 0): Promise<void> {
-    alive();
-    const result = last.then(() => driver.run(program, profile));
-    last = result.catch(() => {});
-    return result;
-  }
-
+  const space = createSpace(driver.first, driver.limit);
   return {
-    kind: driver.kind,
-    description: `${driver.kind}, ${driver.vector}, ${plural(driver.threads, 'thread')}`,
-    threads: driver.threads,
+    ...whatItIs(driver),
     sparse,
-    lanesPerVector: told.VL,
-    apart: driver.push !== undefined,
-    room: driver.room ?? Number.POSITIVE_INFINITY,
-    little: driver.little ?? 0,
-    kernels: numbered(listed(kernels)),
-    told,
-    formulas: numbered(formulas),
-    allocate,
+    allocate(bytes) {
+      alive();
+      return allocateIn(driver, space, bytes);
+    },
     free(line) {
       // All memory was given back when the machine was closed.
       if (closed) return;
       driver.zero(line, space.give(line));
     },
-    floats: (line, length) => view(Float32Array, line, length),
-    doubles: (line, length) => view(Float64Array, line, length),
-    ints: (line, length) => view(Int32Array, line, length),
-    bytes: (line, length) => view(Uint8Array, line, length),
+    ...viewsOf(driver, alive),
     async pull(line, words) {
       alive();
       await last;
@@ -182,7 +141,12 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
       alive();
       driver.push?.(line, words);
     },
-    run,
+    async run(program, profile = 0) {
+      alive();
+      const result = last.then(() => driver.run(program, profile));
+      last = result.catch(() => {});
+      return result;
+    },
     runHere(program) {
       alive();
       if (driver.push) throw new Error('A machine that is apart runs nothing on the calling thread');
@@ -192,5 +156,54 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
       closed ??= last.then(() => driver.close());
       return closed;
     },
+  };
+}
+
+/** What a machine is and can do, which never changes. */
+function whatItIs(driver: Driver) {
+  const { kind, vector, threads, room, little, push } = driver;
+  const [kernels, constants, ...formulas] = driver.names.split('\n');
+  const told = toldBy(constants);
+  return {
+    kind,
+    description: `${kind}, ${vector}, ${plural(threads, 'thread')}`,
+    threads,
+    lanesPerVector: told.VL,
+    apart: push !== undefined,
+    room: room ?? Number.POSITIVE_INFINITY,
+    little: little ?? 0,
+    kernels: numbered(listed(kernels)),
+    told,
+    formulas: numbered(formulas),
+  };
+}
+
+/** The line of so many bytes, which are now taken. */
+function allocateIn(driver: Driver, space: Space, bytes: number): number {
+  const lines = Math.max(1, Math.ceil(bytes / LINE));
+  const line = space.take(lines);
+  if (line !== undefined && driver.reach(line + lines)) return line;
+  if (line !== undefined) space.give(line);
+  return fail(
+    `Not enough memory: ${inMegabytes(lines)} more are needed and the ${driver.kind} engine has ${inMegabytes(space.free())} left of ${inMegabytes(driver.limit)}; use a smaller batch or network.`,
+  );
+}
+
+interface ViewType<View> {
+  new (buffer: ArrayBufferLike, offset: number, length: number): View;
+  BYTES_PER_ELEMENT: number;
+}
+
+function viewsOf(driver: Driver, alive: () => void): Pick<Machine, 'floats' | 'doubles' | 'ints' | 'bytes'> {
+  const view = <View>(type: ViewType<View>, line: number, length: number): View => {
+    alive();
+    const { buffer, offset } = driver.buffer(line, length * type.BYTES_PER_ELEMENT);
+    return new type(buffer, offset, length);
+  };
+  return {
+    floats: (line, length) => view(Float32Array, line, length),
+    doubles: (line, length) => view(Float64Array, line, length),
+    ints: (line, length) => view(Int32Array, line, length),
+    bytes: (line, length) => view(Uint8Array, line, length),
   };
 }

@@ -1,30 +1,16 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
-import { fail, own, UserError } from '../base/index.js';
-import {
-  type BatchForm,
-  batchOf,
-  countOutside,
-  type Expanded,
-  expandModel,
-  inferenceForm,
-  type Lookup,
-  lookupsFor,
-  refuseOutside,
-} from '../graph/index.js';
-import { floats, floatsLike, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
+import { fail } from '../base/index.js';
+import { type BatchForm, batchOf, type Expanded, expandModel, inferenceForm } from '../graph/index.js';
+import { floatsLike, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
 import { clipping } from './clipping.js';
-import { compile } from './compile.js';
-import { byName, writeInput } from './input.js';
+import { blocksOf, type Held, holdTensors, placesOfHeld, release } from './held.js';
+import { counted, inference, sampleOf } from './inference.js';
 import { closable } from './lifetime.js';
-import { type Place, wholePlace } from './lowering/place.js';
 import type { Machine } from './machine.js';
-import { type Block, blockAt, pullBlocks, pushBlocks } from './memory.js';
+import { pullBlocks, pushBlocks } from './memory.js';
 import { ranking } from './ranking.js';
 import { training } from './training.js';
-import type { Inference, InferenceOptions, Network, Parameter } from './types.js';
-
-/** A program needs more memory than it may take. */
-export class MemoryError extends UserError {}
+import type { Network, Parameter } from './types.js';
 
 /** Options of {@link loadNetwork}. */
 export interface LoadOptions {
@@ -32,12 +18,6 @@ export interface LoadOptions {
   machine: Machine;
   /** Shapes of inputs whose dimensions the file leaves open, batch first. */
   inputShapes?: Record<string, readonly number[]>;
-}
-
-interface Held {
-  line: number;
-  shape: readonly number[];
-  data: Float32Array;
 }
 
 /**
@@ -50,89 +30,84 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   const expand = (training: boolean) => expandModel(graph, { training, inputShapes: batch.shapes });
   const inferring = expand(false);
   const ready = counted(inferring);
-  const held = new Map<string, Held>();
-  for (const name of [...inferring.learnt.keys(), ...inferring.state])
-    held.set(name, hold(machine, graph.initializers.get(name)!));
-  const parameters = new Map<string, Parameter>();
-  for (const [name, node] of inferring.learnt) {
-    const { shape, data } = held.get(name)!;
-    parameters.set(name, {
-      name,
-      shape,
-      weight: data,
-      prunable: inferring.prunable.has(name),
-      op: node.op,
-      node: node.name,
-    });
-  }
-  const programs = new Set<{ close(): void }>();
-  const places = new Map([...held].map(([name, h]) => [name, placeOf(h)]));
-  const inputs = new Map(
-    graph.inputs.map((i) => [i.name, sampleOf(inferring.tape.type(inferring.values.get(i.name)!).shape)]),
-  );
-  const track = <P extends { close(): void }>(program: P, what: string): P => {
-    const tracked = closable(program, what, () => {
-      programs.delete(tracked);
-      freeIfUnused();
-    });
-    programs.add(tracked);
-    return tracked;
-  };
-  let closed = false;
-  const freeIfUnused = () => {
-    if (!closed || programs.size > 0) return;
-    for (const { line } of held.values()) machine.free(line);
-    held.clear();
-  };
+  const held = holdTensors(machine, graph, [...inferring.learnt.keys(), ...inferring.state]);
+  const blockOf = (name: string) => held.get(name)!.block;
+  const parameters = parametersOf(inferring, held);
+  const places = placesOfHeld(held);
+  const programs = sharing(() => release(machine, held));
   const network: Network = {
     graph,
     machine,
     batch,
     parameters,
-    inputs,
-    state: new Map([...inferring.state].map((name) => [name, held.get(name)!.data])),
+    inputs: inputsOf(graph, inferring),
+    state: new Map([...inferring.state].map((name) => [name, held.get(name)!.view])),
     pull: (names = held.keys()) => pullBlocks(machine, blocksOf(held, names)),
     push: (names = held.keys()) => pushBlocks(machine, blocksOf(held, names)),
     inference(o) {
       refuseMeeting(batch, o.batch);
       const form = o.form === 'training' ? counted(expand(true)) : ready;
-      return track(inference(graph, form, machine, places, o), 'inference');
+      return programs.add(inference({ graph, form, machine, places }, o), 'inference');
     },
     training(o) {
       refuseMeeting(batch, o.batch);
-      return track(training({ graph, model: expand(true), machine, places, parameters }, o), 'training');
+      return programs.add(
+        training({ graph, model: expand(true), machine, places, parameters }, o),
+        'training',
+      );
     },
-    clipping: (names) =>
-      track(
-        clipping(
-          machine,
-          names.map((name) => blockOf(held.get(name)!)),
-        ),
-        'clipping',
-      ),
-    ranking: (pairs) =>
-      track(
-        ranking(
-          machine,
-          pairs.map(({ values, marks }) => {
-            const block = blockOf(held.get(values)!);
-            return { values: block, marks: blockOf(held.get(marks)!), length: block.size };
-          }),
-        ),
-        'ranking',
-      ),
-    snapshot() {
-      const initializers = new Map(graph.initializers);
-      for (const [name, h] of held) initializers.set(name, changed(graph.initializers.get(name)!, h.data));
-      return { ...inferenceForm(graph), initializers };
+    clipping: (names) => programs.add(clipping(machine, names.map(blockOf)), 'clipping'),
+    ranking(pairs) {
+      const ranked = pairs.map(({ values, marks }) => ({ values: blockOf(values), marks: blockOf(marks) }));
+      return programs.add(ranking(machine, ranked), 'ranking');
     },
+    snapshot: () => snapshotOf(graph, held),
+    close: programs.close,
+  };
+  return closable(network, 'network');
+}
+
+function parametersOf(model: Expanded, held: ReadonlyMap<string, Held>): Map<string, Parameter> {
+  const parameters = new Map<string, Parameter>();
+  for (const [name, node] of model.learnt) {
+    const { shape, view } = held.get(name)!;
+    const prunable = model.prunable.has(name);
+    parameters.set(name, { name, shape, weight: view, prunable, op: node.op, node: node.name });
+  }
+  return parameters;
+}
+
+const inputsOf = (graph: Graph, { tape, values }: Expanded): Map<string, readonly number[]> =>
+  new Map(graph.inputs.map(({ name }) => [name, sampleOf(tape.type(values.get(name)!).shape)]));
+
+interface Program {
+  close(): void;
+}
+
+/** The programs that share a network's memory, which is given back when it and all of them are closed. */
+function sharing(giveBack: () => void) {
+  const programs = new Set<Program>();
+  let closed = false;
+  const endIfUnused = () => {
+    if (closed && programs.size === 0) giveBack();
+  };
+  return {
+    /** The program as one that keeps the memory until it is closed; `what` names it to people. */
+    add<P extends Program>(program: P, what: string): P {
+      const added = closable(program, what, () => {
+        programs.delete(added);
+        endIfUnused();
+      });
+      programs.add(added);
+      return added;
+    },
+    /** Closes the programs, too. */
     close() {
       closed = true;
       for (const program of [...programs]) program.close();
-      freeIfUnused();
+      endIfUnused();
     },
   };
-  return closable(network, 'network');
 }
 
 /** Samples that meet in the file would not meet in the engine's lanes. */
@@ -146,80 +121,12 @@ function refuseMeeting({ kind, shapes }: BatchForm, samples: number): void {
   );
 }
 
-function hold(machine: Machine, tensor: Tensor): Held {
-  const size = Math.max(1, sizeOf(tensor.shape));
-  const line = machine.allocate(size * 4);
-  const data = machine.floats(line, size);
-  data.set(floats(tensor));
-  machine.push(line, size);
-  return { line, shape: tensor.shape, data };
+function snapshotOf(graph: Graph, held: ReadonlyMap<string, Held>): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const [name, { view }] of held) initializers.set(name, changed(graph.initializers.get(name)!, view));
+  return { ...inferenceForm(graph), initializers };
 }
-
-/** A core shape without the batch dimension that stands as 1 in it. */
-const sampleOf = (shape: readonly number[]): readonly number[] => (shape[0] === 1 ? shape.slice(1) : shape);
 
 /** The tensor with new contents, in the type it had. */
 const changed = (tensor: Tensor, data: Float32Array): Tensor =>
   floatsLike(tensor, tensor.shape, data.slice(0, sizeOf(tensor.shape)));
-
-function* blocksOf(held: ReadonlyMap<string, Held>, names: Iterable<string>): Generator<Block> {
-  for (const name of names) yield blockOf(held.get(name)!);
-}
-
-const blockOf = (h: Held): Block => blockAt(h.line, h.data.length);
-
-const placeOf = (h: Held): Place => wholePlace(blockOf(h), h.shape);
-
-/** A model on a tape that counts the indices for which a table has no row. */
-interface Counted {
-  model: Expanded;
-  lookups: Lookup[];
-}
-
-const counted = (model: Expanded): Counted => ({ model, lookups: countOutside(model.tape) });
-
-function inference(
-  graph: Graph,
-  { model, lookups: all }: Counted,
-  machine: Machine,
-  places: ReadonlyMap<string, Place>,
-  o: InferenceOptions,
-): Inference {
-  const names = o.outputs ?? graph.outputs.map((output) => output.name);
-  const cores = names.map(
-    (name) => model.values.get(name) ?? fail(`The model has no value '${name}' to give out.`),
-  );
-  const inputs = graph.inputs.map((input) => input.name);
-  const { batch, memory } = o;
-  const lookups = lookupsFor(model.tape, all, cores);
-  const outputs = [...cores, ...lookups.map(({ outside }) => outside)];
-  const program = compile({ machine, tape: model.tape, batch, outputs, inputs, places, memory });
-  if (!program)
-    fail(
-      `A run of ${batch} ${batch === 1 ? 'sample' : 'samples'} needs more than the ${Math.round(memory! / 1e6)} MB that it may use; run fewer, or use smaller inputs.`,
-      MemoryError,
-    );
-  const shapes = cores.map((core) => sampleOf(model.tape.type(core).shape));
-  return {
-    batch: o.batch,
-    peakBytes: program.peakBytes,
-    outputs: new Map(names.map((name, i) => [name, shapes[i]])),
-    async run(given, count) {
-      const values = byName(given, inputs);
-      for (const name of inputs)
-        writeInput(program, name, own(values, name), count, sizeOf(model.tape.type(name).shape), o.batch);
-      await program.run(count);
-      await program.pull(outputs);
-      for (const lookup of lookups)
-        refuseOutside(
-          lookup,
-          program.read(lookup.outside, count).reduce((sum, missing) => sum + missing, 0),
-        );
-      return Object.fromEntries(names.map((name, i) => [name, program.read(cores[i], count)]));
-    },
-    profile: program.profile,
-    steps: program.steps,
-    compiled: { layout: program.layout, type: model.tape.type },
-    close: program.close,
-  };
-}

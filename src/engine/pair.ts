@@ -10,13 +10,15 @@ import {
   expandBefore,
   expandModel,
   needed,
+  type Tape,
 } from '../graph/index.js';
-import { floats, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import { compile, type Program } from './compile.js';
+import { blocksOf, holdTensors, placesOfHeld, release } from './held.js';
 import { lanesOf } from './lanes.js';
-import { LANES, type Place, wholePlace } from './lowering/place.js';
+import { LANES, type Place } from './lowering/place.js';
 import type { Machine } from './machine.js';
-import { blockAt } from './memory.js';
+import { pushBlocks } from './memory.js';
 
 /** Two networks of the same inputs, and the language in which more is computed from their values. */
 export interface Pair {
@@ -83,64 +85,42 @@ export function openPair(
   const given = new Map(student.inputs.map(({ name }) => [name, model.values.get(name)!]));
   const teacherValues = expandBefore(tape, teacher, given);
   const valid = tape.declare('valid#', { dtype: 'float32', shape: [1], laned: true });
-  const held = new Map<string, { line: number; data: Float32Array; tensor: Tensor }>();
-  for (const name of [...model.learnt.keys(), ...model.state]) {
-    const tensor = student.initializers.get(name)!;
-    const size = Math.max(1, sizeOf(tensor.shape));
-    const line = machine.allocate(size * 4);
-    const data = machine.floats(line, size);
-    data.set(floats(tensor));
-    machine.push(line, size);
-    held.set(name, { line, data, tensor });
-  }
-  const places = new Map<string, Place>(
-    [...held].map(([name, { line, data, tensor }]) => [
-      name,
-      wholePlace(blockAt(line, data.length), tensor.shape),
-    ]),
-  );
+  const held = holdTensors(machine, student, [...model.learnt.keys(), ...model.state]);
+  const places = placesOfHeld(held);
   return {
     batch,
     build: tape,
     nodes: tape.nodes,
     student: model.values,
     teacher: teacherValues,
-    weights: new Map([...held].map(([name, { data }]) => [name, data])),
+    weights: new Map([...held].map(([name, { view }]) => [name, view])),
     valid,
-    push(names) {
-      for (const name of names) {
-        const { line, data } = held.get(name)!;
-        machine.push(line, data.length);
-      }
-    },
-    segment({ batch: samples, from, lines, sums }) {
-      const inputs = [...new Set([...from, valid])];
-      const made = new Set(inputs);
-      const nodes = tape.nodes.filter((node) => !node.outputs.some((name) => made.has(name)));
-      const outputs = [...lines, ...sums];
-      const used = needed(nodes, new Set(outputs));
-      const program = compile({
-        machine,
-        tape: { ...tape, nodes: used },
-        batch: samples,
-        outputs,
-        inputs,
-        places,
-      }) as Program;
-      return segmentOf(program, { from, lines, sums, valid, samples });
-    },
-    close() {
-      for (const { line } of held.values()) machine.free(line);
-      held.clear();
-    },
+    push: (names) => pushBlocks(machine, blocksOf(held, names)),
+    segment: (options) => openSegment({ machine, tape, places, valid }, options),
+    close: () => release(machine, held),
   };
 }
 
-function segmentOf(
-  program: Program,
-  { from, lines, sums, valid, samples }: Omit<SegmentOptions, 'batch'> & { valid: string; samples: number },
+interface Cut {
+  machine: Machine;
+  tape: Tape;
+  /** Of the student's weights. */
+  places: ReadonlyMap<string, Place>;
+  valid: string;
+}
+
+/** Compiles what lies between the values that a segment begins with and those that it computes. */
+function openSegment(
+  { machine, tape, places, valid }: Cut,
+  { batch, from, lines, sums }: SegmentOptions,
 ): Segment {
-  const blocks = Math.ceil(samples / LANES);
+  const inputs = [...new Set([...from, valid])];
+  const made = new Set(inputs);
+  const between = tape.nodes.filter((node) => !node.outputs.some((name) => made.has(name)));
+  const outputs = [...lines, ...sums];
+  const nodes = needed(between, new Set(outputs));
+  const program = compile({ machine, tape: { ...tape, nodes }, batch, outputs, inputs, places }) as Program;
+  const blocks = Math.ceil(batch / LANES);
   return {
     peakBytes: program.peakBytes,
     async run(given, count) {
@@ -150,7 +130,7 @@ function segmentOf(
         Float32Array.from({ length: blocks * LANES }, (_, lane) => (lane < count ? 1 : 0)),
       );
       await program.run(count);
-      await program.pull([...lines, ...sums]);
+      await program.pull(outputs);
       return {
         lines: lines.map((name) => program.readLines(name)),
         sums: sums.map((name) => program.read(name, count)),

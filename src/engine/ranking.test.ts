@@ -17,7 +17,7 @@ test('so many of the largest magnitudes, of equal ones the first', async () => {
     const [from, to] = [0, 0].map(() => blockAt(machine.allocate(values.length * 4), values.length));
     machine.floats(from.fixed, values.length).set(values);
     machine.push(from.fixed, values.length);
-    return { values: from, marks: to, length: values.length };
+    return { values: from, marks: to };
   });
   const ranked = ranking(machine, blocks);
   for (const kept of [

@@ -1,6 +1,7 @@
 /** From a core graph of one sample to a program in a machine's memory. */
 import {
   type Arena,
+  accessTo,
   arena,
   gathered,
   LINE,
@@ -10,19 +11,17 @@ import {
   written,
 } from '../engine/index.js';
 import {
-  type Choice,
-  callsTo,
+  beginSteps,
   fuse,
-  LANES,
+  inputPlace,
   type Layout,
   type LoweredValues,
   type Lowering,
   MAP_ROW_AXES,
   type MapCall,
-  type Place,
+  makersOf,
   planMemory,
   type Step,
-  wholePlace,
 } from '../engine/lowering/index.js';
 import { type CoreName, type CoreNode, everyNode, needed, type Tape } from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
@@ -82,46 +81,22 @@ export function compile(o: CompileOptions): Program {
 
 function compiled({ machine, tape, inputs, outputs, parts }: CompileOptions, memory: Arena): Program {
   const l = loweringOf(machine, memory);
-  const given = inputs.map((name) => [name, inputPlace(tape.type(name).shape)] as const);
-  const { places, ...known } = placesOf(tape, l.table, new Map(given));
-  const v: LoweredValues = {
-    ...known,
-    destined: () => undefined,
-    mask: () => undefined,
-    masked: () => false,
-  };
-  const kept = new Set(outputs);
-  const { nodes, tails } = takeInTails(needed(tape.nodes, kept), tape.type, kept);
-  const context: Context = {
-    l,
-    v,
-    planes: planesOf(everyNode(nodes), (name) => tape.type(name).shape),
-    tails,
-    parts,
-    held: new Map(),
-    phased: new Map(),
-    widened: new Map(),
-    residuals: onlyResiduals(nodes, tails, kept),
-  };
-  const units = fuse(nodes, tape.type, kept);
-  lowerPlanes(context, units);
-  const results = outputs.map((name) => v.place(name).buffer);
+  const given = inputs.map((name) => [name, inputPlace(tape.type(name))] as const);
+  const { places, ...values } = placesOf(tape, l.table, new Map(given));
+  const { nodes, units } = lowered(l, { ...values, ...NOTHING_TRAINED }, { tape, outputs, parts });
+  const results = outputs.map((name) => values.place(name).buffer);
   for (const buffer of results) buffer.kept = true;
   const plan = planMemory(l.steps, 1, results);
-  const { program, address } = written(machine, memory, l.steps, plan);
-  const view = ({ buffer }: Place) => machine.floats(address(buffer), buffer.size);
+  const made = written(machine, memory, l.steps, plan);
+  const { fill, pull, look } = accessTo({ machine, blocks: 1, place: values.place, written: made, plan });
   return {
-    write(name, values) {
-      const found = places.get(name)!;
-      if (!plan.offsets.has(found.buffer)) return;
-      view(found).set(values);
-      machine.push(address(found.buffer), found.buffer.size);
+    write: (name, values) => fill(name, (memory) => memory.set(values)),
+    pull: () => pull(outputs),
+    output(name) {
+      const { memory, place } = look(name);
+      return gathered(memory, place);
     },
-    async pull() {
-      await Promise.all(results.map((buffer) => machine.pull(address(buffer), buffer.size)));
-    },
-    output: (name) => gathered(view(v.place(name)), v.place(name)),
-    start: program,
+    start: made.program,
     layout: { nodes, units, places, steps: l.steps, offsets: plan.offsets },
     steps: described(l.steps, nodes),
     peakBytes: plan.lines * LINE,
@@ -129,13 +104,32 @@ function compiled({ machine, tape, inputs, outputs, parts }: CompileOptions, mem
   };
 }
 
-const inputPlace = (shape: readonly number[]): Place =>
-  wholePlace({ laned: false, size: sizeOf(shape), given: true }, shape);
+/** Without training no value has a destination or a mask, and without lanes none are to be left out. */
+const NOTHING_TRAINED = { destined: () => undefined, mask: () => undefined, masked: () => false };
+
+/** Fuses what the outputs need and writes the steps of it. */
+function lowered(
+  l: Lowering,
+  v: LoweredValues,
+  { tape, outputs, parts }: Pick<CompileOptions, 'tape' | 'outputs' | 'parts'>,
+) {
+  const kept = new Set(outputs);
+  const { nodes, tails } = takeInTails(needed(tape.nodes, kept), tape.type, kept);
+  const context: Context = {
+    ...{ l, v, tails, parts },
+    planes: planesOf(everyNode(nodes), (name) => tape.type(name).shape),
+    held: new Map(),
+    phased: new Map(),
+    widened: new Map(),
+    residuals: onlyResiduals(nodes, tails, kept),
+  };
+  const units = fuse(nodes, tape.type, kept);
+  lowerPlanes(context, units);
+  return { nodes, units };
+}
 
 function described(steps: readonly Step[], nodes: readonly CoreNode[]): ProgramStep[] {
-  const makers = new Map(
-    everyNode(nodes).flatMap((node) => node.outputs.map((name) => [name, node] as const)),
-  );
+  const makers = makersOf(nodes);
   return steps.map(({ kernel, makes }) => {
     const maker = makers.get(makes ?? '');
     return { kernel, makes, op: maker?.op, layer: maker?.layer };
@@ -143,26 +137,16 @@ function described(steps: readonly Step[], nodes: readonly CoreNode[]): ProgramS
 }
 
 function loweringOf(machine: Machine, memory: Arena): Lowering {
-  const steps: Step[] = [];
-  const call = callsTo({
-    told: machine.told,
-    step: (kernel, items, words) => steps.push({ kernel, items, words }),
-    scratch: (n) => ({ laned: false, size: n * LANES * machine.threads }),
-  });
+  const { steps, call } = beginSteps(machine);
   const l: Lowering = {
-    machine,
-    blocks: 1,
+    ...{ machine, steps, blocks: 1 },
     valid: memory.take(1),
     whole: memory.take(1),
     every: memory.take(1),
     seed: memory.take(2),
-    steps,
     call: { ...call, map: (a) => (isOfShortRows(a) ? call.mapRows(a) : call.map(a)) },
     // The first of several ways to the same values: the engine's dense kernels.
-    either(options, [{ counts, emit }]) {
-      const choice: Choice = { ...options, counts: [memory.take(Math.max(1, counts))] };
-      emit(choice.counts[0]);
-    },
+    either: (_, [{ counts, emit }]) => emit(memory.take(counts)),
     table: tables(machine, memory),
     copy: (from, to) => copyPlain(l, from, to),
   };

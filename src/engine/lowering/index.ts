@@ -21,7 +21,8 @@ export { type Buffer, type Line, type Place, reshaped, sliced, type Word, wholeP
 // The program while it is written, its memory, and its words.
 
 export { kernelsOf } from './assemble.js';
-export { callsTo, type MapCall } from './calls.js';
+export { beginSteps, inputPlace, makersOf } from './begin.js';
+export type { MapCall } from './calls.js';
 export { type Layout, namedWords } from './layout.js';
 export { planMemory } from './plan.js';
 export { type Choice, fresh, type LoweredValues, type Lowering, type Step } from './steps.js';

@@ -1,6 +1,7 @@
 /** Lowers formulas over strided places to the map kernel: which axes are outer, which inner, which merge. */
 import { type Expression, input, substitute } from '../../graph/index.js';
 import { sizeOf } from '../../onnx/index.js';
+import { type Axis, isReduced, merge, pad, splitStores, targetStride } from './axes.js';
 import { MAP_INNER_AXES, MAP_ROW_AXES, RESULTS } from './contract.js';
 import { formulaOf } from './formulas.js';
 import { compileExpressions } from './instructions.js';
@@ -16,15 +17,33 @@ export interface Result {
   across?: boolean;
 }
 
-interface Axis {
-  size: number;
-  /** Per operand, then per result. */
-  strides: number[];
-  block?: boolean;
+/** Lines of work for an item at most, unless a single row has more. */
+const ITEM_LINES = 2048;
+/** Items that rows are spread over, so that threads share them. */
+const LEAST_ITEMS = 8;
+/** No loop of kernels/formulas.c. */
+const NO_FORMULA = -1;
+
+/** One pass over an iteration space. */
+interface Whole {
+  shape: readonly number[];
+  operands: readonly Place[];
+  results: readonly Result[];
+  /** Whether lanes beyond the valid samples are stored as 0 and left out of sums across lanes. */
+  masked: boolean;
 }
 
-/** Lines of work for an item, at least. */
-const ITEM_LINES = 2048;
+/** The axes of a pass as the kernel walks them. */
+interface Walk {
+  outer: Axis[];
+  inner: Axis[];
+  /** Whether anything is laned; otherwise sixteen neighbours of the innermost axis share a line. */
+  laned: boolean;
+  /** Whether results are sums or maxima. */
+  reducing: boolean;
+  /** Which axes of the shape are reduced. */
+  reduced: readonly boolean[];
+}
 
 /**
  * Emits one pass over the iteration space `shape` computing all results, which are all stores, or all reductions of the
@@ -39,71 +58,76 @@ export function lowerMap(
   masked: boolean,
 ): void {
   const { operands, results, loop } = inOrder(l, given, wanted);
-  const laned = [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
-  const spread = operands.map((p) => broadcasted(p, shape));
+  const whole: Whole = { shape, operands, results, masked };
+  const walk = walkOver(l, whole);
+  const { outer, inner, reducing } = walk;
+  if (outer.length <= MAP_ROW_AXES && inner.length <= MAP_INNER_AXES) emitMap(l, whole, walk, loop);
+  else if (reducing && !operands.every(isDense)) lowerStored(l, whole, walk);
+  else if (outer.length > MAP_ROW_AXES || !reducing) lowerParts(l, whole, walk);
+  else lowerStages(l, whole, walk);
+}
+
+/** Whether any of these differ from sample to sample. */
+const anyLaned = ({ operands, results }: Whole): boolean =>
+  [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
+
+/** Which axes are outer, which inner: those that are reduced, or where nothing is the last. */
+function walkOver(l: MapLowering, whole: Whole): Walk {
+  const { shape, operands, results } = whole;
+  const laned = anyLaned(whole);
   const reducing = results.find((r) => r.how !== 'store');
+  const axes = axesOf(l, whole, laned);
+  const reduced = reducing
+    ? isReduced(axes, shape, reducing.place, laned && reducing.across === true)
+    : axes.map(() => false);
+  let outer = merge(axes.filter((_, i) => !reduced[i]));
+  let inner = merge(axes.filter((_, i) => reduced[i]));
+  if (!reducing) [outer, inner] = splitStores(outer, laned);
+  const still = [...operands, ...results].map(() => 0);
+  if (inner.at(-1)?.block) inner.push({ size: 1, strides: still });
+  return {
+    ...{ outer, inner, laned },
+    reducing: reducing !== undefined,
+    reduced: laned ? reduced.slice(1) : reduced,
+  };
+}
+
+/** The axes of the shape, behind one over the blocks of samples where anything is laned. */
+function axesOf(l: MapLowering, { shape, operands, results }: Whole, laned: boolean): Axis[] {
+  const spread = operands.map((p) => broadcasted(p, shape));
   const axes: Axis[] = shape.map((size, i) => ({
     size,
     strides: [...spread.map((p) => p.strides[i]), ...results.map((r) => targetStride(r.place, shape, i))],
   }));
-  if (laned) {
-    const strides = [...operands.map(blockStride), ...results.map((r) => blockStride(r.place))];
-    axes.unshift({ size: l.blocks, strides, block: true });
-  }
-  const reduced = reducing ? isReduced(axes, shape, reducing, laned) : axes.map(() => false);
-  let outer = merge(axes.filter((_, i) => !reduced[i]));
-  let inner = merge(axes.filter((_, i) => reduced[i]));
-  if (!reducing) [outer, inner] = splitStores(outer, laned);
-  if (inner.at(-1)?.block) inner.push({ size: 1, strides: inner[0].strides.map(() => 0) });
-  const tooMany = outer.length > MAP_ROW_AXES || inner.length > MAP_INNER_AXES;
-  if (tooMany && reducing && !operands.every(isDense)) {
-    const stored = results.map((r) => ({
-      ...r,
-      how: 'store' as const,
-      across: false,
-      place: wholePlace({ laned, size: sizeOf(shape) }, shape),
-    }));
-    lowerMap(l, shape, operands, stored, masked);
-    const places = stored.map((r) => r.place);
-    lowerMap(
-      l,
-      shape,
-      places,
-      results.map((r, k) => ({ ...r, expression: input(k) })),
-      masked,
-    );
-    return;
-  }
-  if (tooMany) {
-    const free = outer.length > MAP_ROW_AXES || !reducing;
-    const ofShape = laned ? reduced.slice(1) : reduced;
-    if (free) lowerParts(l, { shape, operands: spread, results, masked, reduced: ofShape });
-    else lowerStages(l, { shape, operands, results, masked, reduced: ofShape });
-    return;
-  }
+  const strides = [...operands, ...results.map((r) => r.place)].map(blockStride);
+  return laned ? [{ size: l.blocks, strides, block: true }, ...axes] : axes;
+}
 
+/** Calls the kernel, by the loop of kernels/formulas.c where there is one. */
+function emitMap(l: MapLowering, { operands, results, masked }: Whole, walk: Walk, loop: number): void {
+  const { outer, inner, laned } = walk;
   const code = compileExpressions(
     results.map((r) => r.expression),
     operands.length,
   );
   if (!code) throw new Error('A formula needs too many registers');
-  const places = [...pad(outer, MAP_ROW_AXES), ...pad(inner, MAP_INNER_AXES)];
-  const last = places.at(-1);
+  const axes = [...pad(outer, MAP_ROW_AXES), ...pad(inner, MAP_INNER_AXES)];
+  const last = axes.at(-1);
   const elements = last?.size ?? 1;
   const innerLines = laned ? elements : Math.ceil(elements / LANES);
-  const sizes = [...places.slice(0, -1).map((a) => a?.size ?? 1), innerLines];
+  const sizes = [...axes.slice(0, -1).map((axis) => axis?.size ?? 1), innerLines];
   const rows = sizeOf(sizes.slice(0, MAP_ROW_AXES));
   const lines = sizeOf(sizes.slice(MAP_ROW_AXES));
-  const strides = (k: number) => places.map((a) => a?.strides[k] ?? 0);
+  const strides = (k: number) => axes.map((axis) => axis?.strides[k] ?? 0);
   l.call.map({
-    rowsPerItem: Math.max(1, Math.min(Math.floor(ITEM_LINES / lines), Math.ceil(rows / 8))),
+    rowsPerItem: Math.max(1, Math.min(Math.floor(ITEM_LINES / lines), Math.ceil(rows / LEAST_ITEMS))),
     valid: masked && laned ? { buffer: l.valid } : undefined,
     plain: laned ? 0 : 1,
-    blockAxis: places.findIndex((a) => a?.block),
+    blockAxis: axes.findIndex((axis) => axis?.block),
     elements,
-    formula: laned && fits(last, operands, results) ? loop : -1,
+    formula: laned && fits(last, operands, results) ? loop : NO_FORMULA,
     sizes,
-    operands: spread.map((p, k) => ({ ...head(p), strides: strides(k) })),
+    operands: operands.map((p, k) => ({ ...head(p), strides: strides(k) })),
     outputs: results.map((r, q) => ({
       ...head(r.place),
       strides: strides(operands.length + q),
@@ -115,20 +139,36 @@ export function lowerMap(
   });
 }
 
-interface Whole {
-  shape: readonly number[];
-  operands: readonly Place[];
-  results: readonly Result[];
-  masked: boolean;
-  /** Which axes of the shape are reduced. */
-  reduced: readonly boolean[];
+/** Results stored without being reduced, each in a place of this shape. */
+const storedIn = (shape: readonly number[], laned: boolean): Place =>
+  wholePlace({ laned, size: sizeOf(shape) }, shape);
+
+/** Reduces what was stored before: the k-th result is the k-th operand. */
+const reducedAgain = (results: readonly Result[]): Result[] =>
+  results.map((r, k) => ({ ...r, expression: input(k) }));
+
+/** A reduction over more axes than the kernel has: what is reduced is stored first, densely, so that its axes merge. */
+function lowerStored(l: MapLowering, { shape, operands, results, masked }: Whole, { laned }: Walk): void {
+  const stored = results.map(
+    (r): Result => ({ ...r, how: 'store', across: false, place: storedIn(shape, laned) }),
+  );
+  lowerMap(l, shape, operands, stored, masked);
+  lowerMap(
+    l,
+    shape,
+    stored.map((r) => r.place),
+    reducedAgain(results),
+    masked,
+  );
 }
 
 /** Where there are more axes than the kernel has: a map for each position of the shortest that is not reduced. */
-function lowerParts(l: MapLowering, { shape, operands, results, masked, reduced }: Whole): void {
+function lowerParts(l: MapLowering, { shape, operands, results, masked }: Whole, { reduced }: Walk): void {
   const sizes = shape.map((size, i) => (size > 1 && !reduced[i] ? size : Number.POSITIVE_INFINITY));
   const axis = sizes.indexOf(Math.min(...sizes));
   const rest = shape.toSpliced(axis, 1);
+  const own = rest.map((size, k) => (reduced.toSpliced(axis, 1)[k] ? 1 : size));
+  const spread = operands.map((p) => broadcasted(p, shape));
   for (let i = 0; i < shape[axis]; i++) {
     const part = (p: Place, own: readonly number[]): Place => {
       const strides = shape.map((_, k) => targetStride(p, shape, k));
@@ -139,11 +179,10 @@ function lowerParts(l: MapLowering, { shape, operands, results, masked, reduced 
         strides: strides.toSpliced(axis, 1),
       };
     };
-    const own = rest.map((size, k) => (reduced.toSpliced(axis, 1)[k] ? 1 : size));
     lowerMap(
       l,
       rest,
-      operands.map((p) => part(p, rest)),
+      spread.map((p) => part(p, rest)),
       results.map((r) => ({ ...r, place: part(r.place, own) })),
       masked,
     );
@@ -151,35 +190,34 @@ function lowerParts(l: MapLowering, { shape, operands, results, masked, reduced 
 }
 
 /** Where more axes are reduced than the kernel has: the first of them by itself, then the others. */
-function lowerStages(l: MapLowering, { shape, operands, results, masked, reduced }: Whole): void {
-  const laned = [...operands, ...results.map((r) => r.place)].some((p) => p.buffer.laned);
+function lowerStages(
+  l: MapLowering,
+  { shape, operands, results, masked }: Whole,
+  { laned, reduced }: Walk,
+): void {
   const less = shape.with(
     reduced.findIndex((one, i) => one && shape[i] > 1),
     1,
   );
-  const stages = results.map((r) => ({
-    ...r,
-    across: false,
-    place: wholePlace({ laned, size: sizeOf(less) }, less),
-  }));
+  const stages = results.map((r) => ({ ...r, across: false, place: storedIn(less, laned) }));
   lowerMap(l, shape, operands, stages, masked);
   lowerMap(
     l,
     less,
     stages.map((r) => r.place),
-    results.map((r, k) => ({ ...r, expression: input(k) })),
+    reducedAgain(results),
     masked,
   );
 }
 
-/** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else −1. */
+/** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else NO_FORMULA. */
 function inOrder(l: MapLowering, operands: readonly Place[], results: readonly Result[]) {
   const formula = formulaOf(
     results.map((r) => r.expression),
     operands.length,
   );
   const loop = formula && l.machine.formulas.get(formula.text);
-  if (loop === undefined) return { operands, results, loop: -1 };
+  if (loop === undefined) return { operands, results, loop: NO_FORMULA };
   const order = formula!.operands;
   const renamed = (e: Expression) => substitute(e, (k) => input(order.indexOf(k)));
   return {
@@ -207,68 +245,6 @@ const head = (p: Place) => ({
   offset: p.offset,
   plain: p.buffer.laned ? 0 : 1,
 });
-
-/** A result's stride along axis i of the iteration space (0 where it is reduced). */
-function targetStride(p: Place, shape: readonly number[], i: number): number {
-  const lead = shape.length - p.shape.length;
-  return i < lead || p.shape[i - lead] !== shape[i] ? 0 : p.strides[i - lead];
-}
-
-function isReduced(axes: readonly Axis[], shape: readonly number[], r: Result, laned: boolean): boolean[] {
-  const lead = axes.length - shape.length;
-  const rank = shape.length - r.place.shape.length;
-  return axes.map((_, i) => {
-    if (i < lead) return laned && r.across === true;
-    const at = i - lead;
-    return at < rank || r.place.shape[at - rank] !== shape[at];
-  });
-}
-
-/** Drops axes of one element and merges neighbours that every place walks through in one stride. The block axis stays. */
-function merge(axes: readonly Axis[]): Axis[] {
-  const merged: Axis[] = [];
-  for (const axis of axes) {
-    if (axis.size === 1 && !axis.block) continue;
-    const last = merged.at(-1);
-    if (last && !last.block && last.strides.every((s, k) => s === axis.strides[k] * axis.size)) {
-      last.size *= axis.size;
-      last.strides = axis.strides;
-    } else merged.push({ ...axis });
-  }
-  return merged;
-}
-
-/** Stores: the last axis is inner (cut into runs where it is long), the others make rows. */
-function splitStores(axes: Axis[], laned: boolean): [Axis[], Axis[]] {
-  const last = axes.at(-1);
-  if (!last || last.block) return [axes, []];
-  const rest = axes.slice(0, -1);
-  const unit = laned ? 1 : LANES;
-  const run = runLength(last.size, unit, ITEM_LINES / 4);
-  const cut: Axis[] =
-    run < last.size
-      ? [
-          { size: last.size / run, strides: last.strides.map((s) => s * run) },
-          { ...last, size: run },
-        ]
-      : [last];
-  const all = [...rest, ...cut];
-  const outer = all.slice(0, Math.min(MAP_ROW_AXES, all.length - 1));
-  return [outer, all.slice(outer.length)];
-}
-
-/** The longest divisor of n that is a multiple of `unit` and at most `most` units; n itself where there is none of use. */
-function runLength(n: number, unit: number, most: number): number {
-  if (n % unit !== 0 || n / unit <= most) return n;
-  const units = n / unit;
-  for (let d = most; d >= 16; d--) if (units % d === 0) return d * unit;
-  return n;
-}
-
-const pad = (axes: readonly Axis[], to: number): (Axis | undefined)[] => [
-  ...new Array<undefined>(Math.max(0, to - axes.length)).fill(undefined),
-  ...axes,
-];
 
 /** Copies one place into another of the same shape. */
 export function lowerCopy(l: MapLowering, from: Place, to: Place): void {
