@@ -17,7 +17,8 @@ interface Slot {
   blocks: { gradient: Block; state: Block[]; mask: Block };
 }
 
-type Trained = Parameter & { block: Block };
+/** A parameter that is trained, and the memory that it lies in. */
+export type Trained = Parameter & { block: Block };
 
 export interface Updater {
   slots: ReadonlyMap<string, Slot>;
