@@ -11,6 +11,7 @@ import type { Situation } from '../suit/situation.js';
 import { chosenLines, valuesOf } from '../suit/suit.js';
 import type { AimedTask } from '../task.js';
 import type { RunOptions } from '../work.js';
+import { blocksFor } from './blocks.js';
 import { type RateTest, testRates } from './rates.js';
 
 /** Of the MACs, what is left unless told otherwise; the first that the model can come down to. */
@@ -44,13 +45,20 @@ export interface Planning {
 export async function plan(planning: Planning): Promise<Recipe> {
   const { situation, version, options } = planning;
   const target = await targetFor(planning);
-  const known = { ...planning.known, ...valuesOf(target) };
+  const blocks = await blocksOf({ ...planning, known: { ...planning.known, ...valuesOf(target) } });
+  const known = { ...planning.known, ...valuesOf(target), ...valuesOf(blocks) };
   const test = await rateFor({ ...planning, known });
   const epochs = epochsFor({ ...planning, known }, test);
   const given = { ...known, ...valuesOf(epochs) };
   const rate = test && { value: test.best.rate, because: reasonOf(test) };
   const rules = choose(given, situation);
-  const chosen = new Map([...target, ...epochs, ...rules, ...(rate ? [['lr', rate] as const] : [])]);
+  const chosen = new Map([
+    ...target,
+    ...blocks,
+    ...epochs,
+    ...rules,
+    ...(rate ? [['lr', rate] as const] : []),
+  ]);
   options.onNote?.(chosenLines(chosen));
   const because = Object.fromEntries([...chosen].map(([name, choice]) => [name, choice.because]));
   return resolveRecipe('prune', { ...given, ...valuesOf(chosen), because }, version);
@@ -79,6 +87,15 @@ async function targetFor({ known, task, situation }: Planning): Promise<Chosen> 
     if (!(refused instanceof UserError)) throw refused;
   }
   return new Map([['sparsity', { value: SPARSITY, because: 'no channels can go' }]]);
+}
+
+/** In which blocks channels go, where the rules would have them finer than runtimes like. */
+async function blocksOf({ known, task, situation, machine, options }: Planning): Promise<Chosen> {
+  const finest = choose({ epochs: 1, ...known }, situation).get('roundTo')?.value;
+  if (known.roundTo !== undefined || typeof finest !== 'number') return new Map();
+  const { graph, inputShapes } = task;
+  const found = await blocksFor({ known, graph, inputShapes, finest, machine, signal: options.signal });
+  return new Map(found ? [['roundTo', found]] : []);
 }
 
 const reachable = (fraction: number): string =>
