@@ -1,6 +1,7 @@
 /**
  * In blocks of how many channels slim cuts. Runtimes compute in blocks of 8 or 16 channels, so a network of narrow layers that is cut finer
- * may have half of the MACs and be no faster; but the coarser the blocks, the less can be chosen. So the cut is made in each, by the weights alone, and timed.
+ * may have half of the MACs and be no faster; but the coarser the blocks, the less can be chosen. The rules give the narrowest layers four
+ * blocks. Two are tried beside that, by a cut that looks at weights alone and is timed; one would leave nothing to choose in a layer.
  */
 import { UserError } from '../../base/index.js';
 import {
@@ -21,14 +22,14 @@ import { costingOf, goalOf } from '../structured/goal.js';
 import { latencyIn } from '../structured/latency.js';
 import type { Choice, Known } from '../suit/rules.js';
 
-/** Blocks that are twice as large must take at most so much of the time. */
+/** Of the time of the finer blocks, what coarser ones may take at most: they cost accuracy. */
 const WORTH = 0.9;
 
 /** The method of the cuts that are timed, which needs no data; how many channels go is much the same by any. */
 const BY_WEIGHTS = 'l1-filters';
 
 /** What a network takes that was cut in blocks of `size` channels, in milliseconds. */
-export interface Timed {
+interface Timed {
   size: number;
   milliseconds: number;
 }
@@ -37,7 +38,7 @@ export interface BlockOptions {
   known: Known;
   graph: Graph;
   inputShapes: Record<string, number[]>;
-  /** Blocks that the rules choose, the finest to be tried. */
+  /** Blocks that the rules choose; those twice as large are tried beside them. */
   finest: number;
   machine: Machine;
   /** How long a network takes. Default: in onnxruntime. */
@@ -48,34 +49,23 @@ export interface BlockOptions {
 /** The blocks to cut in; undefined where there is nothing to choose, or onnxruntime cannot say how long the networks take. */
 export async function blocksFor(options: BlockOptions): Promise<Choice | undefined> {
   const { graph, inputShapes, machine, signal, finest } = options;
-  const sizes = doublings(finest);
-  if (sizes.length < 2) return undefined;
+  if (2 * finest > onnxruntimeRounding) return undefined;
   const time = options.time ?? latencyIn(machine, inputShapes, signal);
   try {
     const whole = await time(graph);
     const timed: Timed[] = [];
-    for (const size of sizes) {
+    for (const size of [finest, 2 * finest]) {
       const smaller = await cutIn(size, options);
       if (smaller) timed.push({ size, milliseconds: await time(smaller) });
     }
-    return timed.length > 1 ? { value: worthwhile(timed), because: reasonOf(timed, whole) } : undefined;
+    const [fine, coarse] = timed;
+    if (!coarse) return undefined;
+    const best = coarse.milliseconds <= WORTH * fine.milliseconds ? coarse : fine;
+    return { value: best.size, because: reasonOf(timed, whole) };
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
   }
-}
-
-const doublings = (finest: number): number[] => {
-  const sizes = [];
-  for (let size = finest; size <= onnxruntimeRounding; size *= 2) sizes.push(size);
-  return sizes;
-};
-
-/** The coarsest blocks each of whose doublings saves a tenth of the time, from the finest up. */
-export function worthwhile(timed: readonly Timed[]): number {
-  let best = timed[0];
-  for (const next of timed.slice(1)) if (next.milliseconds <= WORTH * best.milliseconds) best = next;
-  return best.size;
 }
 
 const reasonOf = (timed: readonly Timed[], whole: number): string =>

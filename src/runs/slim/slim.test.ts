@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openMachine } from '../../engine/index.js';
 import { buildNetwork } from '../../nn/index.js';
-import { blocksFor, worthwhile } from './blocks.js';
+import { blocksFor } from './blocks.js';
 import { samplesWithin } from './slim.js';
 
 const machine = await openMachine({ threads: 1 });
@@ -17,34 +17,34 @@ test('as many random samples are looked at as a minute or two allows', () => {
   assert.deepEqual([1e6, 4e10, 1e12].map(samplesWithin), [128, 37, 8]);
 });
 
-test('coarser blocks must each save a tenth of the time', () => {
-  const timed = (...times: number[]) => times.map((milliseconds, i) => ({ size: 4 * 2 ** i, milliseconds }));
-  assert.equal(worthwhile(timed(1, 0.89, 0.79)), 16);
-  assert.equal(worthwhile(timed(1, 0.95, 0.95)), 4);
-  assert.equal(
-    worthwhile(timed(1, 0.95, 0.88)),
-    16,
-    'beside the finest, where the ones between are not worth it',
+/** Milliseconds by which narrow layers cost as much as those of `lanes` channels. */
+const inLanes =
+  (lanes: number, asked: unknown[] = []) =>
+  async (cut: typeof graph) => {
+    asked.push(cut);
+    const padded = (channels: number) => lanes * Math.ceil(channels / lanes);
+    return [...cut.initializers.values()]
+      .filter(({ shape }) => shape.length === 4)
+      .reduce((sum, { shape }) => sum + (padded(shape[0]) * padded(shape[1])) / 1e4, 0);
+  };
+
+const blocks = (known: Record<string, unknown>, finest: number, time = inLanes(8)) =>
+  blocksFor({ graph, inputShapes, machine, known, finest, time });
+
+test('blocks are the coarser ones where the cut network is faster in them', async () => {
+  const asked: unknown[] = [];
+  const found = await blocks({ macs: 0.5 }, 4, inLanes(8, asked));
+  assert.equal(asked.length, 3, 'the network as it is, and cut in blocks of 4 and 8');
+  assert.equal(found?.value, 8);
+  assert.match(
+    found.because,
+    /^onnxruntime takes [\d.]+ ms in blocks of 4, [\d.]+ ms in blocks of 8, and [\d.]+ ms before the cut$/,
   );
-  assert.equal(worthwhile(timed(1, 0.8, 0.75)), 8);
+  assert.equal((await blocks({ macs: 0.5 }, 4, inLanes(1)))?.value, 4, 'finer ones where both take as long');
 });
 
-test('blocks are those in which the cut network is fast', async () => {
-  const asked: number[] = [];
-  /** Narrow layers cost as much as those of eight. */
-  const time = async ({ initializers }: typeof graph) => {
-    let sum = 0;
-    for (const { shape } of initializers.values())
-      if (shape.length === 4) sum += 8 * Math.ceil(shape[0] / 8) * 8 * Math.ceil(shape[1] / 8);
-    asked.push(sum);
-    return sum / 1e4;
-  };
-  const how = { graph, inputShapes, machine, time };
-  const found = await blocksFor({ ...how, known: { macs: 0.5 }, finest: 4 });
-  assert.equal(asked.length, 4, 'the network as it is, and cut in blocks of 4, 8 and 16');
-  assert.ok(asked.slice(1).every((sum) => sum < asked[0]));
-  assert.ok(found && [8, 16].includes(found.value as number), JSON.stringify(found));
-  assert.match(found.because, /^onnxruntime takes [\d.]+ ms in blocks of 4, .* before the cut$/);
-  assert.equal(await blocksFor({ ...how, known: { macs: 0.5 }, finest: 16 }), undefined, 'nothing to choose');
-  assert.equal(await blocksFor({ ...how, known: { sparsity: 0.5 }, finest: 4 }), undefined, 'no channels go');
+test('blocks are not tried where there is nothing to choose', async () => {
+  assert.equal(await blocks({ macs: 0.5 }, 16), undefined, 'they are as large as any runtime likes');
+  assert.equal(await blocks({ sparsity: 0.5 }, 4), undefined, 'no channels go');
+  assert.equal(await blocks({ macs: 0.001 }, 4), undefined, 'out of reach');
 });
