@@ -85,6 +85,7 @@ export {
   type LoadOptions,
   loadNetwork,
   type Machine,
+  type MachineChoice,
   type MachineOptions,
   type Network,
   openMachine,

@@ -2,13 +2,18 @@
 
 export const LINE = 64;
 
+/** Ways to run programs, by the names that people choose them by. */
+export const engines = ['native', 'wasm', 'webgpu'] as const;
+
+export type EngineName = (typeof engines)[number];
+
 /**
  * Where the host's memory is not that of the programs (a GPU's), a driver has `pull` and `push`, and `buffer` shows a *mirror* of the
  * memory: what the host wrote and pushed, and what it pulled. It does not move while the driver is open. What was not pulled since a
  * program wrote it may be anything there.
  */
 export interface Driver {
-  readonly kind: 'native' | 'wasm' | 'webgpu';
+  readonly kind: EngineName;
   /** The instruction set, for people: 'AVX-512', 'NEON', 'relaxed-simd', … */
   readonly vector: string;
   /**

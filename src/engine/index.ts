@@ -6,9 +6,9 @@
 // Machines: memory, and a way to run programs over it.
 
 export { type ApartOptions, noTraffic, type Traffic } from './apart.js';
-export { LINE } from './driver.js';
+export { type EngineName, engines, LINE } from './driver.js';
 export { type Machine, machineOver, profileStride } from './machine.js';
-export { type MachineOptions, openApart, openMachine } from './open.js';
+export { engineAsked, type MachineChoice, type MachineOptions, openApart, openMachine } from './open.js';
 export { type Embedded, openHere } from './wasm/browser.js';
 export { openWasm } from './wasm/wasm.js';
 
@@ -21,7 +21,7 @@ export type * from './types.js';
 
 // What a training step costs on a GPU.
 
-export { type GpuCost, gpuCost } from './webgpu/cost.js';
+export { asGpu, type GpuCost, gpuCost, H100 } from './webgpu/cost.js';
 
 // Two networks side by side, fed the same inputs: what calibration compares.
 

@@ -261,7 +261,7 @@ test('without the addon WebAssembly takes over and one line says why; asked for,
   const why = 'it has not been built here (npm run build:native builds it)';
   assert.deepEqual(both, {
     status: 0,
-    output: `wasm wasm\nUserError The native engine cannot be used: ${why}; ESPALIER_ENGINE=wasm takes the other one.\n`,
+    output: `wasm wasm\nUserError The native engine cannot be used: ${why}; use --engine wasm instead.\n`,
     errors: `espalier: slower without the native engine: ${why}.\n`,
   });
 });

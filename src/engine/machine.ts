@@ -15,6 +15,8 @@ import { createSpace, type Space } from './space.js';
 export interface Machine {
   /** Whether kernels run as native code, as WebAssembly or on a GPU; for people. What a machine can do, it says below. */
   readonly kind: Driver['kind'];
+  /** For people, what the last bits of results depend on: 'native, AVX-512'. */
+  readonly engine: string;
   /** For people: 'native, AVX-512, 2 threads'. */
   readonly description: string;
   /** Number of threads. */
@@ -101,7 +103,7 @@ export function threadCount(asked: number | string | undefined, cores: number, c
 const numbered = (names: readonly string[]) =>
   new Map([...names.entries()].flatMap(([i, name]) => (name ? [[name, i] as const] : [])));
 /** From 'VL=16,CONV_MR=8,'. */
-const toldBy = (line: string): Told => {
+export const toldBy = (line: string): Told => {
   const pairs = listed(line).map((pair) => pair.split('='));
   return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)])) as unknown as Told;
 };
@@ -164,9 +166,11 @@ function whatItIs(driver: Driver) {
   const { kind, vector, threads, room, little, push } = driver;
   const [kernels, constants, ...formulas] = driver.names.split('\n');
   const told = toldBy(constants);
+  const engine = `${kind}, ${vector}`;
   return {
     kind,
-    description: `${kind}, ${vector}, ${plural(threads, 'thread')}`,
+    engine,
+    description: `${engine}, ${plural(threads, 'thread')}`,
     threads,
     lanesPerVector: told.VL,
     apart: push !== undefined,

@@ -2,22 +2,23 @@
 import { availableParallelism } from 'node:os';
 import { fail, visible } from '../base/index.js';
 import { type ApartOptions, apart } from './apart.js';
-import { type Driver, Unavailable } from './driver.js';
+import { type Driver, type EngineName, Unavailable } from './driver.js';
 import { type Machine, machineOver, type Sparse, threadCount } from './machine.js';
 import { openNative } from './native/native.js';
 import { nodeHost } from './wasm/node.js';
 import { type Host, openWasm } from './wasm/wasm.js';
 import { openWebGpuInNode } from './webgpu/node.js';
 
-/** Ways to run programs. */
-type Engine = 'native' | 'wasm' | 'webgpu';
+/** Which engine computes, and on how many threads. */
+export interface MachineChoice {
+  /** Default: ESPALIER_ENGINE, else native where it is to be had; `webgpu` is taken only where it is asked for. */
+  engine?: EngineName;
+  /** Number of threads. Default: ESPALIER_THREADS, else the cores there are. */
+  threads?: number;
+}
 
 /** Options of {@link openMachine}. */
-export interface MachineOptions {
-  /** Default: ESPALIER_ENGINE, else native where it is to be had; `webgpu` is taken only where it is asked for. */
-  engine?: Engine;
-  /** Default: ESPALIER_THREADS, else the cores there are. */
-  threads?: number;
+export interface MachineOptions extends MachineChoice {
   /** Default: ESPALIER_SPARSE, else auto. */
   sparse?: Sparse;
   /** Whether a GPU takes the times of its steps, which makes it slower; other engines always do. Default false. */
@@ -26,9 +27,13 @@ export interface MachineOptions {
 
 let fallbackTold = false;
 
+/** The engine that is asked for by a setting, or else by ESPALIER_ENGINE. */
+export const engineAsked = (engine?: EngineName): string | undefined => engine ?? process.env.ESPALIER_ENGINE;
+
 /** Opens a machine. Throws UserError on settings that cannot be met. */
 export async function openMachine(options: MachineOptions = {}): Promise<Machine> {
-  const engine = options.engine ?? process.env.ESPALIER_ENGINE;
+  const engine = engineAsked(options.engine);
+  const asked = options.engine === undefined ? 'ESPALIER_ENGINE=' : '--engine ';
   const threads = threadCount(
     options.threads ?? process.env.ESPALIER_THREADS,
     availableParallelism(),
@@ -39,7 +44,7 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
     case 'native':
     case 'wasm':
     case 'webgpu':
-      return machineOver(await openOnly(engine, threads, options.timed), sparse);
+      return machineOver(await openOnly(engine, { ...options, threads }, asked), sparse);
     case undefined:
     case '':
       return machineOver(await openBest(threads), sparse);
@@ -48,7 +53,7 @@ export async function openMachine(options: MachineOptions = {}): Promise<Machine
       return openApart({ threads, sparse });
     default:
       return fail(
-        `The engine is "${engine}", but must be native, wasm or webgpu: correct ESPALIER_ENGINE or the setting.`,
+        `${options.engine === undefined ? 'ESPALIER_ENGINE' : 'The engine'} is "${engine}", but must be native, wasm or webgpu: correct it.`,
       );
   }
 }
@@ -63,7 +68,7 @@ export async function openApart({
   engine = process.env.ESPALIER_ENGINE === 'wasm' ? 'wasm' : undefined,
   ...options
 }: MachineOptions & ApartOptions = {}): Promise<Machine> {
-  const open = (count: number) => (engine ? openOnly(engine, count) : openBest(count));
+  const open = (count: number) => (engine ? openOnly(engine, { threads: count }) : openBest(count));
   return machineOver(apart(await open(threads), await open(1), options), sparse);
 }
 
@@ -89,21 +94,26 @@ function wasmFeatures(): Pick<Host, 'relaxed'> {
   return fail(`ESPALIER_WASM is "${asked}", but must be simd128 or unset: correct it.`);
 }
 
-const openers: Record<Engine, (threads: number, timed?: boolean) => Driver | Promise<Driver>> = {
-  native: openNative,
-  wasm: (threads) => openWasm({ ...nodeHost, ...wasmFeatures() }, threads),
-  webgpu: (_, timed) => openWebGpuInNode({ timed }),
+type Wanted = Pick<MachineOptions, 'timed'> & { threads: number };
+
+const openers: Record<EngineName, (wanted: Wanted) => Driver | Promise<Driver>> = {
+  native: ({ threads }) => openNative(threads),
+  wasm: ({ threads }) => openWasm({ ...nodeHost, ...wasmFeatures() }, threads),
+  webgpu: ({ timed }) => openWebGpuInNode({ timed }),
 };
 
-async function openOnly(engine: Engine, threads: number, timed?: boolean): Promise<Driver> {
+/** @param asked that by which another engine is asked for. */
+async function openOnly(
+  engine: EngineName,
+  wanted: Wanted,
+  asked: '--engine ' | 'ESPALIER_ENGINE=' = 'ESPALIER_ENGINE=',
+): Promise<Driver> {
   try {
-    return await openers[engine](threads, timed);
+    return await openers[engine](wanted);
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     const other = engine === 'native' ? 'wasm' : 'native';
-    return fail(
-      `The ${engine} engine cannot be used: ${error.message}; ESPALIER_ENGINE=${other} takes the other one.`,
-    );
+    return fail(`The ${engine} engine cannot be used: ${error.message}; use ${asked}${other} instead.`);
   }
 }
 
@@ -115,6 +125,6 @@ async function openBest(threads: number): Promise<Driver> {
     if (!fallbackTold)
       process.stderr.write(`espalier: slower without the native engine: ${visible(error.message)}.\n`);
     fallbackTold = true;
-    return openOnly('wasm', threads);
+    return openOnly('wasm', { threads });
   }
 }

@@ -7,7 +7,7 @@
 // The core graph: its operators as types, the tape on which it is written, and small programs on it.
 
 export type { Build, CoreName, CoreNode, CoreOptions, Type, Window } from './core.js';
-export { everyNode } from './loop.js';
+export { everyNode, workOf } from './loop.js';
 export { needed } from './needed.js';
 export { cut, expand, pointwise, reduce, reshape, transpose } from './ops/emit.js';
 export { softmax } from './ops/softmax.js';

@@ -79,7 +79,8 @@ function written(b: Build, o: LoopOptions, laned: boolean): Written {
 
 const valuesOf = ({ inputs, outputs }: CoreNode): string[] => [...inputs, ...outputs];
 
-function workOf({ op, options, inputs, outputs }: CoreNode, type: (name: string) => Type): number {
+/** What computing a node for one sample costs, in additions and multiplications. */
+export function workOf({ op, options, inputs, outputs }: CoreNode, type: (name: string) => Type): number {
   const [taken, made] = [inputs, outputs].map((names) => names.map((name) => type(name).shape));
   return coreOperator(op).work(options, taken, made);
 }

@@ -231,10 +231,13 @@ function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']
 }
 
 function notes(summary: Summary): string {
-  const { channels, prunable, deadUnits, sparsity, best, notes: ofData = [] } = summary;
+  const { channels, prunable, deadUnits, sparsity, best, engines, notes: ofData = [] } = summary;
   const { flushed, check, narrow } = summary.export;
   const lines = [
     ...ofData.map(html),
+    engines
+      ? `The run was computed on ${engines.map(html).join(', then on ')}: its numbers differ in their last bits from those of a run on one engine.`
+      : '',
     checkedBy(check),
     channels?.error !== undefined
       ? `When channels were taken out, the network computed what it did with them at zero, to ${channels.error.toExponential(1)} of the largest answer.`

@@ -9,7 +9,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { fail } from '../base/index.js';
-import { openMachine } from '../engine/index.js';
+import { type MachineChoice, openMachine } from '../engine/index.js';
 import { type Contestant, enter, type Runtime, runtimes } from './bench-contestants.js';
 import { type BenchResult, benchNotes, oddMacs } from './bench-notes.js';
 import { notFinite, sentenceOf } from './finite.js';
@@ -19,7 +19,7 @@ import { type ModelOptions, openModel } from './task.js';
 export type { BenchResult };
 
 /** Options of {@link bench}. */
-export interface BenchOptions extends Omit<ModelOptions, 'model'> {
+export interface BenchOptions extends MachineChoice, Omit<ModelOptions, 'model'> {
   /** Paths of models, or names of networks of the zoo; the first one is the reference. */
   models: readonly string[];
   /** Samples in a run; default 1. */
@@ -28,8 +28,6 @@ export interface BenchOptions extends Omit<ModelOptions, 'model'> {
   runs?: number;
   /** Some of {@link runtimes}; default those that are there. */
   runtimes?: readonly string[];
-  /** Of every runtime. */
-  threads?: number;
   /** Stops the measurement; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each round of runs, with the number done and of all. */
@@ -63,7 +61,7 @@ const TURN = 5;
 export async function bench(options: BenchOptions): Promise<Bench> {
   const { runs = 50, signal, onProgress } = options;
   const wanted = runtimesOf(options.runtimes);
-  const machine = await openMachine({ threads: options.threads });
+  const machine = await openMachine({ engine: options.engine, threads: options.threads });
   const entries: { contestant: Contestant; facts: Facts; times: number[] }[] = [];
   const absent = new Set<string>();
   const broken: string[] = [];

@@ -1,5 +1,5 @@
 /** Accuracy and loss of a model on data. */
-import { openMachine } from '../engine/index.js';
+import { type MachineChoice, openMachine } from '../engine/index.js';
 import { type Evaluation, evaluate } from '../train/index.js';
 import { dataNotes } from './data-notes.js';
 import { answersNotFinite, refuseNotFinite } from './finite.js';
@@ -8,13 +8,11 @@ import { type Pictures, tellingOf } from './pictures.js';
 import { type ObjectiveSummary, objectiveSummary } from './summary.js';
 import { loadTask, openTask, type TaskOptions } from './task.js';
 
-export interface EvaluateModelOptions extends TaskOptions {
+export interface EvaluateModelOptions extends MachineChoice, TaskOptions {
   /** Images in one run; default 256. */
   batch?: number;
   /** The model that answers samples without labels well: a file. */
   teacher?: string;
-  /** Number of threads. Defaults to all cores. */
-  threads?: number;
   /** Stops the evaluation; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each batch, with the number of samples done and of all. */
@@ -29,12 +27,12 @@ export async function evaluateModel(
 ): Promise<
   Evaluation & { seconds: number; objective?: ObjectiveSummary; pictures?: Pictures; notes: string[] }
 > {
-  const { batch, threads, signal, onProgress, onNote } = options;
+  const { batch, engine, threads, signal, onProgress, onNote } = options;
   const opened = await openTask({ ...options, onPictures: tellingOf(onNote) });
   const { dataset, pictures } = opened;
   if (pictures) onNote?.(pictures.told);
   refuseNotFinite(opened.graph, { trained: false });
-  const machine = await openMachine({ threads });
+  const machine = await openMachine({ engine, threads });
   try {
     const task = await withObjective(opened, { ...options, machine });
     const { objective } = task;

@@ -75,3 +75,20 @@ test('formulas are written with signs and brackets', () => {
   assert.equal(formulaText(e, ['x', 'y']), '(x + y) · (−max(y, 0))');
   assert.equal(formulaText(call('choose', call('greater', a, 0), a, 0.5), ['x']), 'choose(x > 0, x, 0.5)');
 });
+
+test('what a GPU would do is told without one', async () => {
+  const told = await explainModel({ model, train: true, batch: 16, engine: 'webgpu' });
+  const { machine, runtime, gpu, steps } = told;
+  assert.deepEqual([machine, runtime], ['webgpu', 'espalier']);
+  assert.ok(gpu!.dispatches > 20 && gpu!.dispatches < steps.length, String(gpu!.dispatches));
+  assert.deepEqual([gpu!.update, gpu!.microBatch], [1, 16]);
+  const half = await explainModel({ model, train: true, batch: 8, engine: 'webgpu' });
+  assert.equal(gpu!.flops, 2 * half.gpu!.flops);
+  const { flops, bytes, floors } = gpu!;
+  assert.deepEqual(floors, { card: 'H100', arithmeticMs: flops / 67e9, memoryMs: bytes / 3e9 });
+  const one = await explainModel({ model, engine: 'webgpu' });
+  assert.deepEqual([one.runtime, one.gpu!.update], ['espalier', undefined]);
+  const share = one.gpu!.flops / (flops / 16);
+  assert.ok(share > 1 / 3 && share < 0.4, `a third, but for the first layer: ${share}`);
+  assert.equal((await explainModel({ model })).gpu, undefined);
+});

@@ -1,25 +1,32 @@
 /** How a model is computed: its core graph, what was fused, where values live, and the steps of the program with their words. */
 import { fail } from '../base/index.js';
-import { loadNetwork, openMachine } from '../engine/index.js';
+import {
+  asGpu,
+  engineAsked,
+  type GpuCost,
+  gpuCost,
+  H100,
+  loadNetwork,
+  type MachineChoice,
+  openMachine,
+} from '../engine/index.js';
 import { type Buffer, type Layout, namedWords, type Place, type Word } from '../engine/lowering/index.js';
 import { batchOf, type CoreNode, type Expression, formulaText } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
-import { programmed } from '../runtime/internal.js';
+import { isForRuntime, programmed } from '../runtime/internal.js';
 import { samplesPerRun } from './samples.js';
 import { type ModelOptions, openModel } from './task.js';
 
 /** Options of {@link explainModel}. */
-export interface ExplainOptions extends ModelOptions {
+export interface ExplainOptions extends MachineChoice, ModelOptions {
   /** The train step; default inference. */
   train?: boolean;
-  /** Samples in a run; default 128 in training, 1 otherwise, which is the business of espalier/runtime. */
+  /** Samples in a run; default 128 in training, 1 otherwise, which is the business of espalier/runtime but on a GPU. */
   batch?: number;
   /** Only what belongs to this node of the model. */
   layer?: string;
   /** Only this step, counted from 0. */
   step?: number;
-  /** Number of threads. Defaults to all cores. */
-  threads?: number;
 }
 
 /** The program that the engine runs for a model, from {@link explainModel}. */
@@ -34,6 +41,8 @@ export interface Explanation {
   machine: string;
   /** Samples in a run. */
   batch: number;
+  /** On a GPU: what a run consists of, and how long it takes at least. */
+  gpu?: GpuCost & { floors: GpuFloors };
   /** Core nodes in the order in which they are computed. */
   core: ExplainedNode[];
   /** What runs as one: passes of formulas that were fused, and single core nodes. */
@@ -42,6 +51,13 @@ export interface Explanation {
   places: ExplainedPlace[];
   /** Calls of kernels, in order. */
   steps: ExplainedStep[];
+}
+
+/** What a card of today takes at least, by its data sheet: for the products in float32 alone, and for reading and writing alone. */
+export interface GpuFloors {
+  card: string;
+  arithmeticMs: number;
+  memoryMs: number;
 }
 
 export interface ExplainedNode {
@@ -97,25 +113,37 @@ export async function explainModel(options: ExplainOptions): Promise<Explanation
   const batch = train
     ? (options.batch ?? 128)
     : samplesPerRun(batchOf(graph, inputShapes), options.batch ?? 1);
-  const machine = await openMachine({ threads: options.threads });
+  // What a GPU would do is told without one.
+  const forGpu = engineAsked(options.engine) === 'webgpu';
+  const memory = await openMachine(forGpu ? { engine: 'wasm', threads: 1 } : machineOf(options));
+  const machine = forGpu ? asGpu(memory) : memory;
   try {
-    const alone = !train && batch === 1;
+    const alone = !train && batch === 1 && isForRuntime(machine);
     const loaded = { machine, inputShapes };
     const { type, layout } = alone ? programmed(graph, loaded) : inEngine(graph, loaded, train, batch);
     const all = explained(layout, type);
+    const gpu = forGpu ? await gpuCost(graph, { memory, batch, train, inputShapes }) : undefined;
     return {
       ...{
         model,
         what: train ? 'train step' : 'inference',
         runtime: alone ? 'espalier/runtime' : 'espalier',
       },
-      ...{ machine: machine.description, batch },
+      ...{ machine: machine.description, batch, gpu: gpu && { ...gpu, floors: floorsOf(gpu) } },
       ...chosen(all, options),
     };
   } finally {
-    await machine.close();
+    await memory.close();
   }
 }
+
+const machineOf = ({ engine, threads }: ExplainOptions): MachineChoice => ({ engine, threads });
+
+const floorsOf = ({ flops, bytes }: GpuCost): GpuFloors => ({
+  card: H100.name,
+  arithmeticMs: (1000 * flops) / H100.flops,
+  memoryMs: (1000 * bytes) / H100.bytes,
+});
 
 type TypeOf = (name: string) => { shape: readonly number[] };
 

@@ -45,6 +45,8 @@ export interface RunFolder {
   readonly objective: string;
   /** The metrics of its objective, for whoever watches it. */
   readonly measured: string;
+  /** What has computed so far; see engines.ts. */
+  readonly engines: string;
   /** What a resumed run goes on from. */
   readonly checkpoint: string;
   /** Targets that were tried, where a run looks for its own. */
@@ -78,6 +80,7 @@ export function runFolder(path: string): RunFolder {
     method: at('checkpoint', 'method.json'),
     objective: at('checkpoint', 'objective.json'),
     measured: at('checkpoint', 'measured.json'),
+    engines: at('checkpoint', 'engines.json'),
     checkpoint: at('checkpoint', 'state.bin'),
     search: at('checkpoint', 'search.json'),
     stages: at('checkpoint'),

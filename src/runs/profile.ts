@@ -1,6 +1,13 @@
 /** Where the time of a model goes, by kernel and by layer: in training, in the engine, and in `espalier/runtime`. */
 import { integer, random } from '../base/index.js';
-import { loadNetwork, type Machine, type Network, openMachine, type StepTime } from '../engine/index.js';
+import {
+  loadNetwork,
+  type Machine,
+  type MachineChoice,
+  type Network,
+  openMachine,
+  type StepTime,
+} from '../engine/index.js';
 import { batchOf, expandModel, nameOf, summarize } from '../graph/index.js';
 import { floats, type Graph, sizeOf } from '../onnx/index.js';
 import { programmed } from '../runtime/internal.js';
@@ -22,7 +29,7 @@ import { type ModelOptions, openModel } from './task.js';
 export type { Limits, ProfileRow };
 
 /** Options of {@link profileModel}. */
-export interface ProfileOptions extends ModelOptions {
+export interface ProfileOptions extends MachineChoice, ModelOptions {
   /** The train step; default inference. */
   train?: boolean;
   /** Samples in a run; default 128 in training, 1 otherwise, which is the business of espalier/runtime. */
@@ -31,8 +38,6 @@ export interface ProfileOptions extends ModelOptions {
   runs?: number;
   /** First sets this part of every prunable weight, the smallest, to zero. */
   sparsity?: number;
-  /** Number of threads. Defaults to all cores. */
-  threads?: number;
   /** Stops the measurement; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each run, with the number done and of all. */

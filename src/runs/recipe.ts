@@ -51,7 +51,7 @@ import { trackingSettings } from './track/settings.js';
 
 export { isPath } from './paths.js';
 
-const { seed, threads } = machineSettings;
+const { seed, threads, engine } = machineSettings;
 const runSettings = {
   ...{ ...dataSettings, ...modelSettings, ...trainingSettings },
   ...{ ...machineSettings, ...trackingSettings },
@@ -80,7 +80,7 @@ export const settingsOf = {
   pack: { ...modelSettings, seed },
   vocabulary: { ...vocabularySettings, ...modelSettings, ...machineSettings },
   data: importSettings,
-  resume: { data: dataSettings.data, threads, ...trackingSettings },
+  resume: { data: dataSettings.data, threads, engine, ...trackingSettings },
   methods: {},
   completion: {},
   study: { ...studySettings, ...trackingSettings },

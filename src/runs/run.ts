@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fail, LostClaim } from '../base/index.js';
 import { calibrationSamples } from '../calibration/index.js';
 import { type DataDigest, difference, digestOfParts } from '../data/index.js';
-import { type Machine, openMachine } from '../engine/index.js';
+import { type Machine, type MachineChoice, openMachine } from '../engine/index.js';
 import { type Figures, figuresIn, graphToTrain } from '../objectives/index.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
@@ -26,6 +26,7 @@ import {
 import { pruneAtOnce, zeroed } from './at-once.js';
 import { conclude } from './conclude.js';
 import { dataNotes } from './data-notes.js';
+import { beginEngines, goOnWith } from './engines.js';
 import { UncheckedError } from './export.js';
 import { answersNotFinite, refuseNotFinite } from './finite.js';
 import {
@@ -86,7 +87,7 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   if (isPrune(recipe)) await openMethod(recipe.method);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) return startAtOnce(recipe, out, options);
   const opened = await openRunTask(recipe, options);
-  const machine = await openMachine({ threads: recipe.threads });
+  const machine = await openMachine(machineOf(recipe));
   let claimed: Claimed | undefined;
   let begun = false;
   const onStart = (start: TrainStart) => {
@@ -105,7 +106,9 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
     await writeJson(folder.data, await digestOfParts(opened.dataset));
     const named = objectiveSummary(task.objective);
     if (named) await writeJson(folder.measured, { metrics: named.metrics });
-    return await perform({ recipe, folder, task, machine, resume: false, options: { ...options, onStart } });
+    const engines = await beginEngines(folder, machine);
+    const work = { recipe, folder, task, machine, engines, resume: false };
+    return await perform({ ...work, options: { ...options, onStart } });
   } catch (error) {
     if (claimed && !begun && !options.signal?.aborted && !(error instanceof UncheckedError))
       await abandonRun(claimed);
@@ -116,9 +119,8 @@ export async function startRun(recipe: Recipe, out: string, options: RunOptions 
   }
 }
 
-export interface ResumeOptions extends RunOptions {
-  /** Default those that the run was started with. */
-  threads?: number;
+/** Engine and threads: default those that the run was started with. */
+export interface ResumeOptions extends RunOptions, MachineChoice {
   /** Where the samples are now, where they are not where they were. They must be the same. */
   data?: string;
   /** Whom the run is told to from now on: `csv`, `tensorboard`, `mlflow:URL`. Default those whom it was told to. */
@@ -131,13 +133,13 @@ export interface ResumeOptions extends RunOptions {
  */
 export async function resumeRun(
   path: string,
-  { threads, data, log, ...options }: ResumeOptions = {},
+  { threads, engine, data, log, ...options }: ResumeOptions = {},
 ): Promise<RunResult> {
   const { folder, recipe, summary } = await openRun(path);
   if (summary && !(log ?? recipe.log)) return { folder, summary };
   const release = await claimRun(folder, path);
   try {
-    return await goOn(path, options, { threads, data, log });
+    return await goOn(path, options, { threads, engine, data, log });
   } finally {
     await release();
   }
@@ -146,7 +148,7 @@ export async function resumeRun(
 async function goOn(
   path: string,
   options: RunOptions,
-  { threads, data, log }: Pick<ResumeOptions, 'threads' | 'data' | 'log'>,
+  { threads, engine, data, log }: Omit<ResumeOptions, keyof RunOptions>,
 ): Promise<RunResult> {
   // Another process may have been at work until this one could claim the folder.
   const { folder, recipe: found, summary } = await openRun(path);
@@ -161,24 +163,29 @@ async function goOn(
   await sweepRun(folder);
   if (isPrune(kept)) await openMethod(kept.method);
   const moved = data === undefined ? kept : { ...kept, data: movedData(kept.data, data) };
+  const where = { threads: threads ?? kept.threads, engine: engine ?? kept.engine };
   const recipe = resolveRecipe(kept.command, withEveryStage(moved), kept.version);
   await refuseOtherFiles(folder, recipe);
   if (isPrune(recipe) && recipe.data === WITHOUT_DATA) {
-    return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, threads);
+    return atOnce(recipe, folder, await openModel(recipe, await readStart(folder)), options, where);
   }
   refuseMissingData(recipe);
   const opened = await openRunTask(recipe, options, await readStart(folder));
   await refuseOtherData(folder, recipe, opened);
   if (data !== undefined) await writeJson(folder.recipe, keptIn(folder.path, recipe));
   await writeModel(folder.start, opened.graph);
-  const machine = await openMachine({ threads: threads ?? recipe.threads });
+  const machine = await openMachine(where);
   try {
+    const engines = await goOnWith(folder, machine, options);
     const task = await withObjective(opened, objectiveOptions(recipe, opened, machine, options));
-    return await perform({ recipe, folder, task, machine, resume: true, options });
+    return await perform({ recipe, folder, task, machine, engines, resume: true, options });
   } finally {
     await machine.close();
   }
 }
+
+/** Where a recipe says that it is computed. */
+const machineOf = ({ threads, engine }: Recipe): MachineChoice => ({ threads, engine });
 
 /** Model and data of a run; the model says from here on which pictures and classes it is for. */
 async function openRunTask(recipe: Recipe, { onNote }: RunOptions, start?: Graph): Promise<Task> {
@@ -259,10 +266,10 @@ async function atOnce(
   folder: RunFolder,
   task: ModelTask,
   options: RunOptions,
-  threads = recipe.threads,
+  where = machineOf(recipe),
 ): Promise<RunResult> {
   await writeModel(folder.start, task.graph);
-  const machine = await openMachine({ threads });
+  const machine = await openMachine(where);
   try {
     return await tracked({ recipe, folder, options }, async (tracking) => ({
       folder,

@@ -8,7 +8,7 @@ import {
   type Sensitivity,
   sensitivityOf,
 } from '../channels/index.js';
-import { openMachine } from '../engine/index.js';
+import { type MachineChoice, openMachine } from '../engine/index.js';
 import { headlineOf, type Metric, meritOf } from '../objectives/index.js';
 import { refuseNotFinite } from './finite.js';
 import { withObjective } from './objective.js';
@@ -17,9 +17,10 @@ import type { sensitivitySettings, Values } from './settings.js';
 import { openTask, type TaskOptions } from './task.js';
 import { choosingSplit, evaluateGraph } from './training.js';
 
-export interface MeasureSensitivityOptions extends TaskOptions, Values<typeof sensitivitySettings> {
-  /** Number of threads. Defaults to all cores. */
-  threads?: number;
+export interface MeasureSensitivityOptions
+  extends MachineChoice,
+    TaskOptions,
+    Values<typeof sensitivitySettings> {
   /** Stops the work; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each measurement, with the number done and of all. */
@@ -62,7 +63,7 @@ export async function measureSensitivity(options: MeasureSensitivityOptions): Pr
   refuseNotFinite(graph, { trained: false });
   const test = samples === 0 && dataset.test !== undefined;
   const split = test ? dataset.test! : choosingSplit(dataset, samples || dataset.train.length);
-  const machine = await openMachine({ threads: options.threads });
+  const machine = await openMachine({ engine: options.engine, threads: options.threads });
   try {
     const task = await withObjective(opened, { ...options, machine, teacher: 'self' });
     const { objective } = task;

@@ -27,6 +27,7 @@ import {
   structuredMethods,
 } from '../channels/index.js';
 import { NAMED, resizeModes } from '../data/index.js';
+import { engines } from '../engine/index.js';
 import { learntMethods, methods as masking, unstructuredSettings } from '../sparsity/index.js';
 import { learnSetting } from './learn.js';
 import { depthSettings, repairSettings, stageSettings, targetSettings } from './structured/settings.js';
@@ -300,10 +301,18 @@ export const maskSettings = {
   model: text('model that the masks belong to (default: the model that the first run started from)', 'MODEL'),
 } satisfies Settings;
 
+/** Where and how it is computed. */
+export const machineSettings = {
+  seed: whole('seed of everything random (default: 0)', 0),
+  threads: also(whole('number of threads (default: all cores)', 1), '--num-threads'),
+  engine: choice('what computes (default: native where it is to be had, else wasm)', engines),
+} satisfies Settings;
+
 /** How a study is carried out. */
 export const studySettings = {
   jobs: whole('number of runs at a time, each in its own process (default: 1)', 1),
   threads: whole('threads per run (default: the cores divided among the jobs)', 1),
+  engine: machineSettings.engine,
   model: text('use this model instead of the one that the study names', 'MODEL'),
   queue: text(
     'have other machines carry out the runs: workers, for which they wait on redis://HOST or postgres://HOST/DATABASE, or slurm, as one array job',
@@ -330,6 +339,7 @@ export const tableSettings = {
 export const workerSettings = {
   jobs: studySettings.jobs,
   threads: studySettings.threads,
+  engine: studySettings.engine,
   task: whole('carry out this run of a list and end, the first is 0; for array jobs of Slurm', 0),
   dir: text(
     'folder that the folders of studies are in, where it has another path than where the study was started',
@@ -349,10 +359,4 @@ export const watchSettings = {
     'ADDRESS',
   ),
   save: text('save the page with all its data as one file that opens without a server, and exit', 'FILE'),
-} satisfies Settings;
-
-/** Where and how it is computed. */
-export const machineSettings = {
-  seed: whole('seed of everything random (default: 0)', 0),
-  threads: also(whole('number of threads (default: all cores)', 1), '--num-threads'),
 } satisfies Settings;

@@ -48,6 +48,7 @@ export async function sumUp({
   recipe,
   task,
   machine,
+  engines = [],
   epochs,
   measured,
   best,
@@ -86,6 +87,7 @@ export async function sumUp({
     seed: recipe.seed,
     epochs: recipe.epochs,
     engine: machine.description,
+    ...(engines.length > 1 && { engines: [...engines] }),
     prunable: {
       count: is.prunable,
       layers: is.layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),

@@ -145,6 +145,8 @@ export interface Summary {
   epochs: number;
   /** The machine in words: 'native, AVX-512, 2 threads'. */
   engine: string;
+  /** Where the run was resumed on another engine: all that have computed it, one after another. */
+  engines?: string[];
   /**
    * Weights that count in the denominator of sparsity, and what they are; `emptied`: layers without any left; `held`, where
    * there are any: layers that keep one weight only because none may be emptied.

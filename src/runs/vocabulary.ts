@@ -2,7 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { fail, reason, writeAtomically } from '../base/index.js';
 import { findVocabulary, keepTokens, type Vocabulary } from '../channels/index.js';
-import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
+import { loadNetwork, type Machine, type MachineChoice, openMachine } from '../engine/index.js';
 import { batchOf } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import { type Bytes, bytesOfModel, exportModel } from './export.js';
@@ -12,11 +12,9 @@ import type { Values, vocabularySettings } from './settings.js';
 import { type ModelOptions, openModel } from './task.js';
 
 /** Options of {@link keepVocabulary}. */
-export interface VocabularyOptions extends ModelOptions, Values<typeof vocabularySettings> {
+export interface VocabularyOptions extends MachineChoice, ModelOptions, Values<typeof vocabularySettings> {
   /** Where the model goes; default beside the given one, under its name and `-tokens.onnx`. */
   out?: string;
-  /** Number of threads. Defaults to all cores. */
-  threads?: number;
 }
 
 /** The result of {@link keepVocabulary}. */
@@ -54,7 +52,7 @@ const TOLERANCE = 1e-4;
  * @throws UserError where the file or the model cannot be read, tokens cannot go from the model, or the smaller model answers otherwise.
  */
 export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVocabulary> {
-  const { model, tokens, embedding, threads } = options;
+  const { model, tokens, embedding, engine, threads } = options;
   if (tokens === undefined)
     return fail('The tokens to keep are missing: give --tokens with a file of ids, one on each line.');
   const file = options.out ?? `${model.replace(/\.(onnx|espk)$/i, '')}-tokens.onnx`;
@@ -65,7 +63,7 @@ export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVo
   const vocabulary = findVocabulary(graph, embedding);
   const kept = await readIds(tokens);
   const smaller = keepTokens(graph, vocabulary, kept);
-  const machine = await openMachine({ threads });
+  const machine = await openMachine({ engine, threads });
   try {
     const error = await difference({ graph, smaller, vocabulary, kept }, { machine, inputShapes });
     if (error !== undefined && !(error <= TOLERANCE))

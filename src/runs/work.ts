@@ -27,6 +27,8 @@ export interface Work<R extends Recipe = Recipe> {
   folder: RunFolder;
   task: AimedTask;
   machine: Machine;
+  /** What has computed the run so far, one after another; nobody asks of a rehearsal. */
+  engines?: readonly string[];
   /** Go on with what is in the folder. */
   resume: boolean;
   options: RunOptions;

@@ -108,10 +108,15 @@ export interface Programmed {
   type: Tape['type'];
 }
 
+/** Whether a machine has the kernels for single samples; a GPU does not. */
+export const isForRuntime = ({ kernels }: Machine): boolean => kernels.has('plane_dense');
+
 /** {@link modelOf} with its program. */
 export function programmed(graph: Graph, given: ModelOptions, most?: number): Programmed {
   const options = { ...given, inputShapes: shapesFor(graph, given.inputShapes) };
   const { machine } = options;
+  if (!isForRuntime(machine))
+    fail(`espalier/runtime does not run on ${machine.kind}: use the engine native or wasm.`);
   const { t, values } = expanded(foldBatchNorm(graph, { inputShapes: options.inputShapes }), options);
   const declared = new Map(
     graph.inputs.map(({ name, dtype }): [string, Declared] => [name, { dtype, shape: t.type(name).shape }]),

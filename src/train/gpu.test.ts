@@ -50,16 +50,19 @@ test('steps of training on a GPU and on the CPU, and once more', async (t) => {
 
 test('what training steps cost on a GPU', async (t) => {
   const memory = await openMachine({ engine: 'wasm', threads: 1 });
-  for (const [net, batch, most] of [
-    ['resnet20', 128, 200],
-    ['resnet56', 128, 560],
-    ['vgg19', 128, 190],
+  for (const [net, batch, side, { most, gigabytes, gigaflops }] of [
+    ['resnet20', 128, 32, { most: 200, gigabytes: 1.69, gigaflops: 31.03 }],
+    ['resnet56', 128, 32, { most: 545, gigabytes: 4.63, gigaflops: 96.26 }],
+    ['vgg19', 128, 32, { most: 180, gigabytes: 2.85, gigaflops: 305.3 }],
+    ['resnet50', 32, 224, { most: 1290, gigabytes: 24.81, gigaflops: 777.1 }],
   ] as const) {
-    const graph = buildNetwork(net, { shape: [3, 32, 32], classes: 10, seed: 1 });
-    const { gradients, update, bytes } = await gpuCost(graph, memory, batch);
-    t.diagnostic(`${net}: ${gradients} + ${update} dispatches, ${(bytes / 1e9).toFixed(2)} GB`);
-    assert.ok(gradients <= most, `${gradients} dispatches for the gradients of ${net}`);
+    const graph = buildNetwork(net, { shape: [3, side, side], classes: 10, seed: 1 });
+    const { dispatches, update, bytes, flops } = await gpuCost(graph, { memory, batch, train: true });
+    t.diagnostic(`${net}: ${dispatches} + ${update} dispatches, ${bytes / 1e9} GB, ${flops / 1e9} GFLOP`);
+    assert.ok(dispatches <= most, `${dispatches} dispatches for the gradients of ${net}`);
     assert.equal(update, 1);
+    assert.ok(bytes <= 1e9 * gigabytes, `${bytes} bytes for ${net}`);
+    assert.ok(Math.abs(flops / 1e9 / gigaflops - 1) < 1e-3, `${flops} operations for ${net}`);
   }
   await memory.close();
 });

@@ -1,6 +1,12 @@
 /** Opens machines in a page: the one place that decides which engine computes there. What open.ts of the engine is in Node. */
 import { fail } from '../base/index.js';
-import { type Embedded, type Machine, type MachineOptions, openHere } from '../engine/index.js';
+import {
+  type Embedded,
+  type EngineName,
+  type Machine,
+  type MachineOptions,
+  openHere,
+} from '../engine/index.js';
 
 let embedded: Embedded | undefined;
 
@@ -8,6 +14,9 @@ let embedded: Embedded | undefined;
 export function bring(given: Embedded): void {
   embedded = given;
 }
+
+/** A page has no variables. */
+export const engineAsked = (engine?: EngineName): string | undefined => engine;
 
 /** Opens a machine. Throws UserError on settings that cannot be met. */
 export async function openMachine({ engine, threads, sparse }: MachineOptions = {}): Promise<Machine> {

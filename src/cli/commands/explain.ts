@@ -1,5 +1,6 @@
 /** explain: how a model is computed. */
 import type { Command } from 'commander';
+import { count } from '../../base/index.js';
 import { type Explanation, explainModel, explainSettings, modelSettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';
@@ -15,6 +16,7 @@ export function addExplain(program: Command, signal: AbortSignal): void {
       'explain runs/e/model.onnx',
       'explain resnet20 --layer layer1.0.conv1',
       'explain resnet20 --train --step 12',
+      'explain resnet20 --input-shape 3,32,32 --train --engine webgpu',
     ],
     async run({ given, argument }, face) {
       const explanation = await explainModel({ ...given, model: modelOf(argument, given) });
@@ -26,10 +28,11 @@ export function addExplain(program: Command, signal: AbortSignal): void {
 
 /** Everything of a part; of a whole program the places and the words of its steps are left to filters and --json. */
 function describe(explanation: Explanation, filtered: boolean): string {
-  const { what, batch, runtime, machine } = explanation;
+  const { what, batch, runtime, machine, gpu } = explanation;
   const samples = `${batch} sample${batch > 1 ? 's' : ''}`;
   const parts = [
     `${what === 'inference' ? 'Inference' : 'A train step'} of ${samples} on ${runtime} (${machine}).`,
+    ...(gpu ? [onGpu(gpu)] : []),
     titled('Core graph: what is computed, in core operators.', core(explanation)),
     titled('Fused: what one pass over memory or one core operator computes.', units(explanation)),
     ...(filtered ? [titled('Places: where values live.', places(explanation))] : []),
@@ -39,6 +42,16 @@ function describe(explanation: Explanation, filtered: boolean): string {
       : ['Use --layer NAME or --step N to see places and words of a part; --json prints all of them.']),
   ];
   return parts.join('\n\n');
+}
+
+function onGpu(gpu: NonNullable<Explanation['gpu']>): string {
+  const { microBatch, dispatches, update, flops, bytes, floors } = gpu;
+  const short = (x: number) => Number(x.toPrecision(3));
+  const all =
+    update === undefined
+      ? `${count(dispatches)} dispatches`
+      : `${count(dispatches)} dispatches for forward and backward, with ${microBatch} samples at a time, and ${update} for the update of all parameters`;
+  return `On a GPU: ${all}. The products take ${short(flops / 1e9)} GFLOP, and at least ${short(bytes / 1e9)} GB are read and written; by its data sheet an ${floors.card} needs ${short(floors.arithmeticMs)} ms for the one in float32, and ${short(floors.memoryMs)} ms for the other.`;
 }
 
 const titled = (title: string, body: string): string => `${title}\n\n${body}`;

@@ -19,7 +19,7 @@ function tell(word: ProcessMessage): void {
   else process.send?.(word, () => process.exit(0));
 }
 
-async function carryOut({ recipe, path, resume, threads, until }: Order): Promise<ProcessMessage> {
+async function carryOut({ recipe, path, resume, threads, engine, until }: Order): Promise<ProcessMessage> {
   let isPaused = false;
   const watch = {
     signal: stop.signal,
@@ -31,8 +31,8 @@ async function carryOut({ recipe, path, resume, threads, until }: Order): Promis
   };
   try {
     const { folder, summary } = resume
-      ? await resumeRun(path, { ...watch, threads, log: recipe.log })
-      : await startRun({ ...recipe, threads }, path, watch);
+      ? await resumeRun(path, { ...watch, threads, engine, log: recipe.log })
+      : await startRun({ ...recipe, threads, engine }, path, watch);
     if (!summary && isPaused) return { kind: 'paused' };
     if (!summary) return { kind: 'failed', sentence: 'The run was stopped.' };
     await writeReport(folder);

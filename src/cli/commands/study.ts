@@ -32,9 +32,10 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       const study = { ...named, recipe };
       const runs = studyRuns(study, out, version);
       refuseHalving(study, runs);
-      const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)), queue } = given;
+      const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
+      const { queue, engine } = given;
       if (queue !== undefined) refuseForWorkers(queue, given);
-      const place = { runs, study, out, jobs, threads, queue };
+      const place = { runs, study, out, jobs, threads, engine, queue };
       if (queue === SLURM && !given.table && !given.cost) return writeJob(place, given, face);
       if (given.cost) return showCost(place, face);
       if (!given.table) {

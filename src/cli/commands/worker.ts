@@ -16,11 +16,12 @@ export function addWorker(program: Command, signal: AbortSignal): void {
     examples: ['worker redis://queue.example', 'worker redis://queue.example --jobs 2 --dir /mnt/studies'],
     async run({ given, argument: [url] }, face) {
       if (!url) return fail('The queue is missing: name its address, as in espalier worker redis://HOST.');
-      const { jobs = 1, dir, task } = given;
+      const { jobs = 1, dir, task, engine } = given;
       const { threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
       const { signal, note: onNote } = face;
+      const how = { worker: studyRun, threads, engine, dir, signal, onNote };
       if (task !== undefined) {
-        await workOnTask(await readTask(url, task), { worker: studyRun, threads, dir, signal, onNote });
+        await workOnTask(await readTask(url, task), how);
         if (signal.aborted) throw new Stopped('Stopped; submit the job again to go on.');
         return;
       }
@@ -29,7 +30,7 @@ export function addWorker(program: Command, signal: AbortSignal): void {
       face.note(
         `Waiting for runs on ${shownAddress(url)}; Ctrl-C ends the worker and puts back what it is at.`,
       );
-      await work({ queue, worker: studyRun, jobs, threads, dir, signal, onNote }).finally(queue.close);
+      await work({ queue, jobs, ...how }).finally(queue.close);
       throw new Stopped('Stopped; what was at work goes on elsewhere, or when a worker is there again.');
     },
   });

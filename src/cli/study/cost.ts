@@ -10,8 +10,11 @@ export async function leftOf(runs: readonly StudyRun[]): Promise<StudyRun[]> {
   return runs.filter((_, i) => found[i] === 'nothing');
 }
 
-export const costOf = async ({ study, runs, threads }: Undertaking, { signal }: Face): Promise<StudyCost> =>
-  estimateCost(await leftOf(runs), { threads, halving: study.halving, signal });
+export const costOf = async (
+  { study, runs, threads, engine }: Undertaking,
+  { signal }: Face,
+): Promise<StudyCost> =>
+  estimateCost(await leftOf(runs), { threads, engine, halving: study.halving, signal });
 
 export function costText(
   { runs, epochs, coreSeconds, measured, kinds }: StudyCost,

@@ -1,6 +1,7 @@
 /** A study as one array job of Slurm. */
 import { fileURLToPath } from 'node:url';
 import { fail } from '../../base/index.js';
+import type { MachineChoice } from '../../engine/index.js';
 import { claimStudy, openRuns, writeArrayJob } from '../../runs/index.js';
 import type { Face } from '../face.js';
 import type { Undertaking } from './undertaking.js';
@@ -13,7 +14,7 @@ const program = fileURLToPath(new URL('../main.js', import.meta.url));
 /** Writes an array job of what is not there yet. */
 export async function writeJob(
   { study, runs, out }: Undertaking,
-  { jobs, threads = 1 }: { jobs?: number; threads?: number },
+  { jobs, threads = 1, engine }: { jobs?: number } & MachineChoice,
   face: Face,
 ): Promise<void> {
   if (study.halving)
@@ -23,7 +24,7 @@ export async function writeJob(
     const open = await openRuns(runs, { onEvent: () => {} });
     if (open.length === 0) return face.result({ runs: 0 }, 'All runs are there already.');
     const node = [process.execPath, program];
-    const script = await writeArrayJob(open, { study: out, program: node, jobs, threads });
+    const script = await writeArrayJob(open, { study: out, program: node, jobs, threads, engine });
     face.result(
       { runs: open.length, script },
       `${script} has ${open.length} runs that are not there yet, on ${threads} ${threads === 1 ? 'core' : 'cores'} each. Submit it with: sbatch ${script}`,

@@ -1,5 +1,6 @@
 /** Carries out the runs of a study, here or by workers. */
 import { fail } from '../../base/index.js';
+import type { MachineChoice } from '../../engine/index.js';
 import {
   carryOut,
   carryOutHalving,
@@ -19,7 +20,7 @@ import type { Undertaking } from './undertaking.js';
 
 /** Carries out the runs here or by workers, in rounds where the study stops settings early. */
 export async function perform(undertaking: Undertaking, face: Face): Promise<void> {
-  const { study, runs, out, jobs, threads, queue: url } = undertaking;
+  const { study, runs, out, jobs, threads, engine, queue: url } = undertaking;
   const { signal } = face;
   const rounds = (carryOut: (runs: readonly StudyRun[], how: ExecutionOptions) => Promise<void>) =>
     carryOutHalving(
@@ -34,7 +35,7 @@ export async function perform(undertaking: Undertaking, face: Face): Promise<voi
   if (!face.quiet && (await leftOf(runs)).length > 1)
     face.note(costText(await costOf(undertaking, face), undertaking));
   if (url === undefined)
-    return rounds((some, how) => carryOut(some, { ...how, worker: studyRun, jobs, threads }));
+    return rounds((some, how) => carryOut(some, { ...how, worker: studyRun, jobs, threads, engine }));
   const queue = await openQueue(url);
   face.note(
     `The runs wait on ${shownAddress(url)}; on each machine that shall work: espalier worker ${shownAddress(url)}`,
@@ -45,7 +46,7 @@ export async function perform(undertaking: Undertaking, face: Face): Promise<voi
 /** @throws UserError for what is no queue, and for settings that are given to its workers. */
 export function refuseForWorkers(
   queue: string,
-  { jobs, threads }: { jobs?: number; threads?: number },
+  { jobs, threads, engine }: { jobs?: number } & MachineChoice,
 ): void {
   if (queue === SLURM) return;
   if (!isServer(queue))
@@ -54,4 +55,6 @@ export function refuseForWorkers(
     fail(
       'With --queue the workers say how much they do at a time: give --jobs and --threads to espalier worker.',
     );
+  if (engine !== undefined)
+    fail('With --queue the workers say what computes: give --engine to espalier worker.');
 }

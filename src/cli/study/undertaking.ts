@@ -1,4 +1,5 @@
 /** What a call of espalier study carries out, and how. */
+import type { EngineName } from '../../engine/index.js';
 import type { Study, StudyRun } from '../../runs/index.js';
 
 export interface Undertaking {
@@ -7,5 +8,6 @@ export interface Undertaking {
   out: string;
   jobs: number;
   threads: number;
+  engine?: EngineName;
   queue?: string;
 }

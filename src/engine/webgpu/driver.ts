@@ -6,7 +6,7 @@ import { fail } from '../../base/index.js';
 import { type Driver, LINE, Unavailable } from '../driver.js';
 import { CONTRACT } from '../lowering/contract.js';
 import { PARAMETER_WORDS } from './shader.js';
-import { kernelNames, type Placed, programLength, translate } from './translate.js';
+import { kernelNames, type Placed, programLength, TOLD, translate } from './translate.js';
 
 /** The flags of WebGPU, which Node does not define. */
 const USE = {
@@ -27,7 +27,7 @@ const FIRST_LINES = (16 * 2 ** 20) / LINE;
 /** Lines that are never given out. */
 const RESERVED_LINES = 64;
 /** Share of the memory that activations may take. */
-const ROOM = 0.7;
+export const ROOM = 0.7;
 /** What the host's mirror may be, at most: an ArrayBuffer has no more. */
 const MOST_MIRROR = 2 ** 32;
 /** Pieces of the mirror of which is known whether they were ever looked at. */
@@ -40,9 +40,6 @@ const MOST_MAPPED = 4;
 const MOST_KEPT = 2 ** 26;
 /** Dispatches whose times are taken at once, at most. */
 const MOST_TIMED = 2048;
-
-/** What kernels/espalier.c says of an instruction set; a GPU has no register tiles that lowering must know. */
-const TOLD = 'VL=16,CONV_MR=8,CW_MO=8,PLANE_MR=8,PLANE_NV=1,PLANE_POINTS=1,CHECKED=0,';
 
 export interface WebGpuOptions {
   /** Whether the times of steps are taken, which takes time itself. */

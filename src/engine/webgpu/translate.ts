@@ -44,6 +44,9 @@ const elements = [
 /** The kernels, by their numbers in programs. */
 export const kernelNames: readonly string[] = [...Object.keys(alone), ...convolutions, ...elements];
 
+/** What kernels/espalier.c says of an instruction set; a GPU has no register tiles that lowering must know. */
+export const TOLD = 'VL=16,CONV_MR=8,CW_MO=8,PLANE_MR=8,PLANE_NV=1,PLANE_POINTS=1,CHECKED=0,';
+
 /** Little passes of one dispatch, at most: their parameters are in one piece. */
 const LITTLE_STEPS = 4;
 

@@ -13,7 +13,7 @@ import {
 } from '../../engine/index.js';
 import { answerInDoubles } from '../../graph/index.js';
 import { type Graph, widenedFile } from '../../onnx/index.js';
-import { modelOf } from '../../runtime/internal.js';
+import { isForRuntime, modelOf } from '../../runtime/internal.js';
 import { type Answers, dataOf, shapesOf, type Trial } from '../samples.js';
 import { isNarrowModel, wideInputs } from './narrow.js';
 import { openChecker } from './session.js';
@@ -63,7 +63,8 @@ export function engineAnswerer(
     const network = loadNetwork(graph, { machine, inputShapes });
     try {
       const { samples: count = 1, shapes } = network.batch;
-      const program = inferenceWithin(network, { batch: count, outputs, memory });
+      const most = isForRuntime(machine) ? memory : undefined;
+      const program = inferenceWithin(network, { batch: count, outputs, memory: most });
       if (program) return await program.run(dataOf(trial), count);
       return await runAlone(graph, dataOf(trial), { machine, inputShapes: shapes, outputs, count });
     } finally {

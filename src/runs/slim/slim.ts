@@ -5,6 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { fail, UserError } from '../../base/index.js';
 import { costOfSample } from '../../calibration/index.js';
+import type { MachineChoice } from '../../engine/index.js';
 import { UncheckedError } from '../export.js';
 import { refuseNotFinite } from '../finite.js';
 import { refuseOccupied } from '../folder.js';
@@ -187,7 +188,7 @@ async function slimWithData(job: Job): Promise<SlimResult> {
   refuseEarly('prune', targetOf(known) ? known : { ...known, macs: 0.5 }, version);
   const opened = await openTask(known as unknown as TaskOptions);
   refuseNotFinite(opened.graph, { trained: true });
-  const recipe = await onMachine(known.threads as number | undefined, async (machine) => {
+  const recipe = await onMachine(known as MachineChoice, async (machine) => {
     const { signal, onNote } = options;
     const task = await withObjective(opened, {
       ...{ machine, teacher: 'self', signal, onNote },

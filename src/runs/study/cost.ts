@@ -4,7 +4,7 @@
  */
 import { UserError } from '../../base/index.js';
 import { evenly } from '../../data/index.js';
-import { openMachine } from '../../engine/index.js';
+import { type EngineName, openMachine } from '../../engine/index.js';
 import { withObjective } from '../objective.js';
 import { isStructured, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
@@ -28,6 +28,7 @@ export interface StudyCost {
 export interface CostOptions {
   /** Of each run. */
   threads: number;
+  engine?: EngineName;
   /** Of a study that stops settings early. */
   halving?: Halving;
   signal: AbortSignal;
@@ -66,14 +67,14 @@ const kindOf = ({
  */
 export async function estimateCost(
   runs: readonly StudyRun[],
-  { threads, halving, signal }: CostOptions,
+  { halving, ...how }: CostOptions,
 ): Promise<StudyCost> {
   const kinds = new Map<string, Recipe>();
   for (const { recipe } of runs) if (!kinds.has(kindOf(recipe))) kinds.set(kindOf(recipe), recipe);
   const seconds = new Map<string, number>();
   for (const [kind, recipe] of [...kinds].slice(0, MOST_KINDS))
     try {
-      seconds.set(kind, await epochSeconds(recipe, threads, signal));
+      seconds.set(kind, await epochSeconds(recipe, how));
     } catch (error) {
       // A kind of run that cannot be carried out, as this one will say itself.
       if (!(error instanceof UserError)) throw error;
@@ -84,7 +85,7 @@ export async function estimateCost(
   for (const { recipe } of runs) {
     const own = share(recipe.epochs);
     epochs += own;
-    coreSeconds += own * threads * (seconds.get(kindOf(recipe)) ?? mean);
+    coreSeconds += own * how.threads * (seconds.get(kindOf(recipe)) ?? mean);
   }
   return {
     runs: runs.length,
@@ -104,7 +105,10 @@ const trainedShare =
   };
 
 /** Wall-clock seconds of an epoch, measurements included. */
-async function epochSeconds(recipe: Recipe, threads: number, signal: AbortSignal): Promise<number> {
+async function epochSeconds(
+  recipe: Recipe,
+  { threads, engine, signal }: Omit<CostOptions, 'halving'>,
+): Promise<number> {
   if (recipe.data === WITHOUT_DATA || recipe.epochs === 0) return 0;
   const task = await openTask(recipe);
   const { train, test } = task.dataset;
@@ -114,7 +118,7 @@ async function epochSeconds(recipe: Recipe, threads: number, signal: AbortSignal
     train: evenly(train, Math.ceil(share * train.length)),
     ...(test && { test: evenly(test, Math.max(1, Math.round(share * test.length))) }),
   };
-  const machine = await openMachine({ threads });
+  const machine = await openMachine({ threads, engine });
   try {
     const short = { ...rehearsed(recipe), trainSamples: undefined };
     const aimed = await withObjective(

@@ -4,6 +4,7 @@
  * A process that is killed leaves a folder that can be resumed; one that fails leaves a sentence, and the study goes on
  * without it. Processes end with the one that started them.
  */
+import type { EngineName } from '../../engine/index.js';
 import type { EpochMetrics } from '../../train/index.js';
 import { forgetFailure, recordFailure } from './failures.js';
 import { converse } from './process.js';
@@ -34,6 +35,7 @@ export interface JobOptions extends ExecutionOptions {
   jobs: number;
   /** Of each run. */
   threads: number;
+  engine?: EngineName;
 }
 
 /** A run that is to be carried out, from the beginning or from where it was left. */
@@ -79,11 +81,11 @@ export async function carryOut(runs: readonly StudyRun[], options: JobOptions): 
 }
 
 async function carryOutRun({ run, resume }: OpenRun, options: JobOptions): Promise<void> {
-  const { worker, signal, threads, until, onEvent } = options;
+  const { worker, signal, threads, engine, until, onEvent } = options;
   await forgetFailure(run);
   onEvent({ run, kind: 'started', resume });
   const onEpoch = (metrics: EpochMetrics) => onEvent({ run, kind: 'epoch', metrics });
-  const order = { recipe: run.recipe, path: run.path, resume, threads, until };
+  const order = { recipe: run.recipe, path: run.path, resume, threads, engine, until };
   const word = await converse(order, { worker, signal, onEpoch });
   if (signal.aborted && word.kind !== 'finished' && word.kind !== 'paused') return;
   if (word.kind === 'failed') await recordFailure(run, word.sentence);

@@ -1,5 +1,6 @@
 /** A run in a process of its own, which ends with the one that started it. */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { EngineName } from '../../engine/index.js';
 import type { EpochMetrics } from '../../train/index.js';
 import type { Recipe } from '../recipe.js';
 
@@ -10,6 +11,8 @@ export interface Order {
   /** Go on with what is there. */
   resume: boolean;
   threads: number;
+  /** Default that which the run was started with, else the one that machines have here. */
+  engine?: EngineName;
   /** Stop after this epoch, which the run goes on from later; default: to its end. */
   until?: number;
 }

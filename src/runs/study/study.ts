@@ -73,7 +73,7 @@ export async function readStudy(path: string): Promise<Study> {
   if (search) axes.push(trialAxis(search));
   if (axes.length === 0)
     fail(`The study ${path} varies nothing: give vary, such as sparsity: [0.9, 0.95], or search.`);
-  for (const name of ['seed', 'threads'])
+  for (const name of Object.keys(instead))
     if (name in recipe || name in vary || (search && name in search.space))
       fail(`The study ${path} fixes ${name}; that is not for its recipe: ${instead[name]}.`);
   if (new Set(seeds).size < seeds.length) fail(`The study ${path} names a seed twice.`);
@@ -82,7 +82,12 @@ export async function readStudy(path: string): Promise<Study> {
   return study;
 }
 
-const instead: Record<string, string> = { seed: 'list seeds', threads: 'give --threads' };
+/** What is given elsewhere than in the recipe of a study, and how. */
+const instead: Readonly<Record<string, string>> = {
+  seed: 'list seeds',
+  threads: 'give --threads',
+  engine: 'give --engine',
+};
 
 function axisOf(path: string, name: string, values: AxisValues): Axis {
   const named: Axis['values'] = Array.isArray(values)
@@ -193,7 +198,7 @@ export async function findRun({ path, recipe, cell, seed }: StudyRun): Promise<F
 }
 
 /** Settings that change nothing of what a run comes to. */
-const ASIDE = ['version', 'threads', 'log'];
+const ASIDE = ['version', 'threads', 'engine', 'log'];
 
 /** The first setting in which two recipes differ, those aside; settings that the older did not know have their defaults. */
 function differing(recipe: Recipe, kept: Recipe): string | undefined {

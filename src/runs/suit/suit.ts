@@ -1,6 +1,6 @@
 /** A recipe whose defaults follow the situation: what is given stands, the rules choose the rest and say why. */
 
-import { type Machine, openMachine } from '../../engine/index.js';
+import { type Machine, type MachineChoice, openMachine } from '../../engine/index.js';
 import { refuseNotFinite } from '../finite.js';
 import {
   checkSettings,
@@ -105,23 +105,23 @@ function madeForHundreds(recipe: Recipe): string | undefined {
 
 /** Looks at the model, and at data where there are any. */
 async function look(command: RunCommand, known: Known, { signal }: SuitOptions): Promise<Situation> {
-  const options = known as unknown as TaskOptions & { threads?: number };
+  const options = known as unknown as TaskOptions & MachineChoice;
   if (known.data === WITHOUT_DATA)
     return situationOfModel({ command, model: options.model }, await openModel(options));
   if (!isPath(options.model)) return situationOfFresh(command, await openTask(options));
   const task = await openTask(options);
   refuseNotFinite(task.graph, { trained: true });
-  return onMachine(options.threads, (machine) =>
+  return onMachine(options, (machine) =>
     situationOf(command, task, { machine, learn: options.learn, signal }),
   );
 }
 
 /** Does some work on a machine of its own. */
 export async function onMachine<T>(
-  threads: number | undefined,
+  { engine, threads }: MachineChoice,
   work: (machine: Machine) => Promise<T>,
 ): Promise<T> {
-  const machine = await openMachine({ threads });
+  const machine = await openMachine({ engine, threads });
   try {
     return await work(machine);
   } finally {

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fail, reason, writeAtomically } from '../../../base/index.js';
+import type { EngineName } from '../../../engine/index.js';
 import type { OpenRun } from '../jobs.js';
 import { queuedRun } from './submit.js';
 import type { QueuedRun } from './types.js';
@@ -18,6 +19,7 @@ export interface SlurmOptions {
   jobs?: number;
   /** Of each task. */
   threads: number;
+  engine?: EngineName;
 }
 
 /** Writes `runs.jsonl` and `slurm.sh` into the folder of the study; gives the path of the script. */
@@ -32,7 +34,11 @@ export async function writeArrayJob(open: readonly OpenRun[], options: SlurmOpti
 }
 
 /** SIGTERM comes a minute before the time is over, so that a run saves what it has. */
-function scriptFor(list: string, count: number, { study, program, jobs, threads }: SlurmOptions): string {
+function scriptFor(
+  list: string,
+  count: number,
+  { study, program, jobs, threads, engine }: SlurmOptions,
+): string {
   const words = [
     ...program,
     'worker',
@@ -41,6 +47,7 @@ function scriptFor(list: string, count: number, { study, program, jobs, threads 
     '"$SLURM_ARRAY_TASK_ID"',
     '--threads',
     String(threads),
+    ...(engine === undefined ? [] : ['--engine', engine]),
   ];
   return `#!/bin/sh
 #SBATCH --job-name=espalier

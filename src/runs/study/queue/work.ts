@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { fail, UserError, version } from '../../../base/index.js';
+import type { EngineName } from '../../../engine/index.js';
 import { takenFrom } from '../../paths.js';
 import { recordFailure } from '../failures.js';
 import { hasComeTo } from '../jobs.js';
@@ -18,6 +19,7 @@ export interface WorkOptions {
   jobs: number;
   /** Of each run. */
   threads: number;
+  engine?: EngineName;
   /** The folder that holds the folders of studies here, where they are elsewhere than where they were put on the queue. */
   dir?: string;
   /** Milliseconds after which a run is tried again that another worker is at work on, or that there is no folder for here; default 3,000. */
@@ -42,7 +44,7 @@ export async function work({ queue, ...options }: WorkOptions): Promise<void> {
 /** Carries out one run of a list, and nothing else: a task of an array job. @throws UserError where it fails, or another process is at work on it. */
 export async function workOnTask(
   run: QueuedRun,
-  options: Pick<WorkOptions, 'worker' | 'threads' | 'dir' | 'signal' | 'onNote'>,
+  options: Pick<WorkOptions, 'worker' | 'threads' | 'engine' | 'dir' | 'signal' | 'onNote'>,
 ): Promise<void> {
   const outcome = await carryOut(run, () => {}, { ...options, jobs: 1 });
   if (outcome.kind === 'failed') fail(outcome.sentence);
@@ -57,7 +59,7 @@ const later = (after: number): Later => ({ kind: 'later', after });
 async function carryOut(
   { study, run: name, recipe: kept, version: others, until }: QueuedRun,
   tell: Parameters<Parameters<RunQueue['work']>[0]>[1],
-  { worker, threads, dir, rhythm = 3000, signal, onNote }: Omit<WorkOptions, 'queue'>,
+  { worker, threads, engine, dir, rhythm = 3000, signal, onNote }: Omit<WorkOptions, 'queue'>,
 ): Promise<Outcome | Later> {
   if (signal.aborted) return later(0);
   const folder = dir === undefined ? study : join(dir, basename(study));
@@ -84,7 +86,7 @@ async function carryOut(
     if (found === 'finished') return { kind: 'finished' };
     onNote(`${name} ${found === 'begun' ? 'goes on' : 'begins'}.`);
     if (found === 'begun' && (await hasComeTo({ path }, until))) return { kind: 'paused' };
-    const order = { recipe, path, resume: found === 'begun', threads, until };
+    const order = { recipe, path, resume: found === 'begun', threads, engine, until };
     const word = await converse(order, { worker, signal, onEpoch: tell });
     if (word.kind === 'taken') return later(rhythm);
     if (word.kind === 'failed') return signal.aborted ? later(0) : await failed(word.sentence);
