@@ -11,6 +11,7 @@ export { type Machine, machineOver, profileStride } from './machine.js';
 export { engineAsked, type MachineChoice, type MachineOptions, openApart, openMachine } from './open.js';
 export { type Embedded, openHere } from './wasm/browser.js';
 export { openWasm } from './wasm/wasm.js';
+export { gpuHere, openGpuHere } from './webgpu/browser.js';
 
 // Networks on a machine: their parameters, inference and training.
 

@@ -2,7 +2,7 @@
 import { version } from '../base/index.js';
 import { structuredMethods } from '../channels/index.js';
 import { isUnlabelled } from '../data/index.js';
-import { openMachine } from '../engine/index.js';
+import { gpuHere, openMachine } from '../engine/index.js';
 import { buildNetwork } from '../nn/index.js';
 import { readModel, writeModel } from '../onnx/index.js';
 import { writeReport } from '../report/index.js';
@@ -52,7 +52,10 @@ export const calls: { [C in Call]: (given: Calls[C][0], tell: Tell) => Promise<C
     const machine = await openMachine();
     const { description: engine } = machine;
     await machine.close();
-    return { engine, kept, methods: choices(), interrupted: await interrupted() };
+    return {
+      ...{ engine, gpu: await gpuHere(), kept },
+      ...{ methods: choices(), interrupted: await interrupted() },
+    };
   },
   async openModel(given, tell) {
     await forget();
@@ -83,7 +86,11 @@ export const calls: { [C in Call]: (given: Calls[C][0], tell: Tell) => Promise<C
     const recipe = resolveRecipe('prune', recipeFor(choice), version);
     return ending((options) => startRun(recipe, RUN, options), tell);
   },
-  resume: (_, tell) => ending((options) => resumeRun(RUN, options), tell),
+  async resume(_, tell) {
+    // The page may have no GPU any more.
+    const engine = (await gpuHere()) ? undefined : 'wasm';
+    return ending((options) => resumeRun(RUN, { ...options, engine }), tell);
+  },
   discard: () => removeFiles(RUN).then(() => undefined),
   async stop() {
     running?.abort();
@@ -143,6 +150,7 @@ async function ending(
   const { folder, summary } = await run({
     signal: running.signal,
     onNote: (sentence) => tell({ news: 'note', sentence }),
+    onStart: ({ engine }) => tell({ news: 'note', sentence: `Training on ${engine}.` }),
     onStep: (progress) => tell({ news: 'step', progress }),
     onEpoch: (metrics) => tell({ news: 'epoch', metrics }),
   });

@@ -3,7 +3,7 @@ import { loadNetwork, type Machine, openMachine } from '../engine/index.js';
 import { graphToTrain } from '../objectives/index.js';
 import type { Graph, Value } from '../onnx/index.js';
 import { type ModelTask, measure, openModel, openTask, type Task } from '../runs/index.js';
-import { dataSpec, RANDOM_SAMPLES, removesChannels } from './given.js';
+import { dataSpec, engineFor, RANDOM_SAMPLES, removesChannels } from './given.js';
 import { MODEL } from './places.js';
 import type { Choice, Cost } from './protocol.js';
 
@@ -27,7 +27,7 @@ const LANES = 16;
 
 /** @throws UserError where the model cannot be run. */
 export async function costOf({ data, epochs, distil, inputShape, ...choice }: Choice): Promise<Cost> {
-  const machine = await openMachine();
+  const machine = await openMachine({ engine: engineFor(choice) });
   try {
     const task: ModelTask & Partial<Pick<Task, 'dataset'>> =
       data === 'none'

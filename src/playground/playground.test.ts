@@ -5,11 +5,13 @@ import { before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
+import { archive, reals, wholes } from '../data/npz.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';
 import { serializeModel } from '../onnx/index.js';
 import {
   type Browser,
   findChromium,
+  hasGpu,
   openChromium,
   type Page,
   type Screen,
@@ -222,6 +224,7 @@ test('without isolation and without data a model is pruned at once, on one threa
   const browser = await openChromium(path!);
   t.after(() => browser.close());
   const { page, act } = await openPage(browser, await serve(t, false), { width: 390, height: 844 });
+  assert.doesNotMatch(await act.text('main'), /compute on/);
   assert.match(await act.text('.connection'), /1 thread \(this page is not isolated\)/);
   assert.equal(await page.evaluate(SENDING), 'connect-src');
   const second = await openPage(browser, await page.evaluate('location.href'));
@@ -238,5 +241,48 @@ test('without isolation and without data a model is pruned at once, on one threa
   await act.idle();
   await act.click('Time them on made-up numbers');
   await act.until(`document.querySelector('.sides') && 'compared'`);
+  assert.deepEqual(await page.evaluate(DEFECTS), []);
+});
+
+/** A few noisy digits of two classes, of which a step is short even on a GPU that software stands in for. */
+const few = () => {
+  const y = Array.from({ length: 32 }, (_, n) => n % 2);
+  const x = y.flatMap((label, n) => Array.from({ length: 64 }, (_, i) => Math.sin(n + i) + label));
+  const arrays = { x_train: x, x_test: x.slice(0, 16 * 64) };
+  return archive({
+    ...{ x_train: reals([32, 1, 8, 8], arrays.x_train), y_train: wholes([32], y) },
+    ...{ x_test: reals([16, 1, 8, 8], arrays.x_test), y_test: wholes([16], y.slice(0, 16)) },
+  });
+};
+
+test('where the page has a GPU a run is computed on it, if that is chosen', { skip }, async (t) => {
+  const browser = await openChromium(path!, { gpu: true });
+  t.after(() => browser.close());
+  const { page, act } = await openPage(browser, await serve(t, true));
+  if (!(await hasGpu(page))) return t.skip('this Chromium has no WebGPU');
+  await dropModel(act);
+  await act.drop('data-title', 'few.npz', Buffer.from(few()).toString('base64'));
+  await act.until(`document.body.innerText.includes('32 samples to train on') && 'data'`);
+  await act.idle();
+  const settings = [
+    ['method', 'magnitude'],
+    ['epochs of fine-tuning', '1'],
+  ];
+  const engines: string[] = [];
+  for (const where of ['wasm', 'gpu']) {
+    for (const [label, value] of settings) await act.choose(label, value);
+    await act.choose('compute on', where);
+    await act.until(`document.body.innerText.includes('This takes about') && 'cost'`);
+    await act.click('Prune');
+    await act.until(`document.querySelector('#outcome-title') && 'result'`);
+    await act.idle();
+    const notes = await act.text('[aria-label=Notes]');
+    engines.push(/^Training on (\w+), /m.exec(notes)![1]);
+    assert.match(
+      await act.text('[aria-label="Before and after"]'),
+      /sparsity\s+0\.00 %\s+(79\.\d+|80\.00) %/,
+    );
+  }
+  assert.deepEqual(engines, ['wasm', 'webgpu']);
   assert.deepEqual(await page.evaluate(DEFECTS), []);
 });

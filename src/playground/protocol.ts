@@ -7,6 +7,8 @@ import type { DrawnNetwork } from '../watch/index.js';
 export interface Start {
   /** 'wasm, relaxed-simd, 2 threads' */
   engine: string;
+  /** The name of the GPU that the page may compute on, where it has one. */
+  gpu?: string;
   /** Whether files outlive the worker and the page. */
   kept: boolean;
   methods: MethodChoice[];
@@ -81,6 +83,8 @@ export interface Choice {
   /** Learn from the model as it was. */
   distil: boolean;
   inputShape?: string;
+  /** Compute on the GPU. */
+  gpu?: boolean;
 }
 
 /** What a run will take. */

@@ -58,7 +58,8 @@ function isExecutable(path: string): boolean {
   }
 }
 
-export async function openChromium(path: string): Promise<Browser> {
+/** @param options.gpu offer WebGPU to pages, by software where there is no GPU. */
+export async function openChromium(path: string, { gpu = false } = {}): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), 'espalier-chromium-'));
   const child = spawn(
     path,
@@ -69,6 +70,7 @@ export async function openChromium(path: string): Promise<Browser> {
       '--no-sandbox',
       '--no-first-run',
       '--disable-gpu',
+      ...(gpu ? ['--enable-unsafe-webgpu'] : []),
       '--disable-dev-shm-usage',
       '--disable-background-networking',
       'about:blank',
@@ -138,6 +140,10 @@ export async function openChromium(path: string): Promise<Browser> {
     },
   };
 }
+
+/** Whether a page has a GPU to compute on. */
+export const hasGpu = (page: Page): Promise<boolean> =>
+  page.evaluate<boolean>('(async () => Boolean(navigator.gpu && (await navigator.gpu.requestAdapter())))()');
 
 /** An event of the protocol in a sentence, where it is a complaint. */
 function complaintIn(method: string, params: EventParams): string[] {

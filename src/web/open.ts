@@ -5,6 +5,7 @@ import {
   type EngineName,
   type Machine,
   type MachineOptions,
+  openGpuHere,
   openHere,
 } from '../engine/index.js';
 
@@ -19,8 +20,17 @@ export function bring(given: Embedded): void {
 export const engineAsked = (engine?: EngineName): string | undefined => engine;
 
 /** Opens a machine. Throws UserError on settings that cannot be met. */
-export async function openMachine({ engine, threads, sparse }: MachineOptions = {}): Promise<Machine> {
-  if (engine !== undefined && engine !== 'wasm')
-    fail(`There is no engine ${engine} in a browser: leave the setting out.`);
-  return openHere(embedded!, threads, sparse);
+export async function openMachine({
+  engine = 'wasm',
+  threads,
+  ...options
+}: MachineOptions = {}): Promise<Machine> {
+  switch (engine) {
+    case 'wasm':
+      return openHere(embedded!, threads, options.sparse);
+    case 'webgpu':
+      return openGpuHere(options);
+    default:
+      return fail(`There is no engine ${engine} in a browser: use wasm or webgpu, or leave the setting out.`);
+  }
 }

@@ -390,10 +390,20 @@ export async function openWebGpu(gpu: GPU, { timed = false }: WebGpuOptions = {}
   };
 }
 
-/** A device with all that the adapter has of what the engine may use. */
-async function openDevice(gpu: GPU): Promise<{ device: GPUDevice; adapter: string }> {
+/** The GPU that programs run on; throws Unavailable where there is none. */
+export async function requestAdapter(gpu: GPU): Promise<GPUAdapter> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Unavailable('there is no GPU that WebGPU can use');
+  return adapter;
+}
+
+/** What an adapter is called; browsers tell less of it than Node. */
+export const nameOf = ({ info: { device, description, architecture, vendor } }: GPUAdapter): string =>
+  device || description || [vendor, architecture].filter(Boolean).join(' ') || 'GPU';
+
+/** A device with all that the adapter has of what the engine may use. */
+async function openDevice(gpu: GPU): Promise<{ device: GPUDevice; adapter: string }> {
+  const adapter = await requestAdapter(gpu);
   const {
     maxBufferSize,
     maxStorageBufferBindingSize,
@@ -414,8 +424,7 @@ async function openDevice(gpu: GPU): Promise<{ device: GPUDevice; adapter: strin
       maxComputeWorkgroupStorageSize,
     },
   });
-  const { description, device: name, vendor } = adapter.info;
-  return { device, adapter: name || description || vendor || 'GPU' };
+  return { device, adapter: nameOf(adapter) };
 }
 
 /** The greatest mirror up to so many bytes that the host sets aside; pages that are never touched cost nothing. */

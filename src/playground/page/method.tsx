@@ -16,7 +16,7 @@ const TITLES = { channels: 'remove channels', weights: 'remove single weights' }
 const QUIET = 300;
 
 export function Method() {
-  const { methods } = start.value!;
+  const { methods, gpu } = start.value!;
   const { method, target, amount, reconstruct, epochs, distil, data: kind } = choice.value;
   const chosen = methods.find(({ name }) => name === method)!;
   const channels = chosen.removes === 'channels';
@@ -106,6 +106,21 @@ export function Method() {
           )}
         </div>
       </fieldset>
+      {gpu && (
+        <fieldset>
+          <legend>What computes</legend>
+          <label>
+            compute on
+            <select
+              value={choice.value.gpu ? 'gpu' : 'wasm'}
+              onChange={({ currentTarget }) => set({ gpu: currentTarget.value === 'gpu' })}
+            >
+              <option value="wasm">the processor</option>
+              <option value="gpu">the GPU ({gpu})</option>
+            </select>
+          </label>
+        </fieldset>
+      )}
       <Price />
       <p>
         <button
@@ -141,7 +156,7 @@ function choose(method: string): void {
 /** What the run will take, before it starts. */
 function Price() {
   const [cost, setCost] = useState<Cost | string>();
-  const { data: kind, epochs, distil, reconstruct, method } = choice.value;
+  const { data: kind, epochs, distil, reconstruct, method, gpu } = choice.value;
   const opened = model.value;
   useEffect(() => {
     setCost(undefined);
@@ -149,7 +164,7 @@ function Price() {
       if (!busy.value) ask('cost', choice.value).then(setCost, (error: Error) => setCost(error.message));
     }, QUIET);
     return () => clearTimeout(timer);
-  }, [opened, kind, epochs, distil, reconstruct, method]);
+  }, [opened, kind, epochs, distil, reconstruct, method, gpu]);
   return <p role="status">{typeof cost === 'object' ? told(cost) : (cost ?? 'Estimating what it takes …')}</p>;
 }
 
