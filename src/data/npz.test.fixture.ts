@@ -25,3 +25,11 @@ export const reals = (shape: number[], values: Iterable<number>): Uint8Array =>
 /** Whole numbers, in int64. */
 export const wholes = (shape: number[], values: Iterable<number>): Uint8Array =>
   npy('<i8', shape, BigInt64Array.from([...values], BigInt));
+
+/** An .npz of a few grey pictures of 8 × 8 in two classes, of which a step is short even on a GPU that software stands in for. */
+export function fewPictures(): Uint8Array {
+  const y = Array.from({ length: 16 }, (_, n) => n % 2);
+  const x = y.flatMap((label, n) => Array.from({ length: 64 }, (_, i) => Math.sin(n + i) + label));
+  const [images, labels] = [reals([16, 1, 8, 8], x), wholes([16], y)];
+  return archive({ x_train: images, y_train: labels, x_test: images, y_test: labels });
+}

@@ -25,6 +25,8 @@ export interface Driver {
   /** The contract that the kernels were compiled from: CONTRACT of lowering/calls.ts. */
   readonly contract: string;
   readonly threads: number;
+  /** Whether runs tell the times of their steps; default true. */
+  readonly clocked?: boolean;
   /** The free lines: from `first` up to, not including, `limit`. All of it is zero. */
   readonly first: number;
   readonly limit: number;

@@ -30,6 +30,8 @@ export interface Machine {
    * be had.
    */
   readonly apart: boolean;
+  /** Whether runs add to their profile; a GPU does only if it was opened so, and can. */
+  readonly clocked: boolean;
   /** Most bytes that a program's activations should take. */
   readonly room: number;
   /** Work, in multiplications of whole registers, for which threads need not be woken. */
@@ -163,7 +165,7 @@ export function machineOver(driver: Driver, sparse: Sparse = 'auto'): Machine {
 
 /** What a machine is and can do, which never changes. */
 function whatItIs(driver: Driver) {
-  const { kind, vector, threads, room, little, push } = driver;
+  const { kind, vector, threads, clocked = true, room, little, push } = driver;
   const [kernels, constants, ...formulas] = driver.names.split('\n');
   const told = toldBy(constants);
   const engine = `${kind}, ${vector}`;
@@ -174,6 +176,7 @@ function whatItIs(driver: Driver) {
     threads,
     lanesPerVector: told.VL,
     apart: push !== undefined,
+    clocked,
     room: room ?? Number.POSITIVE_INFINITY,
     little: little ?? 0,
     kernels: numbered(listed(kernels)),

@@ -1,98 +1,21 @@
 /** The playground by clicks in headless Chromium: from a model that is dropped to the pruned one that is taken away. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
-import { archive, reals, wholes } from '../data/npz.test.fixture.js';
-import { buildNetwork } from '../nn/index.js';
-import { serializeModel } from '../onnx/index.js';
+import { openChromium, type Page } from '../runtime/chromium.test.fixture.js';
 import {
-  type Browser,
-  findChromium,
-  hasGpu,
-  openChromium,
-  type Page,
-  type Screen,
-} from '../runtime/chromium.test.fixture.js';
+  buildPage,
+  DEFECTS,
+  dropModel,
+  openPage,
+  type Person,
+  path,
+  serve,
+  skip,
+} from './person.test.fixture.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const path = findChromium();
-const skip = path ? false : 'there is no Chromium: apt-get install chromium';
-
-const network = () => buildNetwork('resnet8', { shape: [1, 8, 8], classes: 10, seed: 1, width: 0.25 });
-const model = Buffer.from(serializeModel(network())).toString('base64');
-
-before(() => {
-  if (skip) return;
-  for (const script of ['build-browser', 'build-playground']) {
-    const { status, stderr } = spawnSync(process.execPath, [`scripts/${script}.mjs`], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    assert.equal(status, 0, stderr);
-  }
-});
-
-/** What a person does and sees. */
-function person(page: Page) {
-  const until = async (expression: string): Promise<string> => {
-    for (let tries = 0; ; tries++) {
-      const found = await page.evaluate<string | null>(`(${expression}) || null`);
-      if (found !== null) return found;
-      if (tries > 600) {
-        const text = await page.evaluate<string>('document.body.innerText');
-        throw new Error(`${expression} never comes; the page says:\n${text}`);
-      }
-      await wait(100);
-    }
-  };
-  const labelled = (label: string) =>
-    `[...document.querySelectorAll('label')].find((one) => one.textContent.includes(${JSON.stringify(label)})).querySelector('input, select')`;
-  return {
-    until,
-    idle: () => until(`!document.querySelector('[aria-busy=true]') && 'idle'`),
-    click: (name: string) =>
-      page.evaluate(
-        `[...document.querySelectorAll('button')].find((one) => one.textContent === ${JSON.stringify(name)}).click()`,
-      ),
-    choose: (label: string, value: string) =>
-      page.evaluate(`(() => {
-        const field = ${labelled(label)};
-        field.value = ${JSON.stringify(value)};
-        for (const type of ['input', 'change']) field.dispatchEvent(new Event(type, { bubbles: true }));
-      })()`),
-    drop: (title: string, name: string, base64: string, type = '') =>
-      page.evaluate(`(() => {
-        const bytes = Uint8Array.from(atob('${base64}'), (c) => c.charCodeAt(0));
-        const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([bytes], '${name}', { type: '${type}' }));
-        const section = document.querySelector('[aria-labelledby=${title}]');
-        section.querySelector('.drop').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
-      })()`),
-    text: (selector: string) => page.evaluate<string>(`document.querySelector('${selector}').innerText`),
-  };
-}
-
-type Person = ReturnType<typeof person>;
-
-async function openPage(
-  browser: Browser,
-  address: string,
-  screen?: Screen,
-): Promise<{ page: Page; act: Person }> {
-  const page = await browser.open(address, screen);
-  const act = person(page);
-  await act.until(`document.querySelector('.connection').textContent.includes('wasm') && 'started'`);
-  return { page, act };
-}
-
-async function dropModel(act: Person): Promise<void> {
-  await act.drop('model-title', 'mine.onnx', model);
-  await act.until(`document.querySelector('#method-title') && 'opened'`);
-  await act.idle();
-}
+buildPage();
 
 /** The bytes of what a button hands to the browser. */
 async function taken(page: Page, act: Person, button: string): Promise<Buffer> {
@@ -112,27 +35,6 @@ async function taken(page: Page, act: Person, button: string): Promise<Buffer> {
     return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
   })()`);
   return Buffer.from(base64, 'base64');
-}
-
-/** What is wrong with the page on a screen. */
-const DEFECTS = `(() => {
-  const found = [];
-  const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-  if (over > 0) found.push('the page is ' + over + ' px too wide');
-  for (const field of document.querySelectorAll('input, select'))
-    if (!field.labels?.length) found.push('a field without a label: ' + field.outerHTML.slice(0, 80));
-  for (const table of document.querySelectorAll('table:not(.u-legend)')) if (!table.caption?.textContent) found.push('a table without a caption');
-  for (const section of document.querySelectorAll('section'))
-    if (!section.getAttribute('aria-label') && !document.getElementById(section.getAttribute('aria-labelledby')))
-      found.push('a section without a name');
-  return found;
-})()`;
-
-async function serve(t: { after(done: () => unknown): void }, isolated: boolean): Promise<string> {
-  const { servePlayground } = await import(`${root}scripts/playground.mjs`);
-  const server = await servePlayground({ isolated });
-  t.after(() => server.close());
-  return server.address;
 }
 
 test('a model is dropped, pruned, fine-tuned, compared and taken away; a page that was closed goes on', {
@@ -241,48 +143,5 @@ test('without isolation and without data a model is pruned at once, on one threa
   await act.idle();
   await act.click('Time them on made-up numbers');
   await act.until(`document.querySelector('.sides') && 'compared'`);
-  assert.deepEqual(await page.evaluate(DEFECTS), []);
-});
-
-/** A few noisy digits of two classes, of which a step is short even on a GPU that software stands in for. */
-const few = () => {
-  const y = Array.from({ length: 32 }, (_, n) => n % 2);
-  const x = y.flatMap((label, n) => Array.from({ length: 64 }, (_, i) => Math.sin(n + i) + label));
-  const arrays = { x_train: x, x_test: x.slice(0, 16 * 64) };
-  return archive({
-    ...{ x_train: reals([32, 1, 8, 8], arrays.x_train), y_train: wholes([32], y) },
-    ...{ x_test: reals([16, 1, 8, 8], arrays.x_test), y_test: wholes([16], y.slice(0, 16)) },
-  });
-};
-
-test('where the page has a GPU a run is computed on it, if that is chosen', { skip }, async (t) => {
-  const browser = await openChromium(path!, { gpu: true });
-  t.after(() => browser.close());
-  const { page, act } = await openPage(browser, await serve(t, true));
-  if (!(await hasGpu(page))) return t.skip('this Chromium has no WebGPU');
-  await dropModel(act);
-  await act.drop('data-title', 'few.npz', Buffer.from(few()).toString('base64'));
-  await act.until(`document.body.innerText.includes('32 samples to train on') && 'data'`);
-  await act.idle();
-  const settings = [
-    ['method', 'magnitude'],
-    ['epochs of fine-tuning', '1'],
-  ];
-  const engines: string[] = [];
-  for (const where of ['wasm', 'gpu']) {
-    for (const [label, value] of settings) await act.choose(label, value);
-    await act.choose('compute on', where);
-    await act.until(`document.body.innerText.includes('This takes about') && 'cost'`);
-    await act.click('Prune');
-    await act.until(`document.querySelector('#outcome-title') && 'result'`);
-    await act.idle();
-    const notes = await act.text('[aria-label=Notes]');
-    engines.push(/^Training on (\w+), /m.exec(notes)![1]);
-    assert.match(
-      await act.text('[aria-label="Before and after"]'),
-      /sparsity\s+0\.00 %\s+(79\.\d+|80\.00) %/,
-    );
-  }
-  assert.deepEqual(engines, ['wasm', 'webgpu']);
   assert.deepEqual(await page.evaluate(DEFECTS), []);
 });

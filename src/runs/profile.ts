@@ -1,6 +1,8 @@
 /** Where the time of a model goes, by kernel and by layer: in training, in the engine, and in `espalier/runtime`. */
 import { integer, random } from '../base/index.js';
 import {
+  engineAsked,
+  type Inputs,
   loadNetwork,
   type Machine,
   type MachineChoice,
@@ -64,16 +66,17 @@ export interface Profile {
   sparsity: number;
   /** Milliseconds of a run, the mean. */
   ms: number;
-  /** Kernels, then 'waiting' at barriers (one thread: 'between steps'), 'update' in training, and 'between programs'. */
+  /** Kernels, then 'waiting' at barriers (one thread: 'between steps'), 'update' in training, and 'between programs'; none where a GPU tells no times. */
   kernels: ProfileRow[];
   /** Nodes of the model; what was fused counts for the last of them. */
   layers: ProfileRow[];
-  /** The best that was measured on this machine: 10⁹ multiply-accumulate operations per second, and GB per second. */
-  limits: Limits;
+  /** The best that was measured on this machine: 10⁹ multiply-accumulate operations per second, and GB per second; absent where a GPU tells no times. */
+  limits?: Limits;
 }
 
-/** In which the engine tries out which kernels are faster. */
+/** In which the engine tries out which kernels are faster; on a GPU it has no choice. */
 const WARM_UP = 12;
+const WARM_UP_APART = 2;
 
 /**
  * Measures where the time of inference, or of a training step, goes, by kernel and by layer.
@@ -88,11 +91,11 @@ export async function profileModel(options: ProfileOptions): Promise<Profile> {
     ? (options.batch ?? 128)
     : samplesPerRun(batchOf(graph, inputShapes), options.batch ?? 1);
   const subject: Subject = { graph, inputShapes, costs: costsOf(graph, inputShapes), batch, runs };
-  const alone = !train && batch === 1;
+  const alone = !train && batch === 1 && engineAsked(options.engine) !== 'webgpu';
   const what = train ? ('train step' as const) : ('inference' as const);
   const measured = await (alone ? inRuntime : inEngine)(subject, options);
   const { steps, ms, beside, machine, threads } = measured;
-  const limits = bestOf(measured.limits, steps);
+  const limits = measured.limits && bestOf(measured.limits, steps);
   const accounted = steps.reduce((sum, step) => sum + step.ms, 0);
   const between = ms - accounted - beside.reduce((sum, [, own]) => sum + own, 0);
   const others = [...beside, ['between programs', Math.max(0, between)] as const].map(
@@ -102,8 +105,8 @@ export async function profileModel(options: ProfileOptions): Promise<Profile> {
   return {
     ...{ model, what, runtime: alone ? 'espalier/runtime' : 'espalier', machine, threads, batch, runs, ms },
     sparsity: measure(graph, inputShapes).sparsity,
-    kernels: [...rowsBy('kernel', steps, ms, limits), ...others],
-    layers: rowsBy('layer', steps, ms, limits, ops),
+    kernels: limits ? [...rowsBy('kernel', steps, ms, limits), ...others] : [],
+    layers: limits ? rowsBy('layer', steps, ms, limits, ops) : [],
     limits,
   };
 }
@@ -123,63 +126,105 @@ interface Measured {
   ms: number;
   /** What else a run consists of, and its milliseconds. */
   beside: (readonly [name: string, ms: number])[];
-  limits: Limits;
+  limits?: Limits;
 }
 
+/** A GPU that takes the times of its steps is slower by that: there a run is timed without, and its steps apart. */
 async function inEngine(subject: Subject, options: ProfileOptions): Promise<Measured> {
-  const { graph, inputShapes, batch, costs, runs } = subject;
-  const machine = await openMachine({ threads: options.threads });
-  try {
-    const limits = await limitsOf(machine);
-    const network = loadNetwork(graph, { machine, inputShapes });
-    const { inputs } = await randomSamples(graph, network.batch, batch);
-    let update = 0;
-    let program: { steps(): readonly StepTime[]; profile(): ReadonlyMap<string, number> };
-    let run: () => Promise<unknown>;
-    if (options.train) {
-      const training = network.training({ batch, optimizer: 'sgd' });
-      maskZeros(network, training.slots);
-      training.push(['mask']);
-      const labels = randomLabels(network, batch);
-      let step = 0;
-      program = training;
-      run = async () => {
-        await training.gradients(inputs, labels, batch, step++, { dense: false });
-        const begun = performance.now();
-        await training.update({ learningRate: 1e-4, momentum: 0.9, weightDecay: 5e-4 });
-        update += performance.now() - begun;
-      };
-    } else {
-      const inference = network.inference({ batch });
-      program = inference;
-      run = () => inference.run(inputs, batch);
+  const { engine, threads } = options;
+  const on = async <T>(timed: boolean, work: (machine: Machine) => Promise<T>): Promise<T> => {
+    const machine = await openMachine({ engine, threads, timed });
+    try {
+      return await work(machine);
+    } finally {
+      await machine.close();
     }
-    await repeat(run, WARM_UP, options.signal);
-    update = 0;
+  };
+  const { clocked, ...whole } = await on(false, async (machine) => ({
+    ...(await accountIn(machine, subject, options)),
+    clocked: machine.clocked,
+  }));
+  if (clocked) return whole;
+  const timed = await on(true, (machine) =>
+    accountIn(machine, subject, { ...options, onProgress: undefined }),
+  );
+  return { ...timed, ms: whole.ms, beside: [...timed.beside.slice(0, 1), ...whole.beside.slice(1)] };
+}
+
+/** What a run consists of, and how long that takes as far as the machine tells. */
+async function accountIn(machine: Machine, subject: Subject, options: ProfileOptions): Promise<Measured> {
+  const { graph, inputShapes, batch, costs, runs } = subject;
+  const limits = machine.clocked ? await limitsOf(machine) : undefined;
+  const network = loadNetwork(graph, { machine, inputShapes });
+  try {
+    const { inputs } = await randomSamples(graph, network.batch, batch);
+    const { program, run, updated } = options.train
+      ? trainingOf(network, inputs, batch)
+      : inferenceOf(network, inputs, batch);
+    await repeat(run, machine.apart ? WARM_UP_APART : WARM_UP, options.signal);
     const before = program.steps().map(({ time }) => time);
     const waited = program.profile().get('wait')!;
+    const begun = updated();
     const ms = await repeat(run, runs, options.signal, options.onProgress);
     const perRun = (time: number) => time / 1e6 / machine.threads / runs;
     const raw = program.steps().map((step, i) => ({ ...step, ms: perRun(step.time - before[i]) }));
     const steps = withMacs(raw, new Map(costs.map((cost) => [cost.name, cost])), batch);
     const waiting = [idle(machine), perRun(program.profile().get('wait')! - waited)] as const;
-    const beside = options.train ? [waiting, ['update', update / runs] as const] : [waiting];
-    return { machine: machine.description, threads: machine.threads, steps, ms, beside, limits };
+    const update = ['update', (updated() - begun) / runs] as const;
+    return {
+      ...{ machine: machine.description, threads: machine.threads, steps, ms, limits },
+      beside: options.train ? [waiting, update] : [waiting],
+    };
   } finally {
-    await machine.close();
+    network.close();
   }
+}
+
+/** What runs again and again, and the milliseconds that its updates have taken so far. */
+interface Subjected {
+  program: { steps(): readonly StepTime[]; profile(): ReadonlyMap<string, number> };
+  run(): Promise<unknown>;
+  updated(): number;
+}
+
+function trainingOf(network: Network, inputs: Inputs, batch: number): Subjected {
+  const training = network.training({ batch, optimizer: 'sgd' });
+  maskZeros(network, training.slots);
+  training.push(['mask']);
+  const labels = randomLabels(network, batch);
+  const [smallest] = [...network.parameters.values()].sort((a, b) => a.weight.length - b.weight.length);
+  let step = 0;
+  let update = 0;
+  return {
+    program: training,
+    updated: () => update,
+    async run() {
+      await training.gradients(inputs, labels, batch, step++, { dense: false });
+      const begun = performance.now();
+      await training.update({ learningRate: 1e-4, momentum: 0.9, weightDecay: 5e-4 });
+      // A machine that is apart may only have taken it on.
+      await network.pull([smallest.name]);
+      update += performance.now() - begun;
+    },
+  };
+}
+
+function inferenceOf(network: Network, inputs: Inputs, batch: number): Subjected {
+  const inference = network.inference({ batch });
+  return { program: inference, run: () => inference.run(inputs, batch), updated: () => 0 };
 }
 
 /** On one thread where the runtime would not wake others for it. */
 async function inRuntime(subject: Subject, options: ProfileOptions): Promise<Measured> {
-  const machine = await openMachine({ threads: options.threads });
+  const { engine, threads } = options;
+  const machine = await openMachine({ engine, threads });
   try {
     const measured = await accountOf(subject, machine, options);
     if (measured) return measured;
   } finally {
     await machine.close();
   }
-  const single = await openMachine({ threads: 1 });
+  const single = await openMachine({ engine, threads: 1 });
   try {
     return (await accountOf(subject, single, options))!;
   } finally {

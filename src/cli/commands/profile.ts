@@ -1,6 +1,6 @@
 /** profile: where the time goes. */
 import type { Command } from 'commander';
-import { large, percent } from '../../base/index.js';
+import { capital, large, percent } from '../../base/index.js';
 import {
   modelSettings,
   type Profile,
@@ -43,8 +43,10 @@ const SHOWN = 25;
 function describe(profile: Profile): string {
   const { what, runtime, machine, batch, runs, ms, kernels, layers, limits, sparsity } = profile;
   const about = `${what} of ${batch} sample${batch > 1 ? 's' : ''} on ${runtime} (${machine}): ${ms.toFixed(3)} ms, the mean of ${runs} runs; ${percent(sparsity)} of the prunable weights are zero.`;
+  if (!limits)
+    return `${capital(about)}\n\nThis GPU has no timestamp queries, so it does not tell how long its kernels take.`;
   const best = `The best that was seen here, of these kernels, a convolution that stays in the caches and a pass over main memory: ${limits.gigamacs.toFixed(1)} GMAC/s, ${limits.gigabytes.toFixed(1)} GB/s. A sparse kernel's MACs are those not by zero; bytes are those of the arrays that a kernel reads and writes, each once; what the caches hold can be read faster than main memory.`;
-  const parts = [`${about.charAt(0).toUpperCase()}${about.slice(1)}`, rowsOf('kernel', kernels, what)];
+  const parts = [capital(about), rowsOf('kernel', kernels, what)];
   const slowest = layers.slice(0, SHOWN);
   if (slowest.length) parts.push(rowsOf('layer', slowest, what));
   const rest = layers.slice(SHOWN);

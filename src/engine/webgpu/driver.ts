@@ -352,6 +352,7 @@ export async function openWebGpu(gpu: GPU, { timed = false }: WebGpuOptions = {}
     names: `${kernelNames.map((name) => `${name},`).join('')}\n${TOLD}`,
     contract: CONTRACT,
     threads: 1,
+    clocked,
     first: RESERVED_LINES,
     limit,
     room: limit * LINE * ROOM,
