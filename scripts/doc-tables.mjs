@@ -1,6 +1,6 @@
 /**
  * Writes the tables of the docs that follow from the code and from what is installed: the operators (docs/operators.md), the settings
- * (docs/settings.md) and the licences (docs/dependencies.md). Each stands between two comments of its page.
+ * (docs/settings.md), the licences (docs/dependencies.md), and the tests on each engine (docs/testing.md). Each stands between two comments of its page.
  *
  *     node scripts/doc-tables.mjs            writes them    (after node scripts/setup.mjs)
  *     node scripts/doc-tables.mjs --check    ends with exit status 1 where one is out of date
@@ -25,8 +25,10 @@ import {
 import { trackingSettings } from '../dist/runs/track/settings.js';
 import { gradualSettings, methods } from '../dist/sparsity/index.js';
 import { learntMethods } from '../dist/sparsity/learnt/index.js';
+import { waysTable } from './gates/ways.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+process.chdir(root);
 
 const yes = (is) => (is ? 'yes' : '–');
 
@@ -184,6 +186,7 @@ const tables = [
   ],
   ['docs/operators.md', 'operators', operatorTable],
   ['docs/dependencies.md', 'licences', licenceTable],
+  ['docs/testing.md', 'ways', waysTable],
 ];
 
 let stale = 0;

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openBench } from './run.mjs';
+import { webGpuTests } from './ways.mjs';
 
 const LIBRARIES = '/usr/lib/chromium';
 const DRIVER = `${LIBRARIES}/vk_swiftshader_icd.json`;
@@ -22,7 +23,7 @@ export function softwareIsMissing() {
   return status === 0 && existsSync(module()) ? undefined : `npm does not give webgpu@${VERSION}`;
 }
 
-/** The operators beside PyTorch, and steps of training, over learnt masks too, beside those on the CPU. */
+/** The tests of kernels that are for it: operators beside PyTorch, steps of training beside those on the CPU. */
 export function runOnSoftware(bench) {
   const env = {
     ESPALIER_ENGINE: 'webgpu',
@@ -30,6 +31,5 @@ export function runOnSoftware(bench) {
     LD_LIBRARY_PATH: LIBRARIES,
     VK_ICD_FILENAMES: DRIVER,
   };
-  const files = ['engine/pytorch', 'train/gpu', 'sparsity/learnt/gpu'].map((name) => `dist/${name}.test.js`);
-  return openBench({ ...bench, env }).tests(files);
+  return openBench({ ...bench, env }).tests(webGpuTests());
 }
