@@ -12,8 +12,9 @@ const ROOMS =
   'base onnx graph engine nn data objectives train calibration sparsity channels runtime runs report watch cli web playground'.split(
     ' ',
   );
-/** Inner rooms with an index of their own, and what other rooms use of one whose index is a package's. */
+/** Inner rooms with an index of their own, what other rooms use of one whose index is a package's, and what help needs of the base. */
 const INNER_DOORS = [
+  'base/told.ts',
   'data/pictures/index.ts',
   'engine/lowering/index.ts',
   'runtime/internal.ts',

@@ -1,6 +1,6 @@
 /**
- * The base room: what every room needs and what knows of no room. Its only other door is `version.ts`, which the command
- * line reads before it loads anything else.
+ * The base room: what every room needs and what knows of no room. It has two small doors beside this one, for a command line that is
+ * asked for its version (`version.ts`) or its help (`told.ts`) and loads nothing else.
  */
 
 // Errors: `fail(sentence)` throws a UserError, which people read without a stack trace.

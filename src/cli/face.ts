@@ -1,5 +1,5 @@
 /** How a command speaks: results on standard output, everything else on standard error. */
-import { UserError, visibleJson } from '../base/index.js';
+import { UserError, visibleJson } from '../base/told.js';
 import { write } from './out.js';
 
 export interface Face {

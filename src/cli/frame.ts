@@ -1,6 +1,6 @@
 /** A program's frame: Ctrl-C, closed pipes, and what went wrong told in a sentence and an exit status. */
 import { CommanderError } from 'commander';
-import { UserError } from '../base/index.js';
+import { UserError } from '../base/told.js';
 import { Stopped } from './face.js';
 import { write } from './out.js';
 import { styled } from './style.js';

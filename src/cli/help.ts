@@ -2,7 +2,7 @@
  * Help in three sizes: `--help` shows the flags that most people use, `--help all` every flag, `--help lr` one flag.
  */
 import { type Command, Help, Option } from 'commander';
-import { fail } from '../base/index.js';
+import { fail } from '../base/told.js';
 import { write } from './out.js';
 import { painted } from './style.js';
 

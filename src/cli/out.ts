@@ -1,5 +1,5 @@
 /** The one place where text leaves for a terminal. */
-import { visibleLines } from '../base/index.js';
+import { visibleLines } from '../base/told.js';
 import { isColoured, shown } from './style.js';
 
 /** Writes lines of text. Whatever they quote, a terminal is told to do nothing by them but show it. */

@@ -1,6 +1,6 @@
 /** The command line: its commands, its help and its complaints. */
 import { Command } from 'commander';
-import { isUserFile, version, visibleLines } from '../base/index.js';
+import { version, visibleLines } from '../base/told.js';
 import { loaders } from './commands/index.js';
 import { painted } from './style.js';
 import { commandNames, summaries } from './summaries.js';
@@ -37,10 +37,10 @@ async function programFor(words: readonly string[], signal: AbortSignal): Promis
     .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text))) })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
   const called = words.find((word) => !word.startsWith('-'));
-  // A method of a user's own may have settings, and so flags, that no other has.
+  // A method of a user's own, which openMethod tells by its name, may have settings, and so flags, that no other has.
   const named = words.findIndex((word) => /^--method(=|$)/.test(word));
   const method = named < 0 ? undefined : (words[named].split('=')[1] ?? words[named + 1]);
-  if (method && isUserFile(method)) await (await import('../runs/index.js')).openMethod(method);
+  if (method) await (await import('../runs/index.js')).openMethod(method);
   for (const name of commandNames)
     if (name === called) (await loaders[name]())(root, signal, loaders);
     else root.command(name).summary(summaries[name]);

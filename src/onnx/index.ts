@@ -19,6 +19,7 @@ export type { FetchExternal } from './settle.js';
 
 export { fromFloat16, toFloat16, withoutFloat16Array } from './half.js';
 export { narrowIn, rounded } from './storage.js';
+export { asStored } from './stored.js';
 export { widenedFile } from './widen.js';
 
 // Branches whose conditions turn out to be known.

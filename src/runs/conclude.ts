@@ -1,6 +1,6 @@
 /** The end of a run: its model is exported and checked, and its summary written. */
 import { UserError } from '../base/index.js';
-import { type Graph, readModel } from '../onnx/index.js';
+import type { Graph } from '../onnx/index.js';
 import { driftOf } from './check/drift.js';
 import { exportModel, UncheckedError } from './export.js';
 import { writeJson } from './folder.js';
@@ -43,7 +43,7 @@ export async function conclude(made: Conclusion): Promise<Summary> {
   if (note) options.onNote?.(note);
   if (unchecked) options.onNote?.(`The model is written, but not checked: ${unchecked}.`);
   if (recipe.command === 'prune')
-    await writeJson(folder.netron, attachmentOf(await readModel(folder.model), task.graph, summary));
+    await writeJson(folder.netron, attachmentOf(exported.graph, task.graph, summary));
   await writeJson(folder.summary, summary);
   return summary;
 }

@@ -5,12 +5,12 @@
  * 2⁻¹²⁶ in magnitude (sub-normal numbers) become 0 first: they would slow every runtime on a CPU several times. A model in
  * training mode is exported in inference form, which is what the engine computes.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { fail, moveTo, reason, UserError } from '../base/index.js';
+import { fail, moveTo, reason, UserError, writeAtomically } from '../base/index.js';
 import { inferenceForm } from '../graph/index.js';
-import { type Graph, rounded, serializeModel, writeModel } from '../onnx/index.js';
+import { asStored, type Graph, serializeModel } from '../onnx/index.js';
 import { checkFile, refusedBy } from './check/check.js';
 import type { CheckOptions, ExportCheck } from './check/types.js';
 
@@ -24,6 +24,8 @@ export interface Bytes {
 export interface Exported {
   /** Where it is. */
   path: string;
+  /** The model as the file holds it. */
+  graph: Graph;
   /** Size of the file. */
   bytes: Bytes;
   /** Weights that were sub-normal and are 0 now. */
@@ -50,19 +52,18 @@ export class UncheckedError extends UserError {
  * @throws UncheckedError when it does not pass, UserError when it cannot be written; then `path` is as it was.
  */
 export async function exportModel(path: string, model: Graph, options: CheckOptions): Promise<Exported> {
-  const { graph, flushed } = flushSubnormals(withRoundedWeights(inferenceForm(model)));
+  const { graph, flushed } = flushSubnormals(asStored(inferenceForm(model)));
   const beside = besideName(path);
   const partial = `${path}.unchecked-${process.pid}`;
   try {
-    await writeModel(partial, graph);
+    const bytes = await written(partial, graph);
     const { refused, ...check } = await checkFile(partial, graph, options).catch(refusedBy);
-    const bytes = await bytesOfFile(partial);
     const place = refused ? beside : path;
     await moveTo(place, partial).catch((error) => {
       if (error instanceof UserError) throw error;
       fail(`Cannot write ${place}: ${reason(error)}.`);
     });
-    const exported = { path: place, bytes, flushed, check };
+    const exported = { path: place, graph, bytes, flushed, check };
     if (refused) throw unchecked(refused, exported);
     await rm(beside, { force: true });
     return exported;
@@ -72,11 +73,19 @@ export async function exportModel(path: string, model: Graph, options: CheckOpti
 }
 
 /** Writes a model that has been found to be wrong before it came to its export. @throws UncheckedError always. */
-export async function keepUnchecked(path: string, graph: Graph, why: string): Promise<never> {
+export async function keepUnchecked(path: string, model: Graph, why: string): Promise<never> {
   const place = besideName(path);
-  await writeModel(place, graph);
+  const graph = asStored(model);
+  const bytes = await written(place, graph);
   const check = { samples: 0, error: Number.NaN };
-  throw unchecked(why, { path: place, bytes: await bytesOfFile(place), flushed: 0, check });
+  throw unchecked(why, { path: place, graph, bytes, flushed: 0, check });
+}
+
+/** Writes a model. Gives the size of its file. */
+async function written(path: string, graph: Graph): Promise<Bytes> {
+  const file = serializeModel(graph);
+  await writeAtomically(path, file);
+  return bytesOf(file);
 }
 
 const besideName = (path: string): string => path.replace(/(\.onnx)?$/, '.unchecked.onnx');
@@ -86,12 +95,6 @@ const unchecked = (why: string, exported: Exported): UncheckedError =>
     `The model did not pass its check and was written to ${exported.path} instead: ${why}.`,
     exported,
   );
-
-/** The graph with its weights as a file will hold them. */
-const withRoundedWeights = (graph: Graph): Graph => ({
-  ...graph,
-  initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, rounded(tensor)])),
-});
 
 /** The graph with every sub-normal float32 made 0, and how many there were. */
 export function flushSubnormals(graph: Graph): { graph: Graph; flushed: number } {
@@ -110,8 +113,6 @@ export function flushSubnormals(graph: Graph): { graph: Graph; flushed: number }
 const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < SMALLEST_NORMAL;
 
 const compress = promisify(gzip);
-
-const bytesOfFile = async (path: string): Promise<Bytes> => bytesOf(await readFile(path));
 
 /** What a model takes as a file. */
 export const bytesOfModel = (graph: Graph): Promise<Bytes> => bytesOf(serializeModel(graph));

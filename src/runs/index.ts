@@ -32,7 +32,7 @@ export {
   trainingSettings,
   vocabularySettings,
 } from './settings.js';
-export { suitRecipe } from './suit/suit.js';
+export { suitRecipe, suitRun } from './suit/suit.js';
 
 // Methods and tasks by name.
 
@@ -42,11 +42,12 @@ export { isUsable, keepsAccuracy, keepsAnswer } from './usable.js';
 
 // Runs and their folders.
 
+export type { RunResult } from './carry-out.js';
 export { type Exported, exportModel } from './export.js';
 export { type RunFolder, refuseOccupied, runFolder } from './folder.js';
 export { type ComparedMasks, compareMasks } from './masks.js';
 export { byReason, type Measure, measure } from './measure.js';
-export { type RunResult, resumeRun, startRun } from './run.js';
+export { resumeRun, type StartOptions, startRun } from './run.js';
 export type { Change, ChannelSummary, ClassSummary, LossSearch, MetricsLine, Summary } from './summary.js';
 export { type ModelTask, openModel, openTask, type Task } from './task.js';
 export { asCsv } from './track/csv.js';

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { fail, isUserFile, loadUserFile } from '../base/index.js';
 import { isUnlabelled, type Target } from '../data/index.js';
+import type { Machine } from '../engine/index.js';
 import {
   checkDefinition,
   classification,
@@ -19,9 +20,24 @@ import {
 import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
-import { NO_TEACHER } from './recipe.js';
+import { NO_TEACHER, type Recipe } from './recipe.js';
 import type { AimedTask, Task } from './task.js';
-import { type ObjectiveOptions, taughtBy } from './taught.js';
+import { AUTO, type ObjectiveOptions, taughtBy } from './taught.js';
+import type { RunOptions } from './work.js';
+
+/** What prunes learns from the model before it was pruned where nothing else is said. */
+export const objectiveOptions = (
+  recipe: Recipe,
+  { dataset }: Task,
+  machine: Machine,
+  { signal, onNote }: RunOptions,
+): ObjectiveOptions => {
+  const { command, learn, ignoreIndex, match = [AUTO], epochs } = recipe;
+  const { teacher = command === 'prune' ? 'self' : undefined } = recipe;
+  const steady = !recipe.augment || Object.keys(dataset.augment.train).length === 0;
+  const steadyEpochs = steady && epochs > 1 ? epochs : undefined;
+  return { machine, learn, ignoreIndex, teacher, match, steadyEpochs, signal, onNote };
+};
 
 /**
  * The task with its objective.

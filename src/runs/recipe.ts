@@ -126,9 +126,12 @@ export type PruneRecipe = Complete<Given<'prune'>, Needed | 'method'> & {
 
 const structured = (method: string | undefined): boolean => structuredMethod(method) !== undefined;
 
+/** Whether a recipe prunes. */
+export const isPrune = (recipe: Recipe): recipe is PruneRecipe => recipe.command === 'prune';
+
 /** Whether a recipe removes whole channels. */
 export const isStructured = (recipe: Recipe): recipe is PruneRecipe =>
-  recipe.command === 'prune' && structuredMethod(recipe.method) !== undefined;
+  isPrune(recipe) && structuredMethod(recipe.method) !== undefined;
 
 /** Everything that makes a run what it is. */
 export type Recipe = TrainRecipe | PruneRecipe;

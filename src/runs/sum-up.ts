@@ -1,6 +1,6 @@
 /** What a finished run says of itself. */
 import type { ByClass, Figures, Objective } from '../objectives/index.js';
-import { narrowIn, readModel } from '../onnx/index.js';
+import { narrowIn } from '../onnx/index.js';
 import type { Plan } from '../sparsity/index.js';
 import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
@@ -64,7 +64,7 @@ export async function sumUp({
   classes,
   exported,
 }: Finished): Promise<Summary> {
-  const final = await readModel(exported.path);
+  const final = exported.graph;
   const [was, is] = [task.graph, final].map((graph) => measure(graph, task.inputShapes));
   const [weightsBefore, weightsAfter] = histograms(
     [task.graph, final],

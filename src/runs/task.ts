@@ -56,6 +56,9 @@ export interface AimedTask extends Task {
   objective: Objective;
 }
 
+/** Whether a task has data, and so an objective. */
+export const hasData = (task: ModelTask): task is AimedTask => 'dataset' in task;
+
 /**
  * Opens a model and its data. `graph` stands in for the model where it has been read already.
  * @throws UserError when either is missing or unsound, or they do not fit.
@@ -279,23 +282,31 @@ function checkShape(graph: Graph, name: string, shape: readonly number[]): void 
 }
 
 /**
- * Loads a task's network, its graph as given.
- * @throws UserError when its outputs are not the data's classes. Where those are numbers, samples may lack some of them.
+ * Loads a graph as the network of a task.
+ * @throws UserError when its outputs are not the data's classes; see {@link checkOutputs}.
  */
 export function loadTask(task: Task & Partial<AimedTask>, graph: Graph, machine: Machine): Network {
   const network = loadNetwork(graph, { machine, inputShapes: task.inputShapes });
-  if (task.objective && !task.objective.labelled) return network;
+  try {
+    checkOutputs(task, network);
+  } catch (error) {
+    network.close();
+    throw error;
+  }
+  return network;
+}
+
+/** @throws UserError when a network's outputs are not the data's classes. Where those are numbers, samples may lack some of them. */
+export function checkOutputs({ dataset, objective }: Task & Partial<AimedTask>, network: Network): void {
+  if (objective && !objective.labelled) return;
   const inference = network.inference({ batch: 1 });
   const [[name, shape]] = inference.outputs;
   inference.close();
   const outputs = shape.reduce((size, dim) => size * dim, 1);
-  const { classes, numbered } = task.dataset;
-  if (numbered ? outputs < classes.length : outputs !== classes.length) {
-    network.close();
-    const known = classes.length > 12 ? `${classes.slice(0, 12).join(', ')}, …` : classes.join(', ');
-    fail(
-      `The model has ${outputs} outputs (${name}) but the data has ${classes.length} classes (${known}); use a model with ${classes.length} outputs.`,
-    );
-  }
-  return network;
+  const { classes, numbered } = dataset;
+  if (numbered ? outputs >= classes.length : outputs === classes.length) return;
+  const known = classes.length > 12 ? `${classes.slice(0, 12).join(', ')}, …` : classes.join(', ');
+  fail(
+    `The model has ${outputs} outputs (${name}) but the data has ${classes.length} classes (${known}); use a model with ${classes.length} outputs.`,
+  );
 }

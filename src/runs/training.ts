@@ -162,22 +162,28 @@ export async function teacherOf(
   return { graph: await teacherGraph(teacher, graph), temperature: temperature!, weight: teacherWeight! };
 }
 
-/** How good a graph is on some images, those for testing unless told otherwise. */
+type Evaluating = { split?: Split } & Pick<RunOptions, 'signal'>;
+
+/** How good a network is on some images, those for testing unless told otherwise. */
+export const evaluateNetwork = (
+  { dataset, objective }: AimedTask,
+  network: Network,
+  { split, signal }: Evaluating,
+): Promise<Evaluation> =>
+  evaluate(network, split ?? dataset.test ?? dataset.train, {
+    ...{ normalize: dataset, augment: dataset.augment.test },
+    ...{ byClass: true, objective, signal },
+  });
+
+/** The same of a graph, which is loaded for that. */
 export async function evaluateGraph(
   task: AimedTask,
   graph: Graph,
-  { machine, split, signal }: { machine: Machine; split?: Split } & Pick<RunOptions, 'signal'>,
+  { machine, ...how }: { machine: Machine } & Evaluating,
 ): Promise<Evaluation> {
   const network = loadTask(task, graph, machine);
-  const { dataset } = task;
   try {
-    return await evaluate(network, split ?? dataset.test ?? dataset.train, {
-      normalize: dataset,
-      augment: dataset.augment.test,
-      byClass: true,
-      objective: task.objective,
-      signal,
-    });
+    return await evaluateNetwork(task, network, how);
   } finally {
     network.close();
   }

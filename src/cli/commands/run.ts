@@ -24,7 +24,7 @@ import {
   resumeRun,
   type Summary,
   startRun,
-  suitRecipe,
+  suitRun,
   trainingSettings,
 } from '../../runs/index.js';
 import { define } from '../define.js';
@@ -99,8 +99,8 @@ async function start(command: 'train' | 'prune', given: object, out: string | un
   if (!out) return fail('The folder of the run is missing: give --out, such as --out runs/a.');
   await refuseOccupied(out);
   const { signal, note: onNote } = face;
-  const recipe = await suitRecipe(command, given, version, { signal, onNote });
-  await watched(face, out, (watch) => startRun(recipe, out, watch));
+  const { recipe, opened } = await suitRun(command, given, version, { signal, onNote });
+  await watched(face, out, (watch) => startRun(recipe, out, { ...watch, opened }));
 }
 
 /** Runs with progress; at the end the report and the figures. */

@@ -5,8 +5,8 @@
  */
 import { evenly, type Split, splitValidation } from '../../data/index.js';
 import type { Machine } from '../../engine/index.js';
+import { rehearse } from '../carry-out.js';
 import { resolveRecipe } from '../recipe.js';
-import { rehearse } from '../run.js';
 import { type Known, knownEpochs } from '../suit/rules.js';
 import type { AimedTask } from '../task.js';
 

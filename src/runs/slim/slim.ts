@@ -5,20 +5,21 @@
 import { rm } from 'node:fs/promises';
 import { fail, UserError } from '../../base/index.js';
 import { costOfSample } from '../../calibration/index.js';
-import type { MachineChoice } from '../../engine/index.js';
+import type { RunResult } from '../carry-out.js';
 import { UncheckedError } from '../export.js';
 import { refuseNotFinite } from '../finite.js';
 import { refuseOccupied } from '../folder.js';
 import { withObjective } from '../objective.js';
+import { openFor } from '../opened.js';
 import { type Given, isPath, type PruneRecipe, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
-import { type RunResult, startRun } from '../run.js';
+import { startRun } from '../run.js';
 import { flagOf, type TargetName, targetNames } from '../settings.js';
 import { type Choice, choose, type Known } from '../suit/rules.js';
 import { type Situation, situationOf } from '../suit/situation.js';
-import { chosenLines, knownOf, onMachine, refuseEarly, valuesOf } from '../suit/suit.js';
-import { openModel, openTask, type TaskOptions } from '../task.js';
+import { chosenLines, knownOf, refuseEarly, valuesOf } from '../suit/suit.js';
+import type { Task, TaskOptions } from '../task.js';
 import { isUsable } from '../usable.js';
-import type { RunOptions } from '../work.js';
+import type { Opened, RunOptions } from '../work.js';
 import { plan } from './plan.js';
 import { secondsFrom, targetFrom } from './target.js';
 
@@ -77,13 +78,22 @@ export async function slim(
       `slim needs a trained model, but networks of the zoo have random weights: train it first, with espalier train ${given.model}.`,
     );
   await refuseOccupied(out);
-  const job: Job = { known, out, version, options, end };
-  if (given.data === WITHOUT_DATA) return free ? slimFreely(job) : slimTo(job);
-  return slimWithData(job);
+  if (given.data !== WITHOUT_DATA)
+    refuseEarly('prune', targetOf(known) ? known : { ...known, macs: 0.5 }, version);
+  const opened = await openFor(known as unknown as TaskOptions, options);
+  const job: Job = { known, opened, out, version, options, end };
+  try {
+    if (given.data === WITHOUT_DATA) return await (free ? slimFreely(job) : slimTo(job));
+    return await slimWithData(job);
+  } finally {
+    await opened.close();
+  }
 }
 
 interface Job {
   known: Known;
+  /** Model and data, for every run that is tried. */
+  opened: Opened;
   out: string;
   version: string;
   options: RunOptions;
@@ -92,13 +102,13 @@ interface Job {
 }
 
 /** How channels go, and layers are mended, where there are no data. */
-async function repaired({ known }: Job): Promise<Known> {
-  const { graph, inputShapes } = await openModel(known as unknown as TaskOptions);
+function repaired({ opened }: Job): Known {
+  const { graph, inputShapes } = opened.task;
   return repairedWith(samplesWithin(costOfSample(graph, { inputShapes })));
 }
 
-const runOf = ({ out, options }: Pick<Job, 'out' | 'options'>, recipe: Recipe): Promise<RunResult> =>
-  startRun(recipe, out, options);
+const runOf = ({ out, opened, options }: Job, recipe: Recipe): Promise<RunResult> =>
+  startRun(recipe, out, { ...options, opened });
 
 const runAtOnce = (job: Job, { recipe, chosen }: AtOnce): Promise<RunResult> => {
   if (chosen.size > 0) job.options.onNote?.(chosenLines(chosen));
@@ -146,7 +156,7 @@ const targetOf = (known: Known): TargetName | undefined =>
 async function slimTo(job: Job): Promise<RunResult> {
   const { known, version } = job;
   if (known.sparsity !== undefined) return runAtOnce(job, atOnce({ known, version }));
-  const made = await attempt(job, atOnce({ known, version, way: await repaired(job) }));
+  const made = await attempt(job, atOnce({ known, version, way: repaired(job) }));
   return made ?? runAtOnce(job, atOnce({ known, version }));
 }
 
@@ -154,7 +164,7 @@ async function slimTo(job: Job): Promise<RunResult> {
 async function slimFreely(job: Job): Promise<RunResult> {
   const { known, version, out } = job;
   const because = 'without data to train on, more would leave too little of the answers';
-  for (const way of [await repaired(job), {}])
+  for (const way of [repaired(job), {}])
     for (const [i, value] of AT_ONCE.entries()) {
       const made = await attempt(job, atOnce({ known, version, way, target: ['macs', { value, because }] }));
       if (!made) break;
@@ -184,23 +194,8 @@ async function attempt(job: Job, one: AtOnce): Promise<RunResult | undefined> {
 }
 
 async function slimWithData(job: Job): Promise<SlimResult> {
-  const { known, version, options, end } = job;
-  refuseEarly('prune', targetOf(known) ? known : { ...known, macs: 0.5 }, version);
-  const opened = await openTask(known as unknown as TaskOptions);
-  refuseNotFinite(opened.graph, { trained: true });
-  const recipe = await onMachine(known as MachineChoice, async (machine) => {
-    const { signal, onNote } = options;
-    const task = await withObjective(opened, {
-      ...{ machine, teacher: 'self', signal, onNote },
-      ...(known as Pick<TaskOptions, 'learn' | 'ignoreIndex'>),
-    });
-    const situation = await situationOf('prune', task, {
-      ...{ machine, learn: known.learn as string | undefined, signal: options.signal },
-    });
-    if (!situation.trained) untrained(situation);
-    options.onNote?.(`The model is trained: ${situation.evidence}.`);
-    return plan({ known, task, situation, machine, version, options, end });
-  });
+  const { options, end } = job;
+  const recipe = await recipeOnData(job, job.opened.task as Task);
   const begun = performance.now();
   const first = await runOf(job, recipe);
   const { summary } = first;
@@ -209,6 +204,21 @@ async function slimWithData(job: Job): Promise<SlimResult> {
   if (!milder || performance.now() + (performance.now() - begun) > end) return first;
   options.onNote?.('The end is not usable, and there is time left: trying a milder cut …');
   return { ...first, milder: await runOf({ ...job, out: `${job.out}-milder` }, milder) };
+}
+
+/** What is to be done with a model that has data. @throws UserError where it does not look trained. */
+async function recipeOnData(job: Job, given: Task): Promise<Recipe> {
+  const { known, opened, version, options, end } = job;
+  const { signal, onNote } = options;
+  const { learn, ignoreIndex } = known as Pick<TaskOptions, 'learn' | 'ignoreIndex'>;
+  refuseNotFinite(given.graph, { trained: true });
+  const machine = await opened.machine();
+  const task = await withObjective(given, { machine, teacher: 'self', signal, onNote, learn, ignoreIndex });
+  const network = await opened.network();
+  const situation = await situationOf('prune', task, { network, learn, signal });
+  if (!situation.trained) untrained(situation);
+  onNote?.(`The model is trained: ${situation.evidence}.`);
+  return plan({ known, task, situation, machine, version, options, end });
 }
 
 const untrained = ({ evidence }: Situation): never =>

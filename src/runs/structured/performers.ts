@@ -1,265 +1,49 @@
-/** What each kind of stage does. */
-import { mkdir } from 'node:fs/promises';
-import { calibrationSamples } from '../../calibration/index.js';
-import {
-  countsOf,
-  dropArms,
-  findChannels,
-  markedHooks,
-  measureStatistics,
-  readMasks,
-  type SettledSettings,
-  scalesAbove,
-  selectionFrom,
-  settledFor,
-  shrink,
-  sparseHooks,
-  unfoldBatchNorm,
-} from '../../channels/index.js';
-import { loadNetwork } from '../../engine/index.js';
-import { figuresIn, graphToTrain, headlineOf, isBetter, metricIn } from '../../objectives/index.js';
-import type { Graph } from '../../onnx/index.js';
-import { type Hook, recalibrate, type TrainOptions, weightsOf, withWeights } from '../../train/index.js';
-import { answersNotFinite } from '../finite.js';
-import type { PruneRecipe } from '../recipe.js';
-import { structuredMethod } from '../registry.js';
-import { rescaleRecipe } from '../rescale.js';
-import { samplesOf } from '../samples.js';
-import type { MetricsLine } from '../summary.js';
-import {
-  choosingSplit,
-  dataOf,
-  evaluateGraph,
-  metricsLines,
-  stepsOf,
-  teacherOf,
-  trainInFolder,
-} from '../training.js';
+/** What each kind of stage does: those that mark channels and take them out, of every run, and those that train, of runs with data. */
+import { readMasks, selectionFrom, shrink } from '../../channels/index.js';
+import { worksOnData } from '../work.js';
 import { agreement, sayFixed } from './agree.js';
-import { choose, distanceTo, fallen } from './choose.js';
-import { channelsNow, optionsOf, type Progress, type Running } from './progress.js';
-import { type Cut, type RepairOptions, repaired } from './repair.js';
-import { type Measured, type Outcome, type Stage, type StageFacts, stageFolder } from './stages.js';
+import { choose, fallen } from './choose.js';
+import { channelsNow, type Progress, type Running } from './progress.js';
+import type { Outcome, Stage } from './stages.js';
+import { trainings } from './trainings.js';
 
-type Performer = (stage: Stage, progress: Progress, work: Running) => Promise<Outcome>;
-
-export const performers: Record<Stage['kind'], Performer> = {
-  async unfold(_, { graph }, work) {
-    const { recipe, task, machine, options } = work;
-    const own = optionsOf(work);
-    const data = dataOf(recipe, task);
-    const { signal } = options;
-    const statistics = await measureStatistics(graph, data, { machine, seed: recipe.seed, signal, ...own });
-    return { graph: unfoldBatchNorm(graph, statistics, own), facts: { measured: [] } };
-  },
-
-  async depth(_, { graph }, work) {
-    const { recipe, task, options } = work;
-    const { onNote, signal } = options;
-    const count = recipe.dropArms!;
-    const { graph: smaller, dropped } = await dropArms(graph, {
-      ...{ count, signal, inputShapes: task.inputShapes, distance: distanceTo(graph, work) },
-      onDropped: ({ arm, distance }) =>
-        onNote?.(
-          `Without the arm of ${arm} the answers are ${shownDistance(distance)} away from what they were.`,
-        ),
-    });
-    if (dropped.length < count)
-      onNote?.(`The model has ${dropped.length} residual arms, so no more than that can go.`);
-    const cut = { graph, smaller, channels: findChannels(graph, optionsOf(work)), selection: new Map() };
-    const { graph: left, facts } = await mended(cut, work);
-    return { graph: left, facts: { ...facts, arms: dropped } };
-  },
-
-  async sparse(stage, progress, work) {
-    const { limits } = work;
-    const settings = settledIn(stage, work);
-    const { base: graph, whole: channels } = progress;
-    const counts =
-      settings.sparse === 'soft'
-        ? countsOf(channels, (await choose(stage, progress, work)).selection)
-        : undefined;
-    const hooks = sparseHooks({ graph, channels, settings }, { counts, limits });
-    if (settings.sparseStrength !== publishedStrength(work.recipe) && !work.recipe.sparseStrength)
-      work.options.onNote?.(
-        `The training is short, so the penalty on all scales is ${rounded(settings.sparseStrength)}; --sparse-strength sets another.`,
-      );
-    return trainStage(stage, graph, hooks, progress, work);
-  },
-
-  async mask(stage, progress, work) {
-    const { graph } = progress;
-    const { mask } = work.recipe;
-    if (mask) {
-      const selection = selectionFrom(graph, progress.whole, await readMasks(mask));
-      return { graph, selection, facts: { measured: [] } };
-    }
-    const { selection, importance, sensitivity } = await choose(stage, progress, work);
-    const numbers = Object.fromEntries([...importance].map(([name, scores]) => [name, [...scores]]));
-    return { graph, selection, facts: { measured: [], importance: numbers, sensitivity } };
-  },
-
-  async marked(stage, progress, work) {
-    const { base: graph, whole: channels } = progress;
-    const settings = settledIn(stage, work);
-    const hooks = markedHooks({ graph, channels, settings }, progress.mask!);
-    const outcome = await trainStage(stage, graph, hooks, progress, work);
-    sayStanding(outcome.graph, progress, { ...work, settings });
-    return outcome;
-  },
-
-  async prune(_, progress, work) {
-    const { task, machine, folder, options } = work;
-    const channels = channelsNow(work, progress);
-    const selection = await fallen(progress, work);
-    if (![...selection.values()].flat().includes(false))
-      options.onNote?.(
-        'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
-      );
-    const smaller = shrink(progress.graph, channels, selection);
-    sayFixed(progress.graph, smaller, options);
-    const samples = samplesOf(task.dataset);
-    const { inputShapes } = task;
-    const how = { machine, inputShapes, samples, path: folder.model };
-    const error = await agreement({ graph: progress.graph, smaller, channels, selection }, how);
-    const { graph, facts } = await mended({ graph: progress.graph, smaller, channels, selection }, work);
-    return { graph, selection, facts: { ...facts, error } };
-  },
-
-  async 'fine-tune'(stage, progress, work) {
-    const teacher = await teacherOf(work.recipe, work.task);
-    const outcome = await trainStage(stage, progress.graph, [], progress, work, { teacher });
-    return work.task.objective.teacher ? orAsBefore(outcome, progress, work) : outcome;
-  },
-};
-
-/** What training made of a network that imitates, or the network as it was where it has become worse on the samples to choose by. */
-async function orAsBefore(outcome: Outcome, { graph, done }: Progress, work: Running): Promise<Outcome> {
-  const { recipe, task, machine, options } = work;
-  const { objective } = task;
-  const how = { machine, split: choosingSplit(dataOf(recipe, task)), signal: options.signal };
-  const [is, was] = [await evaluateGraph(task, outcome.graph, how), await evaluateGraph(task, graph, how)];
-  const before = done.flatMap(({ facts }) => facts.measured).at(-1);
-  if (!before || !isBetter(was, is, objective)) return outcome;
-  const metric = headlineOf(objective);
-  const [worse, better] = [is, was].map((figures) => (100 * metricIn(figures, metric)).toPrecision(3));
-  options.onNote?.(
-    `Training took the error on samples that are not for testing from ${better} % to ${worse} %, so the model stays as it was before that: give a lower --lr, more samples, or --epochs 0.`,
-  );
-  const measured = [...outcome.facts.measured, { ...before, what: 'kept' as const }];
-  return { ...outcome, graph, facts: { ...outcome.facts, measured } };
+/** Carries out a stage. */
+export async function performStage(stage: Stage, progress: Progress, work: Running): Promise<Outcome> {
+  if (stage.kind === 'mask') return mark(stage, progress, work);
+  if (stage.kind === 'prune') return takeOut(progress, work);
+  if (!worksOnData(work)) throw new Error(`the stage ${stage.name} needs data`);
+  return trainings[stage.kind](stage, progress, work);
 }
 
-/** The settings with what the length of a stage's training decides. */
-function settledIn(
-  { epochs, lr: learningRate }: Stage,
-  { settings, recipe, task }: Running,
-): SettledSettings {
-  const { momentum } = recipe;
-  const training = { steps: epochs * stepsOf(recipe, task), learningRate, momentum };
-  return settledFor(settings, training, publishedStrength(recipe));
-}
-
-const publishedStrength = ({ method }: PruneRecipe): number | undefined =>
-  structuredMethod(method)?.defaults.sparseStrength;
-
-const rounded = (x: number): number => Number(x.toPrecision(3));
-
-/** Says how many of the scales that were to come to 0 have not, where their channels go all the same. */
-function sayStanding(
-  graph: Graph,
-  { whole: channels, mask }: Progress,
-  { settings, costing, recipe, options }: Running & { settings: SettledSettings },
-): void {
-  const { threshold = 0.01, marked: kind, markedStrength } = settings;
-  if (kind === 'decay' || !(costing || recipe.mask)) return;
-  const { marked, above, largest } = scalesAbove({ graph, channels }, mask!, threshold);
-  if (above > 0)
-    options.onNote?.(
-      `Of ${marked} scales whose channels will go, ${above} are still above ${threshold}, the largest ${rounded(largest)}, so taking them out costs accuracy: train longer with --marked-epochs, or give a --marked-strength above ${rounded(markedStrength)}.`,
-    );
-}
-
-/** What is left after a cut, with what can be put right without training, and how good it is on the way. */
-async function mended(cut: Cut, work: Running): Promise<{ graph: Graph; facts: StageFacts }> {
-  const { recipe } = work;
-  const { smaller } = cut;
-  const measured: Measured[] = [await measure('pruned', smaller, work)];
-  const recalibrated = recipe.recalibrate ? await withStatistics(smaller, measured, work) : smaller;
-  if (!recipe.reconstruct) return { graph: recalibrated, facts: { measured } };
-  const { graph, facts: repair } = await repaired(cut, calibrating(work));
-  if (repair) measured.push(await measure('reconstructed', graph, work));
-  return { graph: repair ? graph : recalibrated, facts: { measured, repair } };
-}
-
-/** A squared distance in percent of the answers' deviation. */
-const shownDistance = (distance: number): string => `${(100 * Math.sqrt(distance)).toFixed(1)} %`;
-
-/** The network with statistics of BatchNorm that are true of it, measured where it has any. */
-async function withStatistics(network: Graph, measured: Measured[], work: Running): Promise<Graph> {
-  const { recipe, task, machine, options } = work;
-  const { batch, seed } = recipe;
-  const how = { machine, inputShapes: task.inputShapes, batch, seed, signal: options.signal };
-  const { graph, layers } = await recalibrate(network, dataOf(recipe, task), how);
-  if (layers > 0) measured.push(await measure('recalibrated', graph, work));
-  return graph;
-}
-
-/** The samples that weights are solved for from. */
-function calibrating({ recipe, task, machine, options: { signal, onNote } }: Running): RepairOptions {
-  const data = dataOf(recipe, task);
-  const count = Math.min(recipe.calibrate!, data.train.length);
-  const samples = calibrationSamples(data, { samples: count, seed: recipe.seed });
-  return { machine, inputShapes: task.inputShapes, samples, count, signal, onNote };
-}
-
-async function measure(what: Measured['what'], graph: Graph, work: Running): Promise<Measured> {
-  const { task, machine, options } = work;
-  const measured = await evaluateGraph(task, graph, { machine, signal: options.signal });
-  for (const sentence of answersNotFinite(measured)) options.onNote?.(sentence);
-  return { what, ...figuresIn(measured) };
-}
-
-/** One training, in the stage's own folder. */
-async function trainStage(
-  stage: Stage,
-  graph: Graph,
-  hooks: Hook[],
-  progress: Progress,
-  work: Running,
-  training: Partial<TrainOptions> = {},
-): Promise<Outcome> {
-  const { task, machine, folder, options } = work;
-  const { path, state } = stageFolder(folder, stage);
-  await mkdir(path, { recursive: true });
-  const rescaled = rescaleRecipe(work.recipe, stage.epochs);
-  const recipe = { ...rescaled, epochs: stage.epochs, lr: stage.lr } as PruneRecipe;
-  const network = loadNetwork(graphToTrain(graph, task.objective), {
-    machine,
-    inputShapes: task.inputShapes,
-  });
-  try {
-    const result = await trainInFolder({ ...work, recipe }, network, {
-      ...{ hooks, training, checkpoint: state },
-      stage: { name: stage.name, earlier: linesOf(work, progress) },
-    });
-    if (!result.finished) options.signal?.throwIfAborted();
-    const { epochs, masks } = result;
-    const last = epochs[epochs.length - 1];
-    const figures = figuresIn(last.test ?? last.validation ?? last);
-    return {
-      graph: withWeights(graph, weightsOf(network)),
-      facts: { epochs, masks, measured: [{ what: 'trained', ...figures }] },
-    };
-  } finally {
-    network.close();
+/** Says which channels go: those that a file says, or that the method chooses. */
+async function mark(stage: Stage, progress: Progress, work: Running): Promise<Outcome> {
+  const { graph } = progress;
+  const { mask } = work.recipe;
+  if (mask) {
+    const selection = selectionFrom(graph, progress.whole, await readMasks(mask));
+    return { graph, selection, facts: { measured: [] } };
   }
+  const { selection, importance, sensitivity } = await choose(stage, progress, work);
+  const numbers = Object.fromEntries([...importance].map(([name, scores]) => [name, [...scores]]));
+  return { graph, selection, facts: { measured: [], importance: numbers, sensitivity } };
 }
 
-/** All that the stages that are done have to say in metrics.jsonl. */
-export function linesOf(work: Running, { done }: Progress): MetricsLine[] {
-  const steps = stepsOf(work.recipe, work.task);
-  return done.flatMap(({ stage, facts: { epochs = [], masks = [] } }) =>
-    metricsLines({ epochs, masks }, steps, stage.name),
-  );
+/** Takes out what is marked, and puts right what is left. */
+async function takeOut(progress: Progress, work: Running): Promise<Outcome> {
+  const { machine, folder, options, evidence } = work;
+  const { graph } = progress;
+  const { inputShapes } = work.task;
+  const channels = channelsNow(work, progress);
+  const selection = await fallen(progress, work);
+  if (![...selection.values()].flat().includes(false))
+    options.onNote?.(
+      'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
+    );
+  const smaller = shrink(graph, channels, selection);
+  sayFixed(graph, smaller, options);
+  const cut = { graph, smaller, channels, selection };
+  const { samples } = evidence;
+  const error = await agreement(cut, { machine, inputShapes, samples, path: folder.model });
+  const { graph: left, facts } = await evidence.mend(cut);
+  return { graph: left, selection, facts: { ...facts, error } };
 }

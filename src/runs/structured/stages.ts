@@ -9,7 +9,7 @@ import {
   writeMasks,
 } from '../../channels/index.js';
 import type { Figures } from '../../objectives/index.js';
-import { type Graph, readModel, writeModel } from '../../onnx/index.js';
+import { asStored, type Graph, readModel, writeModel } from '../../onnx/index.js';
 import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import type { PruneRecipe } from '../recipe.js';
@@ -115,8 +115,16 @@ export async function readOutcome(
 export async function keepOutcome(folder: RunFolder, stage: Stage, made: Outcome): Promise<Outcome> {
   const { path, model, mask, facts } = stageFolder(folder, stage);
   await mkdir(path, { recursive: true });
-  if (stage.kind !== 'mask') await writeModel(model, made.graph);
-  if (made.selection) await writeMasks(mask, made.selection);
-  await writeJson(facts, made.facts);
-  return (await readOutcome(folder, stage, made.graph))!;
+  const outcome = asKept(stage, made);
+  if (stage.kind !== 'mask') await writeModel(model, outcome.graph);
+  if (outcome.selection) await writeMasks(mask, outcome.selection);
+  await writeJson(facts, outcome.facts);
+  return outcome;
 }
+
+/** What reading the files of a stage gives: numbers are as files hold them. */
+const asKept = ({ kind }: Stage, { graph, selection, facts }: Outcome): Outcome => ({
+  graph: kind === 'mask' ? graph : asStored(graph),
+  selection: kind === 'mask' || kind === 'prune' ? selection : undefined,
+  facts: JSON.parse(JSON.stringify(facts)),
+});

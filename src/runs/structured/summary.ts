@@ -6,11 +6,13 @@ import { type Figures, figuresIn } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { ChannelSummary, GroupSummary } from '../summary.js';
 import type { ModelTask } from '../task.js';
-import type { Pruned } from './perform.js';
+import type { Pruned } from './progress.js';
 
-/** How good the network was at the end, on the test images. */
-export const lastMeasured = ({ done }: Pick<Pruned, 'done'>): Figures =>
-  figuresIn(done.flatMap(({ facts }) => facts.measured).at(-1)!);
+/** How good the network was at the end, on the test images; undefined where there are none. */
+export function lastMeasured({ done }: Pick<Pruned, 'done'>): Figures | undefined {
+  const last = done.flatMap(({ facts }) => facts.measured).at(-1);
+  return last && figuresIn(last);
+}
 
 export function channelSummary(
   pruned: Omit<Pruned, 'latency'>,

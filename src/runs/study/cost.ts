@@ -5,10 +5,10 @@
 import { UserError } from '../../base/index.js';
 import { evenly } from '../../data/index.js';
 import { type EngineName, openMachine } from '../../engine/index.js';
-import { withObjective } from '../objective.js';
+import { rehearse } from '../carry-out.js';
+import { objectiveOptions, withObjective } from '../objective.js';
 import { isStructured, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
-import { objectiveOptions, rehearse } from '../run.js';
 import { openTask } from '../task.js';
 import type { Halving } from './search.js';
 import type { StudyRun } from './study.js';

@@ -9,12 +9,12 @@ import {
   isUnlabelled,
   type Split,
 } from '../../data/index.js';
-import { loadNetwork, type Machine } from '../../engine/index.js';
+import type { Network } from '../../engine/index.js';
 import { summarize } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { openEvaluator } from '../../train/index.js';
 import { isPath } from '../recipe.js';
-import { loadTask, type ModelTask, type Task } from '../task.js';
+import { checkOutputs, type ModelTask, type Task } from '../task.js';
 
 /** What is known of a model and its data before a run. */
 export interface Situation {
@@ -67,16 +67,20 @@ export function situationOfModel(
 
 const FRESH = 'networks of the zoo have random weights';
 
+interface Trying {
+  /** The task's own. */
+  network: Network;
+  learn?: string;
+  signal?: AbortSignal;
+}
+
 /** The situation of a run with data: the model is tried on some of the samples to train on, never on those for testing. */
-export async function situationOf(
-  command: Command,
-  task: Task,
-  { machine, learn, signal }: { machine: Machine; learn?: string; signal?: AbortSignal },
-): Promise<Situation> {
-  const { dataset, graph } = task;
+export async function situationOf(command: Command, task: Task, trying: Trying): Promise<Situation> {
+  const { dataset } = task;
+  const { network, signal } = trying;
   const split = evenly(dataset.train, TRIED);
-  if (isUnlabelled(split)) return unlabelled(command, task, { machine, learn, signal });
-  const network = loadTask(task, graph, machine);
+  if (isUnlabelled(split)) return unlabelled(command, task, trying);
+  checkOutputs(task, network);
   const evaluator = openEvaluator(network, Math.min(BATCH, split.length));
   const how = { normalize: dataset, signal };
   const timed = async (augment: Augmentation) => {
@@ -96,7 +100,6 @@ export async function situationOf(
     };
   } finally {
     evaluator.close();
-    network.close();
   }
 }
 
@@ -104,13 +107,12 @@ export async function situationOf(
 async function unlabelled(
   command: Command,
   task: Task,
-  { machine, learn, signal }: { machine: Machine; learn?: string; signal?: AbortSignal },
+  { network, learn, signal }: Trying,
 ): Promise<Situation> {
-  const { dataset, graph, inputShapes } = task;
-  const network = loadNetwork(graph, { machine, inputShapes });
+  const { dataset } = task;
+  const few = evenly(dataset.train, TIMED);
+  const program = network.inference({ batch: few.length });
   try {
-    const few = evenly(dataset.train, TIMED);
-    const program = network.inference({ batch: few.length });
     let seconds = 0;
     for await (const { inputs, count } of batches(few, { batch: few.length, normalize: dataset }))
       for (const _ of [1, 2]) {
@@ -126,7 +128,7 @@ async function unlabelled(
     const trained = learns || command === 'prune';
     return { command, ...factsOf(task), seconds, trained, unlabelled: true, evidence };
   } finally {
-    network.close();
+    program.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /** A recipe whose defaults follow the situation: what is given stands, the rules choose the rest and say why. */
 
-import { type Machine, type MachineChoice, openMachine } from '../../engine/index.js';
 import { refuseNotFinite } from '../finite.js';
+import { openFor } from '../opened.js';
 import {
   checkSettings,
   defaults,
@@ -11,11 +11,11 @@ import {
   type Recipe,
   type RunCommand,
   resolveRecipe,
-  WITHOUT_DATA,
 } from '../recipe.js';
 import { structuredMethod } from '../registry.js';
 import { flagOf } from '../settings.js';
-import { openModel, openTask, type TaskOptions } from '../task.js';
+import type { TaskOptions } from '../task.js';
+import type { Opened } from '../work.js';
 import { type Choice, choose, type Known } from './rules.js';
 import { type Situation, situationOf, situationOfFresh, situationOfModel } from './situation.js';
 
@@ -26,24 +26,45 @@ export interface SuitOptions {
   onNote?: (sentence: string) => void;
 }
 
+/** A recipe, and the model and data that were opened to complete it, for the run. */
+export interface Suited {
+  recipe: Recipe;
+  /** Absent where nothing had to be looked at. */
+  opened?: Opened;
+}
+
 /**
  * Completes what was given like {@link resolveRecipe}, but by the rules of docs/defaults.md, for which it looks at the model and some
- * training samples. A recipe of a run is complete, and stays as it is.
+ * training samples. A recipe of a run is complete, and stays as it is. Whoever calls this closes what was opened, or hands it to
+ * `startRun`.
  * @throws UserError as that does, and where model or data cannot be read.
  */
-export async function suitRecipe(
+export async function suitRun(
   command: RunCommand,
   given: object,
   version: string,
   options: SuitOptions = {},
-): Promise<Recipe> {
+): Promise<Suited> {
   const checked = checkSettings(command, given) as Given<'prune'>;
   if (checked.version !== undefined || !checked.model || !checked.data)
-    return resolveRecipe(command, given, version);
+    return { recipe: resolveRecipe(command, given, version) };
   const known = knownOf(checked);
   refuseEarly(command, known, version);
-  const situation = await look(command, known, options);
-  return settle(command, known, { version, situation, onNote: options.onNote });
+  const opened = await openFor(known as unknown as TaskOptions, options);
+  try {
+    const situation = await look(command, known, opened, options);
+    return { recipe: settle(command, known, { version, situation, onNote: options.onNote }), opened };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** The recipe of {@link suitRun} by itself. */
+export async function suitRecipe(...given: Parameters<typeof suitRun>): Promise<Recipe> {
+  const { recipe, opened } = await suitRun(...given);
+  await opened?.close();
+  return recipe;
 }
 
 /** What is known before a rule has said anything. */
@@ -104,27 +125,14 @@ function madeForHundreds(recipe: Recipe): string | undefined {
 }
 
 /** Looks at the model, and at data where there are any. */
-async function look(command: RunCommand, known: Known, { signal }: SuitOptions): Promise<Situation> {
-  const options = known as unknown as TaskOptions & MachineChoice;
-  if (known.data === WITHOUT_DATA)
-    return situationOfModel({ command, model: options.model }, await openModel(options));
-  if (!isPath(options.model)) return situationOfFresh(command, await openTask(options));
-  const task = await openTask(options);
+async function look(
+  command: RunCommand,
+  { model, learn }: Known,
+  { task, network }: Opened,
+  { signal }: SuitOptions,
+): Promise<Situation> {
+  if (!('dataset' in task)) return situationOfModel({ command, model: model as string }, task);
+  if (!isPath(model as string)) return situationOfFresh(command, task);
   refuseNotFinite(task.graph, { trained: true });
-  return onMachine(options, (machine) =>
-    situationOf(command, task, { machine, learn: options.learn, signal }),
-  );
-}
-
-/** Does some work on a machine of its own. */
-export async function onMachine<T>(
-  { engine, threads }: MachineChoice,
-  work: (machine: Machine) => Promise<T>,
-): Promise<T> {
-  const machine = await openMachine({ engine, threads });
-  try {
-    return await work(machine);
-  } finally {
-    await machine.close();
-  }
+  return situationOf(command, task, { network: await network(), learn: learn as string | undefined, signal });
 }
