@@ -42,9 +42,9 @@ import {
   withWeights,
   writeModel,
 } from '../dist/index.js';
-import { zeroed } from '../dist/runs/at-once.js';
 import { layersToPrune, methodOptions } from '../dist/runs/pruning.js';
 import { resolveRecipe } from '../dist/runs/recipe.js';
+import { zeroed } from '../dist/runs/unstructured.js';
 import { calibrationTables } from './calibration-tables.mjs';
 import { writeInto } from './tables.mjs';
 

@@ -118,7 +118,10 @@ async function zeroOnce(work: Work<PruneRecipe, ModelTask>): Promise<Made> {
 }
 
 /** The weights that a method gives up at zero, without training. */
-async function zeroed(recipe: PruneRecipe, graph: Graph): Promise<Pick<Made, 'graph' | 'plan' | 'masks'>> {
+export async function zeroed(
+  recipe: PruneRecipe,
+  graph: Graph,
+): Promise<Pick<Made, 'graph' | 'plan' | 'masks'>> {
   const { seed } = recipe;
   const name = titleOfMethod(recipe.method);
   const method = maskingMethod(recipe.method) ?? unknownMethod(recipe.method);
