@@ -51,7 +51,8 @@ export function linearLayers(graph: Graph, pair: Pair): { layers: Linear[]; left
   const layers: Linear[] = [];
   const left: Left[] = [];
   for (const [index, node] of graph.nodes.entries()) {
-    const kind = node.domain === '' ? kinds[node.op] : undefined;
+    const made = node.domain === '' && pair.student.has(node.outputs[0]);
+    const kind = made ? kinds[node.op] : undefined;
     const found = kind?.({ node, index, graph, pair });
     if (!found) continue;
     const tensor = graph.initializers.get(found.weight);

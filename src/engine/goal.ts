@@ -2,6 +2,7 @@
 import { fail } from '../base/index.js';
 import {
   call,
+  coreValue,
   type Expanded,
   expandBefore,
   inferenceForm,
@@ -38,20 +39,20 @@ const LABELS = 'labels#';
 const SHARE = 'share#';
 const WEIGHT = 'weight#';
 
-function ownGoal(graph: Graph, { tape, values }: Expanded, { teacher, emit }: LossGraph): Goal {
+function ownGoal(graph: Graph, model: Expanded, { teacher, emit }: LossGraph): Goal {
+  const { tape } = model;
   const taught = teacher && expandTeacher(tape, teacher, graph);
   const asked: { name: string; size: number }[] = [];
   const ask = (name: string, shape: readonly number[]) => {
     if (!asked.some((other) => other.name === name)) asked.push({ name, size: sizeOf(shape) });
     return tape.declare(name, { dtype: 'float32', shape, laned: true });
   };
-  const find = (all: ReadonlyMap<string, string> | undefined, name: string) =>
-    all?.get(name) ?? fail(`The model has no value '${name}' to train on.`);
+  const missing = (name: string) => `The model has no value '${name}' to train on.`;
   const share = ask(SHARE, [1]);
   const own = emit({
     tape,
-    value: (name) => find(values, name),
-    taught: (name) => find(taught, name),
+    value: (name) => coreValue(model, name, missing(name)),
+    taught: (name) => taught?.get(name) ?? fail(missing(name)),
     target: (name, shape) => ask(`target#${name}`, shape),
   });
   if (!tape.type(own).laned)
@@ -73,8 +74,9 @@ function ownGoal(graph: Graph, { tape, values }: Expanded, { teacher, emit }: Lo
   };
 }
 
-function classGoal(graph: Graph, { tape, values }: Expanded, o: TrainingOptions): Goal {
-  const logits = values.get(trainedOutput(graph, o.output))!;
+function classGoal(graph: Graph, model: Expanded, o: TrainingOptions): Goal {
+  const { tape } = model;
+  const logits = coreValue(model, trainedOutput(graph, o.output));
   const labels = tape.declare(LABELS, { dtype: 'float32', shape: [1], laned: true });
   const teacher = o.teacher && teacherLogits(tape, o.teacher.graph, graph, logits);
   const operands = teacher ? [logits, labels, teacher] : [logits, labels];

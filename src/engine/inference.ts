@@ -1,6 +1,7 @@
 /** The forward pass as a program. */
 import { fail, own, UserError } from '../base/index.js';
 import {
+  coreValue,
   countOutside,
   type Expanded,
   type Lookup,
@@ -44,10 +45,10 @@ export interface InferredNetwork {
  */
 export function inference(network: InferredNetwork, o: InferenceOptions): Inference {
   const { graph, form, machine, places } = network;
-  const { tape, values } = form.model;
+  const { tape } = form.model;
   const names = o.outputs ?? graph.outputs.map((output) => output.name);
-  const cores = names.map(
-    (name) => values.get(name) ?? fail(`The model has no value '${name}' to give out.`),
+  const cores = names.map((name) =>
+    coreValue(form.model, name, `The model has no value '${name}' to give out.`),
   );
   const inputs = graph.inputs.map((input) => input.name);
   const lookups = lookupsFor(tape, form.lookups, cores);

@@ -1,6 +1,13 @@
 /** A network in a machine's memory: its weights stay there, programs for inference and training share them. */
 import { fail } from '../base/index.js';
-import { type BatchForm, batchOf, type Expanded, expandModel, inferenceForm } from '../graph/index.js';
+import {
+  type BatchForm,
+  batchOf,
+  type Expanded,
+  expandModel,
+  inferenceForm,
+  reachIn,
+} from '../graph/index.js';
 import { floatsLike, type Graph, sizeOf, type Tensor } from '../onnx/index.js';
 import { clipping } from './clipping.js';
 import { blocksOf, type Held, holdTensors, placesOfHeld, release } from './held.js';
@@ -21,13 +28,14 @@ export interface LoadOptions {
 }
 
 /**
- * Puts a model's weights into a machine.
- * @throws UserError for operators or shapes the engine has no form for, and when memory does not suffice.
+ * Puts a model's weights into a machine. What the engine has no form for is refused when a program needs it, see {@link Network.ends}.
+ * @throws UserError for shapes that are left open, and when memory does not suffice.
  */
 export function loadNetwork(graph: Graph, options: LoadOptions): Network {
   const { machine } = options;
   const batch = batchOf(graph, options.inputShapes);
-  const expand = (training: boolean) => expandModel(graph, { training, inputShapes: batch.shapes });
+  const expand = (training: boolean) =>
+    expandModel(graph, { training, inputShapes: batch.shapes, carry: true });
   const inferring = expand(false);
   const ready = counted(inferring);
   const held = holdTensors(machine, graph, [...inferring.learnt.keys(), ...inferring.state]);
@@ -39,6 +47,7 @@ export function loadNetwork(graph: Graph, options: LoadOptions): Network {
     graph,
     machine,
     batch,
+    ends: endsOf(graph, inferring),
     parameters,
     inputs: inputsOf(graph, inferring),
     state: new Map([...inferring.state].map((name) => [name, held.get(name)!.view])),
@@ -108,6 +117,13 @@ function sharing(giveBack: () => void) {
       endIfUnused();
     },
   };
+}
+
+/** Names of what comes out of a model, as far as it can be computed. */
+function endsOf(graph: Graph, expanded: Expanded): string[] {
+  const { outputs, edge } =
+    expanded.carried.size > 0 ? reachIn(graph, expanded) : { outputs: graph.outputs, edge: [] };
+  return [...outputs, ...edge].map(({ name }) => name);
 }
 
 /** Samples that meet in the file would not meet in the engine's lanes. */

@@ -80,10 +80,10 @@ export function openPair(
   { machine, inputShapes }: { machine: Machine; inputShapes?: Record<string, readonly number[]> },
 ): Pair {
   const batch = batchOf(student, inputShapes);
-  const model = expandModel(student, { inputShapes: batch.shapes });
+  const model = expandModel(student, { inputShapes: batch.shapes, carry: true });
   const { tape } = model;
   const given = new Map(student.inputs.map(({ name }) => [name, model.values.get(name)!]));
-  const teacherValues = expandBefore(tape, teacher, given);
+  const teacherValues = expandBefore(tape, teacher, given, true);
   const valid = tape.declare('valid#', { dtype: 'float32', shape: [1], laned: true });
   const held = holdTensors(machine, student, [...model.learnt.keys(), ...model.state]);
   const places = placesOfHeld(held);

@@ -38,6 +38,11 @@ export interface Network {
   readonly machine: Machine;
   /** How samples lie in the inputs, and the shapes that the network was loaded for. */
   readonly batch: BatchForm;
+  /**
+   * Names of what comes out of it: of its outputs, or where the engine has no form for some operator, of those outputs that can be computed
+   * and of the real numbers that go into what cannot. Weights that only that reads are no parameters.
+   */
+  readonly ends: readonly string[];
   /** Learnt parameters by initialiser name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Running statistics by initialiser name. */

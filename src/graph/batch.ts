@@ -10,6 +10,7 @@ import { own } from '../base/index.js';
 import type { Graph, Value } from '../onnx/index.js';
 import { expandModel, sampleShape } from './expand.js';
 import { inferTypes } from './facts/infer.js';
+import { partFor, type Reach, reachIn } from './reach.js';
 import { samplesIn } from './samples.js';
 
 export interface BatchForm {
@@ -46,12 +47,19 @@ export function batchOf(graph: Graph, inputShapes: InputShapes = {}): BatchForm 
   const single = withCount(whole, 1);
   const count = samples === 'open' ? SEVERAL : samples;
   const seen = count === 1 ? 'apart' : findSamples(graph, withCount(whole, count), count);
+  if (typeof seen === 'object') return ofPart(graph, seen, inputShapes) ?? none;
   const found = seen === 'unseen' && samples === 'open' ? 'apart' : seen;
   if (found === 'meet') return samples === 'open' ? { ...none, kind: 'mixed' } : none;
   if (samples === 'open') return { kind: 'open', together: found === 'apart', shapes: single };
   if (found === 'apart' && (count === 1 || standsAlone(graph, { whole, single, count })))
     return { kind: 'fixed', samples: count, together: true, shapes: single };
   return none;
+}
+
+/** The form of what can be computed of a model; other runtimes may do with several samples at a time whatever they like. */
+function ofPart(graph: Graph, { outputs, edge }: Reach, inputShapes: InputShapes): BatchForm | undefined {
+  const ends = [...outputs, ...edge];
+  return ends.length > 0 ? { ...batchOf(partFor(graph, ends), inputShapes), together: false } : undefined;
 }
 
 /** The number of samples that an input is declared with; 'none' where it has no axis for them. */
@@ -72,16 +80,21 @@ function wholeShape(input: Value, inputShapes: Readonly<Record<string, readonly 
 const withCount = (shapes: BatchForm['shapes'], count: number): BatchForm['shapes'] =>
   Object.fromEntries(Object.entries(shapes).map(([name, [, ...rest]]) => [name, [count, ...rest]]));
 
-/** Whether `count` samples in one run stay apart and come out sample first, or come out so as far as can be seen. */
+/**
+ * Whether `count` samples in one run stay apart and come out sample first, or come out so as far as can be seen; of a model that cannot be
+ * computed whole, how far it can.
+ */
 function findSamples(
   graph: Graph,
   inputShapes: BatchForm['shapes'],
   count: number,
   shapesOnly = true,
-): 'apart' | 'unseen' | 'meet' | 'neither' {
+): 'apart' | 'unseen' | 'meet' | 'neither' | Reach {
   const instead = () => (shapesOnly ? findSamples(graph, inputShapes, count, false) : 'neither');
   return attempt(instead, () => {
-    const { tape, values } = expandModel(graph, { inputShapes, shapesOnly });
+    const expanded = expandModel(graph, { inputShapes, shapesOnly, carry: true });
+    if (expanded.carried.size > 0) return reachIn(graph, expanded);
+    const { tape, values } = expanded;
     const inputs = graph.inputs.map(({ name }) => values.get(name)!);
     const places = samplesIn(tape.nodes, tape.type, inputs, count);
     const outputs = graph.outputs.map(({ name }) => values.get(name)!);

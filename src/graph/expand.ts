@@ -3,7 +3,16 @@
  * into core operators by its operator's file.
  */
 import { fail, own } from '../base/index.js';
-import { type DType, type Graph, isFloat, type Node, opsetOf, sizeOf, type Value } from '../onnx/index.js';
+import {
+  type DType,
+  type Graph,
+  isFloat,
+  type Node,
+  opsetOf,
+  sizeOf,
+  usedValues,
+  type Value,
+} from '../onnx/index.js';
 import type { Type } from './core.js';
 import { budget, foldedTypes } from './fold.js';
 import { type Budget, describe, type Site, Unsupported } from './operator.js';
@@ -19,6 +28,8 @@ export interface ExpandOptions {
   inputShapes?: Record<string, readonly number[]>;
   /** Only shapes are wanted: what follows from large constants is left to be computed in a run. */
   shapesOnly?: boolean;
+  /** Leaves out what cannot be computed, and all that rests on it, instead of refusing the model. Default false. */
+  carry?: boolean;
 }
 
 export interface Expanded {
@@ -31,6 +42,10 @@ export interface Expanded {
   prunable: Map<string, Node>;
   /** Initialisers that change without a gradient: running statistics, masks. */
   state: Set<string>;
+  /** Nodes that were left out, each with why it, or what it rests on, cannot be computed. Their results have no core value. */
+  carried: Map<Node, Unsupported>;
+  /** What ONNX says each value is; the core knows real numbers only. */
+  dtypes: ReadonlyMap<string, DType>;
 }
 
 /** Constants of more elements are weights, and no shape follows from them. */
@@ -38,12 +53,50 @@ export const largestConstant = 4096;
 
 /**
  * Expands a model for one sample (see core.ts).
- * @throws UserError for unknown operators, shapes left open, or operators that the engine has no form for.
+ * @throws UserError for shapes left open and, unless they are carried, unknown operators or those that the engine has no form for.
  */
 export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded {
-  for (const node of graph.nodes) operatorFor(node);
-  const t = tape(options.training ?? false);
+  if (!options.carry) for (const node of graph.nodes) operatorFor(node);
   const roles = rolesOf(graph);
+  const expanded = expandWith(graph, options, roles);
+  const frozen = weightsOfCarried(graph, expanded.carried);
+  if (frozen.size === 0) return expanded;
+  return expandWith(graph, options, without(roles, frozen));
+}
+
+/** Weights that nodes read which are left out: what those compute with them is not known, so they stay as they are. */
+function weightsOfCarried(graph: Graph, carried: Expanded['carried']): Set<string> {
+  if (carried.size === 0) return new Set();
+  const origin = originIn(graph);
+  return new Set([...carried.keys()].flatMap(usedValues).flatMap((name) => origin(name) ?? []));
+}
+
+function without({ learnt, prunable, state }: Roles, frozen: ReadonlySet<string>): Roles {
+  const others = (map: Map<string, Node>) => new Map([...map].filter(([name]) => !frozen.has(name)));
+  return {
+    learnt: others(learnt),
+    prunable: others(prunable),
+    state: new Set([...state].filter((name) => !frozen.has(name))),
+  };
+}
+
+/**
+ * The core value of a value of the model.
+ * @throws Unsupported where it cannot be computed, UserError where there is none of that name.
+ */
+export function coreValue(
+  { values, carried }: Pick<Expanded, 'values' | 'carried'>,
+  name: string,
+  without = `The model has no value '${name}'.`,
+): string {
+  const found = values.get(name);
+  if (found !== undefined) return found;
+  for (const [node, error] of carried) if (node.outputs.includes(name)) throw error;
+  return fail(without);
+}
+
+function expandWith(graph: Graph, options: ExpandOptions, roles: Roles): Expanded {
+  const t = tape(options.training ?? false);
   const values = new Map<string, string>();
   for (const value of graph.inputs) {
     const shape = sampleShape(value, options.inputShapes);
@@ -55,13 +108,14 @@ export function expandModel(graph: Graph, options: ExpandOptions = {}): Expanded
     const type: Type = { dtype: tensor.dtype, shape: tensor.shape, laned: false };
     values.set(name, t.declare(name, kept ? type : { ...type, constant: tensor }));
   }
-  expandNodes(graph, t, values);
-  return { tape: t, values, ...roles };
+  const carried: Expanded['carried'] = new Map();
+  const dtypes = expandNodes(graph, t, values, options.carry ? carried : undefined);
+  return { tape: t, values, ...roles, carried, dtypes };
 }
 
 /**
  * Writes a second model in front of the one on a tape: in inference form, its weights constants, its inputs values that
- * are there already.
+ * are there already. `carry`: what cannot be computed is left out.
  * @returns the core values of its own.
  * @throws UserError as `expandModel` does.
  */
@@ -69,28 +123,65 @@ export function expandBefore(
   t: Tape,
   graph: Graph,
   inputs: ReadonlyMap<string, string>,
+  carry = false,
 ): Map<string, string> {
   const values = new Map(inputs);
   for (const [name, tensor] of graph.initializers) values.set(name, t.constant(tensor));
   const { training, nodes } = t;
   const start = nodes.length;
   t.training = false;
-  expandNodes(graph, t, values);
+  expandNodes(graph, t, values, carry ? new Map() : undefined);
   t.training = training;
   const before = nodes.splice(0, start);
   for (const node of before) nodes.push(node);
   return values;
 }
 
-function expandNodes(graph: Graph, t: Tape, values: Map<string, string>): void {
+/**
+ * `carried`: takes the nodes that cannot be computed; without it they are refused.
+ * @returns what ONNX says each value is.
+ */
+function expandNodes(
+  graph: Graph,
+  t: Tape,
+  values: Map<string, string>,
+  carried?: Expanded['carried'],
+): Map<string, DType> {
   const left = budget();
   const dtypes = new Map<string, DType>(graph.inputs.map(({ name, dtype }) => [name, dtype]));
   for (const [name, { dtype }] of graph.initializers) dtypes.set(name, dtype);
+  const untold = new Map<string, Unsupported>();
   for (const node of graph.nodes) {
     t.layer = nameOf(node);
-    expandNode(node, graph, t, values, dtypes, left);
+    const why = carried
+      ? hindered(node, t, untold, () => expandNode(node, graph, t, values, dtypes, left))
+      : expandNode(node, graph, t, values, dtypes, left);
+    if (!why) continue;
+    carried!.set(node, why);
+    for (const name of node.outputs) untold.set(name, why);
   }
   t.layer = undefined;
+  return dtypes;
+}
+
+/** Why a node cannot be computed: by itself, or since something that it reads cannot. Undefined once it is on the tape. */
+function hindered(
+  node: Node,
+  t: Tape,
+  untold: ReadonlyMap<string, Unsupported>,
+  write: () => void,
+): Unsupported | undefined {
+  const rests = usedValues(node).find((name) => untold.has(name));
+  if (rests !== undefined) return untold.get(rests);
+  const start = t.nodes.length;
+  try {
+    write();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    t.nodes.length = start;
+    return error;
+  }
 }
 
 /** What a node is called, by itself or after its first result. */
@@ -130,8 +221,10 @@ function expandNode(
   }
 }
 
+type Roles = Pick<Expanded, 'learnt' | 'prunable' | 'state'>;
+
 /** Which initialisers are learnt, prunable, or running statistics, by the operators that are known. */
-export function rolesOf(graph: Graph): Pick<Expanded, 'learnt' | 'prunable' | 'state'> {
+export function rolesOf(graph: Graph): Roles {
   const learnt = new Map<string, Node>();
   const prunable = new Map<string, Node>();
   const state = new Set<string>();

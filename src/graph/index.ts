@@ -17,8 +17,17 @@ export { type Tape, tape } from './tape.js';
 // From a model to its core graph.
 
 export { decideBranches } from './branches.js';
-export { type Expanded, expandBefore, expandModel, nameOf, rolesOf, sampleShape } from './expand.js';
+export {
+  coreValue,
+  type Expanded,
+  expandBefore,
+  expandModel,
+  nameOf,
+  rolesOf,
+  sampleShape,
+} from './expand.js';
 export { countOutside, type Lookup, lookupsFor, refuseOutside } from './lookups.js';
+export { partFor, type Reach, reachIn, reachOf } from './reach.js';
 
 // Derivatives.
 

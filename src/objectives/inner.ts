@@ -34,13 +34,13 @@ export function innerValues(
   graph: Graph,
   inputShapes?: Record<string, readonly number[]>,
 ): Map<string, number> {
-  const { tape, values } = expandModel(graph, { inputShapes });
+  const { tape, values, dtypes } = expandModel(graph, { inputShapes });
   const ends = new Set(headsOf(graph).flatMap(({ output, value }) => [output, value]));
   const names = graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name && !ends.has(name));
   const found = names.flatMap((name) => {
     const own = values.get(name);
     const type = own === undefined ? undefined : tape.type(own);
-    return type?.laned && isFloat(type.dtype) ? [[name, sizeOf(type.shape)] as const] : [];
+    return type?.laned && isFloat(dtypes.get(name)!) ? [[name, sizeOf(type.shape)] as const] : [];
   });
   return new Map(found);
 }

@@ -36,7 +36,10 @@ export interface Figures {
 }
 
 /** What the engine is told of the loss. */
-export type LossOptions = Pick<TrainingOptions, 'labelSmoothing' | 'classWeights' | 'teacher' | 'goal'>;
+export type LossOptions = Pick<
+  TrainingOptions,
+  'labelSmoothing' | 'classWeights' | 'teacher' | 'goal' | 'output'
+>;
 
 /** Values by name, dense and sample first. */
 export type Answers = Readonly<Record<string, Float32Array>>;

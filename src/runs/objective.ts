@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import { fail, isUserFile, loadUserFile } from '../base/index.js';
 import { isUnlabelled, type Target } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
+import type { Reach } from '../graph/index.js';
 import {
+  atEnds,
   checkDefinition,
   classification,
   dense,
@@ -20,6 +22,7 @@ import {
 import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
+import { answeringEnds, reachOfTask, taughtPart, tellReach } from './reach.js';
 import { NO_TEACHER, type Recipe } from './recipe.js';
 import type { AimedTask, Task } from './task.js';
 import { AUTO, type ObjectiveOptions, taughtBy } from './taught.js';
@@ -44,6 +47,17 @@ export const objectiveOptions = (
  * @throws UserError where there are neither labels nor a teacher.
  */
 export async function withObjective(task: Task, options: ObjectiveOptions): Promise<AimedTask> {
+  const reach = reachOfTask(task);
+  if (!reach) return aimed(task, options);
+  options.onNote?.(tellReach(reach));
+  const aim = await aimed(task, options, reach);
+  const several = aim.objective.teacher !== undefined || outputsToLearn(options.learn) !== undefined;
+  const ends = several ? [...reach.outputs, ...reach.edge] : answeringEnds(reach);
+  return { ...aim, objective: atEnds(aim.objective, ends) };
+}
+
+/** `reach`: how far the model can be computed, where that is not all of it. */
+async function aimed(task: Task, options: ObjectiveOptions, reach?: Reach): Promise<AimedTask> {
   const { learn, ignoreIndex, teacher, onNote } = options;
   const { dataset } = task;
   const { targets = [] } = dataset.train;
@@ -62,7 +76,8 @@ export async function withObjective(task: Task, options: ObjectiveOptions): Prom
         ? 'The samples have no labels, so there is nothing to compare answers with: give --teacher with the model that answers them well, or data with labels.'
         : 'Distillation learns the outputs of a teacher: give --teacher with its file.',
     );
-  const model = await teacherGraph(teacher, task.graph);
+  const whole = await teacherGraph(teacher, task.graph);
+  const model = reach ? taughtPart(whole, reach) : whole;
   const subject = unlabelled ? 'The samples have no labels: the' : 'The';
   const whose = teacher === 'self' ? 'the model before the run' : teacher;
   onNote?.(`${subject} model learns the outputs of ${whose}: ${tellHeads(model)}.`);

@@ -299,7 +299,7 @@ export function loadTask(task: Task & Partial<AimedTask>, graph: Graph, machine:
 /** @throws UserError when a network's outputs are not the data's classes. Where those are numbers, samples may lack some of them. */
 export function checkOutputs({ dataset, objective }: Task & Partial<AimedTask>, network: Network): void {
   if (objective && !objective.labelled) return;
-  const inference = network.inference({ batch: 1 });
+  const inference = network.inference({ batch: 1, outputs: objective?.reads(network.graph) });
   const [[name, shape]] = inference.outputs;
   inference.close();
   const outputs = shape.reduce((size, dim) => size * dim, 1);

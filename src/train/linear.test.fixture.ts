@@ -114,6 +114,7 @@ export function linearNetwork(seed = 1): LinearNetwork {
   return {
     graph: linearGraph(weight, bias),
     machine: { description: 'none' } as never,
+    ends: [],
     batch: { kind: 'open', together: true, shapes: { x: [1, 1, 2, 2] } },
     parameters,
     state: new Map(),

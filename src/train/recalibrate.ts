@@ -65,8 +65,9 @@ export async function recalibrate(
   const network = loadNetwork(measuringForm(graph), { machine, inputShapes });
   try {
     const order = permutation(random(seed, 'recalibrate'), data.train.length).slice(0, samples);
-    const statistics = await averages(network, norms, { ...data, train: subset(data.train, order) }, options);
-    return { graph: withWeights(graph, statistics), layers: norms.length, samples: order.length };
+    const counted = norms.filter(({ inputs }) => inputs.slice(3, 5).every((name) => network.state.has(name)));
+    const statistics = await averages(network, counted, { ...data, train: subset(data.train, order) }, options);
+    return { graph: withWeights(graph, statistics), layers: counted.length, samples: order.length };
   } finally {
     network.close();
   }
@@ -96,7 +97,7 @@ async function averages(
   const evenLast = checkBatches(network, train.length, { batch });
   const names = new Set(norms.flatMap(({ inputs }) => inputs.slice(3, 5)));
   const sums = new Map([...names].map((name) => [name, new Float64Array(network.state.get(name)!.length)]));
-  const program = network.inference({ batch: Math.min(batch, train.length), form: 'training' });
+  const program = network.inference({ batch: Math.min(batch, train.length), form: 'training', outputs: network.ends });
   const how = { batch, evenLast, normalize, augment: options.augment ?? augment?.test, seed: options.seed };
   let done = 0;
   await overlap(batches(train, how), async ({ inputs, count }) => {

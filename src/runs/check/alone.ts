@@ -24,16 +24,20 @@ export function hindranceOf(graph: Graph, { shapes }: BatchForm): string | undef
   }
 }
 
+/** The beginning of a sentence. */
+export const cannotCompute = (hindrance: string): string =>
+  `espalier cannot compute this model (${hindrance})`;
+
 /** Whether onnxruntime loads a file and runs it; what it answers has nothing to be compared with. */
 export async function checkAlone(
-  path: string,
+  path: string | Uint8Array,
   graph: Graph,
   options: CheckOptions,
   hindrance: string,
 ): Promise<Outcome> {
   const tried = await tryOut(path, graph, options);
   if (!tried) return { samples: 0 };
-  const cannot = `espalier cannot compute this model (${hindrance})`;
+  const cannot = cannotCompute(hindrance);
   if ('count' in tried) {
     const note = `${cannot}, so onnxruntime alone has checked it.`;
     return { by: await checkerName(), samples: tried.count, note };

@@ -6,10 +6,10 @@
  * (see compare.ts).
  */
 import { UserError } from '../../base/index.js';
-import { batchOf } from '../../graph/index.js';
-import type { Graph } from '../../onnx/index.js';
+import { batchOf, partFor, reachOf } from '../../graph/index.js';
+import { type Graph, serializeModel } from '../../onnx/index.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
-import { checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
+import { cannotCompute, checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer, referenceAnswerer } from './answers.js';
 import {
   allowedFor,
@@ -79,11 +79,29 @@ async function checkNarrow(
   }
 }
 
-async function checkWide(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
+/** The file as a whole by onnxruntime alone and, as far as the engine can compute it, its part in both. */
+async function checkParts(
+  path: string | Uint8Array,
+  graph: Graph,
+  options: CheckOptions,
+  hindrance: string,
+): Promise<Outcome> {
+  const whole = await checkAlone(path, graph, options, hindrance);
+  if (!whole.by || whole.refused) return whole;
+  const reach = reachOf(graph, { inputShapes: batchOf(graph, options.inputShapes).shapes, shapesOnly: true });
+  const ends = reach ? [...reach.outputs, ...reach.edge] : [];
+  if (ends.length === 0) return whole;
+  const part = partFor(graph, ends);
+  const { error, allowed, refused, note } = await checkWide(serializeModel(part), part, options);
+  const compared = `onnxruntime runs it, and gives what the engine gives for ${ends.map(({ name }) => name).join(', ')}`;
+  return { ...whole, error, allowed, refused, note: note ?? `${cannotCompute(hindrance)}; ${compared}.` };
+}
+
+async function checkWide(path: string | Uint8Array, graph: Graph, options: CheckOptions): Promise<Outcome> {
   const { machine, inputShapes, samples } = options;
   const batch = batchOf(graph, inputShapes);
   const hindrance = hindranceOf(graph, batch);
-  if (hindrance) return checkAlone(path, graph, options, hindrance);
+  if (hindrance) return checkParts(path, graph, options, hindrance);
   const opened: Answerer[] = [];
   const open = async (optimized: boolean) => {
     const answerer = await onnxruntimeAnswerer(path, { graph, machine, optimized });

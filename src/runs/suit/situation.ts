@@ -111,7 +111,7 @@ async function unlabelled(
 ): Promise<Situation> {
   const { dataset } = task;
   const few = evenly(dataset.train, TIMED);
-  const program = network.inference({ batch: few.length });
+  const program = network.inference({ batch: few.length, outputs: network.ends });
   try {
     let seconds = 0;
     for await (const { inputs, count } of batches(few, { batch: few.length, normalize: dataset }))

@@ -1,0 +1,149 @@
+/** Models are trained and pruned of which only a part can be computed; the rest is carried along. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { uniform } from '../base/index.js';
+import { type Sketch, sketch } from '../channels/sketch.test.fixture.js';
+import { archive, reals, wholes } from '../data/npz.test.fixture.js';
+import { withBranches } from '../graph/branch.test.fixture.js';
+import { type Graph, readModel, writeModel } from '../onnx/index.js';
+import { draws } from './arrays.test.fixture.js';
+import { evaluateModel } from './evaluate.js';
+import { resolveRecipe } from './recipe.js';
+import { startRun } from './run.js';
+
+const root = mkdtempSync(join(tmpdir(), 'espalier-reach-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+const at = (name: string) => join(root, name);
+const [SAMPLES, SIZE] = [64, 3 * 8 * 8];
+
+const { values, labels } = draws(
+  SAMPLES,
+  SIZE,
+  (r, label, i) => Number(Math.floor(i / 64) === label) + 0.3 * uniform(r),
+);
+
+/** Where boxes and their scores come out of, and the labels of classes where the model has some. */
+function heads(s: Sketch): { boxes: string; scores: string; trunk: string } {
+  const h = s.relu(s.conv(s.relu(s.conv(s.input('x', [3, 8, 8]), 'first', 16, 3)), 'second', 16, 16));
+  const boxes = s.op('Transpose', [s.op('Reshape', [s.conv(h, 'boxes', 4, 16), s.ints(0, 4, 64)])], {
+    perm: [0, 2, 1],
+  });
+  return { boxes, scores: s.op('Reshape', [s.conv(h, 'scores', 2, 16), s.ints(0, 2, 64)]), trunk: h };
+}
+
+/** A detector as it is deployed: what comes out is what NonMaxSuppression picks, times a weight. */
+function detector(): Graph {
+  const s = sketch();
+  const { boxes, scores } = heads(s);
+  const picked = s.op('NonMaxSuppression', [boxes, scores, s.ints(5), s.scalar(0.5)]);
+  const real = s.op('Cast', [picked], { to: 1 });
+  const graph = s.finish(s.op('MatMul', [real, s.weight('behind', 3, 5)], {}, 'found'));
+  return { ...graph, outputs: [...graph.outputs, { name: picked, dtype: 'int64' }] };
+}
+
+/** Classes come out beside what NonMaxSuppression picks. */
+function classifier(): Graph {
+  const s = sketch();
+  const { boxes, scores, trunk } = heads(s);
+  const logits = s.head(trunk, 16);
+  const picked = s.op('NonMaxSuppression', [boxes, scores, s.ints(5), s.scalar(0.5)]);
+  const graph = s.finish(logits);
+  return { ...graph, outputs: [...graph.outputs, { name: picked, dtype: 'int64' }] };
+}
+
+/** An If in the middle, which the data decide, and a layer behind it. */
+function branching(): Promise<Graph> {
+  const s = sketch();
+  const h = s.relu(s.conv(s.input('x', [3, 8, 8]), 'first', 16, 3));
+  const second = s.conv(h, 'second', 16, 16);
+  const large = s.op('Greater', [s.op('ReduceSum', [second], { keepdims: 0 }), s.scalar(0)]);
+  const chosen = s.op('If', [large], {}, 'chosen');
+  const y = s.conv(chosen, 'behind', 4, 16);
+  return withBranches(s.finish(y), { chosen: { yes: ['Relu', second], no: ['Neg', second] } });
+}
+
+before(async () => {
+  await writeModel(at('detector.onnx'), detector());
+  await writeModel(at('classifier.onnx'), classifier());
+  await writeModel(at('branching.onnx'), await branching());
+  const x = reals([SAMPLES, 3, 8, 8], values);
+  writeFileSync(at('inputs.npz'), archive({ x }));
+  writeFileSync(at('labelled.npz'), archive({ x, y: wholes([SAMPLES], labels) }));
+});
+
+const normalize = '0/1';
+const settings = {
+  ...{ data: `npz:${at('inputs.npz')}`, normalize, epochs: 3, batch: 16, threads: 1, optimizer: 'adam' },
+  ...{ lr: 0.005, augment: false },
+};
+
+async function run(command: 'train' | 'prune', name: string, own: object) {
+  const notes: string[] = [];
+  const recipe = resolveRecipe(command, { ...settings, model: at(`${name}.onnx`), ...own }, '0');
+  const { summary, folder } = await startRun(recipe, at(`${name}-${Object.values(own).join('-')}`), {
+    onNote: (note) => notes.push(note),
+  });
+  return { summary: summary!, graph: await readModel(folder.model), notes, path: folder.model };
+}
+
+test('a detector loses channels and learns what goes into its NonMaxSuppression, which is exported as it was', async () => {
+  const own = { method: 'l1-filters', macs: 0.6, roundTo: 1 };
+  const { summary, graph, notes, path } = await run('prune', 'detector', own);
+  assert.ok(
+    notes.some((note) =>
+      /^espalier does not know the operator of NonMaxSuppression '.*': it and 2 other nodes stay as they are, and what goes in counts as an output: Transpose\d+, Reshape\d+\.$/.test(
+        note,
+      ),
+    ),
+    notes.join('\n'),
+  );
+  const given = await readModel(at('detector.onnx'));
+  const tail = ({ nodes }: Graph) =>
+    nodes.slice(-3).map(({ op, inputs, outputs }) => ({ op, inputs, outputs }));
+  assert.deepEqual(tail(graph), tail(given));
+  assert.deepEqual(graph.initializers.get('behind'), given.initializers.get('behind'));
+  const [cut, end] = [summary.channels!.stages[0], summary.channels!.stages.at(-1)!];
+  assert.ok(end.metrics!.error < 0.9 * cut.metrics!.error, JSON.stringify(summary.channels!.stages));
+  assert.ok(summary.macs.after <= 0.6 * summary.macs.before!);
+  assert.match(summary.export.check.by!, /^onnxruntime/);
+  assert.ok(summary.export.check.error! < 1e-4);
+  const { data } = settings;
+  const measured = await evaluateModel({ model: path, data, normalize, teacher: at('detector.onnx') });
+  assert.ok(Math.abs(measured.metrics!.error - summary.metrics!.error.after) < 1e-6);
+});
+
+for (const own of [
+  { method: 'gmp', sparsity: 0.5 },
+  { method: 'l1-filters', macs: 0.6, roundTo: 1 },
+])
+  test(`${own.method}: what is in front of an If that data decide learns, and what is behind it stays`, async () => {
+    const { summary, graph } = await run('prune', 'branching', own);
+    const given = await readModel(at('branching.onnx'));
+    for (const name of ['behind', 'behind.b'])
+      assert.deepEqual(graph.initializers.get(name), given.initializers.get(name));
+    assert.notDeepEqual(graph.initializers.get('first'), given.initializers.get('first'));
+    const { error } = summary.metrics!;
+    assert.ok(error.after > 0 && error.after < 0.8, `${error.after}`);
+    assert.match(summary.export.check.by!, /^onnxruntime/);
+  });
+
+test('an output that can be computed is trained by labels beside one that cannot', async () => {
+  const own = { data: `npz:${at('labelled.npz')}`, epochs: 4 };
+  const { summary } = await run('train', 'classifier', own);
+  assert.ok(summary.accuracy!.after > 0.9, JSON.stringify(summary.accuracy));
+  assert.match(summary.export.check.by!, /^onnxruntime/);
+});
+
+test('a target says which of the values that go into what cannot be computed it is for', async () => {
+  const name = (await readModel(at('detector.onnx'))).nodes.find(({ op }) => op === 'NonMaxSuppression')!
+    .inputs[1];
+  const targets = reals([SAMPLES, 2, 64], Array(SAMPLES * 128).fill(0.25));
+  writeFileSync(at('targets.npz'), archive({ x: reals([SAMPLES, 3, 8, 8], values), [name]: targets }));
+  const own = { data: `npz:${at('targets.npz')}`, learn: `${name}=regression`, epochs: 3 };
+  const { summary } = await run('train', 'detector', own);
+  const { before: was, after: is } = summary.metrics!['weighted loss'];
+  assert.ok(is < 0.8 * was!, `${was} ${is}`);
+});

@@ -1,0 +1,33 @@
+/** Tasks whose models cannot be computed whole: what is learnt instead, and what is said about it. */
+import { causeOf, fail, UserError } from '../base/index.js';
+import { partFor, type Reach, reachOf } from '../graph/index.js';
+import type { Graph, Value } from '../onnx/index.js';
+import type { ModelTask } from './task.js';
+
+/** How far a task's model can be computed; undefined where all of it can. @throws UserError where nothing is left to learn. */
+export function reachOfTask({ graph, inputShapes }: ModelTask): Reach | undefined {
+  const reach = reachOf(graph, { inputShapes });
+  if (!reach || reach.outputs.length + reach.edge.length > 0) return reach;
+  const [first] = reach.causes.values();
+  return fail(first);
+}
+
+/** What a teacher is asked for where only a part of it can be computed. */
+export const taughtPart = (teacher: Graph, { outputs, edge }: Reach): Graph =>
+  partFor(teacher, [...outputs, ...edge]);
+
+/** What targets are for: the outputs that can be computed or, where there are none, what goes into what cannot. */
+export const answeringEnds = ({ outputs, edge }: Reach): Value[] => (outputs.length > 0 ? outputs : edge);
+
+/** One sentence about what stays as it is. */
+export function tellReach({ causes, carried, edge }: Reach): string {
+  const [first] = causes.values();
+  const others = carried.length - 1;
+  const stay =
+    others === 0
+      ? 'this node stays as it is'
+      : `it and ${others} other ${others === 1 ? 'node' : 'nodes'} stay as they are`;
+  const learnt = edge.map(({ name }) => name).join(', ');
+  const what = learnt && `, and what goes in counts as an output: ${learnt}`;
+  return `${causeOf(new UserError(first))}: ${stay}${what}.`;
+}
