@@ -8,7 +8,7 @@
  * dilations and transposition are what they are in the layer itself, and the kernels are the engine's.
  */
 import type { Pair } from '../engine/index.js';
-import { type Build, type CoreNode, nameOf, reshape, transpose } from '../graph/index.js';
+import { type Build, type CoreNode, nameOf, reshape, transpose, weightsBehind } from '../graph/index.js';
 import { attr, floatTensor, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
 
 /** A layer with its weight as a matrix. */
@@ -17,6 +17,9 @@ export interface Linear {
   /** Place of the node in its graph. */
   index: number;
   weight: string;
+  /** Names of the value that it reads, and of a bias of its own. */
+  x: string;
+  bias?: string;
   /** How many matrices there are, one for each group of channels. */
   groups: number;
   /** Rows of all of them together. */
@@ -48,12 +51,13 @@ export interface Left {
 export function linearLayers(graph: Graph, pair: Pair): { layers: Linear[]; left: Left[] } {
   const uses = new Map<string, number>();
   for (const { inputs } of graph.nodes) for (const name of inputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const behind = weightsBehind(graph);
   const layers: Linear[] = [];
   const left: Left[] = [];
   for (const [index, node] of graph.nodes.entries()) {
     const made = node.domain === '' && pair.student.has(node.outputs[0]);
     const kind = made ? kinds[node.op] : undefined;
-    const found = kind?.({ node, index, graph, pair });
+    const found = kind?.({ node, index, behind, pair });
     if (!found) continue;
     const tensor = graph.initializers.get(found.weight);
     if (!tensor || !isFloat(tensor.dtype) || !pair.weights.has(found.weight))
@@ -67,7 +71,8 @@ export function linearLayers(graph: Graph, pair: Pair): { layers: Linear[]; left
 interface Place {
   node: Node;
   index: number;
-  graph: Graph;
+  /** The initialiser behind an input. */
+  behind(name: string): string;
   pair: Pair;
 }
 
@@ -123,10 +128,14 @@ function constantIn(place: Place, input: number): boolean {
 }
 
 const about = (
-  { node, index }: Place,
+  { node, index, behind }: Place,
   sizes: Pick<Linear, 'groups' | 'outputs' | 'inner' | 'axis'>,
   input = 1,
-) => ({ node, index, weight: node.inputs[input], alpha: 1, beta: 1, taps: 1, ...sizes });
+) => ({
+  ...{ node, index, weight: behind(node.inputs[input]), x: node.inputs[1 - input] },
+  bias: node.op !== 'MatMul' && node.inputs[2] ? behind(node.inputs[2]) : undefined,
+  ...{ alpha: 1, beta: 1, taps: 1, ...sizes },
+});
 
 const straight = (size: number): Int32Array => Int32Array.from({ length: size }, (_, i) => i);
 

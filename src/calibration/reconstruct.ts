@@ -11,9 +11,9 @@
  * shift are changed with them so that the network computes the same: then training starts from statistics that are true.
  */
 
+import { openQuantized } from '../graph/index.js';
 import type { Graph, Node } from '../onnx/index.js';
 import { withWeights } from '../train/index.js';
-import type { Linear } from './linear.js';
 import { solveRidge, variances } from './solve.js';
 import { type Visited, type VisitOptions, type VisitPlan, visitLayers } from './visit.js';
 
@@ -50,18 +50,19 @@ const LEAST_SCALE = 1e-4;
  * @throws UserError where the samples do not fit; the signal's reason when it stops.
  */
 export async function reconstruct(
-  { teacher, student }: Pick<VisitOptions, 'teacher' | 'student'>,
+  { teacher: whole, student: cut }: Pick<VisitOptions, 'teacher' | 'student'>,
   { ridge = 1e-3, onPlan, ...options }: ReconstructOptions,
 ): Promise<Reconstructed> {
   const layers: Repaired[] = [];
   const left: { weight: string; reason: string }[] = [];
   const skipped = (weight: string, reason: string) => left.push({ weight, reason });
+  const [teacher, student] = [whole, cut].map(openQuantized);
   const touched = affected(teacher, student);
   const weights = await visitLayers(
     {
       ...options,
       ...{ teacher, student },
-      which: (all) => all.filter((layer) => touched.has(inputOf(layer))),
+      which: (all) => all.filter(({ x }) => touched.has(x)),
       onPlan(plan: VisitPlan) {
         for (const { node, reason } of plan.left) skipped(node.inputs[1], reason);
         onPlan?.(plan);
@@ -73,10 +74,8 @@ export async function reconstruct(
       else layers.push(repaired);
     },
   );
-  return { graph: withWeights(student, weights), layers, left };
+  return { graph: withWeights(cut, weights), layers, left };
 }
-
-const inputOf = ({ node, weight }: Linear): string => node.inputs[weight === node.inputs[1] ? 0 : 1];
 
 /** Values of the student that differ from the teacher's: those behind a weight of other numbers, or a node that computes something else. */
 function affected(teacher: Graph, student: Graph): Set<string> {
@@ -144,7 +143,7 @@ function restate({ layer, target, moments, weights }: Visited, matrix: Float64Ar
     (name) => weights.get(name)!,
   );
   const found = variances(moments, matrix);
-  const bias = layer.node.inputs[2] ? weights.get(layer.node.inputs[2]) : undefined;
+  const bias = layer.bias ? weights.get(layer.bias) : undefined;
   const { groups, inner, outputs, inputs, count } = moments;
   for (let o = 0; o < outputs; o++) {
     const first = Math.floor((o * groups) / outputs) * inner;

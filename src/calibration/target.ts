@@ -8,6 +8,7 @@
  * A sum is taken in where all that its other operand depends on has been dealt with before.
  */
 import type { Pair } from '../engine/index.js';
+import { weightsBehind } from '../graph/index.js';
 import { attr, type Graph, type Node, sizeOf, usedValues } from '../onnx/index.js';
 import type { Linear } from './linear.js';
 
@@ -39,6 +40,8 @@ export interface Wiring {
   /** Places of the layers that a value depends on and whose weights may change, the last of them; −1 for none. */
   latest: ReadonlyMap<string, number>;
   outputs: ReadonlySet<string>;
+  /** The initialiser behind an input. */
+  behind(name: string): string;
 }
 
 /** @param changing places of nodes whose weights may change. */
@@ -52,14 +55,13 @@ export function wiringOf(graph: Graph, pair: Pair, changing: ReadonlySet<number>
     const last = changing.has(index) ? index : before;
     for (const name of node.outputs) latest.set(name, last);
   }
-  return { graph, pair, readers, latest, outputs: new Set(graph.outputs.map(({ name }) => name)) };
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  return { graph, pair, readers, latest, outputs, behind: weightsBehind(graph) };
 }
 
 export function targetOf(layer: Linear, wiring: Wiring): Target {
   const { graph, pair, readers, outputs } = wiring;
   const { node } = layer;
-  const bias = node.op === 'Gemm' || node.op === 'MatMul' ? undefined : node.inputs[2];
-  const given = node.op === 'Gemm' ? node.inputs[2] : bias;
   const own = (name: string | undefined): name is string =>
     name !== undefined &&
     name !== '' &&
@@ -71,7 +73,7 @@ export function targetOf(layer: Linear, wiring: Wiring): Target {
   const target: Target = {
     value: node.outputs[0],
     scale: new Float64Array(layer.outputs).fill(layer.alpha),
-    shift: own(given) ? { name: given, factor: layer.beta } : undefined,
+    shift: own(layer.bias) ? { name: layer.bias, factor: layer.beta } : undefined,
   };
   for (;;) {
     const [next, ...others] = readers.get(target.value) ?? [];
@@ -126,7 +128,8 @@ const steps: Readonly<Record<string, Step>> = {
     if (!value || !sum || !added || `${value}` !== `${sum}`) return undefined;
     if (!wiring.pair.build.type(wiring.pair.student.get(other)!).laned) {
       const along = added[added.length - (value.length - layer.axis)] === layer.outputs;
-      const shift = along && own(other) ? { name: other, factor: 1 } : target.shift;
+      const name = wiring.behind(other);
+      const shift = along && own(name) ? { name, factor: 1 } : target.shift;
       return { target: { value: next.outputs[0], shift } };
     }
     const settled = (wiring.latest.get(other) ?? -1) < layer.index;

@@ -107,9 +107,9 @@ export async function visitLayers(
 }
 
 /** The numbers of a layer, and of what follows it, that a visit may write. */
-function writable({ node, weight }: Linear, { shift, norm }: Target, { weights }: Pair): string[] {
+function writable({ weight, bias }: Linear, { shift, norm }: Target, { weights }: Pair): string[] {
   const of = norm ? [norm.gamma, norm.beta, norm.mean, norm.variance] : [];
-  return [...new Set([weight, ...node.inputs.slice(2), ...(shift ? [shift.name] : []), ...of])].filter(
+  return [...new Set([weight, ...(bias ? [bias] : []), ...(shift ? [shift.name] : []), ...of])].filter(
     (name) => weights.has(name),
   );
 }
@@ -223,8 +223,7 @@ function crossing(
 function emitFor(layer: Linear, target: Target, wiring: Wiring, { kept }: VisitOptions) {
   const { pair } = wiring;
   const { build: b } = pair;
-  const x = layer.node.inputs[layer.weight === layer.node.inputs[1] ? 0 : 1];
-  const u = layer.unfold(b, pair.student.get(x)!);
+  const u = layer.unfold(b, pair.student.get(layer.x)!);
   const mine = pair.student.get(target.value)!;
   const theirs = pair.teacher.get(target.value);
   if (theirs === undefined) return emitMoments(pair, layer, { u });

@@ -80,6 +80,19 @@ export { originIn } from './origin.js';
 export { foldBatchNorm } from './batch-norm.js';
 export { inferenceForm, withoutDropout } from './inference.js';
 
+// Weights that are stored as whole numbers.
+
+export {
+  type Along,
+  alongOf,
+  constantsOf,
+  dequantized,
+  openQuantized,
+  quantizerOf,
+  valueAt,
+  weightsBehind,
+} from './quantized.js';
+
 // The reference: core graphs computed in double precision, one sample at a time.
 
 export { answerInDoubles } from './reference/model.js';

@@ -66,7 +66,12 @@ export async function recalibrate(
   try {
     const order = permutation(random(seed, 'recalibrate'), data.train.length).slice(0, samples);
     const counted = norms.filter(({ inputs }) => inputs.slice(3, 5).every((name) => network.state.has(name)));
-    const statistics = await averages(network, counted, { ...data, train: subset(data.train, order) }, options);
+    const statistics = await averages(
+      network,
+      counted,
+      { ...data, train: subset(data.train, order) },
+      options,
+    );
     return { graph: withWeights(graph, statistics), layers: counted.length, samples: order.length };
   } finally {
     network.close();
@@ -97,7 +102,11 @@ async function averages(
   const evenLast = checkBatches(network, train.length, { batch });
   const names = new Set(norms.flatMap(({ inputs }) => inputs.slice(3, 5)));
   const sums = new Map([...names].map((name) => [name, new Float64Array(network.state.get(name)!.length)]));
-  const program = network.inference({ batch: Math.min(batch, train.length), form: 'training', outputs: network.ends });
+  const program = network.inference({
+    batch: Math.min(batch, train.length),
+    form: 'training',
+    outputs: network.ends,
+  });
   const how = { batch, evenLast, normalize, augment: options.augment ?? augment?.test, seed: options.seed };
   let done = 0;
   await overlap(batches(train, how), async ({ inputs, count }) => {

@@ -12,7 +12,7 @@ import { fail, flag, permutation, random, type Settings } from '../../base/index
 import { type Augmentation, batches, subset } from '../../data/index.js';
 import { loadNetwork, type Machine } from '../../engine/index.js';
 import { findOperator, namer, readersOf, type WeightedLayer, weightedLayers } from '../../graph/index.js';
-import { float, floatsLike, type Graph, type Node } from '../../onnx/index.js';
+import { float, floatsLike, type Graph, isFloat, type Node } from '../../onnx/index.js';
 import { checkInputs, type TrainData } from '../../train/index.js';
 import type { ChannelOptions } from '../types.js';
 
@@ -47,18 +47,23 @@ export interface MeasureOptions extends ChannelOptions {
 export type Calibration = Pick<TrainData, 'train' | 'augment' | 'mean' | 'std' | 'scale'>;
 
 /**
- * Layers that a BatchNormalization can be put behind: those that have none and behind which is another layer. What only
- * leads to the outputs keeps its channels anyway.
+ * Layers that a BatchNormalization can be put behind: those that have none and behind which is another layer, with a weight of real numbers
+ * that it can be folded into again. What only leads to the outputs keeps its channels anyway.
  */
 export function unnormalized(graph: Graph, options: ChannelOptions = {}): WeightedLayer[] {
   const readers = readersOf(graph);
   const layers = weightedLayers(graph, options);
   const leading = leadToLayers(graph, new Set(layers.map(({ node }) => node)));
   const outputs = new Set(graph.outputs.map(({ name }) => name));
-  return layers.filter(({ output }) => {
+  return layers.filter(({ node, output }) => {
     const next = readers.get(output) ?? [];
+    const weight = graph.initializers.get(node.inputs[1]);
     return (
-      leading.has(output) && !outputs.has(output) && next.every((node) => !findOperator(node)?.normalizes)
+      weight !== undefined &&
+      isFloat(weight.dtype) &&
+      leading.has(output) &&
+      !outputs.has(output) &&
+      next.every((node) => !findOperator(node)?.normalizes)
     );
   });
 }

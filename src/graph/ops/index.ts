@@ -17,7 +17,7 @@ import { matmulOperators } from './matmul.js';
 import { microsoftOperators } from './microsoft.js';
 import { normOperators } from './norm.js';
 import { poolOperators } from './pool.js';
-import { quantizeOperators } from './quantize.js';
+import { quantizedWeight, quantizeOperators } from './quantize.js';
 import { recurrentOperators } from './recurrent.js';
 import { reduceOperators } from './reduce.js';
 import { resizeOperators } from './resize.js';
@@ -52,7 +52,13 @@ const operators: ReadonlyMap<string, Operator> = new Map(
   }).map(([name, operator]) => [name, guarded(operator)]),
 );
 
-const masks = new Map(Object.entries(maskOperators).map(([name, operator]) => [name, guarded(operator)]));
+/** Of our own. */
+const inner = new Map(
+  Object.entries({ ...maskOperators, QuantizedWeight: quantizedWeight }).map(([name, operator]) => [
+    name,
+    guarded(operator),
+  ]),
+);
 
 /** Those of the domain com.microsoft. */
 const microsoft: ReadonlyMap<string, Operator> = new Map(
@@ -82,7 +88,7 @@ const fallback = ({ domain }: Node): string =>
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
-  if (node.domain === 'espalier') return masks.get(node.op);
+  if (node.domain === 'espalier') return inner.get(node.op);
   if (node.domain === 'com.microsoft') return microsoft.get(node.op);
   return node.domain === '' || node.domain === 'ai.onnx' ? operators.get(node.op) : undefined;
 }

@@ -27,6 +27,10 @@ const limits: Partial<Record<DType, [number, number]>> = {
   int16: [-32768, 32767],
 };
 
+/** What a type of whole numbers that weights are stored in holds. */
+export const rangeOfIntegers = (dtype: DType): [number, number] | undefined =>
+  dtype === 'int32' ? [-(2 ** 31), 2 ** 31 - 1] : limits[dtype];
+
 const [x, scale, zero] = [input(0), input(1), input(2)];
 
 /** Scale and zero point, laid along the axis they belong to. */
@@ -113,22 +117,21 @@ const quantize: Operator = define({
   ...ofBlocks,
   dtypes: (site) => [quantized(site)],
   expand(site, inputs, b) {
-    const [low, high] = limits[quantized(site)]!;
-    const operands = [inputs[0], ...steps(site, inputs, b)];
-    const level = add(call('round', div(x, scale)), zero);
-    const inside = mul(call('greaterEqual', level, low), call('greaterEqual', high, level));
-    const gradient: CoreNode['gradient'] = (t, dy) => {
-      const slope = mul(div(input(3), scale), inside);
-      return [pointwise(t, slope, [...operands, dy]), undefined, undefined];
-    };
-    return b.emit(
-      'elementwise',
-      operands,
-      { expression: call('min', call('max', level, low), high) },
-      gradient,
-    );
+    return [levels(b, [inputs[0], ...steps(site, inputs, b)], limits[quantized(site)]!)];
   },
 });
+
+/** `operands`: real numbers, their scales and zero points. */
+function levels(b: Build, operands: readonly string[], [low, high]: readonly [number, number]): string {
+  const level = add(call('round', div(x, scale)), zero);
+  const inside = mul(call('greaterEqual', level, low), call('greaterEqual', high, level));
+  const gradient: CoreNode['gradient'] = (t, dy) => {
+    const slope = mul(div(input(3), scale), inside);
+    return [pointwise(t, slope, [...operands, dy]), undefined, undefined];
+  };
+  const expression = call('min', call('max', level, low), high);
+  return b.emit('elementwise', operands, { expression }, gradient)[0];
+}
 
 const dequantize: Operator = define({
   takes: 'Z F Z? -> 1',
@@ -138,6 +141,18 @@ const dequantize: Operator = define({
   dtypes: (site) => [required(site, 1).dtype],
   expand(site, inputs, b) {
     return [pointwise(b, mul(sub(x, zero), scale), [inputs[0], ...steps(site, inputs, b)])];
+  },
+});
+
+/** Of our own, domain 'espalier': real numbers as they are once they have been stored as whole ones (see graph/quantized.ts). */
+export const quantizedWeight: Operator = define({
+  takes: 'F F Z? -> 1',
+  check: checkSteps,
+  expand(site, inputs, b) {
+    const along = steps(site, inputs, b);
+    const [least, most] = [attr.int(site.node, 'least', 0), attr.int(site.node, 'most', 0)];
+    const stored = levels(b, [inputs[0], ...along], [least, most]);
+    return [pointwise(b, mul(sub(x, zero), scale), [stored, ...along])];
   },
 });
 

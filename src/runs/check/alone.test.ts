@@ -50,8 +50,12 @@ test('onnxruntime runs what the engine cannot', async () => {
   const graph = withOperator('Shrink');
   const { by, samples, error, note, refused } = await check(graph, graph);
   assert.match(by!, /^onnxruntime \d/);
-  assert.deepEqual([samples, error, refused], [8, undefined, undefined]);
-  assert.match(note!, /cannot compute this model \(.*Shrink.*\), so onnxruntime alone has checked it/);
+  assert.deepEqual([samples, refused], [8, undefined]);
+  assert.ok(error! < 1e-5);
+  assert.match(
+    note!,
+    /cannot compute this model \(.*Shrink.*\); onnxruntime runs it, and gives what the engine gives for Relu\d+\.$/,
+  );
 });
 
 test('what neither can run is not checked, unless onnxruntime could run the model that was given', async () => {
