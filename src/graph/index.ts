@@ -27,7 +27,7 @@ export {
   sampleShape,
 } from './expand.js';
 export { countOutside, type Lookup, lookupsFor, refuseOutside } from './lookups.js';
-export { partFor, type Reach, reachIn, reachOf } from './reach.js';
+export { modelReach, partFor, type Reach, reachIn } from './reach.js';
 
 // Derivatives.
 

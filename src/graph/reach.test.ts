@@ -5,7 +5,7 @@ import { batchOf } from './batch.js';
 import { withBranches } from './branch.test.fixture.js';
 import { coreValue, expandModel } from './expand.js';
 import { graphOf, wholes } from './graph.test.fixture.js';
-import { partFor, reachOf } from './reach.js';
+import { modelReach, partFor } from './reach.js';
 
 /** x [N, 3, 8, 8] → boxes and scores → NonMaxSuppression; the scores come out, too, scaled by what is picked in `scaled`. */
 const detector = (batch: number | string): Graph =>
@@ -37,7 +37,7 @@ const detector = (batch: number | string): Graph =>
 
 test('a model is computed as far as it can be, and what is left out is named', () => {
   const graph = detector('N');
-  const reach = reachOf(graph)!;
+  const reach = modelReach(graph)!;
   assert.deepEqual(
     reach.outputs.map(({ name }) => name),
     ['sure'],
@@ -64,7 +64,7 @@ test('a model is computed as far as it can be, and what is left out is named', (
     ['Conv', 'Relu', 'Conv', 'Transpose', 'Reshape', 'Conv', 'Reshape'],
   );
   assert.ok(!part.initializers.has('behind') && part.initializers.has('scores'));
-  assert.equal(reachOf(part), undefined);
+  assert.equal(modelReach(part), undefined);
 });
 
 test('samples lie in what can be computed as they would in a whole model', () => {
@@ -89,7 +89,7 @@ test('what the branches of an If read that data decide is its edge, and weights 
     outputs: { y: undefined, z: ['N', 6] },
   });
   const graph = await withBranches(plain, { chosen: { yes: ['Relu', 'h'], no: ['Neg', 'h'] } });
-  const reach = reachOf(graph, { inputShapes: { x: [1, 4] } })!;
+  const reach = modelReach(graph, { inputShapes: { x: [1, 4] } })!;
   assert.deepEqual(
     reach.edge.map(({ name }) => name),
     ['h'],

@@ -22,7 +22,7 @@ export interface Reach {
  * How far a model can be computed; undefined where nothing is left out.
  * @throws UserError as `expandModel` does, but for what it leaves out.
  */
-export function reachOf(
+export function modelReach(
   graph: Graph,
   options: Pick<ExpandOptions, 'inputShapes' | 'shapesOnly'> = {},
 ): Reach | undefined {

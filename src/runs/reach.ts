@@ -1,12 +1,12 @@
 /** Tasks whose models cannot be computed whole: what is learnt instead, and what is said about it. */
 import { causeOf, fail, UserError } from '../base/index.js';
-import { partFor, type Reach, reachOf } from '../graph/index.js';
+import { modelReach, partFor, type Reach } from '../graph/index.js';
 import type { Graph, Value } from '../onnx/index.js';
 import type { ModelTask } from './task.js';
 
 /** How far a task's model can be computed; undefined where all of it can. @throws UserError where nothing is left to learn. */
 export function reachOfTask({ graph, inputShapes }: ModelTask): Reach | undefined {
-  const reach = reachOf(graph, { inputShapes });
+  const reach = modelReach(graph, { inputShapes });
   if (!reach || reach.outputs.length + reach.edge.length > 0) return reach;
   const [first] = reach.causes.values();
   return fail(first);

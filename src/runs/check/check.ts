@@ -6,7 +6,7 @@
  * (see compare.ts).
  */
 import { UserError } from '../../base/index.js';
-import { batchOf, partFor, reachOf } from '../../graph/index.js';
+import { batchOf, modelReach, partFor } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
 import { cannotCompute, checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
@@ -88,7 +88,10 @@ async function checkParts(
 ): Promise<Outcome> {
   const whole = await checkAlone(path, graph, options, hindrance);
   if (!whole.by || whole.refused) return whole;
-  const reach = reachOf(graph, { inputShapes: batchOf(graph, options.inputShapes).shapes, shapesOnly: true });
+  const reach = modelReach(graph, {
+    inputShapes: batchOf(graph, options.inputShapes).shapes,
+    shapesOnly: true,
+  });
   const ends = reach ? [...reach.outputs, ...reach.edge] : [];
   if (ends.length === 0) return whole;
   const part = partFor(graph, ends);
