@@ -23,6 +23,8 @@ export interface MachineOptions extends MachineChoice {
   sparse?: Sparse;
   /** Whether a GPU takes the times of its steps, which makes it slower; other engines always do. Default false. */
   timed?: boolean;
+  /** Whether a GPU may add up by its subgroups, which changes no bit of any result. Default true. */
+  subgroups?: boolean;
 }
 
 let fallbackTold = false;
@@ -94,12 +96,12 @@ function wasmFeatures(): Pick<Host, 'relaxed'> {
   return fail(`ESPALIER_WASM is "${asked}", but must be simd128 or unset: correct it.`);
 }
 
-type Wanted = Pick<MachineOptions, 'timed'> & { threads: number };
+type Wanted = Pick<MachineOptions, 'timed' | 'subgroups'> & { threads: number };
 
 const openers: Record<EngineName, (wanted: Wanted) => Driver | Promise<Driver>> = {
   native: ({ threads }) => openNative(threads),
   wasm: ({ threads }) => openWasm({ ...nodeHost, ...wasmFeatures() }, threads),
-  webgpu: ({ timed }) => openWebGpuInNode({ timed }),
+  webgpu: ({ timed, subgroups }) => openWebGpuInNode({ timed, subgroups }),
 };
 
 /** @param asked that by which another engine is asked for. */

@@ -10,7 +10,10 @@ import type { Graph } from '../onnx/index.js';
 const SHAPE = [3, 8, 8] as const;
 const BATCH = 20;
 
-/** Some steps of training by both kinds of optimisers: the losses, the norm of the last gradient, and the weights in the end. */
+/**
+ * Some steps of training by both kinds of optimisers: the losses, the norm of the last gradient, the weights in the end, and whether the
+ * machine has told times.
+ */
 async function train(graph: Graph, machine: Machine, steps: number) {
   const network = loadNetwork(graph, { machine });
   const kindOf = ({ prunable }: { prunable: boolean }) => (prunable ? 'sgd' : 'adam');
@@ -28,8 +31,9 @@ async function train(graph: Graph, machine: Machine, steps: number) {
   }
   await network.pull();
   const weights = [...network.parameters].map(([name, { weight }]) => [name, weight.slice()] as const);
+  const clocked = [...training.profile().values()].some((time) => time > 0);
   network.close();
-  return { losses, norm, weights };
+  return { losses, norm, weights, clocked };
 }
 
 test('steps of training on a GPU and on the CPU, and once more', async (t) => {
@@ -45,7 +49,16 @@ test('steps of training on a GPU and on the CPU, and once more', async (t) => {
   const [once, again] = [await train(graph, gpu, 1), await train(graph, gpu, 1)];
   assert.deepEqual(again, once, 'the same bits again');
   assert.equal(once.losses[0], ours.losses[0]);
-  await Promise.all([cpu.close(), gpu.close()]);
+  assert.deepEqual(
+    [gpu.clocked, once.clocked],
+    [false, false],
+    'times are taken only where they are asked for',
+  );
+  const plain = await openGpu({ subgroups: false, timed: true });
+  if (typeof plain === 'string') return assert.fail(plain);
+  const { clocked } = plain;
+  assert.deepEqual(await train(graph, plain, 1), { ...once, clocked }, 'the same bits without subgroups');
+  await Promise.all([cpu.close(), gpu.close(), plain.close()]);
 });
 
 test('what training steps cost on a GPU', async (t) => {

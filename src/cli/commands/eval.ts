@@ -15,7 +15,7 @@ export function addEval(program: Command, signal: AbortSignal): void {
     argument: '[MODEL]',
     about: 'an .onnx file or a run',
     groups: { 'Data:': dataSettings, 'Model:': modelSettings },
-    common: ['data', 'teacher', 'batch', 'threads'],
+    common: ['data', 'teacher', 'batch', 'threads', 'engine'],
     examples: [
       'eval runs/a/model.onnx --data digits',
       'eval runs/j/model.onnx --data npz:frames.npz --teacher detector.onnx',

@@ -23,7 +23,7 @@ export function addSlim(program: Command, signal: AbortSignal): void {
     name: 'slim',
     argument: '[MODEL]',
     about: 'an .onnx file or a run: a trained model',
-    common: ['target', 'time', 'data', 'normalize', 'epochs', 'seed', 'threads'],
+    common: ['target', 'time', 'data', 'normalize', 'epochs', 'seed', 'threads', 'engine'],
     groups: {
       'What to reach:': slimSettings,
       'Data:': dataSettings,

@@ -44,6 +44,8 @@ const MOST_TIMED = 2048;
 export interface WebGpuOptions {
   /** Whether the times of steps are taken, which takes time itself. */
   timed?: boolean;
+  /** Whether subgroups are used where there are any, which changes no bit; default true. */
+  subgroups?: boolean;
 }
 
 interface Ready {
@@ -70,8 +72,11 @@ interface Pull {
 const alive = new Set<GPU>();
 
 /** Opens the GPU; throws Unavailable where there is none. */
-export async function openWebGpu(gpu: GPU, { timed = false }: WebGpuOptions = {}): Promise<Driver> {
-  const { device, adapter } = await openDevice(gpu);
+export async function openWebGpu(
+  gpu: GPU,
+  { timed = false, subgroups = true }: WebGpuOptions = {},
+): Promise<Driver> {
+  const { device, adapter, lanes } = await openDevice(gpu);
   const clocked = timed && device.features.has('timestamp-query');
   const { limits, queue } = device;
   const mirror = reserve(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, MOST_MIRROR));
@@ -183,6 +188,7 @@ export async function openWebGpu(gpu: GPU, { timed = false }: WebGpuOptions = {}
     const { dispatches, tables, scratch } = translate(words, {
       memory: view,
       threads: limits.maxComputeInvocationsPerWorkgroup,
+      subgroup: subgroups ? lanes : undefined,
     });
     const made = await Promise.all(
       dispatches.map(async (d) => ({ ...d, pipeline: await pipelineOf(d.code) })),
@@ -403,7 +409,7 @@ export const nameOf = ({ info: { device, description, architecture, vendor } }: 
   device || description || [vendor, architecture].filter(Boolean).join(' ') || 'GPU';
 
 /** A device with all that the adapter has of what the engine may use. */
-async function openDevice(gpu: GPU): Promise<{ device: GPUDevice; adapter: string }> {
+async function openDevice(gpu: GPU): Promise<{ device: GPUDevice; adapter: string; lanes?: number }> {
   const adapter = await requestAdapter(gpu);
   const {
     maxBufferSize,
@@ -425,7 +431,9 @@ async function openDevice(gpu: GPU): Promise<{ device: GPUDevice; adapter: strin
       maxComputeWorkgroupStorageSize,
     },
   });
-  return { device, adapter: nameOf(adapter) };
+  const { subgroupMinSize = 1 } = adapter.info;
+  const lanes = device.features.has('subgroups') && subgroupMinSize > 1 ? subgroupMinSize : undefined;
+  return { device, adapter: nameOf(adapter), lanes };
 }
 
 /** The greatest mirror up to so many bytes that the host sets aside; pages that are never touched cost nothing. */

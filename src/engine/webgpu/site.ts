@@ -4,6 +4,8 @@ import type { Class } from './classes.js';
 export interface Site {
   /** Threads that a workgroup may have. */
   readonly threads: number;
+  /** Lanes that every subgroup has at least, a power of two; absent where there are no subgroups. */
+  readonly subgroup?: number;
   /** Puts integers into the program's tables, and returns where they begin. */
   table(data: Int32Array): number;
   /** So many floats of scratch memory, from a multiple of four on. */

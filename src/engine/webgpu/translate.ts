@@ -91,10 +91,9 @@ function stepsOf(words: Int32Array): Step[] {
   return steps;
 }
 
-/** What is known of the machine: its memory's words, as the host sees them, and the threads of a workgroup. */
-export interface Target {
+/** What is known of the machine: its memory's words, as the host sees them, and what {@link Site} says of workgroups and subgroups. */
+export interface Target extends Pick<Site, 'threads' | 'subgroup'> {
   memory(line: number): Int32Array;
-  threads: number;
 }
 
 export function translate(words: Int32Array, target: Target): Translated {
@@ -202,7 +201,7 @@ function changed(pack: Arguments, written: readonly number[]): boolean {
   return written.some((line) => line >= from && line < end);
 }
 
-function openSite({ memory, threads }: Target) {
+function openSite({ memory, threads, subgroup }: Target) {
   const tables: Int32Array[] = [];
   let words = 0;
   let floats = 0;
@@ -213,6 +212,7 @@ function openSite({ memory, threads }: Target) {
   };
   const site: Site = {
     threads,
+    subgroup,
     memo,
     table(data) {
       const at = words;

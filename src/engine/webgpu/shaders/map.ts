@@ -5,7 +5,7 @@
  */
 import { FUNCTIONS, LANES, MAP_ROW_AXES, RESULTS } from '../../lowering/contract.js';
 import type { Arguments, Record_ } from '../arguments.js';
-import { type Dispatch, dispatch, each, gridOf, numbered, together } from '../shader.js';
+import { type Dispatch, dispatch, each, gridOf, numbered, together, tree } from '../shader.js';
 import type { Site } from '../site.js';
 import { callOf, declarations, types } from './functions.js';
 
@@ -283,22 +283,20 @@ function reduction(pass: Pass): Dispatch {
   const { text, floats } = formula(pass);
   const live = liveText(pass);
   const lanes = laned ? 4 : 1;
-  const tree = outputs
+  const trees = outputs
     .map(
       (o, q) => `
-  shared_[t] = sum${q};
-  workgroupBarrier();
-  for (var half = ${threads / 2}u; half >= ${lanes}u; half = half / 2u) {
-    if (t < half) { shared_[t] = ${joined(o.how, 'shared_[t]', 'shared_[t + half]')}; }
+  {
+    shared_[t] = sum${q};
+    ${tree(laned && o.plain ? {} : site, threads, [{ array: 'shared_', join: (x, y) => joined(o.how, x, y) }], lanes)}
+    ${finish(pass, o, q)}
     workgroupBarrier();
-  }
-  ${finish(pass, o, q)}
-  workgroupBarrier();`,
+  }`,
     )
     .join('');
   const body = `${declared(pass)}
 var<workgroup> shared_: array<F, ${threads}>;
-${numbered(threads)}
+${numbered(threads, site)}
   if (group >= u32($rows)) { return; }
   ${takeApart(outer, 'o', 'i32(group)')}
   ${outputs.map((o, q) => `var sum${q} = ${NONE[o.how]};`).join('\n  ')}
@@ -314,7 +312,7 @@ ${numbered(threads)}
       })
       .join('\n    ')}
   }
-  ${tree}
+  ${trees}
 }`;
   return dispatch({
     body,
@@ -329,6 +327,7 @@ ${numbered(threads)}
       ...axisParameters(inner, 'n'),
     },
     floats,
+    subgroups: site.subgroup !== undefined,
     grid: gridOf(rows),
   });
 }
@@ -336,8 +335,8 @@ ${numbered(threads)}
 /** Stores what the tree gives: a line, or one number. */
 function finish({ laned, operands, outer }: Pass, o: Record_, q: number): string {
   const at = `$out${q}${offsetText(outer, 'o', operands.length + q)}`;
-  if (laned && !o.plain) return `if (t < 4u) { mem[(${at}) * 4 + i32(t)] = shared_[t]; }`;
-  if (!laned) return `if (t == 0u) { mem[${at}] = shared_[0]; }`;
+  if (laned && !o.plain) return `if (t < 4u) { mem[(${at}) * 4 + i32(t)] = all_shared_; }`;
+  if (!laned) return `if (t == 0u) { mem[${at}] = all_shared_; }`;
   const pair = (x: string, y: string) => joined(o.how, x, y).replaceAll('is_nan', 'is_nan_one');
   return `if (t == 0u) {
     let a = ${joined(o.how, 'shared_[0]', 'shared_[1]')};

@@ -1,7 +1,7 @@
 /** Kernels of which a thread does one element, or a workgroup one item, by itself. Arguments as contract.yaml describes them. */
 import { LANES } from '../../lowering/contract.js';
 import type { Arguments } from '../arguments.js';
-import { type Dispatch, dispatch, each, gridOf, numbered, together } from '../shader.js';
+import { added, type Dispatch, dispatch, each, gridOf, numbered, together, tree } from '../shader.js';
 import type { Site } from '../site.js';
 import { declarations, types } from './functions.js';
 import type { Little } from './map.js';
@@ -256,7 +256,7 @@ export function normalize(site: Site, a: Arguments): Dispatch[] {
   const threads = together(site, a.get('pixels') * a.get('blocks') >= 4096 ? 1024 : THREADS);
   const body = `
 var<workgroup> sums: array<vec2f, ${threads}>;
-${numbered(threads)}
+${numbered(threads, site)}
   let c = i32(group);
   if (c >= $channels) { return; }
   let valid = i32(mem[$valid * 4].x);
@@ -279,11 +279,7 @@ ${numbered(threads)}
     }
   }
   sums[t] = vec2f((sum.x + sum.y) + (sum.z + sum.w), (square.x + square.y) + (square.z + square.w));
-  workgroupBarrier();
-  for (var half = ${threads / 2}u; half > 0u; half = half / 2u) {
-    if (t < half) { sums[t] += sums[t + half]; }
-    workgroupBarrier();
-  }
+  ${tree(site, threads, [{ array: 'sums', join: added }])}
   if (t > 0u || valid <= 0) { return; }
   ${NORMALIZED}
 }`;
@@ -293,6 +289,7 @@ ${numbered(threads)}
       mem: 'vec4f',
       ints: pick(a, ...normalizeNames),
       floats: normalizeFloats(a),
+      subgroups: site.subgroup !== undefined,
       grid: gridOf(a.get('channels')),
     }),
   ];
@@ -304,12 +301,12 @@ const normalizeNames =
   );
 const normalizeFloats = (a: Arguments) => ({ epsilon: a.float('epsilon'), momentum: a.float('momentum') });
 
-/** What becomes of `sums[0]`, the sums of deviations from `centre` and of their squares, in channel c. */
+/** What becomes of `all_sums`, the sums of deviations from `centre` and of their squares, in channel c. */
 const NORMALIZED = `
   let count = f32(valid) * f32($pixels);
-  let off = sums[0].x / count;
+  let off = all_sums.x / count;
   let mean = centre + off;
-  let spread = max(0.0, sums[0].y - off * sums[0].x);
+  let spread = max(0.0, all_sums.y - off * all_sums.x);
   let variance = spread / count;
   let inverse = 1.0 / sqrt(variance + $epsilon.f);
   let keep = $momentum.f;
@@ -357,14 +354,14 @@ export function crossEntropy(site: Site, a: Arguments): Dispatch[] {
   const body = `${types(false)}${declarations(['exp', 'log'])}
 var<workgroup> losses: array<f32, ${threads}>;
 var<workgroup> rights: array<f32, ${threads}>;
-${numbered(threads)}
+${numbered(threads, site)}
   let valid = i32(mem[$valid * 16]);
   let n = mem[$whole * 16];
   let smooth_ = $smoothing.f;
   let zs = $logits_by_class * 16;
   let ds = $dlogits_by_class * 16;
-  var all_losses = 0.0;
-  var all_rights = 0.0;
+  var own_loss = 0.0;
+  var own_rights = 0.0;
   for (var sample = i32(t); sample < $blocks * 16; sample += ${threads}) {
     let block = sample >> 4;
     let lane = sample & 15;
@@ -396,20 +393,19 @@ ${numbered(threads)}
     }
     ${taught ? distil : ''}
     if (live) {
-      all_losses += loss;
-      all_rights += select(0.0, 1.0, f32(best) == answer);
+      own_loss += loss;
+      own_rights += select(0.0, 1.0, f32(best) == answer);
     }
   }
-  losses[t] = all_losses;
-  rights[t] = all_rights;
-  workgroupBarrier();
-  for (var half = ${threads / 2}u; half > 0u; half = half / 2u) {
-    if (t < half) { losses[t] += losses[t + half]; rights[t] += rights[t + half]; }
-    workgroupBarrier();
-  }
+  losses[t] = own_loss;
+  rights[t] = own_rights;
+  ${tree(site, threads, [
+    { array: 'losses', join: added },
+    { array: 'rights', join: added },
+  ])}
   if (t == 0u) {
-    mem[$loss * 16] = losses[0] / n;
-    mem[$correct * 16] = rights[0];
+    mem[$loss * 16] = all_losses / n;
+    mem[$correct * 16] = all_rights;
   }
 }`;
   const names = 'logits labels loss correct dlogits valid whole teacher classes blocks'.split(' ');
@@ -422,5 +418,14 @@ ${numbered(threads)}
     temperature: a.float('temperature'),
     weight: a.float('weight'),
   };
-  return [dispatch({ body, mem: 'f32', ints: pick(a, ...names, ...strides), floats, grid: [1, 1, 1] })];
+  return [
+    dispatch({
+      body,
+      mem: 'f32',
+      ints: pick(a, ...names, ...strides),
+      floats,
+      grid: [1, 1, 1],
+      subgroups: site.subgroup !== undefined,
+    }),
+  ];
 }

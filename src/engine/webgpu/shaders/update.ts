@@ -4,7 +4,7 @@
  */
 import { CLIP_RUN, LANES, RANK_BINS, RANK_COUNTS, RANK_RUN, UPDATE_RUN } from '../../lowering/contract.js';
 import type { Arguments } from '../arguments.js';
-import { type Dispatch, dispatchList, numbered, together } from '../shader.js';
+import { added, type Dispatch, dispatchList, numbered, together, tree } from '../shader.js';
 import type { Site } from '../site.js';
 
 /** How a kernel over elements is written. */
@@ -86,13 +86,9 @@ fn pair_of(low: u32, high: u32) -> vec2f {
 }
 `;
 
-const pairTree = (threads: number): string => `
-  for (var half = ${threads / 2}u; half > 0u; half = half / 2u) {
-    if (t < half) { sums[t] = plus(sums[t], sums[t + half]); }
-    workgroupBarrier();
-  }`;
+const pairs = { array: 'sums', join: (a: string, b: string) => `plus(${a}, ${b})` };
 
-const kernelsOf = (n: number): Record<string, Elements> => ({
+const kernelsOf = (n: number, site: Pick<Site, 'subgroup'> = {}): Record<string, Elements> => ({
   sgd: {
     lines: ['weight', 'gradient', 'first', 'mask', 'hyper'],
     run: 1024,
@@ -149,10 +145,9 @@ const kernelsOf = (n: number): Record<string, Elements> => ({
     if (mem[at_mask + i] != 0.0) { sum = plus(sum, square(mem[at_x + i])); }
   }
   sums[t] = sum;
-  workgroupBarrier();
-  ${pairTree(n)}
+  ${tree(site, n, [pairs])}
   if (t == 0u) {
-    let d = double_of(sums[0]);
+    let d = double_of(all_sums);
     mem[at_sums + 2 * run_] = bitcast<f32>(d.x);
     mem[at_sums + 2 * run_ + 1] = bitcast<f32>(d.y);
   }`,
@@ -174,14 +169,10 @@ const kernelsOf = (n: number): Record<string, Elements> => ({
   }
   sums[t] = sum;
   counts[t] = count;
-  workgroupBarrier();
-  for (var half = ${n / 2}u; half > 0u; half = half / 2u) {
-    if (t < half) { sums[t] = plus(sums[t], sums[t + half]); counts[t] += counts[t + half]; }
-    workgroupBarrier();
-  }
+  ${tree(site, n, [pairs, { array: 'counts', join: added }])}
   if (t == 0u) {
-    let s = double_of(sums[0]);
-    let c = widened(f32(counts[0]));
+    let s = double_of(all_sums);
+    let c = widened(f32(all_counts));
     mem[at_results + 4 * run_] = bitcast<f32>(s.x);
     mem[at_results + 4 * run_ + 1] = bitcast<f32>(s.y);
     mem[at_results + 4 * run_ + 2] = bitcast<f32>(c.x);
@@ -266,14 +257,14 @@ const names: ReadonlySet<string> = new Set(Object.keys(kernelsOf(256)));
 
 /** The dispatch of steps of one kernel, of which none depends on another. */
 export function elementSteps(site: Site, steps: readonly Arguments[]): Dispatch[] {
-  const { lines, run, threads, before = '', text } = kernelsOf(together(site, 256))[steps[0].kernel];
+  const { lines, run, threads, before = '', text } = kernelsOf(together(site, 256), site)[steps[0].kernel];
   const work: number[] = [];
   for (const a of steps) {
     const elements = a.get('elements');
     const head = site.table(Int32Array.of(elements, ...lines.map((name) => a.get(name) * LANES)));
     for (let k = 0; k * run < elements; k++) work.push(head, k);
   }
-  const body = `${before}${numbered(threads)}
+  const body = `${before}${numbered(threads, site)}
   if (group >= u32($groups)) { return; }
   let head = extra[$work + 2 * i32(group)];
   let run_ = extra[$work + 2 * i32(group) + 1];

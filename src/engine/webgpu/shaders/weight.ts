@@ -4,7 +4,16 @@
  */
 import { LANES } from '../../lowering/contract.js';
 import type { Arguments } from '../arguments.js';
-import { type Dispatch, dispatch, dispatchList, numbered, together } from '../shader.js';
+import {
+  added,
+  type Dispatch,
+  dispatch,
+  dispatchList,
+  laneParameter,
+  numbered,
+  together,
+  tree,
+} from '../shader.js';
 import type { Site } from '../site.js';
 
 interface Tile {
@@ -65,7 +74,10 @@ export function convWeight(site: Site, a: Arguments): { dispatches: Dispatch[]; 
   const grid: [number, number, number] = tiled
     ? [across, down, groups * count]
     : [channels * window, outputs, groups];
-  return { dispatches: [dispatch({ body, mem: 'vec4f', ints, grid })], parts: { a, at, count, size } };
+  return {
+    dispatches: [dispatch({ body, mem: 'vec4f', ints, grid, subgroups: site.subgroup !== undefined })],
+    parts: { a, at, count, size },
+  };
 }
 
 /** Of each pixel of a block where its sources are, by the taps of the window, and its target. */
@@ -179,7 +191,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) threa
 const direct = (site: Site): string => `
 var<workgroup> sums: array<f32, ${together(site, 256)}>;
 @compute @workgroup_size(${together(site, 256)})
-fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) thread: u32${laneParameter(site)}) {
   let t = i32(thread);
   let group = i32(at.z);
   let o = i32(at.y);
@@ -198,12 +210,8 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) threa
     }
   }
   sums[t] = (sum.x + sum.y) + (sum.z + sum.w);
-  workgroupBarrier();
-  for (var half = ${together(site, 256) / 2}; half > 0; half = half / 2) {
-    if (t < half) { sums[t] += sums[t + half]; }
-    workgroupBarrier();
-  }
-  if (t == 0) { scratch[$at + ((group * $outputs + o) * $channels + c) * $window + tap] = sums[0]; }
+  ${tree(site, together(site, 256), [{ array: 'sums', join: added }])}
+  if (t == 0) { scratch[$at + ((group * $outputs + o) * $channels + c) * $window + tap] = all_sums; }
 }`;
 
 /** Weights of a workgroup where there are few parts, and where there are so many that sixteen threads share a weight. */
