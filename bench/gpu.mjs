@@ -3,7 +3,7 @@
  * step of four networks with the time of every kernel, the operators beside PyTorch's, and ten epochs of ResNet-20.
  *
  *     node bench/gpu.mjs [--sections device,dispatch,operators,steps,kernels,epochs,torch] [--nets resnet20,…] [--steps 30] [--epochs 10]
- *                        [--data NAME|npz:…] [--batch N] [--python python3] [--out FILE]
+ *                        [--data NAME|npz:…] [--batch N] [--python python3] [--without-subgroups] [--out FILE]
  *
  * Needs no network, no files but --data's, and Python only for PyTorch. Each section is a process of its own with a limit on its
  * time, so that one that fails takes nothing with it; all of them together end in less than eight minutes. Every result is a line of JSON
@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     batch: { type: 'string' },
     python: { type: 'string', default: 'python3' },
     out: { type: 'string' },
+    'without-subgroups': { type: 'boolean', default: false },
     engine: { type: 'string', default: 'webgpu' },
     only: { type: 'string' },
     net: { type: 'string' },
@@ -187,7 +188,8 @@ async function timeSteps(net, timed) {
   const { loadNetwork, openMachine } = await import('../dist/engine/index.js');
   const { buildNetwork } = await import('../dist/nn/index.js');
   const { normal, random, integer } = await import('../dist/base/index.js');
-  const machine = await openMachine({ engine: options.engine, timed });
+  const subgroups = !options['without-subgroups'];
+  const machine = await openMachine({ engine: options.engine, timed, subgroups });
   const [shape, batch, classes] = [shapeOf(net), batchOf(net), classesOf(net)];
   const network = loadNetwork(buildNetwork(net, { shape, classes, seed: 1 }), { machine });
   const training = network.training({ batch, optimizer: 'sgd' });
