@@ -77,15 +77,15 @@ const pulling = <const Name extends string>(about: string, stages: readonly Name
 export const axisSettings = {
   importance: entryOf('how the importance of a channel is measured', importances),
   allocate: choice('how the channels to remove are distributed over the groups', allocations),
-  rule: choice('which channels go when no target is given', rules),
-  vote: flag('let layers that share channels vote on which of them go'),
+  rule: choice('which channels to remove when no target is given', rules),
+  vote: flag('let layers that share channels vote on which of them to remove'),
   sparse: pulling('regularisation of all channels in a first training stage', sparseStages),
   sparseStrength: number(
     "strength of that regularisation (default: the method's, more on scales in a short training)",
     ...aboveZero,
   ),
   marked: pulling(
-    'regularisation of only the channels that will go, in a second training of the original model',
+    'regularisation of only the channels that will be removed, in a second training of the original model',
     markedStages,
   ),
   markedStrength: number(

@@ -85,7 +85,7 @@ test('wanda and sparsegpt look at samples: random ones where nothing else is the
     const line = `prune two.onnx --method ${method} --sparsity 0.6 --data none`;
     const { status, err } = await espalier(`${line} --calibrate 64 --out ${method}`);
     assert.equal(status, 0, err);
-    assert.match(err, /random inputs say what goes/);
+    assert.match(err, /the choice of weights is based on random inputs/);
     const { initializers } = await readModel(at(method, 'model.onnx'));
     // Every layer has its share, by largest remainder.
     for (const name of ['up', 'down', 'w1', 'w2']) {
@@ -334,7 +334,7 @@ test('a model that nothing here can run is pruned, with a word that it was not c
       err,
     } = await espalier(`prune swirl.onnx --method ${how} --data none --out ${out}`);
     assert.equal(status, 0, err);
-    assert.match(err, /does not know the operators of vendor\.Swirl \(1\): their MACs are not counted/);
+    assert.match(err, /does not know the operators vendor\.Swirl \(1\): their MACs are not counted/);
     assert.match(said, /Not checked: espalier cannot compute this model \(.*Swirl.*neither can onnxruntime/);
     assert.match(readFileSync(at(out, 'report.html'), 'utf8'), /Not checked: espalier cannot compute/);
     assert.ok(existsSync(at(out, 'model.onnx')));

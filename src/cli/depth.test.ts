@@ -17,7 +17,7 @@ test('an arm goes without any channels, and the layers behind it make up for it'
     ['1-depth pruned', '1-depth recalibrated', '1-depth reconstructed'],
   );
   const [{ arm, macs: gone, distance }] = channels.arms;
-  assert.ok(err.includes(`Without the arm of ${arm} the answers are`));
+  assert.ok(err.includes(`Without the residual branch of ${arm} the outputs differ by`));
   assert.equal(macs.after, macs.before - gone);
   assert.ok(params.after < params.before && distance > 0);
   const [{ accuracy: cut }] = channels.stages;
@@ -38,7 +38,7 @@ test('more arms than there are: all of them go, and that is said', async () => {
   const line = prune('--drop-arms 9 --epochs 0 --calibrate 64 --no-reconstruct');
   const { status, err } = await espalier(`${line} --out all`);
   assert.equal(status, 0, err);
-  assert.match(err, /The model has 3 residual arms, so no more than that can go/);
+  assert.match(err, /The model has 3 residual branches, so no more than that can be removed/);
 });
 
 test('without data there is nothing to choose by', async () => {

@@ -84,7 +84,7 @@ test('what is no objective, or gives no number, is refused in a sentence', async
   const files: Record<string, [text: string, sentence: RegExp]> = {
     nothing: ['export const x = 1;', /default export of .*nothing\.mjs is not an objective: it needs a name/],
     metrics: [lopsided.replace("better: 'lower' },", '},'), /metrics\.mjs needs metrics, such as/],
-    taken: [lopsided.replace("'lopsided'", "'dense'"), /is called dense, as another one is/],
+    taken: [lopsided.replace("'lopsided'", "'dense'"), /has the name of another one, dense/],
     many: [lopsided.replace('mean(each(', '(each('), /The loss of lopsided must be one number for a sample/],
     lacking: [lopsided.replace('cost: loss, ', ''), /has a metric cost, but neither measure nor finish/],
     broken: ['export default {', /The objective .*broken\.mjs cannot be loaded/],

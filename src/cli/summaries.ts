@@ -15,13 +15,13 @@ export const summaries = {
   explain: 'show how a model is computed: its core graph, what is fused, and the steps of its program',
   pack: 'write a pruned model as a small file for espalier/runtime',
   vocabulary: 'remove unused tokens from the vocabulary of a language model',
-  data: 'check a data set, list those in the cache, or unpack a downloaded one into it',
+  data: 'check a data set, list the data sets in the cache, or unpack a downloaded one into it',
   resume: 'continue a run that was stopped or killed',
   study: 'compare settings over several seeds; the same command continues a study that was stopped',
-  table: 'give the results of a study to other programs: CSV, LaTeX, Parquet, or answers to questions in SQL',
-  worker: 'carry out runs of studies that wait on a queue, on this machine',
-  watch: 'show runs in a live web page: compare, start, stop and resume them',
-  completion: 'print a script by which bash, zsh or fish completes command lines',
+  table: 'export the results of a study as CSV, LaTeX or Parquet, or query them in SQL',
+  worker: 'carry out queued runs of studies on this machine',
+  watch: 'show runs in a live web page, to compare, start, stop and resume them',
+  completion: 'print a completion script for bash, zsh or fish',
 } as const;
 
 export type CommandName = keyof typeof summaries;

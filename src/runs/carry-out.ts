@@ -96,7 +96,7 @@ function uncounted({ graph, inputShapes }: ModelTask): string[] {
   return [
     ...(operators
       ? [
-          `espalier does not know the operators of ${operators}: their MACs are not counted, and what they touch stays.`,
+          `espalier does not know the operators ${operators}: their MACs are not counted, and whatever they touch is left as it is.`,
         ]
       : []),
     ...(first

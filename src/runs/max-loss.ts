@@ -55,7 +55,7 @@ export async function withFarthest(
     await writeJson(folder.search, search);
   }
   const { of, found } = search;
-  options.onNote?.(`Pruning to ${flagOf(of)} ${found}, the farthest that was found to lose no more.`);
+  options.onNote?.(`Pruning to ${flagOf(of)} ${found}, the strongest pruning found that loses no more.`);
   return { recipe: { ...recipe, [of]: found }, search };
 }
 
@@ -64,7 +64,7 @@ async function begin(work: Work<PruneRecipe>): Promise<LossSearch> {
   const task = heldOut(work);
   const { length } = task.dataset.test!;
   options.onNote?.(
-    `Looking for the farthest target that loses at most ${shownLoss(recipe.maxLoss!)} on ${length} training samples held out; that takes up to ${TRIALS + 1} times as long as the run itself …`,
+    `Looking for the strongest pruning that loses at most ${shownLoss(recipe.maxLoss!)} on ${length} held-out training samples; that takes up to ${TRIALS + 1} times as long as the run itself …`,
   );
   const how = { machine, signal: options.signal };
   const metric = headlineOf(task.objective);

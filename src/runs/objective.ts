@@ -119,7 +119,7 @@ async function openObjective(file: string): Promise<ObjectiveDefinition> {
   const path = resolve(file);
   const definition = checkDefinition(await loadUserFile(path, 'objective'), `The default export of ${path}`);
   if ((learnable as readonly string[]).includes(definition.name))
-    fail(`The objective of ${path} is called ${definition.name}, as another one is: give it another name.`);
+    fail(`The objective of ${path} has the name of another one, ${definition.name}: give it another name.`);
   return definition;
 }
 

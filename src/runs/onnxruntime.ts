@@ -69,7 +69,7 @@ export function sessionOf(
     if (dtype === 'float64') return new Tensor(dtype, Float64Array.from(data), shape);
     if (dtype === 'float16') return new Tensor(dtype, Uint16Array.from(data, toFloat16), shape);
     if (dtype === 'bfloat16')
-      return fail('onnxruntime-node takes no values of bfloat16; give the model inputs of float32.');
+      return fail('onnxruntime-node does not take bfloat16 values; give the model float32 inputs.');
     const whole = wholes[dtype as keyof typeof wholes];
     if (whole) return new Tensor(dtype as keyof typeof wholes, whole.from(data), shape);
     return new Tensor('float32', data, shape);

@@ -40,7 +40,7 @@ export async function packModel(options: PackModelOptions): Promise<PackedModel>
   const packed = await pack(graph);
   const difference = differenceOf(graph, await unpack(packed, file));
   if (difference !== undefined)
-    fail(`${model} was not packed: its ${difference} came back changed; please report this with the model.`);
+    fail(`${model} was not packed: unpacking changes its ${difference}. Please report this with the model.`);
   const bytes = { ...(await bytesOfModel(graph)), packed: packed.length };
   await writeAtomically(file, packed);
   return { model, file, bytes, sparsity: sparsityOf(graph) };

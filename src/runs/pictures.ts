@@ -103,7 +103,7 @@ function normalized(
     const { mean, std } = parseNormalize(flag);
     if (![1, channels].includes(mean.length))
       fail(
-        `The normalisation has ${mean.length} channels but the images have ${channels}; give ${channels} means and as many deviations.`,
+        `The normalisation has ${mean.length} channels but the images have ${channels}; give ${channels} means and ${channels} standard deviations.`,
       );
     return { prepared: { ...dataset, mean, std }, from: 'flag' };
   }

@@ -21,6 +21,7 @@ import {
   benchSettings,
   channelSettings,
   dataSettings,
+  evaluationBatch,
   explainSettings,
   flagOf,
   groupSettings,
@@ -29,6 +30,7 @@ import {
   machineSettings,
   maskSettings,
   modelSettings,
+  movedDataSetting,
   outcomeSettings,
   profileSettings,
   pruningEpochs,
@@ -68,7 +70,7 @@ export const settingsOf = {
   prune: { ...pruneSettings, ...lossSettings },
   slim: { ...slimSettings, ...pruneSettings, epochs: slimEpochs },
   eval: {
-    ...{ ...dataSettings, ...modelSettings, batch: trainingSettings.batch },
+    ...{ ...dataSettings, ...modelSettings, batch: evaluationBatch },
     ...{ teacher: trainingSettings.teacher, ...machineSettings },
   },
   inspect: { ...modelSettings, ...groupSettings, seed },
@@ -80,7 +82,7 @@ export const settingsOf = {
   pack: { ...modelSettings, seed },
   vocabulary: { ...vocabularySettings, ...modelSettings, ...machineSettings },
   data: importSettings,
-  resume: { data: dataSettings.data, threads, engine, ...trackingSettings },
+  resume: { data: movedDataSetting, threads, engine, ...trackingSettings },
   methods: {},
   completion: {},
   study: { ...studySettings, ...trackingSettings },
@@ -161,7 +163,7 @@ export function resolveRecipe(command: RunCommand, given: object, version: strin
   if (named.method) named.method = methodNamed(named.method);
   const checked = named.maxLoss === undefined ? named : withFarthestTarget(named);
   const { model, data } = checked;
-  if (!model) return fail(`A model to ${command} is missing: name an .onnx file or a network of the zoo.`);
+  if (!model) return fail(`The model to ${command} is missing: name an .onnx file or a network of the zoo.`);
   if (!data) return fail(`The data are missing: give --data, such as --data digits${orNone[command]}.`);
   if (data === WITHOUT_DATA) refuseTraining(command, checked);
   const optimizer = checked.optimizer ?? defaults.optimizer;
@@ -204,7 +206,7 @@ function withFarthestTarget(given: Given<'prune'>): Given<'prune'> {
   const value = own ? given[own] : FARTHEST[of as keyof typeof FARTHEST];
   if (!(typeof value === 'number' && value <= 1))
     fail(
-      `With --max-loss, ${flagOf(of)} is the farthest target that is tried: give it as a fraction, such as 0.3, or leave it out.`,
+      `With --max-loss, ${flagOf(of)} is the strongest target that is tried: give it as a fraction, such as 0.3, or leave it out.`,
     );
   return { ...given, [of]: value };
 }

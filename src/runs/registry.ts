@@ -133,7 +133,7 @@ export async function openMethod(method: unknown): Promise<void> {
   const { name } = made.method;
   const other = [...files.values()].find((file) => file.name === name);
   if (known.has(name) && other?.definition !== definition)
-    fail(`The method of ${path} is called ${name}, as another one is: give it another name.`);
+    fail(`The method of ${path} has the name of another one, ${name}: give it another name.`);
   known.set(name, made);
   files.set(path, { name, definition });
 }

@@ -39,7 +39,7 @@ export { groupSettings } from '../channels/index.js';
 export const dataSettings = {
   data: also(
     text(
-      'the data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR], fashion-mnist[:DIR], images:DIR with a folder per class, pictures without labels, or pictures with class maps for --learn dense, or npz:FILE with an array for each input and the labels y, or without y to learn what a teacher answers; random draws 1024 random samples for that; none prunes one-shot, without data',
+      'data set: digits, cifar10[:DIR], cifar100[:DIR], mnist[:DIR] or fashion-mnist[:DIR]; images:DIR with a folder per class, with pictures without labels, or with pictures and class maps for --learn dense; npz:FILE with an array for each input and the labels y, which a model that learns from a teacher does not need; random for 1024 random samples to learn from a teacher on; none to prune one-shot, without data',
       'DATA',
       ['digits', ...Object.keys(NAMED), 'images:', 'npz:', 'none'],
     ),
@@ -51,7 +51,7 @@ export const dataSettings = {
   ),
   size: also(
     whole(
-      'height and width that images are resized to (default: those of the model; else the images’ own size, 224 for image folders)',
+      'height and width to resize images to (default: those of the model; otherwise the images’ own size, or 224 for image folders)',
       1,
       'PIXELS',
     ),
@@ -60,21 +60,27 @@ export const dataSettings = {
     '--imgsz',
   ),
   resize: choice(
-    'how images of another size are resized, squash, crop or pad (default: as the model says, else crop)',
+    'how to resize images of another size (default: as the model says, otherwise crop)',
     resizeModes,
   ),
-  colors: choice('order of the colours that the model takes (default: as the model says, else rgb)', [
+  colors: choice('order of the colour channels that the model expects (default: as the model says, otherwise rgb)', [
     'rgb',
     'bgr',
   ]),
   learn: learnSetting,
-  ignoreIndex: whole('class of positions that do not count, for --learn dense (default: 255)', 0),
-  skipBroken: flag('leave out the pictures of a folder that cannot be decoded (default: stop and list them)'),
+  ignoreIndex: whole('class of the positions to ignore, for --learn dense (default: 255)', 0),
+  skipBroken: flag('skip pictures that cannot be decoded (default: stop and list them)'),
 } satisfies Settings;
+
+/** Where they are when a run is resumed. */
+export const movedDataSetting = {
+  ...dataSettings.data,
+  about: 'the data set of the run, if it has moved, such as images:/mnt/photos',
+};
 
 /** What a model leaves open. */
 export const modelSettings = {
-  width: number('factor on the number of channels of a zoo network', ...aboveZero),
+  width: number('width multiplier of a zoo network: a factor on its numbers of channels', ...aboveZero),
   shortcut: choice('kind of shortcut in the zoo’s residual networks for CIFAR', ['A', 'B']),
   stem: choice('first layers of the zoo’s resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
   classes: also(whole('number of classes of a zoo network (default: those of the data)', 1), '--num-classes'),
@@ -88,17 +94,17 @@ export const modelSettings = {
 export const trainingSettings = {
   epochs: whole('passes over the training samples (default: 10)', 1),
   batch: also(
-    whole('samples per training step (default: 128, fewer where samples are few)', 1),
+    whole('samples per training step (default: 128, or fewer if there are few samples)', 1),
     '--batch-size',
   ),
   lr: also(
     number(
-      'peak learning rate (default: 0.01 for a trained model; else 0.1 to train and 0.05 to prune; a hundredth of that with adam and adamw)',
+      'peak learning rate (default: 0.01 for a trained model, otherwise 0.1 to train and 0.05 to prune; with adam and adamw a hundredth of that)',
       ...aboveZero,
     ),
     '--learning-rate',
   ),
-  schedule: choice('learning-rate schedule, by default cosine', ['cosine', 'step', 'multi-step', 'constant']),
+  schedule: choice('learning-rate schedule (default: cosine)', ['cosine', 'step', 'multi-step', 'constant']),
   every: number(
     'epochs between drops of the learning rate, for --schedule step',
     (x) => x > 0,
@@ -113,7 +119,7 @@ export const trainingSettings = {
     'be a number of at least 0',
     'EPOCHS',
   ),
-  optimizer: choice('optimiser, by default sgd', ['sgd', 'adam', 'adamw']),
+  optimizer: choice('optimiser (default: sgd)', ['sgd', 'adam', 'adamw']),
   momentum: number(
     'momentum of sgd (default: 0.9)',
     (x) => x >= 0 && x < 1,
@@ -130,11 +136,11 @@ export const trainingSettings = {
     'be a number of at least 0 and below 1',
   ),
   classWeights: choice(
-    'weights of the classes in the loss: none, or balanced, which gives every class the same total weight (default: none)',
+    'weights of the classes in the loss; balanced gives every class the same total weight (default: none)',
     ['none', 'balanced'],
   ),
   augment: flag(
-    'augment the training images with random crops and flips, as is usual for the data set (default: on where that suits images and model)',
+    'augment the training images with the random crops and flips that are usual for the data set (default: on where that suits images and model)',
   ),
   validation: fraction('fraction of the training samples held out for validation (default: none)'),
   trainSamples: whole('number of training samples to use, evenly spread (default: all)', 1),
@@ -144,15 +150,18 @@ export const trainingSettings = {
     ['self', 'none'],
   ),
   match: names(
-    'inner values to learn from the teacher as well as the outputs, by the names that they have in the graph, where pruning does not change their shape; * matches any text, as in /encoder/*, none learns the outputs alone (default: auto, which takes all where the outputs hardly differ from sample to sample)',
+    'inner values to learn from the teacher as well as the outputs, by their names in the graph; pruning must not change their shapes. * matches any text, as in /encoder/*; none learns the outputs alone (default: auto, which takes all of them if the outputs hardly differ from sample to sample)',
     'NAMES',
   ),
   temperature: number('temperature of distillation (default: 4)', ...aboveZero),
   teacherWeight: number('weight of the teacher’s answers relative to the labels (default: 0.5)', ...upToOne),
 } satisfies Settings;
 
+/** How many samples are evaluated together. */
+export const evaluationBatch = also(whole('samples per batch (default: 256)', 1), '--batch-size');
+
 /** Methods of channels can prune without training. */
-export const pruningEpochs = whole('passes over the training samples, all stages together (default: 10)', 0);
+export const pruningEpochs = whole('passes over the training samples, in all stages together (default: 10)', 0);
 
 /** What goes, and how: the settings of every method that removes single weights. */
 export const pruningSettings = {
@@ -202,7 +211,7 @@ export type TargetName = (typeof targetNames)[number];
 /** How far a run prunes where that is not said by a target. */
 export const lossSettings = {
   maxLoss: number(
-    'largest loss of the metric that is allowed: bisection finds the strongest pruning within it. For accuracies and errors it is absolute (0.01 is one point), for other metrics relative; a target that is also given is the strongest that is tried (default: 0.1 of the MACs, or a sparsity of 0.99)',
+    'how much worse the metric may get: bisection finds the strongest pruning within that. For accuracies and errors it is absolute (0.01 is one point), for other metrics relative. A target that is given too is the strongest that is tried (default: 0.1 of the MACs, or a sparsity of 0.99)',
     (x) => x > 0 && x < 1,
     'be a fraction above 0 and below 1, such as 1%',
     'FRACTION',
@@ -236,10 +245,10 @@ export const sharedSettings = [
 /** What slim is told instead of a method and its settings. */
 export const slimSettings = {
   target: text(
-    'what to reach, such as 50%, "40M MACs", 2MB, 5ms or "90% sparsity" (default: 50% of the MACs; 80% without data)',
+    'target, such as 50%, "40M MACs", 2MB, 5ms or "90% sparsity" (default: 50% of the MACs; 80% without data)',
     'TARGET',
   ),
-  time: text('time that all may take, such as 90s, 10m or 1h (default: 10m)', 'TIME'),
+  time: text('time limit for the whole command, such as 90s, 10m or 1h (default: 10m)', 'TIME'),
 } satisfies Settings;
 
 /** Instead of so many epochs, slim takes a time. */
@@ -272,7 +281,7 @@ export const profileSettings = {
     '--batch-size',
   ),
   runs: whole('timed runs (default: 20)', 1),
-  sparsity: fraction('first set this fraction of every prunable weight to zero, the smallest values'),
+  sparsity: fraction('first set this fraction of every prunable weight to zero, smallest values first'),
 } satisfies Settings;
 
 /** Which program is explained, and what of it is shown. */
@@ -283,7 +292,7 @@ export const explainSettings = {
     '--batch-size',
   ),
   layer: text('show only what belongs to this node of the model, with the words of its steps', 'NAME'),
-  step: whole('show only this step of the program, with its words; the first is 0', 0),
+  step: whole('show only this step of the program, counted from 0, with its words', 0),
 } satisfies Settings;
 
 /** Where a data set comes from, and what a run would do with it. */
@@ -305,7 +314,7 @@ export const maskSettings = {
 export const machineSettings = {
   seed: whole('seed of everything random (default: 0)', 0),
   threads: also(whole('number of threads (default: all cores)', 1), '--num-threads'),
-  engine: choice('what computes (default: native where it is to be had, else wasm)', engines),
+  engine: choice('engine that computes (default: native where it is available, otherwise wasm)', engines),
 } satisfies Settings;
 
 /** How a study is carried out. */
@@ -315,22 +324,22 @@ export const studySettings = {
   engine: machineSettings.engine,
   model: text('use this model instead of the one that the study names', 'MODEL'),
   queue: text(
-    'have other machines carry out the runs: workers, for which they wait on redis://HOST or postgres://HOST/DATABASE, or slurm, as one array job',
+    'let other machines carry out the runs: workers, which fetch them from redis://HOST or postgres://HOST/DATABASE, or slurm, as one array job',
     'URL',
     ['redis://', 'postgres://', 'slurm'],
   ),
-  cost: flag('print what the runs will cost, by steps measured here, without starting any'),
+  cost: flag('estimate the cost of the runs from training steps measured on this machine, without starting any'),
   table: flag('print the results so far without starting any runs'),
 } satisfies Settings;
 
 /** In which form results are told. */
 export const tableSettings = {
-  csv: flag('as CSV'),
-  latex: flag('as a table for LaTeX, with booktabs'),
-  parquet: flag('as a Parquet file, which takes DuckDB (npm install @duckdb/node-api)'),
-  runs: flag('a row for each run instead of one for each setting'),
+  csv: flag('print CSV'),
+  latex: flag('print a LaTeX table, which needs the package booktabs'),
+  parquet: flag('write a Parquet file; needs DuckDB (npm install @duckdb/node-api)'),
+  runs: flag('print one row per run instead of one per setting'),
   sql: text(
-    'answer a question in SQL over the tables runs, recipes, epochs and masks of all runs below DIR, which takes DuckDB',
+    'answer an SQL query over the tables runs, recipes, epochs and masks of all runs below DIR; needs DuckDB',
     'QUERY',
   ),
 } satisfies Settings;
@@ -340,22 +349,22 @@ export const workerSettings = {
   jobs: studySettings.jobs,
   threads: studySettings.threads,
   engine: studySettings.engine,
-  task: whole('carry out this run of a list and end, the first is 0; for array jobs of Slurm', 0),
+  task: whole('carry out one run of a list, counted from 0, and exit; for array jobs of Slurm', 0),
   dir: text(
-    'folder that the folders of studies are in, where it has another path than where the study was started',
+    'folder that contains the folders of studies, if its path here differs from that on the machine where the study was started',
     'DIR',
   ),
 } satisfies Settings;
 
 export const watchSettings = {
   port: number(
-    'port to listen on (default: one that is free)',
+    'port to listen on (default: a free one)',
     (x) => Number.isInteger(x) && x > 0 && x < 65_536,
     'be a port from 1 to 65535',
     'PORT',
   ),
   host: text(
-    'address to listen on; other machines need the token that is printed (default: 127.0.0.1)',
+    'address to listen on; other machines then need the token that is printed (default: 127.0.0.1)',
     'ADDRESS',
   ),
   save: text('save the page with all its data as one file that opens without a server, and exit', 'FILE'),

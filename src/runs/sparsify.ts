@@ -37,7 +37,7 @@ export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const [first, ...later] = steps ?? [];
   if (!groups || !first || later.length > 0 || groups.some(({ members }) => members.length > 1))
     fail(
-      `${method.name} prunes every layer by itself, in one shot: leave --scope, --rounds and --pruning-schedule out.`,
+      `${method.name} prunes every layer by itself, one-shot: leave --scope, --rounds and --pruning-schedule out.`,
     );
   const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, first.kept[g]]));
   const found = await sparsifyLayers(graph, {
@@ -46,13 +46,13 @@ export async function presparsified(run: SparsifyRun): Promise<Graph> {
     how: method.calibrated!,
     onPlan: ({ layers: count, values, moments }) =>
       onNote?.(
-        `Looking at ${count} layers on ${recipe.calibrate} samples, with at most ${Math.ceil(values / 1e6)} MB of activations and ${Math.ceil(moments / 1e6)} MB of statistics in memory …`,
+        `Calibrating ${count} layers on ${recipe.calibrate} samples, with at most ${Math.ceil(values / 1e6)} MB of activations and ${Math.ceil(moments / 1e6)} MB of statistics in memory …`,
       ),
   });
   const left = [...kept.keys()].filter((name) => !found.layers.includes(name));
   if (left.length > 0)
     onNote?.(
-      `${left.length} of ${kept.size} weights are pruned by magnitude, as no samples could be summed up for them: ${left[0]}${left.length > 1 ? ', …' : ''}.`,
+      `${left.length} of ${kept.size} weights are pruned by magnitude, since no statistics could be collected for them: ${left[0]}${left.length > 1 ? ', …' : ''}.`,
     );
   return found.graph;
 }

@@ -66,7 +66,7 @@ export const hasData = (task: ModelTask): task is AimedTask => 'dataset' in task
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
   if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
   if (options.data === RANDOM_DATA)
-    fail('--data random distils a model that is already trained; give an .onnx file.');
+    fail('--data random distils a model that is already trained: give an .onnx file.');
   const raw = await openData(options, {});
   if (!imagesOf(raw.train))
     fail(

@@ -59,7 +59,7 @@ export async function taughtBy(teacher: Graph, task: Task, options: ObjectiveOpt
   const match = found.length > 0 ? found : asked;
   if (found.length > 0) {
     options.onNote?.(
-      `Its answers hardly differ from sample to sample, so that they alone would teach slowly: it learns ${found.length} inner values as well, where pruning leaves their shape alone (--match none: the outputs alone).`,
+      `The teacher’s answers hardly differ from sample to sample, so learning from them alone would be slow: the model learns ${found.length} inner values as well (--match none: the outputs alone).`,
     );
     scales = await measureScales(teacher, dataset.train, { ...how, match });
   }
@@ -116,7 +116,7 @@ function placeOf(
     return { folder };
   }
   onNote?.(
-    `The teacher answers every batch anew, which takes about a third of a step more: its answers would take ${said}.`,
+    `The teacher answers every batch again, which makes each step about a third longer: storing its answers would take ${said}.`,
   );
   return undefined;
 }

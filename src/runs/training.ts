@@ -63,7 +63,7 @@ export async function trainInFolder(
       tracking?.begin(known);
       if (start.microBatch < Math.min(recipe.batch, training.data.train.length))
         options.onNote?.(
-          `A batch of ${recipe.batch} does not fit in memory: it goes through in parts of ${start.microBatch}, whose gradients are added up.`,
+          `A batch of ${recipe.batch} does not fit in memory: it is processed in parts of ${start.microBatch}, and their gradients are accumulated.`,
         );
       options.onStart?.(start);
     },

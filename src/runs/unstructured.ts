@@ -88,7 +88,7 @@ function lookingAt(recipe: PruneRecipe, work: AnyWork): { samples: Calibration; 
   const { calibrate, seed, epochs } = recipe;
   if (!worksOnData(work)) {
     work.options.onNote?.(
-      'There are no data, so random inputs say what goes. That is worth less than real ones: give --data.',
+      'There are no data, so the choice of weights is based on random inputs. Real inputs give a better choice: give --data.',
     );
     return { samples: randomCalibration(calibrate!), iterations: 0 };
   }

@@ -54,7 +54,7 @@ const TOLERANCE = 1e-4;
 export async function keepVocabulary(options: VocabularyOptions): Promise<KeptVocabulary> {
   const { model, tokens, embedding, engine, threads } = options;
   if (tokens === undefined)
-    return fail('The tokens to keep are missing: give --tokens with a file of ids, one on each line.');
+    return fail('The tokens to keep are missing: give --tokens with a file of ids, one per line.');
   const file = options.out ?? `${model.replace(/\.(onnx|espk)$/i, '')}-tokens.onnx`;
   const ids = file.replace(/(\.onnx)?$/, '.ids.json');
   if ((await placeOf(file)) === (await placeOf(model)))
@@ -101,7 +101,7 @@ export async function readIds(path: string): Promise<number[]> {
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0));
   if (wrong >= 0)
     fail(
-      `${path} holds ${JSON.stringify(words[wrong])}, which is not an id: write one whole number on each line, or a list of them in JSON.`,
+      `${path} holds ${JSON.stringify(words[wrong])}, which is not an id: write one whole number per line, or a JSON list.`,
     );
   return [...new Set(ids)].sort((a, b) => a - b);
 }
@@ -111,7 +111,7 @@ function listIn(text: string, path: string): unknown[] {
     return JSON.parse(text);
   } catch {
     return fail(
-      `${path} begins like a list in JSON, but is not one: write [1, 2, 3], or one id on each line.`,
+      `${path} begins like a JSON list, but is not one: write [1, 2, 3], or one id per line.`,
     );
   }
 }

@@ -22,7 +22,7 @@ import { vote } from './vote.js';
 
 /** A mask that comes from a file. */
 export const maskFileSettings = {
-  mask: text('use the mask in this file', 'FILE'),
+  mask: text('remove the channels that the mask in this file names', 'FILE'),
 } satisfies Settings;
 
 /** By name of a group or of a parameter: whether each unit or position is kept. */

@@ -37,7 +37,7 @@ export const limitSettings = {
     'keep a multiple of this many channels per layer, unless the target needs less (default: 16, which suits onnxruntime; less where layers are narrow)',
     1,
   ),
-  keepAtLeast: whole('least number of channels that every layer keeps (default: 1)', 1),
+  keepAtLeast: whole('minimum number of channels that every layer keeps (default: 1)', 1),
   maxSparsity: formerly(number('largest fraction of a group that may be removed', ...upToOne), 'maxRatio'),
 } satisfies Partial<Record<keyof Limits, Setting>>;
 

@@ -11,7 +11,7 @@ import {
 import { type Attribute, int, intTensor, type Node } from '../../onnx/index.js';
 import type { Step } from '../find/walk.js';
 import { HoldsAtOneSize, type Plan, shapeIn, unique, type View } from './plan.js';
-import { supplied } from './supply.js';
+import { supplied } from './supply/supply.js';
 
 /** The nodes that stand for the i-th node in the smaller graph. @throws HoldsAtOneSize */
 export function rewritten(index: number, plan: Plan): Node[] {
@@ -28,7 +28,7 @@ export function rewritten(index: number, plan: Plan): Node[] {
   const extra: Node[] = [];
   const settings = resized.flatMap((one) => Object.keys(one.settings ?? {}).map(Number));
   for (const i of new Set([...inputs.keys(), ...settings])) {
-    const name = supplied(steps, i, resized, plan, extra);
+    const name = supplied({ steps, input: i, resized }, plan, extra);
     if (name === undefined) continue;
     while (inputs.length <= i) inputs.push('');
     inputs[i] = name;

@@ -3,7 +3,7 @@
  *
  * From the classes that go follow the positions that stay on every axis of every value (`plan.ts`). Initialisers are sliced to
  * them, an operator that says a size, a bound or a number of groups says the new one (`resize` in its own file), and constants
- * that nodes compute are made what they must be (`supply.ts`). At the end every value must have the shape that was planned for
+ * that nodes compute are made what they must be (`supply/`). At the end every value must have the shape that was planned for
  * it, or the surgery is at fault and says where.
  */
 import { fail, UserError } from '../../base/index.js';

@@ -15,9 +15,9 @@ import { withMembers } from './weights.js';
 
 /** Which channels there are. */
 export const groupSettings = {
-  ignore: names('names of weights whose output channels stay', 'NAMES'),
-  freeze: names('names of weights that lose neither output nor input channels', 'NAMES'),
-  heads: flag('remove whole attention heads only'),
+  ignore: names('names of weights that keep all their output channels', 'NAMES'),
+  freeze: names('names of weights that keep all their output and input channels', 'NAMES'),
+  heads: flag('remove attention heads only as a whole'),
 } satisfies Partial<Record<keyof ChannelOptions, Setting>>;
 
 /** Channels of a graph, and what surgery needs beside: which class every unit is. */

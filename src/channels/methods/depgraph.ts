@@ -23,7 +23,7 @@ export const depgraph: StructuredMethod = {
 
 export const depgraphSparse: StructuredMethod = {
   name: 'depgraph-sparse',
-  summary: 'The same after sparse learning of whole groups (Fang et al., 2023)',
+  summary: 'Group norm after sparse training of whole groups (Fang et al., 2023)',
   source,
   defaults: { ...depgraph.defaults, sparse: 'depgraph', sparseStrength: 5e-4 },
   shares: { sparse: 1, fineTune: 1 },

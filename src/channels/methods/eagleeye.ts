@@ -10,7 +10,7 @@ import type { StructuredMethod } from '../method.js';
 
 export const eagleeye: StructuredMethod = {
   name: 'eagleeye',
-  summary: 'The best of many networks drawn at random, BatchNorm adapted (Li et al., 2020)',
+  summary: 'The best of many random networks, compared with adapted BatchNorm statistics (Li et al., 2020)',
   source: {
     paper:
       'Li et al.: “EagleEye: fast sub-network evaluation for efficient neural network pruning”, ECCV 2020, arXiv 2007.02491',

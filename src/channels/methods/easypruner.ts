@@ -28,7 +28,7 @@ export const ratio: StructuredMethod = {
 
 export const order: StructuredMethod = {
   name: 'order',
-  summary: 'Units with a BatchNorm scale of at most 0.01 go',
+  summary: 'Removes units with a BatchNorm scale of at most 0.01',
   defaults: { importance: 'slimming', rule: 'threshold', threshold: 0.01 },
   shares,
 };
@@ -36,7 +36,7 @@ export const order: StructuredMethod = {
 export const ot: StructuredMethod = {
   name: 'ot',
   summary:
-    'Optimal thresholding: units that hold a ten-thousandth of their group’s energy go (Ye et al., 2020)',
+    'Optimal thresholding: removes units that hold a ten-thousandth of their group’s energy (Ye et al., 2020)',
   source: { paper: 'Ye et al.: “Channel pruning via optimal thresholding”, 2020, arXiv 2003.04566' },
   defaults: { importance: 'slimming', rule: 'energy' },
   shares,
@@ -44,7 +44,7 @@ export const ot: StructuredMethod = {
 
 export const maskL1: StructuredMethod = {
   name: 'mask-l1',
-  summary: 'MaskSparsity with a mask of the model as it is, by L1 norm',
+  summary: 'MaskSparsity with a mask of the given model, by L1 norm',
   source: masksparsity.source,
   defaults: { importance: 'l1-norm', allocate: 'uniform', marked: 'l1' },
   shares: marking,
@@ -52,7 +52,7 @@ export const maskL1: StructuredMethod = {
 
 export const gradDecay: StructuredMethod = {
   name: 'grad-decay',
-  summary: 'Scales and shifts of what will go decay to 0 in a straight line',
+  summary: 'Scales and shifts of the channels that will be removed decay linearly to 0',
   defaults: { importance: 'l1-norm', allocate: 'uniform', marked: 'decay' },
   shares: marking,
 };

@@ -27,7 +27,7 @@ export const fpgm: StructuredMethod = {
 
 export const softFpgm: StructuredMethod = {
   name: 'soft-fpgm',
-  summary: 'The same softly: set to 0 after every epoch, taken out at the end (He et al., 2018, 2019)',
+  summary: 'Soft FPGM: filters are set to 0 after every epoch and removed at the end (He et al., 2018, 2019)',
   source,
   defaults: { ...fpgm.defaults, sparse: 'soft' },
   shares: { sparse: 1 },

@@ -21,7 +21,7 @@ import type { StructuredMethod } from '../method.js';
 
 export const masksparsity: StructuredMethod = {
   name: 'masksparsity',
-  summary: 'MaskSparsity: a penalty on only those channels that will go (Jiang et al., 2023)',
+  summary: 'MaskSparsity: a penalty on only the channels that will be removed (Jiang et al., 2023)',
   source: {
     paper:
       'Jiang et al.: “Pruning-aware sparse regularization for network pruning”, Machine Intelligence Research 20(1), 2023, arXiv 2201.06776',

@@ -3,7 +3,7 @@ import type { StructuredMethod } from '../method.js';
 
 export const randomChannels: StructuredMethod = {
   name: 'random-channels',
-  summary: 'By lot, the same share of every group',
+  summary: 'Random channels, the same share of every group',
   defaults: { importance: 'random', allocate: 'uniform' },
   shares: { fineTune: 1 },
 };

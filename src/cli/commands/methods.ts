@@ -14,7 +14,7 @@ export function addMethods(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'methods',
     argument: '[METHOD]',
-    about: 'a method, to see its settings',
+    about: 'name of a method, to show its settings',
     recipes: false,
     examples: ['methods', 'methods fggp'],
     async run({ argument: [name] }, face) {
@@ -35,7 +35,7 @@ const removes = { weights: 'single weights', 'learnt masks': 'single weights, le
 function tableOf(methods: readonly MethodEntry[]): string {
   const rows = methods.map(({ name, kind, summary }) => [name, removes[kind], summary]);
   const titles = [left('method'), left('removes'), flowing('what it is')];
-  return `${table(titles, rows)}\n\nespalier methods METHOD shows the settings of one.`;
+  return `${table(titles, rows)}\n\nespalier methods METHOD shows the settings of a method.`;
 }
 
 function detailsOf({ name, kind, summary, source, settings }: MethodDetails): string {

@@ -22,7 +22,7 @@ export function addSlim(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'slim',
     argument: '[MODEL]',
-    about: 'an .onnx file or a run: a trained model',
+    about: 'a trained model: an .onnx file or a run',
     common: ['target', 'time', 'data', 'normalize', 'epochs', 'seed', 'threads', 'engine'],
     groups: {
       'What to reach:': slimSettings,

@@ -15,7 +15,7 @@ export function addStudy(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'study',
     argument: '[STUDY]',
-    about: 'a YAML file with what the runs share and what varies',
+    about: 'YAML file with the settings that all runs share and those that vary',
     out: 'folder of the study; each run gets a folder in it',
     recipes: false,
     examples: [

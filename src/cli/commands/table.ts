@@ -28,9 +28,9 @@ export function addTable(program: Command, signal: AbortSignal): void {
       if ([csv, latex, parquet].filter(Boolean).length > 1)
         return fail('Give one of --csv, --latex and --parquet.');
       if (parquet && !out)
-        return fail('A Parquet file is not for reading: give --out, such as --out table.parquet.');
+        return fail('A Parquet file cannot be printed: give --out, such as --out table.parquet.');
       if (sql !== undefined) {
-        if (latex || given.runs) return fail('--sql goes with --csv or --parquet, or with neither.');
+        if (latex || given.runs) return fail('--sql can be combined with --csv or --parquet only.');
         return tell(await query(folder, sql), given, out, face);
       }
       const { result, lines } = await readResult(folder);

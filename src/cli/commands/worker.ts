@@ -11,7 +11,7 @@ export function addWorker(program: Command, signal: AbortSignal): void {
   define(program, signal, {
     name: 'worker',
     argument: '[URL]',
-    about: 'the address of the queue that studies were given with --queue',
+    about: 'address of the queue, as studies were given it with --queue',
     recipes: false,
     examples: ['worker redis://queue.example', 'worker redis://queue.example --jobs 2 --dir /mnt/studies'],
     async run({ given, argument: [url] }, face) {
@@ -28,7 +28,7 @@ export function addWorker(program: Command, signal: AbortSignal): void {
       if (!isServer(url)) return fail(`${url} is not the address of a queue: give redis://… or postgres://…`);
       const queue = await openQueue(url);
       face.note(
-        `Waiting for runs on ${shownAddress(url)}; Ctrl-C ends the worker and puts back what it is at.`,
+        `Waiting for runs on ${shownAddress(url)}; press Ctrl-C to stop the worker; it puts unfinished runs back on the queue.`,
       );
       await work({ queue, jobs, ...how }).finally(queue.close);
       throw new Stopped('Stopped; what was at work goes on elsewhere, or when a worker is there again.');

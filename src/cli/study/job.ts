@@ -18,7 +18,7 @@ export async function writeJob(
   face: Face,
 ): Promise<void> {
   if (study.halving)
-    fail('Slurm carries out all runs at once: leave halving out, or have workers carry them out.');
+    fail('Slurm carries out all runs in parallel, so none can be stopped early: leave halving out, or use workers.');
   const release = await claimStudy(out);
   try {
     const open = await openRuns(runs, { onEvent: () => {} });

@@ -38,7 +38,7 @@ export async function perform(undertaking: Undertaking, face: Face): Promise<voi
     return rounds((some, how) => carryOut(some, { ...how, worker: studyRun, jobs, threads, engine }));
   const queue = await openQueue(url);
   face.note(
-    `The runs wait on ${shownAddress(url)}; on each machine that shall work: espalier worker ${shownAddress(url)}`,
+    `The runs are queued on ${shownAddress(url)}; start a worker on each machine with: espalier worker ${shownAddress(url)}`,
   );
   return rounds((some, how) => submitRuns(some, { ...how, queue, study: out })).finally(queue.close);
 }
@@ -53,7 +53,7 @@ export function refuseForWorkers(
     fail(`${queue} is not the address of a queue: give redis://…, postgres://… or slurm.`);
   if (jobs !== undefined || threads !== undefined)
     fail(
-      'With --queue the workers say how much they do at a time: give --jobs and --threads to espalier worker.',
+      'With --queue, each worker decides how much it does at a time: give --jobs and --threads to espalier worker.',
     );
   if (engine !== undefined)
     fail('With --queue the workers say what computes: give --engine to espalier worker.');

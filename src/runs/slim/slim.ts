@@ -170,7 +170,7 @@ async function slimFreely(job: Job): Promise<RunResult> {
       if (!made) break;
       if (!made.summary || isUsable(made.summary) || i === AT_ONCE.length - 1) return made;
       job.options.onNote?.(
-        `At ${Math.round(100 * value)} % of the MACs too little of the answers is left: going back.`,
+        `At ${Math.round(100 * value)} % of the MACs the outputs change too much: trying a milder cut.`,
       );
       await rm(out, { recursive: true, force: true });
     }
@@ -202,7 +202,7 @@ async function slimWithData(job: Job): Promise<SlimResult> {
   if (!summary || isUsable(summary)) return first;
   const milder = milderThan(recipe);
   if (!milder || performance.now() + (performance.now() - begun) > end) return first;
-  options.onNote?.('The end is not usable, and there is time left: trying a milder cut …');
+  options.onNote?.('The result is not usable, and there is time left: trying a milder cut …');
   return { ...first, milder: await runOf({ ...job, out: `${job.out}-milder` }, milder) };
 }
 

@@ -54,7 +54,7 @@ export async function fallen(progress: Progress, work: Running): Promise<Selecti
   );
   if (gone < marked)
     options.onNote?.(
-      `Of ${marked} channels that were to go, ${gone} came below ${threshold}; the others stay.`,
+      `Of ${marked} channels that were to be removed, ${gone} fell below ${threshold}; the others are kept.`,
     );
   return selection;
 }

@@ -61,7 +61,7 @@ function eliminationOf(
 ) {
   const { calibrate = defaultSamples, seed } = recipe;
   const { signal, onNote } = options;
-  onNote?.(`Measuring on ${calibrate} samples what each channel is worth to the layers that read it …`);
+  onNote?.(`Measuring on ${calibrate} samples how much the layers that read each channel need it …`);
   const samples = calibrationSamples(dataOf(recipe, task), { samples: calibrate, seed });
   return measureElimination(graph, channels, { machine, inputShapes: task.inputShapes, samples, signal });
 }

@@ -116,7 +116,7 @@ function checkTarget(
   if (!target && !mask && allocate === 'search')
     fail(`${method} needs a target to search for networks: give --macs, such as --macs 0.5.`);
   if (!target && !mask && allocate === 'knapsack')
-    fail(`${method} needs a target, up to which it distributes channels: give --macs, such as --macs 0.5.`);
+    fail(`${method} needs a target, to distribute channels up to it: give --macs, such as --macs 0.5.`);
   if (allocate === 'search' && target?.of === 'latency')
     fail(
       `${method} needs a target that can be computed without a measurement: give --macs instead of --latency.`,
@@ -167,7 +167,7 @@ function epochsOf(
   const rest = epochs - sum;
   if (rest < 0 || (rest > 0 && open.length === 0))
     fail(
-      `The stages of ${name} have ${sum} epochs, but the run ${epochs}: set --epochs to their sum, or leave one of ${names.map(flagOf).join(', ')} out.`,
+      `The stages of ${name} have ${sum} epochs, but the run has ${epochs}: set --epochs to their sum, or leave one of ${names.map(flagOf).join(', ')} out.`,
     );
   const parts = shared(
     rest,

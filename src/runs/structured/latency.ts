@@ -65,7 +65,7 @@ async function enter(
   const session = await openSession(serializeModel(graph), { name: graph.name, threads: machine.threads });
   if (!session)
     return fail(
-      'A target of latency is measured in onnxruntime-node, which is not installed here: install it, or give --macs.',
+      'A latency target is measured in onnxruntime-node, which is not installed: install it, or give --macs.',
     );
   const { inputs } = await randomTrial(graph, batchOf(graph, inputShapes), 1);
   return { run: () => session.run(inputs), close: () => session.close() };

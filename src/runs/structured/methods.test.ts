@@ -129,9 +129,9 @@ test('a model whose BatchNorm was folded away is pruned by its scales, and folde
   };
   const { params, channels, notes, accuracy } = await prune('unfolded', given);
   for (const said of [
-    /does not have: they are put back/,
+    /does not have: BatchNorm is restored/,
     /^The training is short, so the penalty on all scales is 0\.\d+; --sparse-strength/,
-    /^Of (\d+) scales whose channels will go, \1 are still above 0\.01, the largest [\d.]+, so .* above 0\.000001\.$/,
+    /^Of (\d+) scales whose channels will be removed, \1 are still above 0\.01, the largest [\d.]+, so .* above 0\.000001\.$/,
   ])
     assert.ok(
       notes.some((note) => said.test(note)),
@@ -150,7 +150,7 @@ test('a threshold takes what came below it, and a vote follows it', async () => 
     ...{ method: 'masksparsity', threshold: 0.9, epochs: 6, sparseStrength: 0.05, markedStrength: 1e-6 },
   });
   assert.ok(
-    notes.some((note) => /^Of \d+ channels that were to go, \d+ came below 0\.9; the others stay/.test(note)),
+    notes.some((note) => /^Of \d+ channels that were to be removed, \d+ fell below 0\.9; the others are kept/.test(note)),
   );
   assert.ok(channels!.units.after < channels!.units.before!);
   const vote = await prune('vote', { method: 'order', threshold: 1, vote: true, epochs: 0 });

@@ -110,7 +110,7 @@ function wantsUnfolding(work: Pruning, settings: MethodSettings): boolean {
   if (!needsScales(settings) || hasScales(graph, findChannels(graph, optionsOf(work)))) return false;
   if (worksOnData(work)) {
     options.onNote?.(
-      `${recipe.method} works on the scales of BatchNorm, which this model does not have: they are put back from training images, without changing what it computes, and folded away again at the end.`,
+      `${recipe.method} works on the scales of BatchNorm, which this model does not have: BatchNorm is restored from training images, without changing what the model computes, and folded away again at the end.`,
     );
     return true;
   }

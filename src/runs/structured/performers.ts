@@ -37,7 +37,7 @@ async function takeOut(progress: Progress, work: Running): Promise<Outcome> {
   const selection = await fallen(progress, work);
   if (![...selection.values()].flat().includes(false))
     options.onNote?.(
-      'No channel goes: nothing is low enough, and there is no target; give one, such as --macs 0.5.',
+      'No channel is removed: nothing is below the threshold, and there is no target. Give one, such as --macs 0.5.',
     );
   const smaller = shrink(graph, channels, selection);
   sayFixed(graph, smaller, options);

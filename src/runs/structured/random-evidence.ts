@@ -46,7 +46,7 @@ async function mendedBlindly(
   const { onNote, signal } = options;
   const count = recipe.calibrate!;
   onNote?.(
-    'There are no data, so the weights are fitted to random inputs. That repairs less than real ones do, and may do harm: compare the result with --no-reconstruct, or give --data.',
+    'There are no data, so the weights are fitted to random inputs. That repairs less than real inputs would, and may do harm: compare the result with --no-reconstruct, or give --data.',
   );
   const samples = randomCalibration(count);
   const { graph, facts } = await repaired(cut, { machine, inputShapes, samples, count, onNote, signal });

@@ -43,7 +43,7 @@ export const stageSettings = {
 /** What goes before any channels. */
 export const depthSettings = {
   dropArms: whole(
-    'number of residual branches to remove whole before any channels are removed, those whose absence changes the answers least (default: none)',
+    'number of residual branches to remove whole, before any channels: those whose removal changes the outputs least (default: none)',
     1,
   ),
 } satisfies Settings;
@@ -51,10 +51,10 @@ export const depthSettings = {
 /** What makes up for channels that are gone. */
 export const repairSettings = {
   reconstruct: flag(
-    'solve for the weights that read the remaining channels, so that every layer gives what it gave before (default: on with data)',
+    'solve for the weights that read the remaining channels, so that every layer computes what it did before (default: on with data)',
   ),
   calibrate: whole(
-    'number of training samples, without their labels, for that (default: 512); without data, of random inputs (default: none)',
+    'number of training samples to use for that, without their labels (default: 512); without data, the number of random inputs (default: none)',
     1,
     'SAMPLES',
   ),

@@ -56,11 +56,11 @@ export const trainings: Record<Exclude<StageKind, 'mask' | 'prune'>, Performer> 
       ...{ count, signal, inputShapes: task.inputShapes, distance: distanceTo(graph, work) },
       onDropped: ({ arm, distance }) =>
         onNote?.(
-          `Without the arm of ${arm} the answers are ${shownDistance(distance)} away from what they were.`,
+          `Without the residual branch of ${arm} the outputs differ by ${shownDistance(distance)} from those of the whole model.`,
         ),
     });
     if (dropped.length < count)
-      onNote?.(`The model has ${dropped.length} residual arms, so no more than that can go.`);
+      onNote?.(`The model has ${dropped.length} residual branches, so no more than that can be removed.`);
     const cut = { graph, smaller, channels: findChannels(graph, optionsOf(work)), selection: new Map() };
     const { graph: left, facts } = await mended(cut, work);
     return { graph: left, facts: { ...facts, arms: dropped } };
@@ -109,7 +109,7 @@ async function orAsBefore(outcome: Outcome, { graph, done }: Progress, work: OnD
   const metric = headlineOf(objective);
   const [worse, better] = [is, was].map((figures) => (100 * metricIn(figures, metric)).toPrecision(3));
   options.onNote?.(
-    `Training took the error on samples that are not for testing from ${better} % to ${worse} %, so the model stays as it was before that: give a lower --lr, more samples, or --epochs 0.`,
+    `Training took the error on samples that are not for testing from ${better} % to ${worse} %, so the model before that training is kept: give a lower --lr, more samples, or --epochs 0.`,
   );
   const measured = [...outcome.facts.measured, { ...before, what: 'kept' as const }];
   return { ...outcome, graph, facts: { ...outcome.facts, measured } };
@@ -138,7 +138,7 @@ function sayStanding(
   const { marked, above, largest } = scalesAbove({ graph, channels }, mask!, threshold);
   if (above > 0)
     options.onNote?.(
-      `Of ${marked} scales whose channels will go, ${above} are still above ${threshold}, the largest ${rounded(largest)}, so taking them out costs accuracy: train longer with --marked-epochs, or give a --marked-strength above ${rounded(markedStrength)}.`,
+      `Of ${marked} scales whose channels will be removed, ${above} are still above ${threshold}, the largest ${rounded(largest)}, so removing them costs accuracy: train longer with --marked-epochs, or give a --marked-strength above ${rounded(markedStrength)}.`,
     );
 }
 

@@ -57,11 +57,11 @@ export async function query(folder: string, sql: string): Promise<Row[]> {
       const run = `filename[${root.length + 2}:-${file.length + 2}]`;
       await connection
         .run(`CREATE VIEW ${name} AS SELECT ${run} AS run, * EXCLUDE (filename) FROM ${files}${where}`)
-        .catch((error: Error) => fail(`There is nothing to ask in ${folder}: ${firstLine(error)}.`));
+        .catch((error: Error) => fail(`There is nothing to query in ${folder}: ${firstLine(error)}.`));
     }
     const answer = await connection
       .runAndReadAll(sql)
-      .catch((error: Error) => fail(`DuckDB does not understand the question: ${firstLine(error)}.`));
+      .catch((error: Error) => fail(`DuckDB does not understand the query: ${firstLine(error)}.`));
     return answer.getRowObjectsJS().map((row) => plain(row) as Row);
   });
 }

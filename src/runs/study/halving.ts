@@ -30,7 +30,7 @@ export function refuseHalving({ halving }: Study, runs: readonly StudyRun[]): vo
     const where = `The study stops settings early, but ${nameOfCell(cell)}`;
     if (!recipe.validation)
       fail(
-        `${where} has no validation samples to choose by; give it validation: 0.1 (the test samples choose nothing).`,
+        `${where} has no validation samples to choose by; give it validation: 0.1 (test samples are never used to choose).`,
       );
     if (isStructured(recipe))
       fail(`${where} removes channels in several stages, which cannot be stopped early.`);

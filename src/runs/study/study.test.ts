@@ -138,7 +138,7 @@ test('a folder with another run is refused, threads and version aside', async ()
   assert.equal(await findRun({ ...run, recipe: { ...run.recipe, version: '9' } }), 'finished');
   await assert.rejects(findRun({ ...run, recipe: { ...run.recipe, lr: 3 } }), {
     name: 'UserError',
-    message: /holds a run with lr of another value than the study says for gmp 0\.5, seed 3/,
+    message: /holds a run of gmp 0\.5, seed 3, whose lr differs from what the study says/,
   });
 });
 
@@ -157,7 +157,7 @@ test('a study that makes no sense is refused in a sentence', async () => {
     [with_('[0.5, 0.75]', '0.5'), /vary\.sparsity must be a list of values, or names/],
     [with_('[0.5, 0.75]', '[0.5, .nan]'), /vary\.sparsity must be a list of values, or names/],
     [with_('[0.5, 0.75]', '{}'), /vary\.sparsity must be a list of values, or names/],
-    [with_('[0.5, 0.75]', '[0.5, 0.5]'), /a value of sparsity is there twice/],
+    [with_('[0.5, 0.75]', '[0.5, 0.5]'), /sparsity has a value twice/],
     [with_('once:', "'a/b':"), /"a\/b" in setting cannot name a folder/],
     [with_('once:', "'..':"), /"\.\." in setting cannot name a folder/],
     [with_('baseline: gmp', 'baseline: g'), /baseline g is none of the values gmp, once, 0\.5, 0\.75/],

@@ -75,7 +75,7 @@ export async function readStudy(path: string): Promise<Study> {
     fail(`The study ${path} varies nothing: give vary, such as sparsity: [0.9, 0.95], or search.`);
   for (const name of Object.keys(instead))
     if (name in recipe || name in vary || (search && name in search.space))
-      fail(`The study ${path} fixes ${name}; that is not for its recipe: ${instead[name]}.`);
+      fail(`The study ${path} fixes ${name}, which does not belong in its recipe: ${instead[name]}.`);
   if (new Set(seeds).size < seeds.length) fail(`The study ${path} names a seed twice.`);
   const study = { title, recipe, axes, seeds, baseline, halving };
   if (baseline !== undefined) baselineAxis(study);
@@ -99,7 +99,7 @@ function axisOf(path: string, name: string, values: AxisValues): Axis {
     fail(
       `In the study ${path}, ${JSON.stringify(bad)} in ${name} cannot name a folder: use letters, digits, '.', '_', '+' and '-', or give the value a name.`,
     );
-  if (new Set(labels).size < labels.length) fail(`In the study ${path}, a value of ${name} is there twice.`);
+  if (new Set(labels).size < labels.length) fail(`In the study ${path}, ${name} has a value twice.`);
   return { name, values: named };
 }
 
@@ -192,7 +192,7 @@ export async function findRun({ path, recipe, cell, seed }: StudyRun): Promise<F
   const other = differing(recipe, kept);
   if (other)
     return fail(
-      `${path} holds a run with ${other} of another value than the study says for ${nameOfCell(cell)}, seed ${seed}: take the study as it was, or another folder.`,
+      `${path} holds a run of ${nameOfCell(cell)}, seed ${seed}, whose ${other} differs from what the study says: restore the study, or give another folder.`,
     );
   return summary ? 'finished' : 'begun';
 }

@@ -8,7 +8,7 @@ import { gradual } from '../gradual.js';
 
 export const magnitude = gradual({
   name: 'magnitude',
-  summary: 'Magnitude pruning at once, then fine-tuning (Han et al., 2015)',
+  summary: 'One-shot magnitude pruning, then fine-tuning (Han et al., 2015)',
   source: {
     paper:
       'Han et al.: “Learning both weights and connections for efficient neural networks”, 2015, arXiv 1506.02626',
