@@ -52,8 +52,37 @@ interface Clock {
 
 /** Checks everything, compiles the network and puts it where the run begins. @throws UserError, with all memory freed. */
 export async function openRun(given: TrainOptions): Promise<Run> {
-  const options = { ...given, ...resolvePlain(given) };
-  const { network, data, epochs, batch, seed, memory } = options;
+  const settled = settledFor({ ...given, ...resolvePlain(given) });
+  const { options, trainers } = settled;
+  const { saved, state } = await openState(options, settingsOf(options, trainers));
+  const programs = openPrograms(settled);
+  try {
+    for (const split of splitsOf(options)) if (split) programs.evaluator.check(split);
+    const run = runOf(settled, programs, state);
+    if (saved) {
+      run.bestWeights = restoreArrays(run.network, run.training, saved);
+      push(run, kept);
+    }
+    await startHooks(run, saved);
+    run.clock.done = iterationsDone(run);
+    return run;
+  } catch (error) {
+    programs.training.close();
+    programs.evaluator.close();
+    throw error;
+  }
+}
+
+type Trainers = Pick<Run, 'optimizer' | 'schedule' | 'apart'>;
+type Programs = Pick<Run, 'training' | 'evaluator'>;
+type Settled = Pick<Run, 'options' | 'objective' | 'steps' | 'evenLast'> & {
+  loss: ReturnType<Objective['loss']>;
+  trainers: Trainers;
+};
+
+/** What the options come to. @throws UserError where they make no sense, or do not fit data and network. */
+function settledFor(options: Run['options']): Settled {
+  const { network, data, epochs, batch } = options;
   const optimizer = resolveOptimizer(options.optimizer);
   const schedule = resolveSchedule(options.schedule, epochs);
   const objective = objectiveOf(options);
@@ -63,54 +92,52 @@ export async function openRun(given: TrainOptions): Promise<Run> {
     fail(`The ${data.train.length} samples do not fill one batch of ${batch}; use a smaller batch.`);
   const evenLast = checkBatches(network, data.train.length, options);
   const apart = resolveApart(options, optimizer);
-  const state = await openState(options, settingsOf(options, { optimizer, schedule, apart }));
+  return { options, objective, loss, steps, evenLast, trainers: { optimizer, schedule, apart } };
+}
 
-  const opened: { close(): void }[] = [];
+/** Compiles the network for training and for evaluation. */
+function openPrograms({ options, objective, loss, trainers }: Settled): Programs {
+  const { optimizer, apart } = trainers;
+  const { network, batch, seed, memory, trained, samples } = options;
+  const kindOf = (parameter: Parameter) =>
+    options.apart?.holds(parameter) ? apart!.optimizer.kind : optimizer.kind;
+  const training = network.training({
+    ...{ batch, memory, seed, trained, samples, ...loss },
+    optimizer: apart ? kindOf : optimizer.kind,
+  });
   try {
-    const { trained, samples } = options;
-    const kindOf = (parameter: Parameter) =>
-      options.apart?.holds(parameter) ? apart!.optimizer.kind : optimizer.kind;
-    const training = network.training({
-      ...{ batch, memory, seed, trained, samples, ...loss },
-      optimizer: apart ? kindOf : optimizer.kind,
-    });
-    opened.push(training);
     const together = Math.max(16, Math.min(256, training.microBatch));
-    const evaluator = openEvaluator(network, options.evaluationBatch || together, objective);
-    opened.push(evaluator);
-    for (const split of splitsOf(options)) if (split) evaluator.check(split);
-    const now = performance.now();
-    const run: Run = {
-      ...{ options, network, training, evaluator, seed, data, optimizer, schedule, apart, steps, evenLast },
-      objective,
-      iterations: epochs * steps,
-      state: state.state,
-      learningRate: (iteration) => learningRateOf(run, iteration - 1),
-      firstBatch: async () => {
-        for await (const item of trainingBatches(run, 0, 0)) return item;
-        return fail('There are no samples to train on.');
-      },
-      examples: (perClass) => examples(data.train, { ...trainingSamples(options), perClass }),
-      evaluate: (split, { byClass } = {}) =>
-        evaluator.evaluate(split, {
-          byClass,
-          normalize: data,
-          augment: data.augment?.test,
-          signal: options.signal,
-        }),
-      clock: { start: now, done: 0, saved: now, counted: now },
-    };
-    if (state.saved) {
-      run.bestWeights = restoreArrays(network, training, state.saved);
-      push(run, kept);
-    }
-    await startHooks(run, state.saved);
-    run.clock.done = iterationsDone(run);
-    return run;
+    return { training, evaluator: openEvaluator(network, options.evaluationBatch || together, objective) };
   } catch (error) {
-    for (const program of opened) program.close();
+    training.close();
     throw error;
   }
+}
+
+/** The run before its first step. */
+function runOf(settled: Settled, programs: Programs, state: RunState): Run {
+  const { options, objective, trainers, steps, evenLast } = settled;
+  const { network, data, epochs, seed, signal } = options;
+  const now = performance.now();
+  const run: Run = {
+    ...{ options, network, objective, seed, data, state, steps, evenLast, ...programs, ...trainers },
+    iterations: epochs * steps,
+    learningRate: (iteration) => learningRateOf(run, iteration - 1),
+    firstBatch: async () => {
+      for await (const item of trainingBatches(run, 0, 0)) return item;
+      return fail('There are no samples to train on.');
+    },
+    examples: (perClass) => examples(data.train, { ...trainingSamples(options), perClass }),
+    evaluate: (split, { byClass } = {}) =>
+      programs.evaluator.evaluate(split, {
+        byClass,
+        normalize: data,
+        augment: data.augment?.test,
+        signal,
+      }),
+    clock: { start: now, done: 0, saved: now, counted: now },
+  };
+  return run;
 }
 
 /** With what only training adds, where the objective takes it. */
@@ -123,10 +150,7 @@ function objectiveOf({ objective = classification(), ...options }: Run['options'
 const splitsOf = ({ data }: TrainOptions) => [data.train, data.validation, data.test];
 
 /** What a resumed run must share with the one that was killed. */
-function settingsOf(
-  options: Run['options'],
-  trainers: Pick<Run, 'optimizer' | 'schedule' | 'apart'>,
-): RunState['settings'] {
+function settingsOf(options: Run['options'], trainers: Trainers): RunState['settings'] {
   const { epochs, batch, seed, samples, clip, labelSmoothing, dropLast, data, teacher } = options;
   const images = splitsOf(options).map((split) => split?.length ?? 0);
   const augment = options.augment ?? data.augment?.train ?? {};

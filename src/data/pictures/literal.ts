@@ -51,93 +51,100 @@ export function readLiteral(text: string): Literal | undefined {
   }
 }
 
+/** A text and how far it has been read. */
+interface Reading {
+  readonly text: string;
+  at: number;
+}
+
 /** @throws NoLiteral */
 function literalIn(text: string): Literal {
-  let at = 0;
-
-  /** What the pattern, a sticky one, matches here. */
-  const take = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    const [found] = pattern.exec(text) ?? [];
-    at += found?.length ?? 0;
-    return found;
-  };
-
-  const expect = (char: string) => {
-    take(SPACE);
-    if (text[at++] !== char) throw new NoLiteral();
-  };
-
-  const value = (depth: number): Literal => {
-    if (depth > DEEPEST) throw new NoLiteral();
-    take(SPACE);
-    if (text[at] === '{') return map(depth);
-    if (text[at] === '[') return list(']', depth);
-    if (text[at] === '(') return list(')', depth);
-    if (take(PREFIX) !== undefined) return string();
-    const number = take(NUMBER);
-    if (number !== undefined) return Number(number.replaceAll('_', ''));
-    const word = WORDS.get(take(WORD) ?? '');
-    if (word === undefined) throw new NoLiteral();
-    return word;
-  };
-
-  const map = (depth: number): Literal => {
-    const entries = new Map<string | number, Literal>();
-    items('}', () => {
-      const key = value(depth + 1);
-      if (typeof key !== 'string' && typeof key !== 'number') throw new NoLiteral();
-      expect(':');
-      entries.set(key, value(depth + 1));
-    });
-    return entries;
-  };
-
-  const list = (end: string, depth: number): Literal => {
-    const all: Literal[] = [];
-    items(end, () => all.push(value(depth + 1)));
-    return all;
-  };
-
-  /** What stands between brackets, with commas between, and perhaps one behind the last. */
-  const items = (end: string, item: () => void) => {
-    at++;
-    for (let first = true; ; first = false) {
-      take(SPACE);
-      if (text[at] === end) break;
-      if (!first) expect(',');
-      take(SPACE);
-      if (text[at] === end && !first) break;
-      item();
-    }
-    at++;
-  };
-
-  const string = (): string => {
-    const quote = text[at++];
-    let all = '';
-    for (;;) {
-      const char = text[at++];
-      if (char === undefined || char === '\n') throw new NoLiteral();
-      if (char === quote) return all;
-      all += char === '\\' ? escaped() : char;
-    }
-  };
-
-  const escaped = (): string => {
-    const char = text[at++] ?? '';
-    const digits = CODES.get(char);
-    // Python leaves a sequence that it does not know as it is.
-    if (digits === undefined) return ESCAPES.get(char) ?? `\\${char}`;
-    const code = text.slice(at, at + digits);
-    at += digits;
-    const point = Number.parseInt(code, 16);
-    if (!/^[0-9a-fA-F]+$/.test(code) || code.length < digits || point > 0x10ffff) throw new NoLiteral();
-    return String.fromCodePoint(point);
-  };
-
-  const whole = value(0);
-  take(SPACE);
-  if (at < text.length) throw new NoLiteral();
+  const reading = { text, at: 0 };
+  const whole = value(reading, 0);
+  take(reading, SPACE);
+  if (reading.at < text.length) throw new NoLiteral();
   return whole;
+}
+
+/** What a pattern, a sticky one, matches here. */
+function take(reading: Reading, pattern: RegExp): string | undefined {
+  pattern.lastIndex = reading.at;
+  const [found] = pattern.exec(reading.text) ?? [];
+  reading.at += found?.length ?? 0;
+  return found;
+}
+
+function expect(reading: Reading, char: string): void {
+  take(reading, SPACE);
+  if (reading.text[reading.at++] !== char) throw new NoLiteral();
+}
+
+function value(reading: Reading, depth: number): Literal {
+  if (depth > DEEPEST) throw new NoLiteral();
+  take(reading, SPACE);
+  const next = reading.text[reading.at];
+  if (next === '{') return map(reading, depth);
+  if (next === '[') return list(reading, ']', depth);
+  if (next === '(') return list(reading, ')', depth);
+  if (take(reading, PREFIX) !== undefined) return string(reading);
+  const number = take(reading, NUMBER);
+  if (number !== undefined) return Number(number.replaceAll('_', ''));
+  const word = WORDS.get(take(reading, WORD) ?? '');
+  if (word === undefined) throw new NoLiteral();
+  return word;
+}
+
+function map(reading: Reading, depth: number): Literal {
+  const entries = new Map<string | number, Literal>();
+  items(reading, '}', () => {
+    const key = value(reading, depth + 1);
+    if (typeof key !== 'string' && typeof key !== 'number') throw new NoLiteral();
+    expect(reading, ':');
+    entries.set(key, value(reading, depth + 1));
+  });
+  return entries;
+}
+
+function list(reading: Reading, end: string, depth: number): Literal {
+  const all: Literal[] = [];
+  items(reading, end, () => all.push(value(reading, depth + 1)));
+  return all;
+}
+
+/** What stands between brackets, with commas between, and perhaps one behind the last. */
+function items(reading: Reading, end: string, item: () => void): void {
+  reading.at++;
+  for (let first = true; ; first = false) {
+    take(reading, SPACE);
+    if (reading.text[reading.at] === end) break;
+    if (!first) expect(reading, ',');
+    take(reading, SPACE);
+    if (reading.text[reading.at] === end && !first) break;
+    item();
+  }
+  reading.at++;
+}
+
+function string(reading: Reading): string {
+  const quote = reading.text[reading.at++];
+  let all = '';
+  for (;;) {
+    const char = reading.text[reading.at++];
+    if (char === undefined || char === '\n') throw new NoLiteral();
+    if (char === quote) return all;
+    all += char === '\\' ? escaped(reading) : char;
+  }
+}
+
+/** What an escape sequence behind its backslash means. */
+function escaped(reading: Reading): string {
+  const char = reading.text[reading.at++] ?? '';
+  const digits = CODES.get(char);
+  // Python leaves a sequence that it does not know as it is.
+  if (digits === undefined) return ESCAPES.get(char) ?? `\\${char}`;
+  const code = reading.text.slice(reading.at, reading.at + digits);
+  reading.at += digits;
+  const point = Number.parseInt(code, 16);
+  if (!/^[0-9a-fA-F]+$/.test(code) || code.length < digits || point > 0x10ffff) throw new NoLiteral();
+  return String.fromCodePoint(point);
 }
