@@ -58,7 +58,10 @@ test('what no target can keep, and what leaves nothing to look for, is refused i
   const cases: [string, RegExp][] = [
     [`${random} --macs 0.5 --max-loss 0.01%`, /even --macs 0\.\d+ loses [\d.]+ %/],
     [prune('--max-loss 1% --mask m.json'), /--mask already says what is removed/],
-    [prune('--max-loss 1% --macs 40M'), /--macs is the strongest target that is tried: give it as a fraction/],
+    [
+      prune('--max-loss 1% --macs 40M'),
+      /--macs is the strongest target that is tried: give it as a fraction/,
+    ],
     ['prune dense/model.onnx --data none --max-loss 1%', /give --data, which needs no labels/],
     ['prune resnet8 --data digits --max-loss 1%', /networks of the zoo have random weights/],
   ];

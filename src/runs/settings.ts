@@ -63,10 +63,10 @@ export const dataSettings = {
     'how to resize images of another size (default: as the model says, otherwise crop)',
     resizeModes,
   ),
-  colors: choice('order of the colour channels that the model expects (default: as the model says, otherwise rgb)', [
-    'rgb',
-    'bgr',
-  ]),
+  colors: choice(
+    'order of the colour channels that the model expects (default: as the model says, otherwise rgb)',
+    ['rgb', 'bgr'],
+  ),
   learn: learnSetting,
   ignoreIndex: whole('class of the positions to ignore, for --learn dense (default: 255)', 0),
   skipBroken: flag('skip pictures that cannot be decoded (default: stop and list them)'),
@@ -161,7 +161,10 @@ export const trainingSettings = {
 export const evaluationBatch = also(whole('samples per batch (default: 256)', 1), '--batch-size');
 
 /** Methods of channels can prune without training. */
-export const pruningEpochs = whole('passes over the training samples, in all stages together (default: 10)', 0);
+export const pruningEpochs = whole(
+  'passes over the training samples, in all stages together (default: 10)',
+  0,
+);
 
 /** What goes, and how: the settings of every method that removes single weights. */
 export const pruningSettings = {
@@ -328,7 +331,9 @@ export const studySettings = {
     'URL',
     ['redis://', 'postgres://', 'slurm'],
   ),
-  cost: flag('estimate the cost of the runs from training steps measured on this machine, without starting any'),
+  cost: flag(
+    'estimate the cost of the runs from training steps measured on this machine, without starting any',
+  ),
   table: flag('print the results so far without starting any runs'),
 } satisfies Settings;
 

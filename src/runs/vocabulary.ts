@@ -110,9 +110,7 @@ function listIn(text: string, path: string): unknown[] {
   try {
     return JSON.parse(text);
   } catch {
-    return fail(
-      `${path} begins like a JSON list, but is not one: write [1, 2, 3], or one id per line.`,
-    );
+    return fail(`${path} begins like a JSON list, but is not one: write [1, 2, 3], or one id per line.`);
   }
 }
 

@@ -10,7 +10,8 @@ import type { StructuredMethod } from '../method.js';
 
 export const networkSlimming: StructuredMethod = {
   name: 'network-slimming',
-  summary: 'Network slimming: a penalty on all BatchNorm scales, of which the smallest are removed (Liu et al., 2017)',
+  summary:
+    'Network slimming: a penalty on all BatchNorm scales, of which the smallest are removed (Liu et al., 2017)',
   source: {
     paper:
       'Liu et al.: “Learning efficient convolutional networks through network slimming”, ICCV 2017, arXiv 1708.06519',

@@ -26,7 +26,8 @@ export const taylor: StructuredMethod = {
 
 export const taylorWeights: StructuredMethod = {
   name: 'taylor-weights',
-  summary: 'First-order change of the loss by the weights of each filter, for models without BatchNorm (Molchanov et al., 2019)',
+  summary:
+    'First-order change of the loss by the weights of each filter, for models without BatchNorm (Molchanov et al., 2019)',
   source,
   defaults: { importance: 'taylor-weights', rounds: 10 },
   shares: { fineTune: 1 },

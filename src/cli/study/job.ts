@@ -18,7 +18,9 @@ export async function writeJob(
   face: Face,
 ): Promise<void> {
   if (study.halving)
-    fail('Slurm carries out all runs in parallel, so none can be stopped early: leave halving out, or use workers.');
+    fail(
+      'Slurm carries out all runs in parallel, so none can be stopped early: leave halving out, or use workers.',
+    );
   const release = await claimStudy(out);
   try {
     const open = await openRuns(runs, { onEvent: () => {} });

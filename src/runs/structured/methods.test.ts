@@ -150,7 +150,9 @@ test('a threshold takes what came below it, and a vote follows it', async () => 
     ...{ method: 'masksparsity', threshold: 0.9, epochs: 6, sparseStrength: 0.05, markedStrength: 1e-6 },
   });
   assert.ok(
-    notes.some((note) => /^Of \d+ channels that were to be removed, \d+ fell below 0\.9; the others are kept/.test(note)),
+    notes.some((note) =>
+      /^Of \d+ channels that were to be removed, \d+ fell below 0\.9; the others are kept/.test(note),
+    ),
   );
   assert.ok(channels!.units.after < channels!.units.before!);
   const vote = await prune('vote', { method: 'order', threshold: 1, vote: true, epochs: 0 });
