@@ -5,9 +5,9 @@ import type { Plan } from '../sparsity/index.js';
 import type { EpochMetrics, Evaluation, MaskReport } from '../train/index.js';
 import { bytesOfModel, type Exported } from './export.js';
 import { histograms } from './histogram.js';
-import { measure } from './measure.js';
+import { type Measure, measure } from './measure.js';
 import type { Pictures } from './pictures.js';
-import type { PruneRecipe } from './recipe.js';
+import type { PruneRecipe, Recipe } from './recipe.js';
 import { changeWith } from './structured/change.js';
 import {
   type Change,
@@ -44,73 +44,28 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
 }
 
 /** The summary of a run whose model has been written. */
-export async function sumUp({
-  recipe,
-  task,
-  machine,
-  engines = [],
-  epochs,
-  measured,
-  best,
-  before,
-  plan,
-  masks = [],
-  channels,
-  latency,
-  search,
-  notes = [],
-  pictures,
-  answers,
-  classes,
-  exported,
-}: Finished): Promise<Summary> {
-  const final = exported.graph;
-  const [was, is] = [task.graph, final].map((graph) => measure(graph, task.inputShapes));
+export async function sumUp(run: Finished): Promise<Summary> {
+  const { recipe, task, epochs, measured, before, channels, classes, exported } = run;
+  const { graph, bytes, flushed, check } = exported;
+  const [was, is] = [task.graph, graph].map((model) => measure(model, task.inputShapes));
   const [weightsBefore, weightsAfter] = histograms(
-    [task.graph, final],
+    [task.graph, graph],
     is.layers.map(({ name }) => name),
   );
   const bytesBefore = await bytesOfModel(task.graph);
-  const spared = new Map(plan?.layers.map(({ name, spared }) => [name, spared]));
-  const everHeld = new Set(masks.flatMap(({ held = [] }) => held));
-  const held = is.layers.filter(({ name, kept }) => kept === 1 && everHeld.has(name)).map(({ name }) => name);
-  const { method, sparsity: target } = recipe as Partial<PruneRecipe>;
   const changed = changeWith(recipe);
   return {
-    espalier: recipe.version,
-    command: recipe.command,
-    model: recipe.model,
-    data: recipe.data,
-    pictures,
-    ...(notes.length > 0 && { notes: [...notes] }),
-    method,
-    seed: recipe.seed,
-    epochs: recipe.epochs,
-    engine: machine.description,
-    ...(engines.length > 1 && { engines: [...engines] }),
-    prunable: {
-      count: is.prunable,
-      layers: is.layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),
-      emptied: is.layers.filter(({ kept }) => kept === 0).map(({ name }) => name),
-      ...(held.length > 0 && { held }),
-    },
+    ...identityOf(run),
+    prunable: prunableOf(is, run),
     unpruned: is.unpruned,
-    sparsity: { before: was.sparsity, after: is.sparsity, target },
-    sparsityWithBiases: { before: was.sparsityWithBiases, after: is.sparsityWithBiases },
-    effectiveSparsity: { before: was.effectiveSparsity, after: is.effectiveSparsity },
-    deadUnits: { before: was.deadUnits, after: is.deadUnits, of: is.units },
-    params: changed('params', was.params, is.params),
-    nonzero: { before: was.nonzero, after: is.nonzero },
-    macs: changed('macs', was.macs, is.macs),
-    effectiveMacs: { before: was.effectiveMacs, after: is.effectiveMacs },
-    liveMacs: { before: was.liveMacs, after: is.liveMacs },
+    ...sizesOf(was, is, recipe),
     weights: { before: weightsBefore, after: weightsAfter },
     bytes: {
-      raw: changed('bytes', bytesBefore.raw, exported.bytes.raw),
-      gzip: { before: bytesBefore.gzip, after: exported.bytes.gzip },
+      raw: changed('bytes', bytesBefore.raw, bytes.raw),
+      gzip: { before: bytesBefore.gzip, after: bytes.gzip },
     },
-    latency,
-    search,
+    latency: run.latency,
+    search: run.search,
     channels: channels && {
       ...channels,
       units: changed('channels', channels.units.before!, channels.units.after),
@@ -118,14 +73,54 @@ export async function sumUp({
     ...figuresOf(measured, before),
     classes: measured?.byClass && classSummaries(measured.byClass, before?.byClass, classes),
     objective: task.objective && objectiveSummary(task.objective),
-    answers,
-    export: {
-      flushed: exported.flushed,
-      check: exported.check,
-      narrow: narrowIn(final),
-    },
-    best,
+    answers: run.answers,
+    export: { flushed, check, narrow: narrowIn(graph) },
+    best: run.best,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
+}
+
+/** What was run, on what, and with what. */
+function identityOf({ recipe, machine, engines = [], notes = [], pictures }: Finished) {
+  const { version, command, model, data, method, seed, epochs } = recipe as Recipe & Partial<PruneRecipe>;
+  return {
+    ...{ espalier: version, command, model, data, pictures },
+    ...(notes.length > 0 && { notes: [...notes] }),
+    ...{ method, seed, epochs, engine: machine.description },
+    ...(engines.length > 1 && { engines: [...engines] }),
+  };
+}
+
+/** The prunable layers, and what is remarkable about them. */
+function prunableOf(
+  { prunable, layers }: Measure,
+  { plan, masks = [] }: Pick<Finished, 'plan' | 'masks'>,
+): Summary['prunable'] {
+  const spared = new Map(plan?.layers.map(({ name, spared }) => [name, spared]));
+  const everHeld = new Set(masks.flatMap(({ held = [] }) => held));
+  const held = layers.filter(({ name, kept }) => kept === 1 && everHeld.has(name)).map(({ name }) => name);
+  return {
+    count: prunable,
+    layers: layers.map((layer) => ({ ...layer, spared: spared.get(layer.name) })),
+    emptied: layers.filter(({ kept }) => kept === 0).map(({ name }) => name),
+    ...(held.length > 0 && { held }),
+  };
+}
+
+/** What the model weighs before and after. */
+function sizesOf(was: Measure, is: Measure, recipe: Recipe) {
+  const changed = changeWith(recipe);
+  const both = <Name extends keyof Measure>(name: Name) => ({ before: was[name], after: is[name] });
+  return {
+    sparsity: { ...both('sparsity'), target: (recipe as Partial<PruneRecipe>).sparsity },
+    sparsityWithBiases: both('sparsityWithBiases'),
+    effectiveSparsity: both('effectiveSparsity'),
+    deadUnits: { ...both('deadUnits'), of: is.units },
+    params: changed('params', was.params, is.params),
+    nonzero: both('nonzero'),
+    macs: changed('macs', was.macs, is.macs),
+    effectiveMacs: both('effectiveMacs'),
+    liveMacs: both('liveMacs'),
   };
 }
 
