@@ -113,7 +113,7 @@ test('a study is told what computes its runs, which is not for its recipe', asyn
   writeFileSync(at('study.yaml'), study(''));
   refused(
     await espalier('study named.yaml --out named'),
-    'The study named.yaml fixes engine; that is not for its recipe: give --engine.',
+    'The study named.yaml fixes engine, which does not belong in its recipe: give --engine.',
   );
   refused(
     await espalier('study study.yaml --out s --queue redis://localhost --engine wasm'),

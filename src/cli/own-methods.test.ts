@@ -161,7 +161,7 @@ test('what is no method, has the name of another or a setting too many is refuse
     kind: ["export default { name: 'mine', summary: 'x' };", /must say what mine removes: kind: 'weights'/],
     gmp: [
       "export default { kind: 'weights', name: 'gmp', summary: 'x', defaults: {} };",
-      /is called gmp, as another/,
+      /has the name of another one, gmp/,
     ],
     score: [
       "export default { kind: 'weights', name: 'mine', summary: 'x', defaults: { score: function none() {} } };",

@@ -221,6 +221,6 @@ test('stages share the epochs, and a resolved recipe resolves to itself', () => 
   assert.deepEqual(epochs({ epochs: 0 }), [0, 0, 0, 0]);
   assert.throws(
     () => epochs({ epochs: 3, sparseEpochs: 4 }),
-    /stages of masksparsity have 4 epochs, but the run 3/,
+    /stages of masksparsity have 4 epochs, but the run has 3/,
   );
 });
