@@ -5,7 +5,11 @@
  *     node scripts/queue-kills.mjs --server redis --kills 6 --server-kills 1             (after node scripts/setup.mjs)
  *     node scripts/queue-kills.mjs --server redis --kills 100 --server-kills 20          what docs/studies.md tells of
  *     node scripts/queue-kills.mjs --server postgres --kills 6 --server-kills 1 --machines
+ *     node scripts/queue-kills.mjs --server redis --kills 6 --server-kills 1 --storage small
+ *     node scripts/queue-kills.mjs --server redis --kills 6 --server-kills 1 --storage ceph
  *
+ * With --storage every worker has a folder of its own, as a machine without the shared folder has, and runs are kept in a store: a small server of this
+ * project's, or the gateway of Ceph, where it is installed. The store, too, goes away and comes back.
  * With --machines every worker lies in a space of process numbers of its own, as on another machine: whether it is gone is told by the age of its lock.
  */
 import { spawn } from 'node:child_process';
@@ -15,7 +19,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cephIsMissing, openCeph } from './ceph-server.mjs';
 import { missing, openServer } from './queue-servers.mjs';
+import { openS3Server } from './s3-server.mjs';
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const { values } = parseArgs({
@@ -26,11 +32,15 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '2' },
     epochs: { type: 'string', default: '12' },
     seed: { type: 'string', default: '1' },
+    // Of the time that a run takes, the share that passes between two kills in the mean.
+    between: { type: 'string', default: '0.75' },
     machines: { type: 'boolean', default: false },
+    // 'small' or 'ceph'; without it machines share a folder.
+    storage: { type: 'string' },
   },
 });
 const kinds = values.server;
-const reason = missing(kinds);
+const reason = missing(kinds) ?? (values.storage === 'ceph' ? cephIsMissing() : undefined);
 if (reason) {
   process.stdout.write(`Kills with a queue on ${kinds} are skipped: ${reason}.\n`);
   process.exit(0);
@@ -59,6 +69,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, () => {
     for (const group of groups) process.kill(-group, 'SIGKILL');
     server?.kill();
+    store?.close?.();
     process.exit(130);
   });
 
@@ -68,6 +79,7 @@ function start(line, { apart = false } = {}) {
   const args = apart ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...own] : own;
   const child = spawn(args[0], args.slice(1), {
     cwd: root,
+    env: { ...process.env, ...store?.env },
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -112,7 +124,8 @@ function resultOf(folder, run) {
   return Buffer.concat([readFileSync(join(root, folder, run, 'model.onnx')), Buffer.from(lines)]);
 }
 
-let server;
+const openers = { small: openS3Server, ceph: openCeph };
+let [server, store] = [];
 let [killed, servers, studies] = [0, 0, 0];
 const [kills, serverKills] = [Number(values.kills), Number(values['server-kills'])];
 const begun = Date.now();
@@ -122,11 +135,16 @@ try {
   const seconds = (Date.now() - begun) / 1000 / runs.length;
   process.stdout.write(`A run that is left alone takes ${seconds.toFixed(1)} s.\n`);
   server = await openServer(kinds);
-  const employ = () => start(`worker ${server.url} --threads 1`, { apart: values.machines });
+  store = await openers[values.storage]?.();
+  const employ = (_, i) => {
+    const dir = store ? ` --dir ${join(root, `machine-${i}`)}` : '';
+    return start(`worker ${server.url} --threads 1${dir}`, { apart: values.machines });
+  };
   const workers = Array.from({ length: Number(values.workers) }, employ);
   while (killed < kills || servers < serverKills) {
     const folder = `study-${studies++}`;
-    const study = start(`study study.yaml --out ${folder} --queue ${server.url}`);
+    const kept = store ? ' --storage s3://bucket/studies' : '';
+    const study = start(`study study.yaml --out ${folder} --queue ${server.url}${kept}`);
     let isOpen = true;
     const ended = finished(study).finally(() => {
       isOpen = false;
@@ -134,20 +152,25 @@ try {
     ended.catch(() => {});
     await connected(study, 'The runs wait on');
     while (isOpen && (killed < kills || servers < serverKills)) {
-      await Promise.race([wait(1000 * (0.2 + 1.5 * random() * seconds)), ended.catch(() => {})]);
+      await Promise.race([
+        wait(1000 * (0.2 + 2 * Number(values.between) * random() * seconds)),
+        ended.catch(() => {}),
+      ]);
       if (!isOpen) break;
       for (const worker of workers) await connected(worker, 'Waiting for runs');
       if (servers < serverKills && random() < serverKills / (kills + serverKills)) {
-        await server.kill();
+        // Of two servers now this one, now the other.
+        const target = store && servers % 2 === 0 ? store : server;
+        await (target === store ? store.stop() : server.kill());
         servers++;
         await wait(500 + 3000 * random());
-        await server.start();
+        await target.start();
       } else if (killed < kills) {
         const i = Math.floor(random() * workers.length);
         workers[i].kill();
         killed++;
         await workers[i].ended;
-        workers[i] = employ();
+        workers[i] = employ(undefined, i);
       }
     }
     await ended;
@@ -162,5 +185,6 @@ try {
 } finally {
   for (const group of groups) process.kill(-group, 'SIGKILL');
   await server?.close();
+  await (store?.close ?? store?.stop)?.();
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 }

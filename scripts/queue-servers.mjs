@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+export const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
 /** Where Debian has the programs of PostgreSQL, which are on nobody's path. */
 function postgresPrograms() {
@@ -21,7 +21,7 @@ export function missing(kind) {
   return postgresPrograms() ? undefined : 'there is no postgresql';
 }
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address();

@@ -56,19 +56,13 @@ export async function claim(
   what: string,
   { beat = 10_000, patience = 30_000 }: Rhythm = {},
 ): Promise<() => Promise<void>> {
-  const { pid } = process;
-  const token = randomUUID();
-  const text = JSON.stringify({ pid, host: hostname(), machine: thisMachine(), born: birthOf(pid), token });
-  while (!(await place(path, token, text))) {
-    const found = await readFile(path, 'utf8').catch(() => undefined);
-    if (found === undefined) continue;
-    const holder = holderIn(found);
-    if (holder ? await isAtWork(holder, path, token, patience) : await isFresh(path)) {
-      if (holder) refuse(holder, path, what);
-      await wait(50);
-    } else await takeAway(path, found, token);
-  }
-  held.add(token);
+  const { holder, leave } = introduce();
+  const { token } = holder;
+  const text = JSON.stringify(holder);
+  await placeOwn(path, text, { token, what, patience }).catch((error) => {
+    leave();
+    throw error;
+  });
   const isOurs = async () => holderIn(await readFile(path, 'utf8').catch(() => ''))?.token === token;
   const pulse = setInterval(() => renew(path, text), beat);
   // In a page it is a number, and keeps nothing alive.
@@ -83,10 +77,41 @@ export async function claim(
   return async () => {
     clearInterval(pulse);
     letGo();
-    held.delete(token);
+    leave();
     if (await isOurs()) await rm(path, { force: true });
   };
 }
+
+/** Puts the file of this process there, in place of one whose process is gone. */
+async function placeOwn(
+  path: string,
+  text: string,
+  { token, what, patience }: { token: string; what: string; patience: number },
+): Promise<void> {
+  while (!(await place(path, token, text))) {
+    const found = await readFile(path, 'utf8').catch(() => undefined);
+    if (found === undefined) continue;
+    const holder = holderIn(found);
+    if (holder ? await isAtWork(holder, path, token, patience) : await isFresh(path)) {
+      if (holder) refuse(holder, path, what);
+      await wait(50);
+    } else await takeAway(path, found, token);
+  }
+}
+
+/** This process as the holder of one more claim, until it leaves it. */
+export function introduce(): { holder: Holder; leave(): void } {
+  const { pid } = process;
+  const token = randomUUID();
+  held.add(token);
+  return {
+    holder: { pid, host: hostname(), machine: thisMachine(), born: birthOf(pid), token },
+    leave: () => void held.delete(token),
+  };
+}
+
+/** Whether a holder is a process of this machine that has ended, or has left its claim. */
+export const isGone = (holder: Holder): boolean => isHere(holder) && !isAliveHere(holder);
 
 function refuse(holder: Holder, path: string, what: string): never {
   const { pid, host } = holder;

@@ -25,7 +25,17 @@ export { integer, normal, permutation, type Random, random, uniform, word } from
 // Files: written whole or not at all, one process in a folder at a time, and unpacked up to a budget.
 
 export { inGigabytes, MOST_PER_BYTE, MOST_UNPACKED, refuseBomb } from './budget.js';
-export { Claimed, claim, type Holder, holderOf, isClaimed, isHere, LostClaim } from './claim.js';
+export {
+  Claimed,
+  claim,
+  type Holder,
+  holderOf,
+  introduce,
+  isClaimed,
+  isGone,
+  isHere,
+  LostClaim,
+} from './claim.js';
 export { asBytes, digestOfAll } from './digest.js';
 export { appendTo, makeFolder, moveTo, reason, writeAtomically } from './files.js';
 export { globOf } from './glob.js';

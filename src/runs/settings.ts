@@ -331,6 +331,11 @@ export const studySettings = {
     'URL',
     ['redis://', 'postgres://', 'slurm'],
   ),
+  storage: text(
+    'keep checkpoints and results in an S3-compatible store, for machines that share no folder; keys and endpoint come from the AWS_… variables',
+    's3://BUCKET/PREFIX',
+    ['s3://'],
+  ),
   cost: flag(
     'estimate the cost of the runs from training steps measured on this machine, without starting any',
   ),

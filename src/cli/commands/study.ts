@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { fail, version } from '../../base/index.js';
-import { claimStudy, readStudy, refuseHalving, studyRuns } from '../../runs/index.js';
+import { claimStudy, gathering, openStore, readStudy, refuseHalving, studyRuns } from '../../runs/index.js';
 import { define } from '../define.js';
 import { Stopped } from '../face.js';
 import { showCost } from '../study/cost.js';
@@ -35,7 +35,10 @@ export function addStudy(program: Command, signal: AbortSignal): void {
       const { jobs = 1, threads = Math.max(1, Math.floor(availableParallelism() / jobs)) } = given;
       const { queue, engine } = given;
       if (queue !== undefined) refuseForWorkers(queue, given);
-      const place = { runs, study, out, jobs, threads, engine, queue };
+      const { storage } = given;
+      const refresh = storage === undefined ? undefined : gathering(await openStore(storage), out, runs);
+      const place = { runs, study, out, jobs, threads, engine, queue, storage, refresh };
+      await refresh?.();
       if (queue === SLURM && !given.table && !given.cost) return writeJob(place, given, face);
       if (given.cost) return showCost(place, face);
       if (!given.table) {

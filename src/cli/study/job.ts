@@ -13,7 +13,7 @@ const program = fileURLToPath(new URL('../main.js', import.meta.url));
 
 /** Writes an array job of what is not there yet. */
 export async function writeJob(
-  { study, runs, out }: Undertaking,
+  { study, runs, out, storage }: Undertaking,
   { jobs, threads = 1, engine }: { jobs?: number } & MachineChoice,
   face: Face,
 ): Promise<void> {
@@ -26,7 +26,7 @@ export async function writeJob(
     const open = await openRuns(runs, { onEvent: () => {} });
     if (open.length === 0) return face.result({ runs: 0 }, 'All runs are there already.');
     const node = [process.execPath, program];
-    const script = await writeArrayJob(open, { study: out, program: node, jobs, threads, engine });
+    const script = await writeArrayJob(open, { study: out, program: node, jobs, threads, engine, storage });
     face.result(
       { runs: open.length, script },
       `${script} has ${open.length} runs that are not there yet, on ${threads} ${threads === 1 ? 'core' : 'cores'} each. Submit it with: sbatch ${script}`,

@@ -9,6 +9,7 @@ import {
   openQueue,
   type StudyRun,
   shownAddress,
+  storedPlace,
   submitRuns,
 } from '../../runs/index.js';
 import { studyRun } from '../commands/study-run-path.js';
@@ -20,7 +21,7 @@ import type { Undertaking } from './undertaking.js';
 
 /** Carries out the runs here or by workers, in rounds where the study stops settings early. */
 export async function perform(undertaking: Undertaking, face: Face): Promise<void> {
-  const { study, runs, out, jobs, threads, engine, queue: url } = undertaking;
+  const { study, runs, out, jobs, threads, engine, queue: url, storage, refresh } = undertaking;
   const { signal } = face;
   const rounds = (carryOut: (runs: readonly StudyRun[], how: ExecutionOptions) => Promise<void>) =>
     carryOutHalving(
@@ -34,13 +35,16 @@ export async function perform(undertaking: Undertaking, face: Face): Promise<voi
     );
   if (!face.quiet && (await leftOf(runs)).length > 1)
     face.note(costText(await costOf(undertaking, face), undertaking));
-  if (url === undefined)
-    return rounds((some, how) => carryOut(some, { ...how, worker: studyRun, jobs, threads, engine }));
+  const place = storage === undefined ? undefined : (run: StudyRun) => storedPlace(storage, out, run);
+  const here = { worker: studyRun, jobs, threads, engine, storage: place };
+  if (url === undefined) return rounds((some, how) => carryOut(some, { ...how, ...here }));
   const queue = await openQueue(url);
   face.note(
     `The runs are queued on ${shownAddress(url)}; start a worker on each machine with: espalier worker ${shownAddress(url)}`,
   );
-  return rounds((some, how) => submitRuns(some, { ...how, queue, study: out })).finally(queue.close);
+  return rounds((some, how) => submitRuns(some, { ...how, queue, study: out, storage, refresh })).finally(
+    queue.close,
+  );
 }
 
 /** @throws UserError for what is no queue, and for settings that are given to its workers. */

@@ -10,4 +10,8 @@ export interface Undertaking {
   threads: number;
   engine?: EngineName;
   queue?: string;
+  /** Where runs are kept for machines that share no folder. */
+  storage?: string;
+  /** Brings the folder in step with the storage. */
+  refresh?: () => Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { EngineName } from '../../engine/index.js';
 import type { EpochMetrics } from '../../train/index.js';
 import { forgetFailure, recordFailure } from './failures.js';
 import { converse } from './process.js';
+import type { StoredPlace } from './storage/types.js';
 import { epochsOf, findRun, type StudyRun } from './study.js';
 
 export type StudyEvent = { run: StudyRun } & (
@@ -36,6 +37,8 @@ export interface JobOptions extends ExecutionOptions {
   /** Of each run. */
   threads: number;
   engine?: EngineName;
+  /** Where runs are kept besides; default nowhere. */
+  storage?: (run: StudyRun) => StoredPlace;
 }
 
 /** A run that is to be carried out, from the beginning or from where it was left. */
@@ -81,11 +84,19 @@ export async function carryOut(runs: readonly StudyRun[], options: JobOptions): 
 }
 
 async function carryOutRun({ run, resume }: OpenRun, options: JobOptions): Promise<void> {
-  const { worker, signal, threads, engine, until, onEvent } = options;
+  const { worker, signal, threads, engine, until, storage, onEvent } = options;
   await forgetFailure(run);
   onEvent({ run, kind: 'started', resume });
   const onEpoch = (metrics: EpochMetrics) => onEvent({ run, kind: 'epoch', metrics });
-  const order = { recipe: run.recipe, path: run.path, resume, threads, engine, until };
+  const order = {
+    recipe: run.recipe,
+    path: run.path,
+    resume,
+    threads,
+    engine,
+    until,
+    storage: storage?.(run),
+  };
   const word = await converse(order, { worker, signal, onEpoch });
   if (signal.aborted && word.kind !== 'finished' && word.kind !== 'paused') return;
   if (word.kind === 'failed') await recordFailure(run, word.sentence);

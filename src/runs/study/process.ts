@@ -3,18 +3,21 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { EngineName } from '../../engine/index.js';
 import type { EpochMetrics } from '../../train/index.js';
 import type { Recipe } from '../recipe.js';
+import type { StoredPlace } from './storage/types.js';
 
 /** What a process is told. */
 export interface Order {
   recipe: Recipe;
   path: string;
-  /** Go on with what is there. */
+  /** Go on with what is there. Of a run in a store, what the store has says it instead. */
   resume: boolean;
   threads: number;
   /** Default that which the run was started with, else the one that machines have here. */
   engine?: EngineName;
   /** Stop after this epoch, which the run goes on from later; default: to its end. */
   until?: number;
+  /** Where the folder is kept besides; default nowhere. */
+  storage?: StoredPlace;
 }
 
 /** What a process tells. */

@@ -20,14 +20,16 @@ export interface SlurmOptions {
   /** Of each task. */
   threads: number;
   engine?: EngineName;
+  /** Where the runs are kept, `s3://BUCKET/PREFIX`; default in the folder of the study. */
+  storage?: string;
 }
 
 /** Writes `runs.jsonl` and `slurm.sh` into the folder of the study; gives the path of the script. */
 export async function writeArrayJob(open: readonly OpenRun[], options: SlurmOptions): Promise<string> {
-  const { study } = options;
+  const { study, storage } = options;
   const list = join(resolve(study), 'runs.jsonl');
   const script = join(resolve(study), 'slurm.sh');
-  const lines = open.map(({ run }) => JSON.stringify(queuedRun(study, run)));
+  const lines = open.map(({ run }) => JSON.stringify(queuedRun(study, run, { storage })));
   await writeAtomically(list, lines.map((line) => `${line}\n`).join(''));
   await writeAtomically(script, scriptFor(list, lines.length, options));
   return script;

@@ -22,7 +22,9 @@ export interface SubmitOptions extends ExecutionOptions {
   study: string;
   /** Milliseconds after which all folders, and the queue's memory, are looked at again; default 3,000. */
   rhythm?: number;
-  /** Brings the folder in step with where results are kept, where that is somewhere else. */
+  /** Where the runs are kept, `s3://BUCKET/PREFIX`; default in the folder of the study, which all machines share. */
+  storage?: string;
+  /** Brings the folder in step with the storage. */
   refresh?: () => Promise<void>;
 }
 
@@ -31,7 +33,7 @@ export interface SubmitOptions extends ExecutionOptions {
  * @throws UserError when a folder holds another run.
  */
 export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptions): Promise<void> {
-  const { queue, study, until, signal, onEvent, refresh, rhythm = 3000 } = options;
+  const { queue, study, until, signal, onEvent, storage, refresh, rhythm = 3000 } = options;
   const begun = await openRuns(runs, options);
   const resumed = new Map(begun.map(({ run, resume }) => [run, resume]));
   const open = new Map(begun.map(({ run }) => [idOf(study, run, until), run]));
@@ -51,11 +53,13 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
       recordFailure(run, event.sentence).then(wake, wake);
     } else wake();
   });
-  const putBack = () => queue.add([...open].map(([id, run]) => ({ id, run: queuedRun(study, run, until) })));
+  const putBack = () =>
+    queue.add([...open].map(([id, run]) => ({ id, run: queuedRun(study, run, { until, storage }) })));
   await putBack();
   let isShort = false;
   for (;;) {
-    await refresh?.();
+    // A store that is away is asked again.
+    await refresh?.().catch(() => {});
     for (const [id, run] of open) {
       const failed = await failureOf(run);
       const isFinished = existsSync(runFolder(run.path).summary);
@@ -101,10 +105,15 @@ const inStudy = (study: string, path: string): string =>
   relative(resolve(study), resolve(path)).split(sep).join('/');
 
 /** A run as it waits. */
-export const queuedRun = (study: string, { path, recipe }: StudyRun, until?: number): QueuedRun => ({
+export const queuedRun = (
+  study: string,
+  { path, recipe }: StudyRun,
+  { until, storage }: Pick<QueuedRun, 'until' | 'storage'> = {},
+): QueuedRun => ({
   study: resolve(study),
   run: inStudy(study, path),
   recipe: keptIn(resolve(path), recipe),
   version,
   until,
+  storage,
 });

@@ -14,6 +14,8 @@ export interface QueuedRun {
   version: string;
   /** See the order of a process. */
   until?: number;
+  /** Where the run is kept, `s3://BUCKET/PREFIX`; default in a folder that all machines share. */
+  storage?: string;
 }
 
 /** How a worker has left a run. */

@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
-import { fail, UserError, version } from '../../../base/index.js';
+import { fail, makeFolder, reason, UserError, version } from '../../../base/index.js';
 import type { EngineName } from '../../../engine/index.js';
 import { takenFrom } from '../../paths.js';
 import { recordFailure } from '../failures.js';
 import { hasComeTo } from '../jobs.js';
 import { converse } from '../process.js';
+import { provenStores } from '../storage/index.js';
 import { findRun } from '../study.js';
 import type { Later, Outcome, QueuedRun, RunQueue } from './types.js';
 
@@ -32,13 +33,14 @@ export interface WorkOptions {
 
 /** Carries out runs until the signal says stop. */
 export async function work({ queue, ...options }: WorkOptions): Promise<void> {
+  const reach = provenStores();
   const { jobs, signal } = options;
   const told = new Set<string>();
   const onNote = (sentence: string) => {
     if (!told.has(sentence)) options.onNote(sentence);
     told.add(sentence);
   };
-  await queue.work((run, tell) => carryOut(run, tell, { ...options, onNote }), { jobs, signal });
+  await queue.work((run, tell) => carryOut(run, tell, { ...options, onNote, reach }), { jobs, signal });
 }
 
 /** Carries out one run of a list, and nothing else: a task of an array job. @throws UserError where it fails, or another process is at work on it. */
@@ -46,7 +48,7 @@ export async function workOnTask(
   run: QueuedRun,
   options: Pick<WorkOptions, 'worker' | 'threads' | 'engine' | 'dir' | 'signal' | 'onNote'>,
 ): Promise<void> {
-  const outcome = await carryOut(run, () => {}, { ...options, jobs: 1 });
+  const outcome = await carryOut(run, () => {}, { ...options, jobs: 1, reach: provenStores() });
   if (outcome.kind === 'failed') fail(outcome.sentence);
   if (outcome.kind === 'later' && !options.signal.aborted)
     fail(
@@ -56,15 +58,40 @@ export async function workOnTask(
 
 const later = (after: number): Later => ({ kind: 'later', after });
 
+interface Reach {
+  /** @throws UserError where a store cannot be used from here. */
+  reach: (url: string) => Promise<unknown>;
+}
+
+/** Why nothing can be done here for a study in this folder, as a sentence; undefined where it can. */
+async function obstacleTo(
+  folder: string,
+  storage: string | undefined,
+  reach: Reach['reach'],
+): Promise<string | undefined> {
+  const elsewhere = `on ${hostname()}: give the place of the studies here with --dir.`;
+  if (storage === undefined)
+    return existsSync(folder) ? undefined : `There is no folder ${folder} ${elsewhere}`;
+  try {
+    await makeFolder(folder);
+    await reach(storage);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    return `The folder ${folder} cannot be made (${reason(error)}) ${elsewhere}`;
+  }
+}
+
 async function carryOut(
-  { study, run: name, recipe: kept, version: others, until }: QueuedRun,
+  { study, run: name, recipe: kept, version: others, until, storage: url }: QueuedRun,
   tell: Parameters<Parameters<RunQueue['work']>[0]>[1],
-  { worker, threads, engine, dir, rhythm = 3000, signal, onNote }: Omit<WorkOptions, 'queue'>,
+  { worker, threads, engine, dir, rhythm = 3000, signal, onNote, reach }: Omit<WorkOptions, 'queue'> & Reach,
 ): Promise<Outcome | Later> {
   if (signal.aborted) return later(0);
   const folder = dir === undefined ? study : join(dir, basename(study));
-  if (!existsSync(folder)) {
-    onNote(`There is no folder ${folder} on ${hostname()}: give the place of the studies here with --dir.`);
+  const obstacle = await obstacleTo(folder, url, reach);
+  if (obstacle) {
+    onNote(obstacle);
     return later(rhythm);
   }
   const path = join(folder, ...name.split('/'));
@@ -83,10 +110,12 @@ async function carryOut(
       cell: { at: { run: name }, settings: {} },
       seed: recipe.seed,
     });
-    if (found === 'finished') return { kind: 'finished' };
+    if (found === 'finished' && url === undefined) return { kind: 'finished' };
     onNote(`${name} ${found === 'begun' ? 'goes on' : 'begins'}.`);
-    if (found === 'begun' && (await hasComeTo({ path }, until))) return { kind: 'paused' };
-    const order = { recipe, path, resume: found === 'begun', threads, engine, until };
+    if (found === 'begun' && url === undefined && (await hasComeTo({ path }, until)))
+      return { kind: 'paused' };
+    const storage = url === undefined ? undefined : { url, study: basename(study), run: name };
+    const order = { recipe, path, resume: found === 'begun', threads, engine, until, storage };
     const word = await converse(order, { worker, signal, onEpoch: tell });
     if (word.kind === 'taken') return later(rhythm);
     if (word.kind === 'failed') return signal.aborted ? later(0) : await failed(word.sentence);
