@@ -6,8 +6,10 @@
 import { existsSync } from 'node:fs';
 import { loadAddon } from '../../dist/engine/native/addon.js';
 import { hasRelaxedSimd } from '../../dist/engine/wasm/module.js';
+import { cephIsMissing } from '../ceph-server.mjs';
 import { hasPackage } from '../check-tracking.mjs';
 import { missing } from '../queue-servers.mjs';
+import { slurmIsMissing } from '../slurm-studies.mjs';
 import { testFiles } from '../tests.mjs';
 import { emulatedNode, has, major, nodeOf } from './nodes.mjs';
 import { innermostTests, kernelTests, processorHas, runKernels } from './processors.mjs';
@@ -105,13 +107,19 @@ const arm64 = {
     ),
 };
 
+/** How often something is killed, workers and servers: as often as one would like to, where an hour is left at least. */
+const kills = ({ deadline }, { few, many }) => {
+  const [workers, servers] = deadline - Date.now() > 3600_000 ? many : few;
+  return ['--kills', String(workers), '--server-kills', String(servers), '--between', '0.3'];
+};
+
 /** Scripts that check something by themselves. */
 const script = ({ name, what, path, args = [], needs = () => undefined, ...more }) => ({
   name,
   what,
   ...more,
   needs: () => (existsSync(path) ? needs() : `there is no ${path}`),
-  run: (bench) => openBench(bench).script(path, ...args),
+  run: (bench) => openBench(bench).script(path, ...(typeof args === 'function' ? args(bench) : args)),
 });
 
 export const gates = [
@@ -172,8 +180,26 @@ export const gates = [
     oneCore: true,
     what: 'workers and the server of a queue are killed, and every run ends with the same bytes',
     path: 'scripts/queue-kills.mjs',
-    args: ['--server', 'redis', '--kills', '4', '--server-kills', '1'],
+    args: (bench) => ['--server', 'redis', ...kills(bench, { few: [4, 1], many: [100, 20] })],
     needs: () => missing('redis'),
+  }),
+  script({
+    name: 'storage',
+    oneCore: true,
+    what: 'the same where machines share no folder, and a store that speaks the protocol of S3 goes away, too',
+    path: 'scripts/queue-kills.mjs',
+    args: (bench) => [
+      ...['--server', 'redis', '--storage', cephIsMissing() ? 'small' : 'ceph'],
+      ...kills(bench, { few: [2, 2], many: [20, 10] }),
+    ],
+    needs: () => missing('redis'),
+  }),
+  script({
+    name: 'slurm',
+    oneCore: true,
+    what: 'studies on a real Slurm: a task is requeued, a node is killed, and every run ends with the same bytes',
+    path: 'scripts/slurm-studies.mjs',
+    needs: slurmIsMissing,
   }),
   {
     name: 'install',
