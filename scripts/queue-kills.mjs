@@ -180,7 +180,8 @@ try {
     process.stdout.write(
       `${studies} studies of ${runs.length} runs, ${killed} kills of workers, ${servers} of the server, ${Math.round((Date.now() - begun) / 1000)} s: all the same bytes.\n`,
     );
-    rmSync(join(root, folder), { recursive: true });
+    // Its report may be written still.
+    rmSync(join(root, folder), { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 } finally {
   for (const group of groups) process.kill(-group, 'SIGKILL');

@@ -14,7 +14,7 @@ writeFileSync(
   at('study.yaml'),
   `
 title: A test
-recipe: { model: conv2, width: 0.25, data: digits, batch: 256, lr: 0.05, epochs: 5, sparsity: 0.8 }
+recipe: { model: conv2, width: 0.25, data: digits, batch: 256, lr: 0.05, epochs: 16, sparsity: 0.8 }
 vary: { method: [gmp] }
 seeds: [1]
 `,
@@ -33,13 +33,18 @@ test('killed in one folder, it goes on in another to the same bits, and comes ba
 
   const storage = '--storage s3://bucket/studies --threads 1';
   const manifest = 'studies/mine/runs/gmp/seed-1.json';
-  server.answer = (request: string) => {
-    if (request !== `PUT /bucket/${manifest}` || !server.objects.has(manifest)) return;
-    const { files, holder } = JSON.parse(server.objects.get(manifest).body.toString());
+  /** Kills the run once the store has an epoch of it, and not its end. */
+  let isKilled = false;
+  const kill = () => {
+    const { files = {}, holder } = JSON.parse(server.objects.get(manifest)?.body.toString() ?? '{}');
     const { id } = files['metrics.jsonl'] ?? {};
     const lines = id && server.objects.get(`studies/mine/files/gmp/seed-1/metrics.jsonl/${id}`);
-    // Two epochs are stored, and more have been carried out since.
-    if (lines?.body.toString().includes('"epoch":2,')) process.kill(holder.pid, 'SIGKILL');
+    if (isKilled || !lines?.body.includes('"kind":"epoch"') || files['summary.json']) return;
+    isKilled = process.kill(holder.pid, 'SIGKILL');
+  };
+  server.answer = (request: string) => {
+    // When it has been carried out.
+    if (request === `PUT /bucket/${manifest}`) setImmediate(kill);
   };
   const killed = await espalier(`study study.yaml --out here/mine ${storage} --json`);
   server.answer = () => undefined;

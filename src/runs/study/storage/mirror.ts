@@ -18,7 +18,7 @@ import { fileKey, type Manifest, type Store, type StoredFile, type StoredPlace }
 const PASSING = /(^|\/)run\.lock|\.partial(-[\w-]+)?$|\.unchecked-\d+$/;
 
 /** Milliseconds between two moments that are copied, where a run writes faster. */
-const REST_MS = 500;
+const REST_MS = 250;
 
 /** All files of a run, by their paths within its folder with '/' between names. */
 export async function filesOf(path: string): Promise<Map<string, Stats>> {
