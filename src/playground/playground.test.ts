@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import * as ort from 'onnxruntime-node';
+import { builder } from '../nn/index.js';
+import { serializeModel } from '../onnx/index.js';
 import { openChromium, type Page } from '../runtime/chromium.test.fixture.js';
 import {
   buildPage,
@@ -110,6 +112,120 @@ test('a model is dropped, pruned, fine-tuned, compared and taken away; a page th
   await other.act.until(`!document.querySelector('.notice') && 'discarded'`);
   assert.deepEqual(
     [...page.complaints, ...other.page.complaints].filter((text) => !/favicon/.test(text)),
+    [],
+  );
+});
+
+test('a worker that the browser ends in the middle of a run loses nothing', { skip }, async (t) => {
+  const browser = await openChromium(path!);
+  t.after(() => browser.close());
+  const { page, act } = await openPage(browser, await serve(t, true));
+  await page.evaluate(`(() => {
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (...message) {
+      globalThis.atWork = this;
+      return postMessage.apply(this, message);
+    };
+  })()`);
+  await dropModel(act);
+  await act.click('Take the digits');
+  await act.until(`document.body.innerText.includes('1437 samples to train on') && 'data'`);
+  await act.idle();
+  await act.choose('epochs of fine-tuning', '60');
+  await act.click('Prune');
+  const at = `Number(/Epoch (\\d+) of 60/.exec(document.body.innerText)?.[1] ?? 0)`;
+  await act.until(`${at} > 2 && 'under way'`);
+  // As the browser ends one that wants too much memory: without a word.
+  const before = await page.evaluate<number>(`(globalThis.atWork.terminate(), ${at})`);
+  const sentence = await act.until(`document.querySelector('.notice')?.innerText`);
+  assert.match(
+    sentence,
+    /^The worker has ended: the browser has ended it\. Nothing is lost: the model, the data and the last checkpoint are kept\./,
+  );
+  assert.deepEqual(await page.evaluate(DEFECTS), []);
+  await act.click('Go on');
+  const epoch = Number(await act.until(at));
+  assert.ok(epoch > 1 && epoch >= before - 1, `it goes on at epoch ${epoch}, after it had come to ${before}`);
+  await act.click('Stop');
+  await act.idle();
+  await act.click('Discard it');
+  await act.until(`!document.querySelector('.notice') && 'discarded'`);
+  // The model and the data are still there.
+  await act.choose('epochs of fine-tuning', '1');
+  await act.until(`document.body.innerText.includes('This takes about') && 'cost'`);
+  await act.click('Prune');
+  await act.until(`document.querySelector('#outcome-title') && 'result'`);
+  assert.deepEqual(
+    page.complaints.filter((text) => !/favicon/.test(text)),
+    [],
+  );
+});
+
+/** A camera that shows a moving picture and a microphone that beeps, which nobody is asked for. */
+const FAKES = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+/** A network for 0.1 s of sound. */
+function soundNetwork(): string {
+  const b = builder({ name: 'sound', seed: 1 });
+  const heard = b.input('sound', [1600]);
+  const graph = b.finish({
+    words: b.linear(b.relu(b.linear(heard, { out: 16, name: 'hidden' })), { out: 3, name: 'words' }),
+  });
+  return Buffer.from(serializeModel(graph)).toString('base64');
+}
+
+/** What both models say of what they are shown, without times. */
+const said = async (act: Person): Promise<string> => {
+  const text = await act.text('.sides');
+  return text.replace(/[\d.]+ ms/g, '');
+};
+
+test('both models are shown a frame of the camera, and a moment of the microphone', { skip }, async (t) => {
+  const browser = await openChromium(path!, { switches: FAKES });
+  t.after(() => browser.close());
+  const { page, act } = await openPage(browser, await serve(t, true));
+  const prunedAtOnce = async () => {
+    await act.choose('method', 'magnitude');
+    await act.until(`document.body.innerText.includes('This takes about') && 'cost'`);
+    await act.click('Prune');
+    await act.until(`document.querySelector('#outcome-title') && 'result'`);
+    await act.idle();
+  };
+  await dropModel(act);
+  await prunedAtOnce();
+  await act.click('Take a frame of the camera');
+  await act.until(`document.querySelector('.sides') && 'compared'`);
+  assert.match(
+    await said(act),
+    /Original\s+\d: \d+\.\d+ %[\s\S]*espalier\/runtime[\s\S]*onnxruntime-web[\s\S]*Pruned\s+\d: \d+\.\d+ %/,
+  );
+  // What is seen is what the camera shows, which is not black.
+  const seen = await page.evaluate<{ width: number; bright: number }>(`(() => {
+    const video = document.querySelector('video');
+    const context = new OffscreenCanvas(video.videoWidth, video.videoHeight).getContext('2d');
+    context.drawImage(video, 0, 0);
+    const { data } = context.getImageData(0, 0, video.videoWidth, video.videoHeight);
+    return { width: video.hidden ? 0 : video.videoWidth, bright: data.filter((_, i) => i % 4 < 3).reduce((most, one) => Math.max(most, one), 0) };
+  })()`);
+  assert.ok(seen.width > 0 && seen.bright > 100, JSON.stringify(seen));
+  assert.deepEqual(await page.evaluate(DEFECTS), []);
+
+  await act.drop('model-title', 'sound.onnx', soundNetwork());
+  await act.until(`document.body.innerText.includes('sound.onnx') && 'opened'`);
+  await act.idle();
+  await prunedAtOnce();
+  await act.click('Time them on made-up numbers');
+  await act.until(`document.querySelector('.sides') && 'compared'`);
+  await act.idle();
+  const difference = () => act.until(`/Their answers differ by [^ ]+ of/.exec(document.body.innerText)?.[0]`);
+  const madeUp = await difference();
+  await act.click('Listen to the microphone');
+  await act.until(`document.querySelector('[aria-busy=true]') && 'listening'`);
+  await act.idle();
+  assert.notEqual(await difference(), madeUp, 'another sound, other answers');
+  assert.equal(await page.evaluate(`document.querySelectorAll('[role=alert]').length`), 0);
+  assert.deepEqual(
+    page.complaints.filter((text) => !/favicon/.test(text)),
     [],
   );
 });

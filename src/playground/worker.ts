@@ -22,6 +22,8 @@ async function answer({ id, call, given }: Request): Promise<void> {
 }
 
 export function serve(): void {
+  // Held until the worker ends, however it ends: the page waits for it (page/state.ts).
+  void navigator.locks?.request(self.name, () => new Promise(() => {}));
   self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
     if (data.call === 'stop') void answer(data);
     else last = last.then(() => answer(data));

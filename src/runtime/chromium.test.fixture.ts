@@ -58,8 +58,11 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** @param options.gpu offer WebGPU to pages, by software where there is no GPU. */
-export async function openChromium(path: string, { gpu = false } = {}): Promise<Browser> {
+/** @param options.gpu offer WebGPU to pages, by software where there is no GPU; `options.switches`: others of its switches. */
+export async function openChromium(
+  path: string,
+  { gpu = false, switches = [] }: { gpu?: boolean; switches?: readonly string[] } = {},
+): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), 'espalier-chromium-'));
   const child = spawn(
     path,
@@ -73,6 +76,7 @@ export async function openChromium(path: string, { gpu = false } = {}): Promise<
       ...(gpu ? ['--enable-unsafe-webgpu'] : []),
       '--disable-dev-shm-usage',
       '--disable-background-networking',
+      ...switches,
       'about:blank',
     ],
     { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },

@@ -26,9 +26,10 @@ function Rescue() {
   if (crashed.value)
     return (
       <p class="notice" role="alert">
-        The worker has ended: {crashed.value}. {start.value?.kept ? 'The last checkpoint is kept.' : ''}{' '}
-        <button type="button" onClick={() => void begin()}>
-          Start it again
+        The worker has ended: {crashed.value}.{' '}
+        {start.value?.kept ? 'Nothing is lost: the model, the data and the last checkpoint are kept.' : ''}{' '}
+        <button type="button" onClick={() => void goOn()}>
+          Go on
         </button>
       </p>
     );
@@ -52,6 +53,12 @@ function Rescue() {
       </button>
     </p>
   );
+}
+
+/** Starts another worker, which goes on with what the one before was at. */
+async function goOn(): Promise<void> {
+  await begin();
+  if (start.value?.interrupted) await resume();
 }
 
 async function discard(): Promise<void> {

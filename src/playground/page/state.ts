@@ -43,10 +43,19 @@ let last = 0;
 const waiting = new Map<number, Waiting>();
 
 /** A worker that a page makes of a text has the policy of the page; of a file it would have that of its host's headers, which may be none. */
-function startWorker(): Worker {
+function startWorker(name: string): Worker {
   const source = `import ${JSON.stringify(new URL('worker.js', location.href).href)};`;
   const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  return new Worker(address, { type: 'module' });
+  return new Worker(address, { type: 'module', name });
+}
+
+/**
+ * Notices when a worker is there no more: it holds a lock with its name as long as it is. One that the browser ends, for want of memory for example, says nothing
+ * itself.
+ */
+async function watchOver(own: Worker, name: string): Promise<void> {
+  await navigator.locks?.request(name, () => {});
+  if (worker === own) end('the browser has ended it');
 }
 
 /** Starts a worker, in the place of one that has ended, and asks what there is. */
@@ -54,10 +63,13 @@ export async function begin(): Promise<void> {
   worker?.terminate();
   crashed.value = '';
   busy.value = '';
-  worker = startWorker();
+  const name = `espalier-${++last}-${performance.timeOrigin}`;
+  worker = startWorker(name);
   worker.onmessage = ({ data: message }: MessageEvent<Message>) => take(message);
   worker.onerror = ({ message }) => end(message || 'its script could not be loaded');
+  const own = worker;
   start.value = await ask('start', undefined);
+  void watchOver(own, name);
 }
 
 /** Ends the worker, as a crash does. */
@@ -76,8 +88,9 @@ export function ask<C extends Call>(call: C, given: Calls[C][0]): Promise<Calls[
   const id = ++last;
   const request: Request<C> = { id, call, given };
   return new Promise((resolve, reject) => {
+    if (!worker) return reject(new Error('The worker has ended: start another one with Go on.'));
     waiting.set(id, { resolve, reject });
-    worker?.postMessage(request);
+    worker.postMessage(request);
   });
 }
 
