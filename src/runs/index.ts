@@ -96,6 +96,7 @@ export {
   type StudyEvent,
   type StudyResult,
   type StudyRun,
+  type StudyTask,
   settingRows,
   shownAddress,
   stoppedIn,

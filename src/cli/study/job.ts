@@ -23,7 +23,10 @@ export async function writeJob(
     );
   const release = await claimStudy(out);
   try {
-    const open = await openRuns(runs, { onEvent: () => {} });
+    const open = await openRuns(
+      runs.map((run) => ({ run })),
+      { onEvent: () => {} },
+    );
     if (open.length === 0) return face.result({ runs: 0 }, 'All runs are there already.');
     const node = [process.execPath, program];
     const script = await writeArrayJob(open, { study: out, program: node, jobs, threads, engine, storage });

@@ -8,6 +8,7 @@ import {
   isServer,
   openQueue,
   type StudyRun,
+  type StudyTask,
   shownAddress,
   storedPlace,
   submitRuns,
@@ -23,13 +24,13 @@ import type { Undertaking } from './undertaking.js';
 export async function perform(undertaking: Undertaking, face: Face): Promise<void> {
   const { study, runs, out, jobs, threads, engine, queue: url, storage, refresh } = undertaking;
   const { signal } = face;
-  const rounds = (carryOut: (runs: readonly StudyRun[], how: ExecutionOptions) => Promise<void>) =>
+  const rounds = (carryOut: (tasks: readonly StudyTask[], how: ExecutionOptions) => Promise<void>) =>
     carryOutHalving(
       study,
       runs,
-      (some, until) => {
-        if (until !== undefined) face.note(`${some.length} runs to the end of epoch ${until}:`);
-        return watched(some, url === undefined ? jobs : 1, face, (how) => carryOut(some, { ...how, until }));
+      (tasks, { until, more }) => {
+        if (until !== undefined) face.note(`${tasks.length} runs to the end of epoch ${until}:`);
+        return watched(tasks, { jobs: url === undefined ? jobs : 1, more, carryOut }, face);
       },
       signal,
     );

@@ -1,30 +1,48 @@
 /** How far the runs of a study are, on a terminal and elsewhere. */
 import { duration } from '../../base/index.js';
 import { figureText } from '../../report/index.js';
-import { type ExecutionOptions, nameOfCell, type StudyEvent, type StudyRun } from '../../runs/index.js';
+import {
+  type ExecutionOptions,
+  nameOfCell,
+  type StudyEvent,
+  type StudyRun,
+  type StudyTask,
+} from '../../runs/index.js';
 import type { Face } from '../face.js';
 import { openProgress, type Progress } from '../progress.js';
 
-/** Runs with progress, so many of them at a time. */
+/** Runs with progress, so many of them at a time, and what there is to do besides when they have come to an end. */
 export async function watched(
-  runs: readonly StudyRun[],
-  jobs: number,
+  tasks: readonly StudyTask[],
+  { jobs, more, carryOut }: Carried,
   face: Face,
-  carryOut: (how: ExecutionOptions) => Promise<void>,
 ): Promise<void> {
   const progress = openProgress(face);
   const { signal } = face;
-  await carryOut({ signal, onEvent: teller(runs.length, jobs, progress) }).finally(progress.stop);
+  let total = tasks.length;
+  const counted = async (done: StudyRun) => {
+    const besides = await more!(done);
+    total += besides.length;
+    return besides;
+  };
+  const onEvent = teller(() => total, jobs, progress);
+  await carryOut(tasks, { signal, onEvent, more: more && counted }).finally(progress.stop);
+}
+
+interface Carried extends Pick<ExecutionOptions, 'more'> {
+  jobs: number;
+  carryOut: (tasks: readonly StudyTask[], how: ExecutionOptions) => Promise<void>;
 }
 
 /** Tells the events of a study, with what is left by the mean of the runs so far. */
-function teller(total: number, jobs: number, progress: Progress): (event: StudyEvent) => void {
+function teller(all: () => number, jobs: number, progress: Progress): (event: StudyEvent) => void {
   const begun = new Map<StudyRun, number>();
   const last = new Map<StudyRun, string>();
   let [done, kept, spent, timed] = [0, 0, 0, 0];
-  const left = () => (timed && done < total ? ((total - done) * spent) / timed / jobs : undefined);
+  const left = () => (timed && done < all() ? ((all() - done) * spent) / timed / jobs : undefined);
   return (event) => {
     const { run } = event;
+    const total = all();
     const name = `${nameOfCell(run.cell)} seed ${run.seed}`;
     if (event.kind === 'kept') {
       done++;

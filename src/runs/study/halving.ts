@@ -3,7 +3,7 @@
  * validation samples go on, and so forth. What goes on is the same run from its checkpoint, so that those that finish are the very runs of a study without
  * halving, and the schedule of their learning rate is that of the whole run.
  *
- * A round waits for all runs of the one before (ASHA does not): what is stopped then follows from the figures alone, not from which machine was faster,
+ * A round waits for all runs of the one before (asha.ts does not): what is stopped then follows from the figures alone, not from which machine was faster,
  * and the folders tell it again when the study goes on.
  */
 import { fail } from '../../base/index.js';
@@ -11,7 +11,9 @@ import { headlineOf, type Metric, metricIn } from '../../objectives/index.js';
 import { readJson, readMetrics, runFolder } from '../folder.js';
 import { isStructured } from '../recipe.js';
 import type { MetricsLine } from '../summary.js';
+import { carryOutAsha, stoppedByAsha } from './asha.js';
 import { failureOf } from './failures.js';
+import type { StudyTask } from './jobs.js';
 import { meanOf } from './statistics.js';
 import { type Cell, nameOfCell, type Study, type StudyRun } from './study.js';
 
@@ -38,27 +40,41 @@ export function refuseHalving({ halving }: Study, runs: readonly StudyRun[]): vo
   }
 }
 
+/** What a part of a study is carried out by. */
+export interface Carrying {
+  /** The end of this epoch is where runs stop for now; default their own end. */
+  until?: number;
+  /** What there is to do besides, whenever a run has come to an end; it is taken before what still waits. */
+  more?: (done: StudyRun) => Promise<StudyTask[]>;
+}
+
 /**
- * Carries out a study round by round; gives what was stopped.
+ * Carries out a study whose settings are stopped early, round by round or asynchronously; any other as it is.
  * @param carryOut carries out runs to the end of an epoch, or whole.
  */
 export async function carryOutHalving(
   study: Study,
   runs: readonly StudyRun[],
-  carryOut: (runs: readonly StudyRun[], until?: number) => Promise<void>,
+  carryOut: (tasks: readonly StudyTask[], how: Carrying) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
+  if (study.halving?.asynchronous)
+    return carryOutAsha(study, runs, (tasks, more) => carryOut(tasks, { more }));
   let alive = runs;
   for (const epoch of study.halving?.after ?? []) {
-    await carryOut(alive, epoch);
+    await carryOut(tasksFor(alive, epoch), { until: epoch });
     if (signal.aborted) return;
     alive = (await judge(study, alive, epoch)).alive;
   }
-  await carryOut(alive);
+  await carryOut(tasksFor(alive), {});
 }
+
+const tasksFor = (runs: readonly StudyRun[], until?: number): StudyTask[] =>
+  runs.map((run) => ({ run, until }));
 
 /** What has been stopped so far, as the folders tell: a round that is not over has stopped nothing. */
 export async function stoppedIn(study: Study, runs: readonly StudyRun[]): Promise<Stopped[]> {
+  if (study.halving?.asynchronous) return stoppedByAsha(study, runs);
   const stopped: Stopped[] = [];
   let alive = runs;
   for (const epoch of study.halving?.after ?? []) {
@@ -109,7 +125,7 @@ async function judge({ halving }: Study, runs: readonly StudyRun[], epoch: numbe
 }
 
 /** How good a run was on its validation samples after an epoch; undefined where it has not come so far. */
-async function validationAt(
+export async function validationAt(
   { path }: StudyRun,
   epoch: number,
 ): Promise<{ value: number; better: Metric['better'] } | undefined> {

@@ -5,7 +5,14 @@ export { mixedData } from './data.js';
 export { query, writeParquet } from './duckdb.js';
 export { failureOf } from './failures.js';
 export { carryOutHalving, refuseHalving, type Stopped as StoppedSetting, stoppedIn } from './halving.js';
-export { carryOut, type ExecutionOptions, type JobOptions, openRuns, type StudyEvent } from './jobs.js';
+export {
+  carryOut,
+  type ExecutionOptions,
+  type JobOptions,
+  openRuns,
+  type StudyEvent,
+  type StudyTask,
+} from './jobs.js';
 export type { LastWord, Order, ProcessMessage } from './process.js';
 export * from './queue/index.js';
 export { type Row, readResult, runRows, settingRows } from './rows.js';

@@ -20,10 +20,16 @@ export type StudyEvent = { run: StudyRun } & (
   | { kind: 'started'; resume: boolean }
 );
 
+/** A run, and how far it is to be carried out: to the end of this epoch, from where it goes on later, or to its own end. */
+export interface StudyTask {
+  run: StudyRun;
+  until?: number;
+}
+
 /** Has runs carried out, of which some may be there already; ends when each has come to an end, or the signal has stopped it. */
 export interface ExecutionOptions {
-  /** Runs are carried out to the end of this epoch, and go on from there later; default: to their end. */
-  until?: number;
+  /** What there is to do besides, whenever a run has come to an end; it is taken before what still waits. */
+  more?: (done: StudyRun) => Promise<readonly StudyTask[]>;
   /** Stops all runs after their current step. */
   signal: AbortSignal;
   onEvent: (event: StudyEvent) => void;
@@ -42,8 +48,7 @@ export interface JobOptions extends ExecutionOptions {
 }
 
 /** A run that is to be carried out, from the beginning or from where it was left. */
-export interface OpenRun {
-  run: StudyRun;
+export interface OpenRun extends StudyTask {
   resume: boolean;
 }
 
@@ -52,15 +57,15 @@ export interface OpenRun {
  * @throws UserError when a folder holds another run.
  */
 export async function openRuns(
-  runs: readonly StudyRun[],
-  { onEvent, until }: Pick<ExecutionOptions, 'onEvent' | 'until'>,
+  tasks: readonly StudyTask[],
+  { onEvent }: Pick<ExecutionOptions, 'onEvent'>,
 ): Promise<OpenRun[]> {
   const open: OpenRun[] = [];
-  for (const run of runs) {
+  for (const { run, until } of tasks) {
     const found = await findRun(run);
     const isThere = found === 'finished' || (found === 'begun' && (await hasComeTo(run, until)));
     if (isThere) onEvent({ run, kind: 'kept' });
-    else open.push({ run, resume: found === 'begun' });
+    else open.push({ run, until, resume: found === 'begun' });
   }
   return open;
 }
@@ -73,18 +78,30 @@ export const hasComeTo = async (run: Pick<StudyRun, 'path'>, until: number | und
  * Carries out what is not there yet, in the order given.
  * @throws UserError, before anything is begun, when a folder holds another run.
  */
-export async function carryOut(runs: readonly StudyRun[], options: JobOptions): Promise<void> {
-  const { jobs, signal } = options;
-  const open = await openRuns(runs, options);
-  const work = async () => {
-    for (let next = open.shift(); next && !signal.aborted; next = open.shift())
-      await carryOutRun(next, options);
+export async function carryOut(tasks: readonly StudyTask[], options: JobOptions): Promise<void> {
+  const { jobs, signal, more } = options;
+  const open = await openRuns(tasks, options);
+  let atWork = 0;
+  /** Begins as many as there is room for; ends with the last of those that follow from them. */
+  const begin = async (): Promise<void> => {
+    const begun: Promise<void>[] = [];
+    while (atWork < jobs && open.length > 0 && !signal.aborted) {
+      atWork++;
+      begun.push(one(open.shift()!));
+    }
+    await Promise.all(begun);
   };
-  await Promise.all(Array.from({ length: jobs }, work));
+  const one = async (task: OpenRun): Promise<void> => {
+    await carryOutRun(task, options);
+    if (more && !signal.aborted) open.unshift(...(await openRuns(await more(task.run), options)));
+    atWork--;
+    await begin();
+  };
+  await begin();
 }
 
-async function carryOutRun({ run, resume }: OpenRun, options: JobOptions): Promise<void> {
-  const { worker, signal, threads, engine, until, storage, onEvent } = options;
+async function carryOutRun({ run, until, resume }: OpenRun, options: JobOptions): Promise<void> {
+  const { worker, signal, threads, engine, storage, onEvent } = options;
   await forgetFailure(run);
   onEvent({ run, kind: 'started', resume });
   const onEpoch = (metrics: EpochMetrics) => onEvent({ run, kind: 'epoch', metrics });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { version } from '../../base/index.js';
 import { startRun } from '../run.js';
 import { carryOutHalving, refuseHalving, stoppedIn } from './halving.js';
-import { carryOut, type StudyEvent } from './jobs.js';
+import { carryOut, type StudyEvent, type StudyTask } from './jobs.js';
 import { trialAxis } from './search.js';
 import { nameOfCell, readStudy, type Study, type StudyRun, studyRuns } from './study.js';
 
@@ -128,7 +128,8 @@ test('the better half goes on after each round, over all seeds, and the folders 
   const runs = studyRuns(study, join(root, 'halved'), version);
   const rounds: string[] = [];
   const { signal } = new AbortController();
-  const carry = async (some: readonly StudyRun[], until?: number) => {
+  const carry = async (tasks: readonly StudyTask[], { until }: { until?: number }) => {
+    const some = tasks.map(({ run }) => run);
     rounds.push(`${until}: ${some.map(({ cell, seed }) => `${nameOfCell(cell)}/${seed}`).join(' ')}`);
     train(some, until);
   };
@@ -161,7 +162,7 @@ test('a run that waits for the next round and goes on has the bytes of one that 
     ...{ jobs: 1, threads: 1, signal: new AbortController().signal },
     onEvent: (event: StudyEvent) => kinds.push(event.kind),
   };
-  for (const until of [3, 3, undefined]) await carryOut([run], { ...options, until });
+  for (const until of [3, 3, undefined]) await carryOut([{ run, until }], options);
   assert.deepEqual(
     kinds.filter((kind) => kind !== 'epoch'),
     ['started', 'paused', 'kept', 'started', 'finished'],

@@ -5,6 +5,7 @@
  * study like any other: every draw has all seeds, and the table has every one of them.
  */
 import {
+  flag,
   integer,
   isRecord,
   listOf,
@@ -39,6 +40,8 @@ export interface Halving {
   after: readonly number[];
   /** Fraction of the settings that goes on each time. */
   keep: number;
+  /** Settings go on as soon as they are among the best so far, instead of when all have come as far. */
+  asynchronous: boolean;
 }
 
 const ends = (ok: (end: number) => boolean, kind: string): Rule<Ends> => ({
@@ -78,6 +81,7 @@ const halvingRules = {
     (x) => x > 0 && x < 1,
     'be a number above 0 and below 1, such as 0.33',
   ),
+  asynchronous: flag('let settings go on without waiting for those that are slower'),
 };
 
 /** The search of a study's file. @throws UserError */
@@ -103,8 +107,12 @@ function rangeAt(place: Place, name: string, range: unknown): Range {
 
 /** The halving of a study's file. @throws UserError */
 export function halvingAt(place: Place, given: object): Halving {
-  const { after, keep = 1 / 3 } = settingsAt(place, halvingRules, { given, needed: ['after'] });
-  return { after, keep };
+  const {
+    after,
+    keep = 1 / 3,
+    asynchronous = false,
+  } = settingsAt(place, halvingRules, { given, needed: ['after'] });
+  return { after, keep, asynchronous };
 }
 
 /** A value of the axis of trials. */

@@ -59,12 +59,14 @@ export async function openBull(url: string): Promise<RunQueue> {
     );
   }
   return {
-    async add(runs) {
+    async add(runs, { first } = { first: false }) {
       for (let i = 0; i < runs.length; i += 1000)
         await queue.addBulk(
-          runs
-            .slice(i, i + 1000)
-            .map(({ id, run }) => ({ name: run.run, data: run, opts: { jobId: id, ...FORGET } })),
+          runs.slice(i, i + 1000).map(({ id, run }) => ({
+            name: run.run,
+            data: run,
+            opts: { jobId: id, lifo: first, ...FORGET },
+          })),
         );
     },
     async count() {

@@ -9,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { version } from '../../../base/index.js';
 import { runFolder } from '../../folder.js';
-import type { StudyEvent } from '../jobs.js';
+import type { StudyEvent, StudyTask } from '../jobs.js';
 import { type Study, type StudyRun, studyRuns } from '../study.js';
 import { openQueue, type RunQueue, readTask, submitRuns, work, workOnTask, writeArrayJob } from './index.js';
 import type { QueuedRun, QueueEvent } from './types.js';
@@ -27,6 +27,8 @@ function studyOf(name: string, epochs: number[]): { study: string; runs: StudyRu
   mkdirSync(study, { recursive: true });
   return { study, runs: studyRuns(described, study, version) };
 }
+
+const tasksOf = (runs: readonly StudyRun[]): StudyTask[] => runs.map((run) => ({ run }));
 
 /** A queue in memory, which may forget. */
 function memory(): RunQueue & { forget(): void; given: string[] } {
@@ -92,7 +94,7 @@ async function together(
   };
   const working = work(options);
   const onEvent = (event: StudyEvent) => kinds.push(`${event.run.cell.at.epochs} ${event.kind}`);
-  await submitRuns(runs, { queue, study, signal, rhythm: 100, onEvent });
+  await submitRuns(tasksOf(runs), { queue, study, signal, rhythm: 100, onEvent });
   stop.abort();
   await working;
   return { kinds, notes };
@@ -136,11 +138,37 @@ test('a study on a queue: finished, failed, and taken by another at first; what 
   assert.deepEqual(notes, []);
 });
 
+test('what follows from a run that has ended is put on the queue, too', async () => {
+  const { study, runs } = studyOf('besides', [1, 2, 3]);
+  const queue = memory();
+  const stop = new AbortController();
+  const { signal } = stop;
+  const working = work({ queue, worker, jobs: 1, threads: 1, signal, onNote: () => {} });
+  const told: string[] = [];
+  await submitRuns(tasksOf(runs.slice(0, 1)), {
+    queue,
+    study,
+    signal,
+    rhythm: 50,
+    onEvent: ({ run, kind }) => kind === 'finished' && told.push(run.cell.at.epochs),
+    more: async (done) => tasksOf(runs.slice(runs.indexOf(done) + 1).slice(0, 1)),
+  });
+  stop.abort();
+  await working;
+  assert.deepEqual(told, ['1', '2', '3']);
+});
+
 test('what a queue has forgotten while it was away is put there again', async () => {
   const { study, runs } = studyOf('forgotten', [1, 2]);
   const queue = memory();
   const stop = new AbortController();
-  const submitting = submitRuns(runs, { queue, study, signal: stop.signal, rhythm: 50, onEvent: () => {} });
+  const submitting = submitRuns(tasksOf(runs), {
+    queue,
+    study,
+    signal: stop.signal,
+    rhythm: 50,
+    onEvent: () => {},
+  });
   while ((await queue.count()) < 2) await wait(5);
   const { count, add } = queue;
   let refusals = 0;
@@ -167,7 +195,7 @@ test('a worker that is stopped puts its run back, and one of another version ref
   const how = { queue, worker, jobs: 1, threads: 1, rhythm: 50, signal: stop.signal, onNote: () => {} };
   const working = work(how);
   const watching = new AbortController();
-  const submitting = submitRuns(runs, {
+  const submitting = submitRuns(tasksOf(runs), {
     queue,
     study,
     signal: watching.signal,

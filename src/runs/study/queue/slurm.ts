@@ -29,7 +29,7 @@ export async function writeArrayJob(open: readonly OpenRun[], options: SlurmOpti
   const { study, storage } = options;
   const list = join(resolve(study), 'runs.jsonl');
   const script = join(resolve(study), 'slurm.sh');
-  const lines = open.map(({ run }) => JSON.stringify(queuedRun(study, run, { storage })));
+  const lines = open.map((task) => JSON.stringify(queuedRun(study, task, storage)));
   await writeAtomically(list, lines.map((line) => `${line}\n`).join(''));
   await writeAtomically(script, scriptFor(list, lines.length, options));
   return script;

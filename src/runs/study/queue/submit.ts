@@ -12,7 +12,7 @@ import { isClaimed, version } from '../../../base/index.js';
 import { runFolder } from '../../folder.js';
 import { keptIn } from '../../paths.js';
 import { failureOf, forgetFailure, recordFailure } from '../failures.js';
-import { type ExecutionOptions, hasComeTo, openRuns } from '../jobs.js';
+import { type ExecutionOptions, hasComeTo, type OpenRun, openRuns, type StudyTask } from '../jobs.js';
 import type { StudyRun } from '../study.js';
 import type { QueuedRun, RunQueue } from './types.js';
 
@@ -32,21 +32,28 @@ export interface SubmitOptions extends ExecutionOptions {
  * Has workers carry out what is not there yet; ends when every run has come to an end. When the signal stops it, the workers go on.
  * @throws UserError when a folder holds another run.
  */
-export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptions): Promise<void> {
-  const { queue, study, until, signal, onEvent, storage, refresh, rhythm = 3000 } = options;
-  const begun = await openRuns(runs, options);
-  const resumed = new Map(begun.map(({ run, resume }) => [run, resume]));
-  const open = new Map(begun.map(({ run }) => [idOf(study, run, until), run]));
-  for (const run of open.values()) await forgetFailure(run);
+export async function submitRuns(tasks: readonly StudyTask[], options: SubmitOptions): Promise<void> {
+  const { queue, study, signal, onEvent, storage, refresh, more, rhythm = 3000 } = options;
+  const open = new Map<string, OpenRun>();
+  /** Makes them tasks of this study; gives those that are not there yet as they wait. */
+  const take = async (tasks: readonly StudyTask[]) => {
+    const taken = (await openRuns(tasks, options)).map((task) => ({ id: idOf(study, task), task }));
+    for (const { id, task } of taken) {
+      await forgetFailure(task.run);
+      open.set(id, task);
+    }
+    return taken.map(({ id, task }) => ({ id, run: queuedRun(study, task, storage) }));
+  };
   const news = new AbortController();
   let wake = () => {};
   const started = new Set<StudyRun>();
   await queue.listen((event) => {
-    const run = open.get(event.id);
-    if (!run) return;
+    const task = open.get(event.id);
+    if (!task) return;
+    const { run, resume } = task;
     if (event.kind === 'epoch') return onEvent({ run, kind: 'epoch', metrics: event.metrics });
     if (event.kind === 'started') {
-      if (!started.has(run)) onEvent({ run, kind: 'started', resume: resumed.get(run)! });
+      if (!started.has(run)) onEvent({ run, kind: 'started', resume });
       started.add(run);
     } else if (event.kind === 'failed') {
       // Its worker may have no way to this folder.
@@ -54,13 +61,13 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
     } else wake();
   });
   const putBack = () =>
-    queue.add([...open].map(([id, run]) => ({ id, run: queuedRun(study, run, { until, storage }) })));
-  await putBack();
+    queue.add([...open].map(([id, task]) => ({ id, run: queuedRun(study, task, storage) })));
+  await queue.add(await take(tasks));
   let isShort = false;
   for (;;) {
     // A store that is away is asked again.
     await refresh?.().catch(() => {});
-    for (const [id, run] of open) {
+    for (const [id, { run, until }] of open) {
       const failed = await failureOf(run);
       const isFinished = existsSync(runFolder(run.path).summary);
       if (
@@ -74,6 +81,8 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
         run,
         ...(failed ? { kind: 'failed', sentence: failed } : { kind: isFinished ? 'finished' : 'paused' }),
       });
+      // What is not put there now, because the server is away, is put there with all that it has forgotten.
+      if (more) await queue.add(await take(await more(run)), { first: true }).catch(() => {});
     }
     if (open.size === 0 || signal.aborted) break;
     // A server that is away does not answer, or answers with an error, until it is back.
@@ -95,7 +104,7 @@ export async function submitRuns(runs: readonly StudyRun[], options: SubmitOptio
 }
 
 /** The same for the same run of the same study, so that it waits only once. */
-const idOf = (study: string, { path }: StudyRun, until = 0): string =>
+const idOf = (study: string, { run: { path }, until = 0 }: StudyTask): string =>
   createHash('sha256')
     .update(`${resolve(study)}\n${inStudy(study, path)}\n${until}`)
     .digest('hex')
@@ -107,8 +116,8 @@ const inStudy = (study: string, path: string): string =>
 /** A run as it waits. */
 export const queuedRun = (
   study: string,
-  { path, recipe }: StudyRun,
-  { until, storage }: Pick<QueuedRun, 'until' | 'storage'> = {},
+  { run: { path, recipe }, until }: StudyTask,
+  storage?: string,
 ): QueuedRun => ({
   study: resolve(study),
   run: inStudy(study, path),

@@ -41,8 +41,8 @@ export type Hand = (run: QueuedRun, tell: (metrics: EpochMetrics) => void) => Pr
  * any more. What it forgets, because it was killed, is put there again by the study.
  */
 export interface RunQueue {
-  /** Without those that wait or are at work already. */
-  add(runs: readonly { id: string; run: QueuedRun }[]): Promise<void>;
+  /** Without those that wait or are at work already; `first` before those that wait. */
+  add(runs: readonly { id: string; run: QueuedRun }[], how?: { first: boolean }): Promise<void>;
   /** How many wait or are at work. */
   count(): Promise<number>;
   listen(listener: (event: QueueEvent) => void): Promise<void>;
