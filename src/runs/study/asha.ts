@@ -7,9 +7,9 @@
  * gone on is told by the folders, so that a study that was interrupted takes it as it was.
  */
 import { failureOf, forgetFailure } from './failures.js';
-import { type Stopped, validationAt } from './halving.js';
 import type { StudyTask } from './jobs.js';
 import { meanOf } from './statistics.js';
+import { type Stopped, validationAt } from './stopping.js';
 import { type Cell, epochsOf, nameOfCell, type Study, type StudyRun } from './study.js';
 
 /** How far a setting has come, and may. */

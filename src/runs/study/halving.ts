@@ -7,22 +7,14 @@
  * and the folders tell it again when the study goes on.
  */
 import { fail } from '../../base/index.js';
-import { headlineOf, type Metric, metricIn } from '../../objectives/index.js';
-import { readJson, readMetrics, runFolder } from '../folder.js';
+import type { Metric } from '../../objectives/index.js';
 import { isStructured } from '../recipe.js';
-import type { MetricsLine } from '../summary.js';
 import { carryOutAsha, stoppedByAsha } from './asha.js';
 import { failureOf } from './failures.js';
 import type { StudyTask } from './jobs.js';
 import { meanOf } from './statistics.js';
+import { type Stopped, validationAt } from './stopping.js';
 import { type Cell, nameOfCell, type Study, type StudyRun } from './study.js';
-
-/** A setting that was stopped: after so many epochs, with the mean of its seeds on the validation samples. */
-export interface Stopped {
-  cell: Cell;
-  epoch: number;
-  value: number;
-}
 
 /** @throws UserError where runs have nothing to be chosen by, or no epochs to be stopped after. */
 export function refuseHalving({ halving }: Study, runs: readonly StudyRun[]): void {
@@ -122,20 +114,4 @@ async function judge({ halving }: Study, runs: readonly StudyRun[], epoch: numbe
     alive: runs.filter((run) => ranked.slice(0, kept).some((one) => one.runs.includes(run))),
     stopped: ranked.slice(kept).map(({ cell, value }) => ({ cell, value, epoch })),
   };
-}
-
-/** How good a run was on its validation samples after an epoch; undefined where it has not come so far. */
-export async function validationAt(
-  { path }: StudyRun,
-  epoch: number,
-): Promise<{ value: number; better: Metric['better'] } | undefined> {
-  const folder = runFolder(path);
-  const lines = await readMetrics(folder);
-  const line = lines.find(
-    (one): one is MetricsLine & { kind: 'epoch' } => one.kind === 'epoch' && one.epoch === epoch,
-  );
-  if (!line?.validation) return undefined;
-  const kept = (await readJson(folder.measured)) as { metrics: Metric[] } | undefined;
-  const metric = headlineOf(kept);
-  return { value: metricIn(line.validation, metric), better: metric.better };
 }
