@@ -301,7 +301,7 @@ function unknown(op: string) {
   return s.finish(s.op(op, [h]));
 }
 
-test('operators that espalier does not know stay, are told of, and checked by onnxruntime alone', async () => {
+test('operators that espalier does not know stay, are told of, and are checked by onnxruntime, with what comes before them compared', async () => {
   await writeModel(at('hardmax.onnx'), unknown('Hardmax'));
   const pruned = {
     'l1-filters --macs 0.6 --round-to 1': 'hardmax-channels',
@@ -310,7 +310,9 @@ test('operators that espalier does not know stay, are told of, and checked by on
   for (const [how, out] of Object.entries(pruned)) {
     await done(`prune hardmax.onnx --method ${how} --data none --out ${out}`);
     const { export: exported, channels, macs, effectiveMacs } = summaryOf(out);
-    assert.deepEqual([exported.check.samples, exported.check.error], [8, undefined]);
+    assert.equal(exported.check.samples, 8);
+    assert.ok(exported.check.error < 1e-5);
+    assert.match(exported.check.note, /Hardmax.*onnxruntime runs it, and gives what the engine gives for/);
     assert.ok(effectiveMacs.after <= 0.6 * macs.before);
     if (channels) assert.ok(channels.error < 1e-5);
     assert.match(
