@@ -317,7 +317,7 @@ test('operators that espalier does not know stay, are told of, and are checked b
     if (channels) assert.ok(channels.error < 1e-5);
     assert.match(
       readFileSync(at(out, 'report.html'), 'utf8'),
-      /onnxruntime [\d.]+ loads model.onnx and runs it/,
+      /onnxruntime [\d.]+ loads model.onnx and runs it on 8 samples; .* but as far as .*, where both agree to/,
     );
   }
   const bench = await espalier('bench hardmax.onnx --runtimes onnxruntime-node --runs 3');

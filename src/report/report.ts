@@ -219,15 +219,18 @@ const figures = (summary: Summary): string =>
     rows: rows(summary).map(({ what, before, after, target }) => [what, before, after, target]),
   });
 
-function checkedBy({ by, samples, error, unchecked }: Summary['export']['check']): string {
+function checkedBy({ by, samples, error, compared, unchecked }: Summary['export']['check']): string {
   if (!by)
     return unchecked
       ? `Not checked: ${html(unchecked)}.`
       : 'Not checked: neither onnxruntime-node nor onnxruntime-web is installed here.';
   const loads = `Checked: ${html(by)} loads model.onnx and`;
-  return typeof error === 'number'
-    ? `${loads} agrees with the engine on ${samples} samples to ${error.toExponential(1)} of the largest answer.`
-    : `${loads} runs it on ${samples} samples; espalier cannot compute the model itself.`;
+  const runs = `${loads} runs it on ${samples} samples; espalier cannot compute the model itself`;
+  if (typeof error !== 'number') return `${runs}.`;
+  const within = `to ${error.toExponential(1)} of the largest answer`;
+  return compared
+    ? `${runs}, but as far as ${html(compared.join(', '))}, where both agree ${within}.`
+    : `${loads} agrees with the engine on ${samples} samples ${within}.`;
 }
 
 function notes(summary: Summary): string {

@@ -96,8 +96,16 @@ async function checkParts(
   if (ends.length === 0) return whole;
   const part = partFor(graph, ends);
   const { error, allowed, refused, note } = await checkWide(serializeModel(part), part, options);
-  const compared = `onnxruntime runs it, and gives what the engine gives for ${ends.map(({ name }) => name).join(', ')}`;
-  return { ...whole, error, allowed, refused, note: note ?? `${cannotCompute(hindrance)}; ${compared}.` };
+  const compared = ends.map(({ name }) => name);
+  const said = `onnxruntime runs it, and gives what the engine gives for ${compared.join(', ')}`;
+  return {
+    ...whole,
+    error,
+    compared,
+    allowed,
+    refused,
+    note: note ?? `${cannotCompute(hindrance)}; ${said}.`,
+  };
 }
 
 async function checkWide(path: string | Uint8Array, graph: Graph, options: CheckOptions): Promise<Outcome> {

@@ -13,6 +13,8 @@ export interface ExportCheck {
    * onnxruntime only ran the file.
    */
   error?: number;
+  /** The tensors that were compared, where the engine computes the model only as far as these. */
+  compared?: readonly string[];
   /** What was allowed, where it was more than 10⁻⁴, and of what kind the difference is. */
   allowed?: number;
   note?: string;
