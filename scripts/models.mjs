@@ -12,7 +12,13 @@ import { findChannels, maskChannels, shrink } from '../dist/channels/index.js';
 import { manifest } from '../dist/channels/manifest.test.fixture.js';
 import { halfOf, openModel } from '../dist/channels/models.test.fixture.js';
 import { openMachine } from '../dist/engine/index.js';
-import { agreesWithin, compare, modelFiles, modelName } from '../dist/engine/onnxruntime.test.fixture.js';
+import {
+  agreesWithin,
+  compare,
+  modelFiles,
+  modelName,
+  ofFile,
+} from '../dist/engine/onnxruntime.test.fixture.js';
 import { serializeModel } from '../dist/onnx/index.js';
 
 const ROUNDS = 5;
@@ -23,7 +29,7 @@ const rows = [];
 let agreeing = 0;
 let refused = 0;
 for (const file of modelFiles()) {
-  const outcome = await compare(machine, file);
+  const outcome = await compare(machine, ofFile(file));
   process.stderr.write(`${modelName(file)}: ${JSON.stringify(outcome)}\n`);
   if ('refused' in outcome) {
     refused++;

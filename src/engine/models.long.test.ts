@@ -2,7 +2,7 @@
 import { after, before, test } from 'node:test';
 import { type Machine, openMachine } from './index.js';
 import { agrees, large } from './models.test.fixture.js';
-import { modelFiles, modelName } from './onnxruntime.test.fixture.js';
+import { modelFiles, ofFile } from './onnxruntime.test.fixture.js';
 
 let machine: Machine;
 before(async () => {
@@ -10,13 +10,15 @@ before(async () => {
 });
 after(() => machine.close());
 
-const files = modelFiles().filter((file) => large.includes(modelName(file)));
+const models = modelFiles()
+  .map(ofFile)
+  .filter(({ name }) => large.includes(name));
 
 test('large models', async (t) => {
-  if (files.length === 0) return t.skip('the folder of models is not there');
-  for (const file of files)
-    await t.test(modelName(file), async (s) => {
+  if (models.length === 0) return t.skip('the folder of models is not there');
+  for (const model of models)
+    await t.test(model.name, async (s) => {
       if (machine.kind === 'wasm') return s.skip('too slow on WebAssembly');
-      await agrees(machine, file);
+      await agrees(machine, model);
     });
 });

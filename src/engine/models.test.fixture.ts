@@ -1,7 +1,7 @@
 /** For tests: what must come of a real model on the engine. */
 import assert from 'node:assert/strict';
 import type { Machine } from './index.js';
-import { agreesWithin, compare, modelName } from './onnxruntime.test.fixture.js';
+import { agreesWithin, type Compared, compare } from './onnxruntime.test.fixture.js';
 
 const refused: Record<string, RegExp> = {
   silero_vad_16k: /^espalier does not know the operator of If/,
@@ -21,12 +21,12 @@ export const large = [
  * Rounding to 8 bits is not continuous: of the sums that lie half-way between two levels, a few in a hundred thousand are
  * rounded to the other one, and fifty layers spread that. Until the first such flip the networks agree.
  */
-const quantized = ['mobilenetv2_int8_qdq'];
+const quantized = ['mobilenetv2_int8_qdq', 'a quantized network'];
 
 /** The model agrees with onnxruntime, or is refused in a sentence. */
-export async function agrees(machine: Machine, file: string): Promise<void> {
-  const name = modelName(file);
-  const outcome = await compare(machine, file);
+export async function agrees(machine: Machine, model: Compared): Promise<void> {
+  const { name } = model;
+  const outcome = await compare(machine, model);
   if ('refused' in outcome) return assert.match(outcome.refused, refused[name] ?? /^never$/);
   assert.ok(!refused[name], 'it was expected to be refused');
   assert.ok(outcome.outputs.length > 0);

@@ -1,11 +1,11 @@
 /**
- * Every real model there is: it agrees with onnxruntime, or is refused in a sentence. docs/models.md is the same as a table. Large ones
- * are in models.long.test.ts.
+ * Models of our own, and every real one there is: they agree with onnxruntime, or are refused in a sentence. docs/models.md is the same as
+ * a table. Large ones are in models.long.test.ts.
  */
 import { after, before, test } from 'node:test';
 import { type Machine, openMachine } from './index.js';
 import { agrees, large } from './models.test.fixture.js';
-import { modelFiles, modelName } from './onnxruntime.test.fixture.js';
+import { allCompared } from './onnxruntime.test.fixture.js';
 
 let machine: Machine;
 before(async () => {
@@ -13,10 +13,5 @@ before(async () => {
 });
 after(() => machine.close());
 
-const files = modelFiles();
-
-test('real models', async (t) => {
-  if (files.length === 0) return t.skip('the folder of models is not there');
-  for (const file of files)
-    if (!large.includes(modelName(file))) await t.test(modelName(file), () => agrees(machine, file));
-});
+for (const model of allCompared())
+  if (!large.includes(model.name)) test(model.name, () => agrees(machine, model));

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { integer, random, UserError, uniform } from '../base/index.js';
 import { type Graph, readModel, sizeOf, type Value } from '../onnx/index.js';
-import { loadNetwork, type Machine } from './index.js';
+import { ownModels } from '../onnx/own-models.test.fixture.js';
+import { type Inference, loadNetwork, type Machine, type Network } from './index.js';
 import { openShapes } from './open-shapes.test.fixture.js';
 
 /** What became of a model: refused in a sentence, or compared output by output. */
@@ -21,6 +22,26 @@ export interface Difference {
   /** Whether onnxruntime gives the same number everywhere, as models without trained weights may. */
   uniform: boolean;
 }
+
+/** A model to be compared: as a file, or as a graph of our own. */
+export interface Compared {
+  name: string;
+  read(): Promise<Graph>;
+  /** What onnxruntime loads. */
+  file: string | Uint8Array;
+  /** Shapes of inputs that it leaves open. */
+  inputShapes?: Record<string, readonly number[]>;
+}
+
+export const ofFile = (path: string): Compared => ({
+  name: modelName(path),
+  read: () => readModel(path),
+  file: path,
+  inputShapes: openShapes[modelName(path)],
+});
+
+/** Models of our own, and the real ones where there are any. */
+export const allCompared = (): Compared[] => [...ownModels(), ...modelFiles().map(ofFile)];
 
 /** Real models beside the checkout, by path. */
 export function modelFiles(): string[] {
@@ -59,12 +80,18 @@ function fed(input: Value, data: Float32Array, shape: readonly number[]): Tensor
  * Runs two different samples on the engine and compares the second with onnxruntime.
  * @param optimized whether onnxruntime may fuse and rewrite the graph.
  */
-export async function compare(machine: Machine, path: string, optimized = true): Promise<Outcome> {
+export async function compare(
+  machine: Machine,
+  { read, file, inputShapes }: Compared,
+  optimized = true,
+): Promise<Outcome> {
   let graph: Graph;
-  let network: ReturnType<typeof loadNetwork>;
+  let network: Network;
+  let inference: Inference;
   try {
-    graph = await readModel(path);
-    network = loadNetwork(graph, { machine, inputShapes: openShapes[modelName(path)] });
+    graph = await read();
+    network = loadNetwork(graph, { machine, inputShapes });
+    inference = network.inference({ batch: 2 });
   } catch (error) {
     if (error instanceof UserError) return { refused: error.message };
     throw error;
@@ -79,9 +106,9 @@ export async function compare(machine: Machine, path: string, optimized = true):
     values[input.name].set(draw(input, size, 'second'), size);
     feeds[input.name] = fed(input, values[input.name].slice(size), network.batch.shapes[input.name]);
   }
-  const actual = await network.inference({ batch: 2 }).run(values, 2);
+  const actual = await inference.run(values, 2);
   network.close();
-  const session = await InferenceSession.create(path, {
+  const session = await InferenceSession.create(file as string, {
     logSeverityLevel: 4,
     intraOpNumThreads: 2,
     graphOptimizationLevel: optimized ? 'all' : 'disabled',

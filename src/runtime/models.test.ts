@@ -1,13 +1,15 @@
-/** Every real model that the engine runs agrees with onnxruntime here, too; so do networks of the zoo, dense and pruned. */
+/**
+ * Models of our own, and every real one that the engine runs, agree with onnxruntime here, too; so do networks of the zoo, dense and
+ * pruned.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { integer, normal, random, UserError } from '../base/index.js';
 import { type Machine, openMachine } from '../engine/index.js';
-import { modelFiles, modelName } from '../engine/onnxruntime.test.fixture.js';
-import { openShapes } from '../engine/open-shapes.test.fixture.js';
+import { allCompared, type Compared } from '../engine/onnxruntime.test.fixture.js';
 import { buildNetwork } from '../nn/index.js';
-import { type Graph, readModel, serializeModel, sizeOf, type Value } from '../onnx/index.js';
+import { type Graph, serializeModel, sizeOf, type Value } from '../onnx/index.js';
 import { modelOf } from './model.js';
 
 let machine: Machine;
@@ -16,16 +18,10 @@ before(async () => {
 });
 after(() => machine.close());
 
-/** Shapes for models that leave theirs open. */
-const shapes: Record<string, Record<string, number[]>> = {
-  ppocr_cls_v2: { x: [1, 3, 48, 192] },
-  bert_toy_optimized: { input_ids: [1, 12], token_type_ids: [1, 12], input_mask: [1, 12] },
-};
-
 const refused = /^(silero_vad_16k|squeezenet_winml)$/;
 /** 224 × 224 networks of 4 to 20 thousand million multiply-adds; and one in 8 bits. */
 const large = /^(light_vgg19|light_resnet50|densenet_small|super_resolution_opset10|light_densenet121)$/;
-const quantized = /^mobilenetv2_int8_qdq$/;
+const quantized = /^(mobilenetv2_int8_qdq|a quantized network)$/;
 
 function draw({ dtype, name }: Value, size: number): Float32Array {
   const r = random(5, name);
@@ -41,7 +37,7 @@ const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
  * onnxruntime optimised and unoptimised differ by it, too. Ours may not be further from the unoptimised one, on average, than that
  * (times 1.5, for one draw is not another), and must lie on the levels of the output.
  */
-async function checkQuantized(graph: Graph, file: string): Promise<void> {
+async function checkQuantized(graph: Graph, file: string | Uint8Array): Promise<void> {
   const model = await modelOf(graph, { machine });
   const [[input, shape]] = model.inputs;
   const data = draw(graph.inputs[0], sizeOf(shape));
@@ -49,7 +45,7 @@ async function checkQuantized(graph: Graph, file: string): Promise<void> {
   await model.close();
   const theirs = async (graphOptimizationLevel: 'disabled' | 'all') => {
     const options = { logSeverityLevel: 4, intraOpNumThreads: 2, graphOptimizationLevel } as const;
-    const session = await InferenceSession.create(file, options);
+    const session = await InferenceSession.create(file as string, options);
     const [output] = Object.values(await session.run({ [input]: new Tensor('float32', data, shape) }));
     await session.release();
     return output.data as Float32Array;
@@ -65,7 +61,7 @@ async function checkQuantized(graph: Graph, file: string): Promise<void> {
 async function excess(
   graph: Graph,
   file: string | Uint8Array,
-  inputShapes?: Record<string, number[]>,
+  inputShapes?: Compared['inputShapes'],
 ): Promise<number> {
   const model = await modelOf(graph, { machine, inputShapes });
   const inputs: Record<string, Float32Array> = {};
@@ -101,21 +97,14 @@ async function excess(
   return worst;
 }
 
-test('real models', async (t) => {
-  const files = modelFiles();
-  if (files.length === 0) return t.skip('the folder of models is not there');
-  for (const file of files) {
-    const name = modelName(file);
-    await t.test(name, async (s) => {
-      if (large.test(name)) return s.skip('large: not run here');
-      if (refused.test(name))
-        return assert.rejects(async () => excess(await readModel(file), file), UserError);
-      if (quantized.test(name)) return checkQuantized(await readModel(file), file);
-      const found = await excess(await readModel(file), file, shapes[name] ?? openShapes[name]);
-      assert.ok(found <= 1, `${found} times what is allowed`);
-    });
-  }
-});
+for (const { name, read, file, inputShapes } of allCompared())
+  test(name, async (t) => {
+    if (large.test(name)) return t.skip('large: not run here');
+    if (refused.test(name)) return assert.rejects(async () => excess(await read(), file), UserError);
+    if (quantized.test(name)) return checkQuantized(await read(), file);
+    const found = await excess(await read(), file, inputShapes);
+    assert.ok(found <= 1, `${found} times what is allowed`);
+  });
 
 /** Every weight kept with this probability, the others scaled up so that signals stay as strong. */
 function pruned(graph: Graph, density: number): Graph {
