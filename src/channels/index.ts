@@ -7,6 +7,7 @@
 
 export {
   axisSettings,
+  importanceIn,
   type MethodSettings,
   type OwnImportance,
   type OwnSettings,

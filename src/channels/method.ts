@@ -22,8 +22,9 @@ import {
   number,
   type PaperSource,
   type Setting,
+  type Settings,
 } from '../base/index.js';
-import { type Criterion, criteria } from './judge/criteria.js';
+import { type Criterion, criteria, type Judge, type MethodOwn } from './judge/criteria.js';
 import { type ImportanceName, type ImportanceSetting, importances } from './judge/importance.js';
 import { type Pull, pulls } from './pull/regularize.js';
 
@@ -62,7 +63,18 @@ export interface MethodSettings {
   markedShifts?: boolean;
   /** How often units are scored, taken out, and the rest trained, on the way to the target. */
   rounds: number;
+  /** Settings of the method's own, for importances and pulls of its own. */
+  own?: MethodOwn;
 }
+
+/** How units are judged by a method's settings. */
+export const importanceIn = ({
+  importance,
+  own,
+}: MethodSettings): ImportanceSetting & { own?: MethodOwn } => ({
+  ...importances[importance],
+  own,
+});
 
 /** One of the stages, or a pull of a method's own. */
 const pulling = <const Name extends string>(about: string, stages: readonly Name[]): Setting<Name> => {
@@ -95,7 +107,7 @@ export const axisSettings = {
   markedShifts: flag(
     'regularise the BatchNorm shifts of those channels as well (default: in short trainings)',
   ),
-} satisfies { [Name in Exclude<keyof MethodSettings, 'threshold' | 'rounds'>]-?: Setting };
+} satisfies { [Name in Exclude<keyof MethodSettings, 'threshold' | 'rounds' | 'own'>]-?: Setting };
 
 /** Parts of a run's epochs. */
 export interface Shares {
@@ -112,6 +124,8 @@ export interface StructuredMethod {
   summary: string;
   /** Where it comes from. */
   source?: PaperSource;
+  /** Settings of its own, beside the axes. */
+  settings?: Settings;
   /** What differs from `usual`. */
   defaults: Partial<MethodSettings>;
   /** How the epochs are shared among the stages; stages that are left out have none. */
@@ -133,11 +147,11 @@ export const usual: MethodSettings = {
 /** An importance of one's own: with a name, or a function that judges a unit by its slices of a layer's weights. */
 export type OwnImportance =
   | (ImportanceSetting & { name: string })
-  | ((slices: readonly Float64Array[]) => number[]);
+  | ((slices: readonly Float64Array[], own: MethodOwn) => number[]);
 
 /** Where a method differs from `usual`: axes by name, or importances and pulls of one's own. */
 export type OwnSettings = Partial<
-  Omit<MethodSettings, 'importance' | 'sparse' | 'marked'> & {
+  Omit<MethodSettings, 'importance' | 'sparse' | 'marked' | 'own'> & {
     importance: ImportanceName | OwnImportance;
     sparse: MethodSettings['sparse'] | Pull;
     marked: MethodSettings['marked'] | Pull;
@@ -151,7 +165,7 @@ export function structuredMethod(
     defaults: OwnSettings;
   },
 ): StructuredMethod {
-  const { name, summary, source, shares, defaults } = definition;
+  const { name, summary, source, settings, shares, defaults } = definition;
   const axes = {
     importance: (value: string | OwnImportance) =>
       nameOn(
@@ -166,15 +180,15 @@ export function structuredMethod(
     axis,
     Object.hasOwn(axes, axis) ? axes[axis as keyof typeof axes](value as never) : value,
   ]);
-  return { name, summary, source, shares, defaults: Object.fromEntries(named) };
+  return { name, summary, source, settings, shares, defaults: Object.fromEntries(named) };
 }
 
 const importanceOfOwn = (own: OwnImportance): ImportanceSetting => {
   if (typeof own !== 'function') return own;
   const criterion = nameOn(
-    { what: 'criterion', axis: criteria as unknown as Record<string, typeof own> },
+    { what: 'criterion', axis: criteria as Record<string, Judge> },
     own,
-    () => (slices) => asMany(`The importance ${own.name}`, own(slices), slices.length),
+    () => (slices, _, settings) => asMany(`The importance ${own.name}`, own(slices, settings), slices.length),
   );
   return {
     criterion: criterion as Criterion,

@@ -36,13 +36,24 @@ const axes = `export default {
 const channels = `export default {
   kind: 'channels',
   name: 'peaks',
-  summary: 'Channels whose largest weight is small',
-  defaults: {
-    importance: function peak(slices) {
-      return slices.map((slice) => slice.reduce((most, w) => Math.max(most, Math.abs(w)), 0));
+  summary: 'Channels whose largest weights are small',
+  settings: {
+    power: {
+      about: 'power of the norm by which a channel is judged',
+      argument: 'X',
+      parse: Number,
+      must: 'be a number above 0',
+      ok: (value) => value > 0,
+      fallback: 8,
     },
-    sparse: function squeeze(w, s) {
-      return s * Math.tanh(10 * w);
+  },
+  defaults: {
+    importance: function peak(slices, { power }) {
+      if (!(power > 0)) throw new Error('there is no power');
+      return slices.map((slice) => slice.reduce((sum, w) => sum + Math.abs(w) ** power, 0) ** (1 / power));
+    },
+    sparse: function squeeze(w, s, rate, { power }) {
+      return s * Math.tanh(power * w);
     },
   },
   shares: { sparse: 1, fineTune: 1 },
@@ -124,12 +135,25 @@ test('a method by its axes prunes to the target, and is resumed to the same bits
   assert.deepEqual(model('again'), model('whole'));
 });
 
-test('one that removes channels, with an importance and a pull of its own', async () => {
-  fine(await espalier(`prune ${task} --method ./own/channels.mjs --macs 0.6 --epochs 2 --out smaller`));
-  const { importance, sparse, sparseEpochs } = json('smaller', 'recipe.json');
-  assert.deepEqual([importance, sparse, sparseEpochs], ['peak', 'squeeze', 1]);
+test('one that removes channels, with an importance, a pull and a setting of its own', async () => {
+  const line = `prune ${task} --method ./own/channels.mjs --macs 0.6`;
+  fine(await espalier(`${line} --epochs 2 --out smaller`));
+  const { importance, sparse, sparseEpochs, power } = json('smaller', 'recipe.json');
+  assert.deepEqual([importance, sparse, sparseEpochs, power], ['peak', 'squeeze', 1, 8]);
   const { macs } = json('smaller', 'summary.json');
   assert.ok(macs.after <= 0.6 * macs.before);
+  for (const given of [1, 9])
+    fine(await espalier(`${line} --data none --power ${given} --out power-${given}`));
+  assert.equal(json('power-1', 'recipe.json').power, 1);
+  assert.notDeepEqual(
+    json('power-1', 'mask.json'),
+    json('power-9', 'mask.json'),
+    'the importance is given it',
+  );
+  const page = await espalier('methods ./own/channels.mjs');
+  assert.match(page.out, /--power +8 +power of the norm by which a channel is judged/);
+  const wrong = await espalier(`${line} --power 0 --out wrong`);
+  assert.match(wrong.err, /The setting power must be a number above 0, but it is 0/);
 });
 
 test('one in full has a flag for its own setting, and its page', async () => {

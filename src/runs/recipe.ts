@@ -288,7 +288,7 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   }
   const method = maskingMethod(name) ?? learntMethod(name);
   if (!method) return unknownMethod(name);
-  refuseForeign(method.name, given, false);
+  refuseForeign(method, given, false);
   const calibrated = 'calibrated' in method;
   if (given.calibrate !== undefined && !calibrated)
     fail(`${method.name} uses no samples before training: leave --calibrate out.`);

@@ -1,7 +1,7 @@
 /** Which units go, by the settings of a method: its importance, its way to share out what goes, its rule. */
 import type { Graph } from '../../onnx/index.js';
 import { type Importance, importanceOf, importances, judge } from '../judge/importance.js';
-import type { MethodSettings } from '../method.js';
+import { importanceIn, type MethodSettings } from '../method.js';
 import { type Channels, type Cost, type Selection, unitsOf } from '../types.js';
 import { sensitivityOrder } from './allocation.js';
 import { type Counts, estimateOf, pricesOf } from './estimate.js';
@@ -50,7 +50,7 @@ export interface Chosen {
 /** @throws UserError where no unit can be judged, or the goal is out of reach: what can be met is said. */
 export async function chooseUnits(options: ChooseOptions): Promise<Chosen> {
   const { graph, channels, settings, limits, goal, cost, seed } = options;
-  const how = { ...importances[settings.importance], seed };
+  const how = { ...importanceIn(settings), seed };
   const saliency = how.criterion === 'taylor' ? await options.saliency?.() : undefined;
   const measured = how.criterion === 'reconstruction' ? await options.elimination?.() : undefined;
   const judged = { ...how, saliency, measured };

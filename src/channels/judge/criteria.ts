@@ -14,6 +14,12 @@ import { type Random, uniform } from '../../base/index.js';
 
 type Slices = readonly Float64Array[];
 
+/** Settings of a method's own, by name. */
+export type MethodOwn = Readonly<Record<string, unknown>>;
+
+/** What every unit of a group is worth by its numbers; `own`: the settings of a method that brings its own criterion. */
+export type Judge = (slices: Slices, draw: Random, own: MethodOwn) => number[];
+
 export const criteria = {
   l1: (all) => all.map(magnitude),
   l2: (all) => all.map((slice) => Math.sqrt(energy(slice))),
@@ -22,7 +28,7 @@ export const criteria = {
   taylor: (all) => all.map(total),
   random: (all, draw) => all.map(() => uniform(draw)),
   index: (all) => all.map((_, unit) => unit),
-} satisfies Record<string, (slices: Slices, draw: Random) => number[]>;
+} satisfies Record<string, Judge>;
 
 /** `reconstruction` is measured on samples, see `measureElimination`, not read from weights. */
 export type Criterion = keyof typeof criteria | 'reconstruction';

@@ -10,7 +10,7 @@ import { floats, type Graph, type Tensor } from '../../onnx/index.js';
 import { realWeights } from '../find/dequantized.js';
 import { withMembers } from '../find/weights.js';
 import type { Channels, Group, Member, Selection } from '../types.js';
-import { type Criterion, criteria } from './criteria.js';
+import { type Criterion, criteria, type Judge, type MethodOwn } from './criteria.js';
 import { numbersOf, type Part, partsIn } from './parts.js';
 
 /** Of every group that can be judged, by name: how much each unit matters, more is better. */
@@ -27,6 +27,8 @@ export interface ImportanceOptions {
   normalize?: ScoreNormalization;
   /** For the criterion `random`; default 0. */
   seed?: number;
+  /** For a criterion of a method's own: the method's settings. */
+  own?: MethodOwn;
   /** For the criterion `taylor`: (w·∂L/∂w)² of every parameter that counts, see `addSaliency`. */
   saliency?: ReadonlyMap<string, ArrayLike<number>>;
   /** For the criterion `reconstruction`: what `measureElimination` has found. */
@@ -188,14 +190,15 @@ function valuesOf(
   tensor: Tensor | undefined,
   group: Group,
   member: Member,
-  { criterion = 'energy', seed = 0, saliency }: ImportanceOptions,
+  { criterion = 'energy', seed = 0, saliency, own = {} }: ImportanceOptions,
 ): Float64Array {
   if (!tensor) fail(`The groups were found in another model: this one has no weight '${member.tensor}'.`);
   const numbers =
     criterion === 'taylor' ? saliencyOf(member.tensor, tensor.data.length, saliency) : floats(tensor);
   const draw = random(seed, 'importance', group.name, member.tensor, member.axis);
   if (criterion === 'reconstruction') return unmeasured();
-  const values = Float64Array.from(criteria[criterion](numbersOf(numbers, tensor.shape, member), draw));
+  const slices = numbersOf(numbers, tensor.shape, member);
+  const values = Float64Array.from((criteria[criterion] as Judge)(slices, draw, own));
   const bad = values.findIndex(Number.isNaN);
   if (bad >= 0)
     fail(

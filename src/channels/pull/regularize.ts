@@ -11,6 +11,7 @@ import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { Hook, TrainState } from '../../train/index.js';
 import { checkSelection } from '../cut/mask.js';
 import { withMembers } from '../find/weights.js';
+import type { MethodOwn } from '../judge/criteria.js';
 import type { Channels, Selection } from '../types.js';
 
 /** Of every tensor that takes part: a factor for each element, 0 where it does not. */
@@ -24,10 +25,12 @@ export interface Penalty {
    */
   kind: PullName;
   strength: number;
+  /** For a pull of a method's own: the method's settings. */
+  own?: MethodOwn;
 }
 
-/** What a penalty of strength `s` adds to the gradient of a scale or shift `w`. */
-export type Pull = (w: number, s: number, learningRate: number) => number;
+/** What a penalty of strength `s` adds to the gradient of a scale or shift `w`; `own`: the settings of its method. */
+export type Pull = (w: number, s: number, learningRate: number, own: MethodOwn) => number;
 
 export type PullName = 'l1' | 'l2' | 'smooth-l1';
 
@@ -41,7 +44,7 @@ export const pulls: Record<PullName, Pull> = {
  * The hook of a penalty. A resumed run goes on with the factors that it was started with. It throws a UserError where a tensor
  * is not one that is trained, or a resumed run has another penalty.
  */
-export function penalty({ tensors, kind, strength }: Penalty): Hook {
+export function penalty({ tensors, kind, strength, own = {} }: Penalty): Hook {
   let factors = tensors;
   return {
     start: (state) => checkTrained(state, factors),
@@ -51,7 +54,7 @@ export function penalty({ tensors, kind, strength }: Penalty): Hook {
         const { gradient } = training.slots.get(name)!;
         const { weight } = network.parameters.get(name)!;
         for (let i = 0; i < gradient.length; i++)
-          if (factor[i] !== 0) gradient[i] += pulls[kind](weight[i], strength * factor[i], rate);
+          if (factor[i] !== 0) gradient[i] += pulls[kind](weight[i], strength * factor[i], rate, own);
       }
       return undefined;
     },

@@ -4,7 +4,7 @@ import { type Hook, weightsOf, withWeights } from '../../train/index.js';
 import type { Limits } from '../choose/order.js';
 import { selectCounts } from '../choose/select.js';
 import { type ImportanceSetting, importanceOf, importances } from '../judge/importance.js';
-import { type MethodSettings, usual } from '../method.js';
+import { importanceIn, type MethodSettings, usual } from '../method.js';
 import type { Channels, Selection } from '../types.js';
 import { decay, softFilters } from './decay.js';
 import { groupPenalty } from './groups.js';
@@ -98,7 +98,7 @@ export function sparseHooks(
       return [
         softFilters(channels, ({ network }) => {
           const now = withWeights(graph, weightsOf(network));
-          const importance = importanceOf(now, channels, importances[settings.importance]);
+          const importance = importanceOf(now, channels, importanceIn(settings));
           return selectCounts(channels, importance, counts ?? new Map(), limits);
         }),
       ];
@@ -107,16 +107,19 @@ export function sparseHooks(
       return [groupPenalty({ channels, kind, strength })];
     default:
       return [
-        penalty({ tensors: scaleFactors(graph, { channels, selection: nothing(channels) }), kind, strength }),
+        penalty({
+          ...{ kind, strength, own: settings.own },
+          tensors: scaleFactors(graph, { channels, selection: nothing(channels) }),
+        }),
       ];
   }
 }
 
 /** Of the training that pulls only at what `selection` removes; the settings say how strongly, and whether at shifts too. */
 export function markedHooks({ graph, channels, settings }: StageOptions, selection: Selection): Hook[] {
-  const { marked: kind, markedStrength: strength, markedShifts } = settings;
+  const { marked: kind, markedStrength: strength, markedShifts, own } = settings;
   if (kind === 'none') return [];
   const shifts = markedShifts || kind === 'decay';
   const tensors = scaleFactors(graph, { channels, selection, shifts });
-  return [kind === 'decay' ? decay({ tensors }) : penalty({ tensors, kind, strength })];
+  return [kind === 'decay' ? decay({ tensors }) : penalty({ tensors, kind, strength, own })];
 }

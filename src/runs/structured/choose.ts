@@ -2,8 +2,8 @@
 import {
   type Chosen,
   chooseUnits,
+  importanceIn,
   importanceOf,
-  importances,
   type Selection,
   selectMarked,
 } from '../../channels/index.js';
@@ -38,7 +38,7 @@ export async function fallen(progress: Progress, work: Running): Promise<Selecti
   const { rule, threshold = 0.01 } = settings;
   if (costing || recipe.mask || rule !== 'threshold' || !recipe.markedEpochs) return mask!;
   const channels = channelsNow(work, progress);
-  const how = importances[settings.importance];
+  const how = importanceIn(settings);
   const saliency =
     how.criterion === 'taylor' ? await work.evidence.ways(graph, channels).saliency() : undefined;
   const importance = importanceOf(graph, channels, { ...how, saliency });

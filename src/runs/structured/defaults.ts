@@ -1,5 +1,5 @@
 /** What a recipe of a structured method says when it is complete: every axis, and the epochs of every stage. */
-import { fail } from '../../base/index.js';
+import { fail, type Settings } from '../../base/index.js';
 import {
   importances,
   leftToLength,
@@ -8,6 +8,7 @@ import {
   type StructuredMethod,
   usual,
 } from '../../channels/index.js';
+import { ownSettings } from '../registry.js';
 import { channelSettings, flagOf, pruningSettings, sharedSettings } from '../settings.js';
 import { amountOf } from './settings.js';
 
@@ -56,8 +57,9 @@ export function structuredDefaults(
   lr: number,
   epochs: number,
 ): object {
-  refuseForeign(method.name, given, true);
+  refuseForeign(method, given, true);
   const axes = { ...usual, ...method.defaults } as MethodSettings & Given;
+  const own = Object.entries(method.settings ?? {}).map(([name, { fallback }]) => [name, fallback]);
   const all = Object.fromEntries(Object.keys(axes).map((name) => [name, given[name] ?? axes[name]]));
   const settings = all as unknown as MethodSettings;
   const open = leftToLength(settings);
@@ -68,6 +70,7 @@ export function structuredDefaults(
   const stages = epochsOf(method, settings, given, epochs);
   const trained = stages.sparseEpochs + stages.markedEpochs > 0;
   return {
+    ...Object.fromEntries(own),
     ...{ ...chosen, ...stages, roundTo: onnxruntimeRounding, recalibrate: true },
     reconstruct: true,
     calibrate: given.reconstruct === false ? undefined : defaultSamples,
@@ -75,11 +78,19 @@ export function structuredDefaults(
   };
 }
 
-/** @throws UserError on a setting of the other kind of pruning: of single weights, or of channels. */
-export function refuseForeign(method: string, given: Given, structured: boolean): void {
+/** @throws UserError on a setting of the other kind of pruning, of single weights or of channels, or of another method of users. */
+export function refuseForeign(
+  { name: method, settings = {} }: { name: string; settings?: Settings },
+  given: Given,
+  structured: boolean,
+): void {
   const shared: readonly string[] = sharedSettings;
-  const foreign = Object.keys(structured ? pruningSettings : channelSettings).find(
-    (name) => given[name] !== undefined && !shared.includes(name),
+  const others = structured ? { ...pruningSettings, ...ownSettings() } : channelSettings;
+  const foreign = Object.keys(others).find(
+    (name) =>
+      given[name] !== undefined &&
+      !shared.includes(name) &&
+      !(structured && (name in settings || name in channelSettings)),
   );
   if (foreign === undefined) return;
   const targets = Object.keys({ ...costs, channels: 0 });

@@ -18,6 +18,7 @@ import {
 } from '../../channels/index.js';
 import { foldBatchNorm } from '../../graph/index.js';
 import type { PruneRecipe } from '../recipe.js';
+import { structuredMethod } from '../registry.js';
 import type { ModelTask } from '../task.js';
 import { writeMetrics } from '../training.js';
 import { type Made, type Work, worksOnData } from '../work.js';
@@ -48,7 +49,7 @@ export async function removeChannels(work: Pruning): Promise<Made> {
 /** Carries out all stages. @throws UserError where something cannot be done; the signal's reason when it stops. */
 async function pruneChannels(work: Pruning): Promise<Pruned> {
   const { recipe, task, folder } = work;
-  const settings = recipe as unknown as MethodSettings;
+  const settings = settingsIn(recipe);
   const unfold = wantsUnfolding(work, settings);
   const running = runningOn(work, { settings, unfold });
   let progress = begin(work, task.graph);
@@ -66,6 +67,13 @@ async function pruneChannels(work: Pruning): Promise<Pruned> {
   const folded = unfold ? foldBatchNorm(rest.graph, optionsOf(work)) : rest.graph;
   const graph = retiedAs(folded, task.graph);
   return { ...rest, graph, unfolded: unfold, latency: await latencyOf(running, rest) };
+}
+
+/** The axes of a recipe's method, and the settings of the method's own. */
+function settingsIn(recipe: PruneRecipe): MethodSettings {
+  const given = recipe as unknown as MethodSettings & Record<string, unknown>;
+  const names = Object.keys(structuredMethod(recipe.method)?.settings ?? {});
+  return { ...given, own: Object.fromEntries(names.map((name) => [name, given[name]])) };
 }
 
 /** The run with what its recipe comes to. */
