@@ -1,7 +1,9 @@
 /** What a finished run says of itself: summary.json. */
 import type { Figures, Metric, Objective } from '../objectives/index.js';
+import type { EpochMetrics } from '../train/index.js';
 import type { Drift } from './check/drift.js';
 import type { ExportCheck } from './check/types.js';
+import type { MeasuredLayer } from './measure.js';
 import type { Pictures } from './pictures.js';
 import type { TargetName } from './settings.js';
 
@@ -14,17 +16,9 @@ export interface Change {
 }
 
 /** One prunable weight tensor at the end. */
-export interface LayerSummary {
-  /** ONNX initialiser name. */
-  name: string;
-  op: string;
-  shape: readonly number[];
-  size: number;
-  kept: number;
-  density: number;
-  /** Output channels, and how many of them are dead: not reached by the input, or reaching no output. */
-  units?: number;
-  dead?: number;
+export interface LayerSummary
+  extends Omit<MeasuredLayer, 'units' | 'dead'>,
+    Partial<Pick<MeasuredLayer, 'units' | 'dead'>> {
   /** Why it was not pruned, although it counts. */
   spared?: string;
 }
@@ -207,19 +201,11 @@ export interface Summary {
 
 /** A line of metrics.jsonl: an epoch, or an update of the masks. */
 export type MetricsLine =
-  | {
+  | ({
       kind: 'epoch';
       /** In a run of several stages, as '3-fine-tune'; its epochs and iterations count from its own start. */
       stage?: string;
-      epoch: number;
-      loss: number;
-      accuracy?: number;
-      validation?: Figures;
-      test?: Figures;
-      learningRate: number;
-      sparsity?: number;
-      seconds: number;
-    }
+    } & EpochMetrics)
   | {
       kind: 'masks';
       stage?: string;

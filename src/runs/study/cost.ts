@@ -7,7 +7,7 @@ import { evenly } from '../../data/index.js';
 import { type EngineName, openMachine } from '../../engine/index.js';
 import { rehearse } from '../carry-out.js';
 import { objectiveOptions, withObjective } from '../objective.js';
-import { isStructured, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
+import { isStructured, type PruneRecipe, type Recipe, resolveRecipe, WITHOUT_DATA } from '../recipe.js';
 import { rescaleRecipe } from '../rescale.js';
 import { openTask } from '../task.js';
 import type { Halving } from './search.js';
@@ -38,28 +38,21 @@ export interface CostOptions {
 const [MOST_KINDS, BATCHES] = [4, 6];
 
 /** Settings that an epoch's cost depends on. */
-const kindOf = ({
-  command,
-  model,
-  data,
-  batch,
-  width,
-  size,
-  trainSamples,
-  teacher,
-  ...recipe
-}: Recipe): string =>
-  JSON.stringify([
-    command,
-    model,
-    data,
-    batch,
-    width,
-    size,
-    trainSamples,
-    teacher,
-    'method' in recipe && recipe.method,
-  ]);
+const COSTLY = [
+  'command',
+  'model',
+  'data',
+  'batch',
+  'width',
+  'size',
+  'trainSamples',
+  'teacher',
+  'method',
+] as const;
+
+/** Runs of the same kind cost the same. */
+const kindOf = (recipe: Recipe): string =>
+  JSON.stringify(COSTLY.map((name) => (recipe as Partial<PruneRecipe>)[name]));
 
 /**
  * Measures what runs will cost that are not begun yet.
