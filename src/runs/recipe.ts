@@ -20,6 +20,7 @@ import { learntMethod, maskingMethod, ownSettings, structuredMethod, unknownMeth
 import {
   benchSettings,
   channelSettings,
+  comparedTeacher,
   dataSettings,
   evaluationBatch,
   explainSettings,
@@ -71,7 +72,7 @@ export const settingsOf = {
   slim: { ...slimSettings, ...pruneSettings, epochs: slimEpochs },
   eval: {
     ...{ ...dataSettings, ...modelSettings, batch: evaluationBatch },
-    ...{ teacher: trainingSettings.teacher, ...machineSettings },
+    ...{ teacher: comparedTeacher, ...machineSettings },
   },
   inspect: { ...modelSettings, ...groupSettings, seed },
   masks: { ...maskSettings, ...modelSettings, ...groupSettings, seed },

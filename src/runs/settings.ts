@@ -157,6 +157,13 @@ export const trainingSettings = {
   teacherWeight: number('weight of the teacher’s answers relative to the labels (default: 0.5)', ...upToOne),
 } satisfies Settings;
 
+/** The teacher of a model that is evaluated. */
+export const comparedTeacher = {
+  ...trainingSettings.teacher,
+  about:
+    'model to compare the outputs with, where samples have no labels: an .onnx file, or self for the model itself',
+};
+
 /** How many samples are evaluated together. */
 export const evaluationBatch = also(whole('samples per batch (default: 256)', 1), '--batch-size');
 
