@@ -14,76 +14,80 @@
  */
 
 /* The largest of a sample's logits, and Σ exp((z − largest)·cool). */
-INLINE vec partition(const float *z, int64_t stride, int classes, float cool, vec *largest) {
-  vec top = load(z), sum = splat(0);
-  for (int k = 1; k < classes; k++) top = vmax(load(z + k * stride), top);
-  for (int k = 0; k < classes; k++) sum += vexp((load(z + k * stride) - top) * cool);
+INLINE vec partition(const float *logits, int64_t stride, int classes, float cool, vec *largest) {
+  vec top = load(logits), sum = splat(0);
+  for (int candidate = 1; candidate < classes; candidate++) top = vmax(load(logits + candidate * stride), top);
+  for (int candidate = 0; candidate < classes; candidate++)
+    sum += vexp((load(logits + candidate * stride) - top) * cool);
   *largest = top;
   return sum;
 }
 
 /* Makes the slopes d those of L', for live lanes; returns T²·Σ_k q_k·(log q_k − log s_k). */
-INLINE vec distil(const cross_entropy_arguments *a, char *base, int from, const float *z, float *d, ivec live,
-                  float n) {
+INLINE vec distil(const cross_entropy_arguments *a, char *base, int from, const float *logits, float *slopes, ivec live,
+                  float samples) {
   int classes = a->classes, block = from / LANES;
-  const float *t = at(base, a->teacher) + (int64_t)block * a->teacher_by.block * LANES + from % LANES;
-  int64_t zs = (int64_t)a->logits_by.class * LANES, ds = (int64_t)a->dlogits_by.class * LANES;
-  int64_t ts = (int64_t)a->teacher_by.class * LANES;
+  const float *answers = at(base, a->teacher) + (int64_t)block * a->teacher_by.block * LANES + from % LANES;
+  int64_t logit_step = (int64_t)a->logits_by.class * LANES, slope_step = (int64_t)a->dlogits_by.class * LANES;
+  int64_t answer_step = (int64_t)a->teacher_by.class * LANES;
   float warm = a->temperature, cool = 1 / warm, weight = a->weight;
   vec top, teacher_top, gap = splat(0);
-  vec log_sum = vlog(partition(z, zs, classes, cool, &top));
-  vec teacher_sum = vlog(partition(t, ts, classes, cool, &teacher_top));
-  for (int k = 0; k < classes; k++) {
-    vec log_s = (load(z + k * zs) - top) * cool - log_sum;
-    vec log_q = (load(t + k * ts) - teacher_top) * cool - teacher_sum, q = vexp(log_q);
+  vec log_sum = vlog(partition(logits, logit_step, classes, cool, &top));
+  vec teacher_sum = vlog(partition(answers, answer_step, classes, cool, &teacher_top));
+  for (int candidate = 0; candidate < classes; candidate++) {
+    vec log_s = (load(logits + candidate * logit_step) - top) * cool - log_sum;
+    vec log_q = (load(answers + candidate * answer_step) - teacher_top) * cool - teacher_sum, q = vexp(log_q);
     gap += q * (log_q - log_s);
-    vec slope = (vexp(log_s) - q) * (weight * warm / n);
-    store(d + k * ds, load(d + k * ds) * (1 - weight) + choose(live, slope, splat(0)));
+    vec slope = (vexp(log_s) - q) * (weight * warm / samples);
+    store(slopes + candidate * slope_step,
+          load(slopes + candidate * slope_step) * (1 - weight) + choose(live, slope, splat(0)));
   }
   return gap * (warm * warm);
 }
 
 KERNEL(cross_entropy) {
   int classes = a->classes, valid = (int)*at(base, a->valid);
-  float n = *at(base, a->whole), smooth = a->smoothing;
+  float samples = *at(base, a->whole), smooth = a->smoothing;
   double loss = 0, correct = 0;
-  for (int b = 0; b < a->blocks; b++) {
-    const float *z = at(base, a->logits) + (int64_t)b * a->logits_by.block * LANES,
-                *label = at(base, a->labels) + (int64_t)b * LANES;
-    float *d = at(base, a->dlogits) + (int64_t)b * a->dlogits_by.block * LANES;
-    int64_t zs = (int64_t)a->logits_by.class * LANES, ds = (int64_t)a->dlogits_by.class * LANES;
-    for (int l = 0; l < LANES; l += VL) {
-      vec top = load(z + l), best = splat(0), sum = splat(0), all = splat(0), mine = splat(0),
-          answer = loadu(label + l);
-      for (int k = 1; k < classes; k++) {
-        vec v = load(z + k * zs + l);
-        ivec better = v > top;
-        top = choose(better, v, top);
-        best = choose(better, splat(k), best);
+  for (int block = 0; block < a->blocks; block++) {
+    const float *logits = at(base, a->logits) + (int64_t)block * a->logits_by.block * LANES,
+                *label = at(base, a->labels) + (int64_t)block * LANES;
+    float *slopes = at(base, a->dlogits) + (int64_t)block * a->dlogits_by.block * LANES;
+    int64_t logit_step = (int64_t)a->logits_by.class * LANES, slope_step = (int64_t)a->dlogits_by.class * LANES;
+    for (int lane = 0; lane < LANES; lane += VL) {
+      vec top = load(logits + lane), best = splat(0), sum = splat(0), all = splat(0), labelled = splat(0),
+          answer = loadu(label + lane);
+      for (int candidate = 1; candidate < classes; candidate++) {
+        vec logit = load(logits + candidate * logit_step + lane);
+        ivec better = logit > top;
+        top = choose(better, logit, top);
+        best = choose(better, splat(candidate), best);
       }
-      for (int k = 0; k < classes; k++) {
-        vec v = load(z + k * zs + l) - top, e = vexp(v);
-        sum += e;
-        all += v;
-        mine += choose(answer == splat(k), v, splat(0));
-        store(d + k * ds + l, e);
+      for (int candidate = 0; candidate < classes; candidate++) {
+        vec logit = load(logits + candidate * logit_step + lane) - top, power = vexp(logit);
+        sum += power;
+        all += logit;
+        labelled += choose(answer == splat(candidate), logit, splat(0));
+        store(slopes + candidate * slope_step + lane, power);
       }
       vec log_sum = vlog(sum);
-      vec each = (log_sum - mine) * (1 - smooth) + (log_sum - all * (1.0f / classes)) * smooth;
+      vec each = (log_sum - labelled) * (1 - smooth) + (log_sum - all * (1.0f / classes)) * smooth;
       ivec live;
-      for (int i = 0; i < VL; i++) live[i] = b * LANES + l + i < valid ? -1 : 0;
-      for (int k = 0; k < classes; k++) {
-        vec p = load(d + k * ds + l) / sum - choose(answer == splat(k), splat(1 - smooth), splat(0)) - smooth / classes;
-        store(d + k * ds + l, choose(live, p * (1 / n), splat(0)));
+      for (int i = 0; i < VL; i++) live[i] = block * LANES + lane + i < valid ? -1 : 0;
+      for (int candidate = 0; candidate < classes; candidate++) {
+        vec probability = load(slopes + candidate * slope_step + lane) / sum -
+                          choose(answer == splat(candidate), splat(1 - smooth), splat(0)) - smooth / classes;
+        store(slopes + candidate * slope_step + lane, choose(live, probability * (1 / samples), splat(0)));
       }
       if (a->teacher >= 0) {
         float weight = a->weight;
-        each = each * (1 - weight) + distil(a, base, b * LANES + l, z + l, d + l, live, n) * weight;
+        each = each * (1 - weight) +
+               distil(a, base, block * LANES + lane, logits + lane, slopes + lane, live, samples) * weight;
       }
       for (int i = 0; i < VL; i++)
         if (live[i]) loss += each[i], correct += best[i] == answer[i];
     }
   }
-  *at(base, a->loss) = loss / n;
+  *at(base, a->loss) = loss / samples;
   *at(base, a->correct) = correct;
 }

@@ -12,34 +12,34 @@ KERNEL(normalize) {
   int64_t step = (int64_t)a->x_pixel * LANES;
   const float *x = at(base, a->x) + (int64_t)item * a->x_channel * LANES;
   double count = 0, mean = 0, squares = 0;
-  for (int b = 0; b < blocks && b * LANES < valid; b++) {
-    const float *xb = x + (int64_t)b * a->x_block * LANES;
-    int live = min_int(LANES, valid - b * LANES);
+  for (int block = 0; block < blocks && block * LANES < valid; block++) {
+    const float *first_pixel = x + (int64_t)block * a->x_block * LANES;
+    int live = min_int(LANES, valid - block * LANES);
     for (int from = 0; from < pixels; from += 256) {
-      int n = min_int(256, pixels - from);
-      float sum[LANES], square[LANES];
-      const float *run = xb + from * step;
+      int stretch = min_int(256, pixels - from);
+      float sums[LANES], square_sums[LANES];
+      const float *run = first_pixel + from * step;
       double total = 0, spread = 0;
-      for (int l = 0; l < LANES; l += VL) {
-        vec s = splat(0);
-        for (int i = 0; i < n; i++) s += load(run + i * step + l);
-        storeu(sum + l, s);
+      for (int lane = 0; lane < LANES; lane += VL) {
+        vec lane_sums = splat(0);
+        for (int i = 0; i < stretch; i++) lane_sums += load(run + i * step + lane);
+        storeu(sums + lane, lane_sums);
       }
-      for (int l = 0; l < live; l++) total += sum[l];
-      double m = total / ((double)n * live);
-      for (int l = 0; l < LANES; l += VL) {
-        vec s = splat(0), centre = splat(m);
-        for (int i = 0; i < n; i++) {
-          vec d = load(run + i * step + l) - centre;
-          s += d * d;
+      for (int lane = 0; lane < live; lane++) total += sums[lane];
+      double own_mean = total / ((double)stretch * live);
+      for (int lane = 0; lane < LANES; lane += VL) {
+        vec lane_sums = splat(0), centre = splat(own_mean);
+        for (int i = 0; i < stretch; i++) {
+          vec distance = load(run + i * step + lane) - centre;
+          lane_sums += distance * distance;
         }
-        storeu(square + l, s);
+        storeu(square_sums + lane, lane_sums);
       }
-      for (int l = 0; l < live; l++) spread += square[l];
-      double more = (double)n * live, delta = m - mean;
-      squares += spread + delta * delta * count * more / (count + more);
-      mean += delta * more / (count + more);
-      count += more;
+      for (int lane = 0; lane < live; lane++) spread += square_sums[lane];
+      double added = (double)stretch * live, delta = own_mean - mean;
+      squares += spread + delta * delta * count * added / (count + added);
+      mean += delta * added / (count + added);
+      count += added;
     }
   }
   if (count == 0) return;
@@ -62,10 +62,10 @@ KERNEL(normalize) {
  */
 KERNEL(normalize_input) {
   float count = *at(base, a->valid) * a->pixels;
-  for (int c = 0; c < a->channels; c++) {
-    float factor = at(base, a->a)[c], mean = at(base, a->mean)[c], inverse = at(base, a->inverse)[c];
-    float p = -factor * inverse * at(base, a->product)[c] / count;
-    at(base, a->p)[c] = p;
-    at(base, a->q)[c] = -factor * at(base, a->sum)[c] / count - p * mean;
+  for (int channel = 0; channel < a->channels; channel++) {
+    float factor = at(base, a->a)[channel], mean = at(base, a->mean)[channel], inverse = at(base, a->inverse)[channel];
+    float p = -factor * inverse * at(base, a->product)[channel] / count;
+    at(base, a->p)[channel] = p;
+    at(base, a->q)[channel] = -factor * at(base, a->sum)[channel] / count - p * mean;
   }
 }

@@ -82,33 +82,34 @@ INLINE void plane_sparse_tile(const plane_sparse_arguments *a, char *base, const
   int64_t channel = a->y_channel;
   /* Narrow tiles take several terms at a time, each with sums of its own, lest each addition wait for the one before. */
   const int WAYS = NV == 1 ? 8 : NV == 2 ? 4 : NV == 3 ? 2 : 1;
-  for (int o = first; o < end; o++) {
-    vec acc[PLANE_TILE];
+  for (int output = first; output < end; output++) {
+    vec sums[PLANE_TILE];
 #pragma GCC unroll 12
-    for (int v = 0; v < NV; v++) acc[v] = splat(bias[o]);
-    const plane_term *term = terms + starts[o], *last = terms + starts[o + 1];
+    for (int vector = 0; vector < NV; vector++) sums[vector] = splat(bias[output]);
+    const plane_term *term = terms + starts[output], *last = terms + starts[output + 1];
     if (WAYS > 1 && last - term >= WAYS) {
-      vec part[PLANE_TILE];
+      vec ways[PLANE_TILE];
 #pragma GCC unroll 12
-      for (int i = 0; i < WAYS * NV; i++) part[i] = splat(0);
+      for (int i = 0; i < WAYS * NV; i++) ways[i] = splat(0);
       for (; last - term >= WAYS; term += WAYS)
 #pragma GCC unroll 12
         for (int i = 0; i < WAYS * NV; i++)
-          part[i] += load_loose(x + term[i / NV].distance + i % NV * VL) * term[i / NV].value;
+          ways[i] += load_loose(x + term[i / NV].distance + i % NV * VL) * term[i / NV].value;
 #pragma GCC unroll 12
-      for (int i = 0; i < WAYS * NV; i++) acc[i % NV] += part[i];
+      for (int i = 0; i < WAYS * NV; i++) sums[i % NV] += ways[i];
     }
     for (; term < last; term++) {
       const float *from = x + term->distance;
       float value = term->value;
 #pragma GCC unroll 12
-      for (int v = 0; v < NV; v++) acc[v] += load_loose(from + v * VL) * value;
+      for (int vector = 0; vector < NV; vector++) sums[vector] += load_loose(from + vector * VL) * value;
     }
-    int32_t offset = adds ? offsets[o] : -1;
-    float *to = y + o * channel;
+    int32_t offset = adds ? offsets[output] : -1;
+    float *to = y + output * channel;
 #pragma GCC unroll 12
-    for (int v = 0; v < NV; v++)
-      plane_store(to + v * VL, acc[v], offset >= 0, residual + offset + v * VL, masks, mask + v * VL, low, high);
+    for (int vector = 0; vector < NV; vector++)
+      plane_store(to + vector * VL, sums[vector], offset >= 0, residual + offset + vector * VL, masks,
+                  mask + vector * VL, low, high);
   }
 }
 
@@ -142,36 +143,37 @@ KERNEL(plane_sparse) {
 INLINE void plane_dense_tile(const plane_dense_arguments *a, char *base, const plane_tile *tile, int first, int outputs,
                              const float *weights, const int32_t *distances, const int NV) {
   const float *x = at(base, a->x) + tile->from;
-  vec acc[PLANE_MR * PLANE_NV];
+  vec sums[PLANE_MR * PLANE_NV];
   int taps = a->taps;
 #pragma GCC unroll 24
-  for (int i = 0; i < PLANE_MR * NV; i++) acc[i] = splat(0);
-  for (int k = 0; k < taps; k++) {
-    const float *from = x + distances[k], *w = weights + k * PLANE_MR;
-    vec in[PLANE_NV];
+  for (int i = 0; i < PLANE_MR * NV; i++) sums[i] = splat(0);
+  for (int tap = 0; tap < taps; tap++) {
+    const float *from = x + distances[tap], *tap_weights = weights + tap * PLANE_MR;
+    vec pixels[PLANE_NV];
 #pragma GCC unroll 3
-    for (int v = 0; v < NV; v++) {
-      in[v] = load_loose(from + v * VL);
-      PIN(in[v]);
+    for (int vector = 0; vector < NV; vector++) {
+      pixels[vector] = load_loose(from + vector * VL);
+      PIN(pixels[vector]);
     }
 #pragma GCC unroll 8
-    for (int m = 0; m < PLANE_MR; m++)
+    for (int row = 0; row < PLANE_MR; row++)
 #pragma GCC unroll 3
-      for (int v = 0; v < NV; v++) acc[m * NV + v] += in[v] * w[m];
+      for (int vector = 0; vector < NV; vector++) sums[row * NV + vector] += pixels[vector] * tap_weights[row];
   }
   int masks = a->mask >= 0;
   const int32_t *mask = ints_at(base, a->mask) + tile->to;
   float low = a->low, high = a->high;
 #pragma GCC unroll 8
-  for (int m = 0; m < PLANE_MR; m++) {
-    if (m >= outputs) break;
-    int o = first + m;
-    float bias = at(base, a->bias)[o], *y = at(base, a->y) + (int64_t)o * a->y_channel + tile->to;
-    int32_t offset = a->residual < 0 ? -1 : ints_at(base, a->residual_offsets)[o];
-    const float *r = at(base, a->residual) + offset + tile->to;
+  for (int row = 0; row < PLANE_MR; row++) {
+    if (row >= outputs) break;
+    int output = first + row;
+    float bias = at(base, a->bias)[output], *y = at(base, a->y) + (int64_t)output * a->y_channel + tile->to;
+    int32_t offset = a->residual < 0 ? -1 : ints_at(base, a->residual_offsets)[output];
+    const float *added = at(base, a->residual) + offset + tile->to;
 #pragma GCC unroll 3
-    for (int v = 0; v < NV; v++)
-      plane_store(y + v * VL, acc[m * NV + v] + splat(bias), offset >= 0, r + v * VL, masks, mask + v * VL, low, high);
+    for (int vector = 0; vector < NV; vector++)
+      plane_store(y + vector * VL, sums[row * NV + vector] + splat(bias), offset >= 0, added + vector * VL, masks,
+                  mask + vector * VL, low, high);
   }
 }
 
@@ -180,13 +182,13 @@ KERNEL(plane_dense) {
   const plane_cut *cut = (const plane_cut *)at(base, a->cuts) + item;
   const plane_tile *tiles = (const plane_tile *)at(base, a->tiles);
   int taps = a->taps, per_group = a->group, blocks = a->blocks;
-  for (int b = cut->first; b < cut->end; b++) {
-    int group = b / blocks, inner = b % blocks * PLANE_MR, first = group * per_group + inner;
+  for (int block = cut->first; block < cut->end; block++) {
+    int group = block / blocks, inner = block % blocks * PLANE_MR, first = group * per_group + inner;
     int outputs = min_int(PLANE_MR, per_group - inner);
-    const float *weights = at(base, a->weights) + (int64_t)b * taps * PLANE_MR;
+    const float *weights = at(base, a->weights) + (int64_t)block * taps * PLANE_MR;
     const int32_t *distances = ints_at(base, a->distances) + group * taps;
-    for (int t = cut->first_tile; t < cut->end_tile; t++) {
-      const plane_tile *tile = tiles + t;
+    for (int number = cut->first_tile; number < cut->end_tile; number++) {
+      const plane_tile *tile = tiles + number;
       switch (tile->size) {
 #define TILE(n) \
   case n: plane_dense_tile(a, base, tile, first, outputs, weights, distances, n); break
@@ -206,22 +208,23 @@ KERNEL(plane_dense) {
  * All that is no pixel is set to 0 before, so a mask is not needed.
  */
 INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const plane_tile *tile, int first,
-                              int outputs, const float *weights, const int R, const int C) {
+                              int outputs, const float *weights, const int ROWS, const int COLUMNS) {
   const float *x = at(base, a->x) + tile->from;
   const int32_t *distances = ints_at(base, a->distances);
-  int xr = a->x_row, yr = a->y_row, taps = a->taps;
+  int x_row = a->x_row, y_row = a->y_row, taps = a->taps;
   int64_t channel = a->y_channel;
-  vec acc[PLANE_POINTS];
+  vec sums[PLANE_POINTS];
 #pragma GCC unroll 16
-  for (int i = 0; i < R * C; i++) acc[i] = splat(0);
-  for (int k = 0; k < taps; k++) {
-    const float *from = x + distances[k];
-    vec w = load(weights + k * VL);
-    PIN(w);
+  for (int i = 0; i < ROWS * COLUMNS; i++) sums[i] = splat(0);
+  for (int tap = 0; tap < taps; tap++) {
+    const float *from = x + distances[tap];
+    vec tap_weights = load(weights + tap * VL);
+    PIN(tap_weights);
 #pragma GCC unroll 4
-    for (int r = 0; r < R; r++)
+    for (int row = 0; row < ROWS; row++)
 #pragma GCC unroll 8
-      for (int c = 0; c < C; c++) acc[r * C + c] += w * from[r * xr + c];
+      for (int column = 0; column < COLUMNS; column++)
+        sums[row * COLUMNS + column] += tap_weights * from[row * x_row + column];
   }
   vec bias = load(at(base, a->bias) + first);
   vec low = splat(a->low), high = splat(a->high);
@@ -230,31 +233,31 @@ INLINE void plane_points_tile(const plane_points_arguments *a, char *base, const
   const int32_t *offsets = ints_at(base, a->residual_offsets) + first;
   int adds = a->residual >= 0;
 #pragma GCC unroll 16
-  for (int i = 0; i < R * C; i++) {
-    int to = i / C * yr + i % C;
-    vec sum = acc[i] + bias;
+  for (int i = 0; i < ROWS * COLUMNS; i++) {
+    int to = i / COLUMNS * y_row + i % COLUMNS;
+    vec sum = sums[i] + bias;
     if (adds)
-      for (int m = 0; m < outputs; m++)
-        if (offsets[m] >= 0) sum[m] += residual[offsets[m] + to];
+      for (int which = 0; which < outputs; which++)
+        if (offsets[which] >= 0) sum[which] += residual[offsets[which] + to];
     sum = choose(sum < low, low, sum);
     sum = choose(sum > high, high, sum);
-    for (int m = 0; m < outputs; m++) y[m * channel + to] = sum[m];
+    for (int which = 0; which < outputs; which++) y[which * channel + to] = sum[which];
   }
 }
 
 KERNEL(plane_points) {
   const plane_cut *cut = (const plane_cut *)at(base, a->cuts) + item;
   const plane_tile *tiles = (const plane_tile *)at(base, a->tiles);
-  for (int b = cut->first; b < cut->end; b++) {
-    int first = b * VL, outputs = min_int(VL, a->outputs - first);
-    const float *weights = at(base, a->weights) + (int64_t)b * a->taps * VL;
-    for (int o = first; o < first + outputs; o++) {
-      float *y = at(base, a->y) + (int64_t)o * a->y_channel;
+  for (int block = cut->first; block < cut->end; block++) {
+    int first = block * VL, outputs = min_int(VL, a->outputs - first);
+    const float *weights = at(base, a->weights) + (int64_t)block * a->taps * VL;
+    for (int output = first; output < first + outputs; output++) {
+      float *y = at(base, a->y) + (int64_t)output * a->y_channel;
       for (int i = 0, run = a->run; i < run; i++) y[i] = 0;
     }
     PLANE_MARGINS(first, first + outputs);
-    for (int t = cut->first_tile; t < cut->end_tile; t++) {
-      const plane_tile *tile = tiles + t;
+    for (int number = cut->first_tile; number < cut->end_tile; number++) {
+      const plane_tile *tile = tiles + number;
       switch (tile->size) {
 #define TILE(r, c) \
   case r * 16 + c: plane_points_tile(a, base, tile, first, outputs, weights, r, c); break
@@ -326,20 +329,22 @@ KERNEL(plane_phases) {
   float *y = at(base, a->y) + (int64_t)item * phases * plane;
   if (item == 0)
     for (int i = 0; i < margin; i++) y[i - margin] = fill;
-  for (int r = 0; r < sy; r++)
-    for (int i = 0; i < rows; i++) {
-      int from = i * sy + r, width = from < a->height ? a->width : 0;
-      const float *RESTRICT row = x + (int64_t)from * a->x_row;
-      float *RESTRICT to = y + r * sx * plane + i * pitch;
-      int j = 0;
-      if (sx == 2) j = part_pairs(row, width, to, to + plane);
+  for (int row_phase = 0; row_phase < sy; row_phase++)
+    for (int row = 0; row < rows; row++) {
+      int from = row * sy + row_phase, width = from < a->height ? a->width : 0;
+      const float *RESTRICT source = x + (int64_t)from * a->x_row;
+      float *RESTRICT target = y + row_phase * sx * plane + row * pitch;
+      int column = 0;
+      if (sx == 2) column = part_pairs(source, width, target, target + plane);
       else if (sx == 1)
-        for (; j < width; j++) to[j] = row[j];
-      for (; j < pitch; j++)
-        for (int q = 0; q < sx; q++) to[q * plane + j] = j * sx + q < width ? row[j * sx + q] : fill;
+        for (; column < width; column++) target[column] = source[column];
+      for (; column < pitch; column++)
+        for (int column_phase = 0; column_phase < sx; column_phase++)
+          target[column_phase * plane + column] =
+              column * sx + column_phase < width ? source[column * sx + column_phase] : fill;
     }
-  for (int p = 0; p < phases; p++)
-    for (int i = rows * pitch; i < run + margin; i++) y[p * plane + i] = fill;
+  for (int phase = 0; phase < phases; phase++)
+    for (int i = rows * pitch; i < run + margin; i++) y[phase * plane + i] = fill;
 }
 
 /* y[p] = max over taps of x[p + distance], for max pooling; channels are outputs. */
@@ -349,19 +354,19 @@ KERNEL(plane_max) {
   const int32_t *distances = ints_at(base, a->distances);
   const float low = -__builtin_inff(), high = __builtin_inff();
   int taps = a->taps, masks = a->mask >= 0;
-  for (int o = cut->first; o < cut->end; o++)
-    for (int t = cut->first_tile; t < cut->end_tile; t++) {
-      const plane_tile *tile = tiles + t;
-      for (int v = 0; v < tile->size; v++) {
-        const float *x = at(base, a->x) + (int64_t)o * a->x_channel + tile->from + v * VL;
+  for (int channel = cut->first; channel < cut->end; channel++)
+    for (int number = cut->first_tile; number < cut->end_tile; number++) {
+      const plane_tile *tile = tiles + number;
+      for (int vector = 0; vector < tile->size; vector++) {
+        const float *x = at(base, a->x) + (int64_t)channel * a->x_channel + tile->from + vector * VL;
         vec best = load_loose(x + distances[0]);
-        for (int k = 1; k < taps; k++) {
-          vec other = load_loose(x + distances[k]);
+        for (int tap = 1; tap < taps; tap++) {
+          vec other = load_loose(x + distances[tap]);
           best = choose((other > best) | (other != other), other, best);
         }
-        int to = tile->to + v * VL;
-        plane_store(at(base, a->y) + (int64_t)o * a->y_channel + to, best, 0, 0, masks, ints_at(base, a->mask) + to,
-                    low, high);
+        int to = tile->to + vector * VL;
+        plane_store(at(base, a->y) + (int64_t)channel * a->y_channel + to, best, 0, 0, masks,
+                    ints_at(base, a->mask) + to, low, high);
       }
     }
   if (cut->end_tile == a->tile_count) PLANE_MARGINS(cut->first, cut->end);
@@ -373,21 +378,21 @@ KERNEL(plane_max) {
 KERNEL(linear) {
   const float *x = at(base, a->x) + a->x_offset, *bias = at(base, a->bias);
   float *y = at(base, a->y), low = a->low, high = a->high;
-  int n = a->inputs;
-  for (int o = item * LINEAR_ROWS; o < min_int(a->outputs, (item + 1) * LINEAR_ROWS); o++) {
-    const float *w = at(base, a->weights) + (int64_t)o * n;
-    vec s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+  int inputs = a->inputs;
+  for (int output = item * LINEAR_ROWS; output < min_int(a->outputs, (item + 1) * LINEAR_ROWS); output++) {
+    const float *weights = at(base, a->weights) + (int64_t)output * inputs;
+    vec sum0 = splat(0), sum1 = splat(0), sum2 = splat(0), sum3 = splat(0);
     int i = 0;
-    for (; i + 4 * VL <= n; i += 4 * VL) {
-      s0 += load_loose(x + i) * load_loose(w + i);
-      s1 += load_loose(x + i + VL) * load_loose(w + i + VL);
-      s2 += load_loose(x + i + 2 * VL) * load_loose(w + i + 2 * VL);
-      s3 += load_loose(x + i + 3 * VL) * load_loose(w + i + 3 * VL);
+    for (; i + 4 * VL <= inputs; i += 4 * VL) {
+      sum0 += load_loose(x + i) * load_loose(weights + i);
+      sum1 += load_loose(x + i + VL) * load_loose(weights + i + VL);
+      sum2 += load_loose(x + i + 2 * VL) * load_loose(weights + i + 2 * VL);
+      sum3 += load_loose(x + i + 3 * VL) * load_loose(weights + i + 3 * VL);
     }
-    for (; i + VL <= n; i += VL) s0 += load_loose(x + i) * load_loose(w + i);
-    float sum = lane_sum((s0 + s1) + (s2 + s3)) + bias[o];
-    for (; i < n; i++) sum += x[i] * w[i];
-    y[o] = sum < low ? low : sum > high ? high : sum;
+    for (; i + VL <= inputs; i += VL) sum0 += load_loose(x + i) * load_loose(weights + i);
+    float sum = lane_sum((sum0 + sum1) + (sum2 + sum3)) + bias[output];
+    for (; i < inputs; i++) sum += x[i] * weights[i];
+    y[output] = sum < low ? low : sum > high ? high : sum;
   }
 }
 
@@ -397,31 +402,31 @@ KERNEL(linear_sparse) {
   float *y = at(base, a->y), low = a->low, high = a->high;
   const plane_term *terms = (const plane_term *)at(base, a->terms);
   const int32_t *starts = ints_at(base, a->starts);
-  for (int o = item * LINEAR_ROWS; o < min_int(a->outputs, (item + 1) * LINEAR_ROWS); o++) {
-    const plane_term *t = terms + starts[o], *end = terms + starts[o + 1];
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    for (; end - t >= 4; t += 4) {
-      s0 += x[t[0].distance] * t[0].value;
-      s1 += x[t[1].distance] * t[1].value;
-      s2 += x[t[2].distance] * t[2].value;
-      s3 += x[t[3].distance] * t[3].value;
+  for (int output = item * LINEAR_ROWS; output < min_int(a->outputs, (item + 1) * LINEAR_ROWS); output++) {
+    const plane_term *term = terms + starts[output], *end = terms + starts[output + 1];
+    float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+    for (; end - term >= 4; term += 4) {
+      sum0 += x[term[0].distance] * term[0].value;
+      sum1 += x[term[1].distance] * term[1].value;
+      sum2 += x[term[2].distance] * term[2].value;
+      sum3 += x[term[3].distance] * term[3].value;
     }
-    for (; t < end; t++) s0 += x[t->distance] * t->value;
-    float sum = (s0 + s1) + (s2 + s3) + bias[o];
-    y[o] = sum < low ? low : sum > high ? high : sum;
+    for (; term < end; term++) sum0 += x[term->distance] * term->value;
+    float sum = (sum0 + sum1) + (sum2 + sum3) + bias[output];
+    y[output] = sum < low ? low : sum > high ? high : sum;
   }
 }
 
 /* Of each channel factor · Σ of its run, borders being 0. An item is SUM_CHANNELS channels. */
 KERNEL(plane_sum) {
-  for (int c = item * SUM_CHANNELS; c < min_int(a->channels, (item + 1) * SUM_CHANNELS); c++) {
-    const float *x = at(base, a->x) + (int64_t)c * a->x_channel;
+  for (int channel = item * SUM_CHANNELS; channel < min_int(a->channels, (item + 1) * SUM_CHANNELS); channel++) {
+    const float *x = at(base, a->x) + (int64_t)channel * a->x_channel;
     vec sums[PARTS];
-    for (int p = 0; p < PARTS; p++) sums[p] = splat(0);
+    for (int part = 0; part < PARTS; part++) sums[part] = splat(0);
     for (int i = 0; i < a->run; i += LANES)
-      for (int p = 0; p < PARTS; p++) sums[p] += load(x + i + p * VL);
-    for (int p = 1; p < PARTS; p++) sums[0] += sums[p];
-    at(base, a->y)[c] = a->factor * lane_sum(sums[0]);
+      for (int part = 0; part < PARTS; part++) sums[part] += load(x + i + part * VL);
+    for (int part = 1; part < PARTS; part++) sums[0] += sums[part];
+    at(base, a->y)[channel] = a->factor * lane_sum(sums[0]);
   }
 }
 
@@ -433,25 +438,27 @@ KERNEL(blend) {
   const int32_t *start = ints_at(base, a->start), *from = ints_at(base, a->from);
   const float *weight = at(base, a->weight);
   int inner = a->inner, count = a->positions, end = min_int(a->rows, (item + 1) * BLEND_ROWS);
-  int r = item * BLEND_ROWS / count, q = item * BLEND_ROWS % count;
+  int x_row = item * BLEND_ROWS / count, position = item * BLEND_ROWS % count;
   for (int row = item * BLEND_ROWS; row < end; row++) {
-    const float *RESTRICT x = at(base, a->x) + (int64_t)r * a->x_row;
+    const float *RESTRICT x = at(base, a->x) + (int64_t)x_row * a->x_row;
     float *RESTRICT y = at(base, a->y) + (int64_t)row * inner;
     int i = 0;
-    if (inner == 1 && start[q + 1] == start[q] + 1) {
-      *y = x[from[start[q]]] * weight[start[q]];
+    if (inner == 1 && start[position + 1] == start[position] + 1) {
+      *y = x[from[start[position]]] * weight[start[position]];
       i = 1;
     }
     for (; i + VL <= inner; i += VL) {
       vec sum = splat(0);
-      for (int k = start[q]; k < start[q + 1]; k++) sum += load_loose(x + from[k] * inner + i) * weight[k];
+      for (int entry = start[position]; entry < start[position + 1]; entry++)
+        sum += load_loose(x + from[entry] * inner + i) * weight[entry];
       *(vecu *)(y + i) = sum;
     }
     for (; i < inner; i++) {
       float sum = 0;
-      for (int k = start[q]; k < start[q + 1]; k++) sum += x[from[k] * inner + i] * weight[k];
+      for (int entry = start[position]; entry < start[position + 1]; entry++)
+        sum += x[from[entry] * inner + i] * weight[entry];
       y[i] = sum;
     }
-    if (++q == count) q = 0, r++;
+    if (++position == count) position = 0, x_row++;
   }
 }

@@ -22,18 +22,18 @@ KERNEL(max_pool) {
   EACH_ROW(first) {
     int64_t row = i % a->rows, block = i / a->rows;
     const float *x = row_at(base, a->x, a->x_by, row, block);
-    float *y = row_at(base, a->y, a->y_by, row, block), *w = row_at(base, a->winner, a->winner_by, row, block);
-    for (int q = 0; q < a->positions; q++)
-      for (int p = 0; p < LANES; p += VL) {
+    float *y = row_at(base, a->y, a->y_by, row, block), *winners = row_at(base, a->winner, a->winner_by, row, block);
+    for (int position = 0; position < a->positions; position++)
+      for (int part = 0; part < LANES; part += VL) {
         vec best = splat(-__builtin_inff()), winner = splat(0);
-        for (int k = start[q]; k < start[q + 1]; k++) {
-          vec v = load(x + (int64_t)from[k] * LANES + p);
-          ivec better = (v > best) | (v != v);
-          best = choose(better, v, best);
-          winner = choose(better, splat(k - start[q]), winner);
+        for (int entry = start[position]; entry < start[position + 1]; entry++) {
+          vec value = load(x + (int64_t)from[entry] * LANES + part);
+          ivec better = (value > best) | (value != value);
+          best = choose(better, value, best);
+          winner = choose(better, splat(entry - start[position]), winner);
         }
-        store(y + (int64_t)to[q] * LANES + p, best);
-        store(w + (int64_t)q * LANES + p, winner);
+        store(y + (int64_t)to[position] * LANES + part, best);
+        store(winners + (int64_t)position * LANES + part, winner);
       }
   }
 }
@@ -44,15 +44,16 @@ KERNEL(max_pool_input) {
   EACH_ROW(first) {
     int64_t row = i % a->rows, block = i / a->rows;
     float *dx = row_at(base, a->dx, a->dx_by, row, block);
-    const float *dy = row_at(base, a->dy, a->dy_by, row, block), *w = row_at(base, a->winner, a->winner_by, row, block);
-    for (int q = 0; q < a->positions; q++)
-      for (int p = 0; p < LANES; p += VL) {
+    const float *dy = row_at(base, a->dy, a->dy_by, row, block),
+                *winners = row_at(base, a->winner, a->winner_by, row, block);
+    for (int position = 0; position < a->positions; position++)
+      for (int part = 0; part < LANES; part += VL) {
         vec sum = splat(0);
-        for (int k = start[q]; k < start[q + 1]; k++) {
-          ivec won = load(w + (int64_t)tap[2 * k] * LANES + p) == splat(tap[2 * k + 1]);
-          sum += choose(won, load(dy + (int64_t)from[k] * LANES + p), splat(0));
+        for (int entry = start[position]; entry < start[position + 1]; entry++) {
+          ivec won = load(winners + (int64_t)tap[2 * entry] * LANES + part) == splat(tap[2 * entry + 1]);
+          sum += choose(won, load(dy + (int64_t)from[entry] * LANES + part), splat(0));
         }
-        store(dx + (int64_t)to[q] * LANES + p, sum);
+        store(dx + (int64_t)to[position] * LANES + part, sum);
       }
   }
 }
@@ -61,18 +62,19 @@ KERNEL(max_pool_input) {
 KERNEL(positions) {
   const int32_t *start = ints_at(base, a->start), *from = ints_at(base, a->from);
   const float *weight = at(base, a->weight);
-  position_strides xs = a->x_by, ys = a->y_by;
+  position_strides x_by = a->x_by, y_by = a->y_by;
   EACH_ROW(first) {
     int64_t row = i % a->rows, block = i / a->rows;
-    const float *x = at(base, a->x) + (block * xs.block + row * xs.row) * LANES;
-    float *y = at(base, a->y) + (block * ys.block + row * ys.row) * LANES;
-    for (int q = 0; q < a->positions; q++)
-      for (int j = 0; j < a->inner; j++)
-        for (int p = 0; p < LANES; p += VL) {
+    const float *x = at(base, a->x) + (block * x_by.block + row * x_by.row) * LANES;
+    float *y = at(base, a->y) + (block * y_by.block + row * y_by.row) * LANES;
+    for (int position = 0; position < a->positions; position++)
+      for (int inner = 0; inner < a->inner; inner++)
+        for (int part = 0; part < LANES; part += VL) {
           vec sum = splat(0);
-          for (int k = start[q]; k < start[q + 1]; k++)
-            sum += load(x + ((int64_t)from[k] * xs.position + (int64_t)j * xs.inner) * LANES + p) * weight[k];
-          store(y + ((int64_t)q * ys.position + (int64_t)j * ys.inner) * LANES + p, sum);
+          for (int entry = start[position]; entry < start[position + 1]; entry++)
+            sum += load(x + ((int64_t)from[entry] * x_by.position + (int64_t)inner * x_by.inner) * LANES + part) *
+                   weight[entry];
+          store(y + ((int64_t)position * y_by.position + (int64_t)inner * y_by.inner) * LANES + part, sum);
         }
   }
 }

@@ -4,64 +4,71 @@
  */
 #include "math.h"
 
-INLINE void rows_bring(float *RESTRICT to, const float *RESTRICT from, int rows, int n, int64_t row, int64_t each) {
-  if (each == 0)
-    for (int r = 0; r < rows; r++)
-      for (int i = 0; i < n; i++) to[r * n + i] = from[r * row];
+/* The axis along which neighbouring rows lie. */
+#define ROW_AXIS (MAP_ROW_AXES - 1)
+
+INLINE void rows_bring(float *RESTRICT to, const float *RESTRICT from, int rows, int columns, int64_t row_step,
+                       int64_t step) {
+  if (step == 0)
+    for (int which = 0; which < rows; which++)
+      for (int i = 0; i < columns; i++) to[which * columns + i] = from[which * row_step];
   else
-    for (int r = 0; r < rows; r++)
-      for (int i = 0; i < n; i++) to[r * n + i] = from[r * row + i * each];
+    for (int which = 0; which < rows; which++)
+      for (int i = 0; i < columns; i++) to[which * columns + i] = from[which * row_step + i * step];
 }
 
 KERNEL(map_rows) {
-  int operands = a->operands, outputs = a->outputs, instructions = a->instructions, per = a->rows_per_item,
-      n = a->elements;
+  int operands = a->operands, outputs = a->outputs, instructions = a->instructions, rows_per_item = a->rows_per_item,
+      columns = a->elements;
   const int32_t *size = a->sizes;
   const map_operand *operand = map_operands(a);
-  const map_output *out = map_outputs(a);
-  const map_instruction *code = map_instructions(a);
-  int total = size[0] * size[1] * size[2] * size[3], end = min_int(total, (item + 1) * per);
-  int most = MAP_RUN * LANES / n;
+  const map_output *results = map_outputs(a);
+  const map_instruction *steps = map_instructions(a);
+  int total = size[0] * size[1] * size[2] * size[ROW_AXIS], end = min_int(total, (item + 1) * rows_per_item);
+  int most = MAP_RUN * LANES / columns;
   float store[MAP_REGISTERS][MAP_RUN * LANES] __attribute__((aligned(64)));
-  const float *reg[MAP_REGISTERS];
-  for (int r = 0; r < MAP_REGISTERS; r++) reg[r] = store[r];
-  for (const map_instruction *c = code; c < code + instructions; c++)
-    if (c->function == F_CONST) map_splat(store[c->to], as_float(c->a), MAP_RUN * LANES);
+  const float *registers[MAP_REGISTERS];
+  for (int r = 0; r < MAP_REGISTERS; r++) registers[r] = store[r];
+  for (const map_instruction *step = steps; step < steps + instructions; step++)
+    if (step->function == F_CONST) map_splat(store[step->to], as_float(step->a), MAP_RUN * LANES);
 
-  for (int row = item * per; row < end;) {
-    int index[4];
-    for (int d = 3, rest = row; d >= 0; d--) index[d] = rest % size[d], rest /= size[d];
-    int rows = min_int(min_int(most, end - row), size[3] - index[3]), count = rows * n;
+  for (int row = item * rows_per_item; row < end;) {
+    int index[MAP_ROW_AXES];
+    for (int axis = ROW_AXIS, rest = row; axis >= 0; axis--) index[axis] = rest % size[axis], rest /= size[axis];
+    int rows = min_int(min_int(most, end - row), size[ROW_AXIS] - index[ROW_AXIS]), count = rows * columns;
     for (int k = 0; k < operands; k++) {
-      const int32_t *s = operand[k].strides;
-      const float *from = at(base, operand[k].line) + map_offset(operand[k].offset, s, index, MAP_ROW_AXES);
-      if (s[6] == 1 && s[3] == n && count % VL == 0) reg[k] = from;
+      const int32_t *strides = operand[k].strides;
+      const float *from = at(base, operand[k].line) + map_offset(operand[k].offset, strides, index, MAP_ROW_AXES);
+      if (strides[MAP_LAST] == 1 && strides[ROW_AXIS] == columns && count % VL == 0) registers[k] = from;
       else {
-        rows_bring(store[k], from, rows, n, s[3], s[6]);
+        rows_bring(store[k], from, rows, columns, strides[ROW_AXIS], strides[MAP_LAST]);
         for (int i = count; i % VL; i++) store[k][i] = 0;
-        reg[k] = store[k];
+        registers[k] = store[k];
       }
     }
     for (int k = 0; k < instructions; k++) {
-      const map_instruction *c = code + k;
-      if (c->function != F_CONST) map_compute(c->function, store[c->to], reg[c->a], reg[c->b], reg[c->c], count);
+      const map_instruction *step = steps + k;
+      if (step->function != F_CONST)
+        map_compute(step->function, store[step->to], registers[step->a], registers[step->b], registers[step->c], count);
     }
-    for (int q = 0; q < outputs; q++) {
-      const map_output *o = out + q;
-      const int32_t *s = o->strides;
-      const float *RESTRICT r = reg[o->from];
-      float *RESTRICT to = at(base, o->line) + map_offset(o->offset, s, index, MAP_ROW_AXES);
-      if (o->how == MAP_STORE) {
-        if (s[6] == 1 && s[3] == n)
-          for (int i = 0; i < count; i++) to[i] = r[i];
+    for (int which = 0; which < outputs; which++) {
+      const map_output *result = results + which;
+      const int32_t *strides = result->strides;
+      const float *RESTRICT numbers = registers[result->from];
+      float *RESTRICT to = at(base, result->line) + map_offset(result->offset, strides, index, MAP_ROW_AXES);
+      if (result->how == MAP_STORE) {
+        if (strides[MAP_LAST] == 1 && strides[ROW_AXIS] == columns)
+          for (int i = 0; i < count; i++) to[i] = numbers[i];
         else
-          for (int j = 0; j < rows; j++)
-            for (int i = 0; i < n; i++) to[(int64_t)j * s[3] + (int64_t)i * s[6]] = r[j * n + i];
+          for (int of = 0; of < rows; of++)
+            for (int i = 0; i < columns; i++)
+              to[(int64_t)of * strides[ROW_AXIS] + (int64_t)i * strides[MAP_LAST]] = numbers[of * columns + i];
       } else
-        for (int j = 0; j < rows; j++) {
-          double sum = o->how == MAP_SUM ? 0 : -__builtin_inff();
-          for (int i = 0; i < n; i++) sum = o->how == MAP_SUM ? sum + r[j * n + i] : map_larger(sum, r[j * n + i]);
-          to[(int64_t)j * s[3]] = sum;
+        for (int of = 0; of < rows; of++) {
+          double sum = result->how == MAP_SUM ? 0 : -__builtin_inff();
+          for (int i = 0; i < columns; i++)
+            sum = result->how == MAP_SUM ? sum + numbers[of * columns + i] : map_larger(sum, numbers[of * columns + i]);
+          to[(int64_t)of * strides[ROW_AXIS]] = sum;
         }
     }
     row += rows;

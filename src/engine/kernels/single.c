@@ -9,53 +9,54 @@
 #define TURN 16
 
 /* y[i·ys + j] = x[i + j·xs] */
-static void copy_turned(const float *RESTRICT x, float *RESTRICT y, int rows, int columns, int64_t xs, int64_t ys) {
-  for (int i0 = 0; i0 < rows; i0 += TURN)
-    for (int j0 = 0; j0 < columns; j0 += TURN) {
-      int mi = min_int(TURN, rows - i0), mj = min_int(TURN, columns - j0);
-      const float *from = x + i0 + j0 * xs;
-      float *to = y + i0 * ys + j0;
-      if (mi == TURN && mj == TURN) {
+static void copy_turned(const float *RESTRICT x, float *RESTRICT y, int rows, int columns, int64_t x_step,
+                        int64_t y_step) {
+  for (int first_row = 0; first_row < rows; first_row += TURN)
+    for (int first_column = 0; first_column < columns; first_column += TURN) {
+      int rows_here = min_int(TURN, rows - first_row), columns_here = min_int(TURN, columns - first_column);
+      const float *from = x + first_row + first_column * x_step;
+      float *to = y + first_row * y_step + first_column;
+      if (rows_here == TURN && columns_here == TURN) {
         float block[TURN][TURN] __attribute__((aligned(64)));
         for (int j = 0; j < TURN; j++)
-          for (int p = 0; p < TURN; p += VL) store(&block[j][p], *(const vecu *)(from + j * xs + p));
+          for (int p = 0; p < TURN; p += VL) store(&block[j][p], *(const vecu *)(from + j * x_step + p));
         for (int i = 0; i < TURN; i++)
-          for (int j = 0; j < TURN; j++) to[i * ys + j] = block[j][i];
+          for (int j = 0; j < TURN; j++) to[i * y_step + j] = block[j][i];
       } else
-        for (int i = 0; i < mi; i++)
-          for (int j = 0; j < mj; j++) to[i * ys + j] = from[i + j * xs];
+        for (int i = 0; i < rows_here; i++)
+          for (int j = 0; j < columns_here; j++) to[i * y_step + j] = from[i + j * x_step];
     }
 }
 
-INLINE void copy_run(const float *RESTRICT x, float *RESTRICT y, int n) {
+INLINE void copy_run(const float *RESTRICT x, float *RESTRICT y, int count) {
   int i = 0;
-  for (; i + VL <= n; i += VL) *(vecu *)(y + i) = *(const vecu *)(x + i);
-  for (; i < n; i++) y[i] = x[i];
+  for (; i + VL <= count; i += VL) *(vecu *)(y + i) = *(const vecu *)(x + i);
+  for (; i < count; i++) y[i] = x[i];
 }
 
 KERNEL(copy) {
-  const int32_t *size = a->sizes, *xs = a->x_strides, *ys = a->y_strides;
-  const float *x0 = at(base, a->x) + a->x_offset;
-  float *y0 = at(base, a->y) + a->y_offset;
-  int total = size[0] * size[1] * size[2] * size[3], rows = size[4], n = size[5];
+  const int32_t *size = a->sizes, *x_by = a->x_strides, *y_by = a->y_strides;
+  const float *source = at(base, a->x) + a->x_offset;
+  float *target = at(base, a->y) + a->y_offset;
+  int total = size[0] * size[1] * size[2] * size[3], rows = size[4], columns = size[5];
   int end = min_int(total, (item + 1) * a->rows_per_item);
   for (int tuple = item * a->rows_per_item; tuple < end; tuple++) {
     int64_t from = 0, to = 0;
-    for (int d = COPY_ROW_AXES - 1, rest = tuple; d >= 0; d--) {
-      int index = rest % size[d];
-      rest /= size[d];
-      from += (int64_t)index * xs[d];
-      to += (int64_t)index * ys[d];
+    for (int axis = COPY_ROW_AXES - 1, rest = tuple; axis >= 0; axis--) {
+      int index = rest % size[axis];
+      rest /= size[axis];
+      from += (int64_t)index * x_by[axis];
+      to += (int64_t)index * y_by[axis];
     }
-    const float *RESTRICT x = x0 + from;
-    float *RESTRICT y = y0 + to;
-    if (xs[5] == 1 && ys[5] == 1)
-      for (int i = 0; i < rows; i++) copy_run(x + (int64_t)i * xs[4], y + (int64_t)i * ys[4], n);
-    else if (xs[4] == 1 && ys[5] == 1 && rows > 1) copy_turned(x, y, rows, n, xs[5], ys[4]);
+    const float *RESTRICT x = source + from;
+    float *RESTRICT y = target + to;
+    if (x_by[5] == 1 && y_by[5] == 1)
+      for (int i = 0; i < rows; i++) copy_run(x + (int64_t)i * x_by[4], y + (int64_t)i * y_by[4], columns);
+    else if (x_by[4] == 1 && y_by[5] == 1 && rows > 1) copy_turned(x, y, rows, columns, x_by[5], y_by[4]);
     else
       for (int i = 0; i < rows; i++)
-        for (int j = 0; j < n; j++)
-          y[(int64_t)i * ys[4] + (int64_t)j * ys[5]] = x[(int64_t)i * xs[4] + (int64_t)j * xs[5]];
+        for (int j = 0; j < columns; j++)
+          y[(int64_t)i * y_by[4] + (int64_t)j * y_by[5]] = x[(int64_t)i * x_by[4] + (int64_t)j * x_by[5]];
   }
 }
 
@@ -69,49 +70,51 @@ KERNEL(copy) {
 #define PR_ROWS 4
 #endif
 
-INLINE void product_tile(const product_arguments *a, const float *x, const float *w, float *y, int columns, const int R,
-                         const int V) {
-  vec acc[PR_ROWS * PRODUCT_COLUMNS];
-  int64_t am = a->a_row, ak = a->a_inner, bk = a->b_row, cm = a->columns;
+INLINE void product_tile(const product_arguments *a, const float *left, const float *right, float *to_rows, int columns,
+                         const int ROWS, const int REGISTERS) {
+  vec sums[PR_ROWS * PRODUCT_COLUMNS];
+  int64_t left_row = a->a_row, left_column = a->a_inner, right_row = a->b_row, row_step = a->columns;
 #pragma GCC unroll 12
-  for (int i = 0; i < R * V; i++) acc[i] = splat(0);
+  for (int i = 0; i < ROWS * REGISTERS; i++) sums[i] = splat(0);
   for (int k = 0, inner = a->inner; k < inner; k++) {
-    vec in[PRODUCT_COLUMNS];
+    vec registers[PRODUCT_COLUMNS];
 #pragma GCC unroll 2
-    for (int v = 0; v < V; v++) {
-      in[v] = *(const vecu *)(w + k * bk + v * VL);
-      PIN(in[v]);
+    for (int v = 0; v < REGISTERS; v++) {
+      registers[v] = *(const vecu *)(right + k * right_row + v * VL);
+      PIN(registers[v]);
     }
 #pragma GCC unroll 6
-    for (int r = 0; r < R; r++)
+    for (int row = 0; row < ROWS; row++)
 #pragma GCC unroll 2
-      for (int v = 0; v < V; v++) acc[r * V + v] += in[v] * x[r * am + k * ak];
+      for (int v = 0; v < REGISTERS; v++)
+        sums[row * REGISTERS + v] += registers[v] * left[row * left_row + k * left_column];
   }
 #pragma GCC unroll 6
-  for (int r = 0; r < R; r++)
+  for (int row = 0; row < ROWS; row++)
 #pragma GCC unroll 2
-    for (int v = 0; v < V; v++) {
-      vec sum = acc[r * V + v];
-      float *to = y + r * cm + v * VL;
-      if ((v + 1) * VL <= columns) *(vecu *)to = sum;
+    for (int v = 0; v < REGISTERS; v++) {
+      vec whole = sums[row * REGISTERS + v];
+      float *to = to_rows + row * row_step + v * VL;
+      if ((v + 1) * VL <= columns) *(vecu *)to = whole;
       else
-        for (int j = 0; j < columns - v * VL; j++) to[j] = sum[j];
+        for (int j = 0; j < columns - v * VL; j++) to[j] = whole[j];
     }
 }
 
 KERNEL(product) {
-  const int wide = PRODUCT_COLUMNS * VL;
-  int blocks = ceil_div(a->columns, wide), first = item % blocks * wide, columns = min_int(wide, a->columns - first);
-  int64_t lead = item / blocks;
-  const float *w = at(base, a->b) + a->b_offset + lead * a->b_leading + first;
-  for (int m = 0; m < a->rows;) {
-    int rows = min_int(PR_ROWS, a->rows - m);
-    const float *x = at(base, a->a) + a->a_offset + lead * a->a_leading + (int64_t)m * a->a_row;
-    float *y = at(base, a->c) + (lead * a->rows + m) * a->columns + first;
+  const int columns_at_once = PRODUCT_COLUMNS * VL;
+  int blocks = ceil_div(a->columns, columns_at_once), first = item % blocks * columns_at_once,
+      columns = min_int(columns_at_once, a->columns - first);
+  int64_t leading = item / blocks;
+  const float *right = at(base, a->b) + a->b_offset + leading * a->b_leading + first;
+  for (int row = 0; row < a->rows;) {
+    int rows = min_int(PR_ROWS, a->rows - row);
+    const float *left = at(base, a->a) + a->a_offset + leading * a->a_leading + (int64_t)row * a->a_row;
+    float *to = at(base, a->c) + (leading * a->rows + row) * a->columns + first;
     switch (rows * 2 + (columns > VL)) {
-#define TILE(r)                                               \
-  case 2 * r: product_tile(a, x, w, y, columns, r, 1); break; \
-  case 2 * r + 1: product_tile(a, x, w, y, columns, r, 2); break
+#define TILE(r)                                                       \
+  case 2 * r: product_tile(a, left, right, to, columns, r, 1); break; \
+  case 2 * r + 1: product_tile(a, left, right, to, columns, r, 2); break
       TILE(1);
       TILE(2);
       TILE(3);
@@ -122,6 +125,6 @@ KERNEL(product) {
 #endif
 #undef TILE
     }
-    m += rows;
+    row += rows;
   }
 }

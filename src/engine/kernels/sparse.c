@@ -51,37 +51,37 @@ INLINE uint32_t nonzeros(const float *p, int n) {
 /* Lists the weights of `outputs` outputs, each from `list + o · room` on, in the order of channels and then of taps. */
 static void sparse_list(const conv_sparse_arguments *a, const float *w, int outputs, int64_t room, sparse_weight *list,
                         int32_t *found) {
-  int channels = a->channels, window = a->window, backwards = a->backwards, xc = a->x_by.channel;
-  int64_t wo = a->by.output, wc = a->by.channel;
-  for (int o = 0; o < outputs; o++) found[o] = 0;
-  if (wc == window && (!backwards || window == 1))
-    for (int o = 0; o < outputs; o++) {
-      const float *row = w + o * wo;
-      sparse_weight *to = list + o * room;
-      for (int i = 0, n = channels * window; i < n; i += LANES)
-        for (uint32_t bits = nonzeros(row + i, min_int(LANES, n - i)); bits; bits &= bits - 1) {
-          uint32_t at = i + __builtin_ctz(bits), c = at / (uint32_t)window;
-          *to++ = (sparse_weight){(int32_t)c * xc, at - c * window, row[at]};
+  int channels = a->channels, window = a->window, backwards = a->backwards, x_channel = a->x_by.channel;
+  int64_t by_output = a->by.output, by_channel = a->by.channel;
+  for (int output = 0; output < outputs; output++) found[output] = 0;
+  if (by_channel == window && (!backwards || window == 1))
+    for (int output = 0; output < outputs; output++) {
+      const float *row = w + output * by_output;
+      sparse_weight *to = list + output * room;
+      for (int i = 0, count = channels * window; i < count; i += LANES)
+        for (uint32_t bits = nonzeros(row + i, min_int(LANES, count - i)); bits; bits &= bits - 1) {
+          uint32_t at = i + __builtin_ctz(bits), channel = at / (uint32_t)window;
+          *to++ = (sparse_weight){(int32_t)channel * x_channel, at - channel * window, row[at]};
         }
-      found[o] = to - (list + o * room);
+      found[output] = to - (list + output * room);
     }
-  else if (wo == window && (backwards || window == 1))
-    for (int c = 0; c < channels; c++) {
-      const float *row = w + c * wc;
-      for (int n = outputs * window, i = (n - 1) / LANES * LANES; i >= 0; i -= LANES)
-        for (uint32_t bits = nonzeros(row + i, min_int(LANES, n - i)); bits;) {
-          uint32_t bit = 31 - __builtin_clz(bits), at = i + bit, o = at / (uint32_t)window;
+  else if (by_output == window && (backwards || window == 1))
+    for (int channel = 0; channel < channels; channel++) {
+      const float *row = w + channel * by_channel;
+      for (int count = outputs * window, i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
+        for (uint32_t bits = nonzeros(row + i, min_int(LANES, count - i)); bits;) {
+          uint32_t bit = 31 - __builtin_clz(bits), at = i + bit, output = at / (uint32_t)window;
           bits ^= 1u << bit;
-          list[o * room + found[o]++] = (sparse_weight){c * xc, at - o * window, row[at]};
+          list[output * room + found[output]++] = (sparse_weight){channel * x_channel, at - output * window, row[at]};
         }
     }
   else
-    for (int o = 0; o < outputs; o++)
-      for (int c = 0; c < channels; c++)
-        for (int k = 0; k < window; k++) {
-          int tap = backwards ? window - 1 - k : k;
-          float value = w[o * wo + c * wc + tap];
-          if (value != 0) list[o * room + found[o]++] = (sparse_weight){c * xc, tap, value};
+    for (int output = 0; output < outputs; output++)
+      for (int channel = 0; channel < channels; channel++)
+        for (int place = 0; place < window; place++) {
+          int tap = backwards ? window - 1 - place : place;
+          float value = w[output * by_output + channel * by_channel + tap];
+          if (value != 0) list[output * room + found[output]++] = (sparse_weight){channel * x_channel, tap, value};
         }
 }
 
@@ -101,89 +101,92 @@ static void sparse_list(const conv_sparse_arguments *a, const float *w, int outp
 #endif
 
 /* NP pixels, all outputs. `close`: the pixels lie side by side, in x and in y. */
-INLINE void sparse_pixels(const float *x, float *y, int64_t yc, const int32_t *pixels, const sparse_term *terms,
+INLINE void sparse_pixels(const float *x, float *y, int64_t y_channel, const int32_t *pixels, const sparse_term *terms,
                           const int32_t *ends, int outputs, const float *bias, const int NP, const int NV, int part,
                           const int close) {
-  const float *px[SP_NP];
-  float *py[SP_NP];
+  const float *from[SP_NP];
+  float *to[SP_NP];
 #pragma GCC unroll 8
-  for (int p = 0; p < NP; p++) {
-    px[p] = close && p ? px[0] + p * LANES : x + (int64_t)pixels[2 * p] * LANES + part * VL;
-    py[p] = close && p ? py[0] + p * LANES : y + (int64_t)pixels[2 * p + 1] * LANES + part * VL;
+  for (int pixel = 0; pixel < NP; pixel++) {
+    from[pixel] = close && pixel ? from[0] + pixel * LANES : x + (int64_t)pixels[2 * pixel] * LANES + part * VL;
+    to[pixel] = close && pixel ? to[0] + pixel * LANES : y + (int64_t)pixels[2 * pixel + 1] * LANES + part * VL;
   }
   const sparse_term *term = terms;
-  for (int o = 0; o < outputs; o++) {
-    vec acc[SP_NP * SP_NV];
+  for (int output = 0; output < outputs; output++) {
+    vec sums[SP_NP * SP_NV];
 #pragma GCC unroll 32
-    for (int v = 0; v < NP * NV; v++) acc[v] = splat(bias ? bias[o] : 0);
-    for (const sparse_term *end = terms + ends[o]; term < end; term++) {
+    for (int vector = 0; vector < NP * NV; vector++) sums[vector] = splat(bias ? bias[output] : 0);
+    for (const sparse_term *end = terms + ends[output]; term < end; term++) {
       int64_t distance = (int64_t)term->distance * LANES;
       float value = term->value;
 #pragma GCC unroll 32
-      for (int v = 0; v < NP * NV; v++) acc[v] += load(px[v / NV] + distance + v % NV * VL) * value;
+      for (int vector = 0; vector < NP * NV; vector++)
+        sums[vector] += load(from[vector / NV] + distance + vector % NV * VL) * value;
     }
 #pragma GCC unroll 32
-    for (int v = 0; v < NP * NV; v++) store(py[v / NV] + o * yc + v % NV * VL, acc[v] + splat(0));
+    for (int vector = 0; vector < NP * NV; vector++)
+      store(to[vector / NV] + output * y_channel + vector % NV * VL, sums[vector] + splat(0));
   }
 }
 
-static void sparse_run(const float *x, float *y, int64_t yc, const int32_t *pixels, int count, const sparse_term *terms,
-                       const int32_t *ends, int outputs, const float *bias) {
-  int p = 0;
-  for (; p + SP_NP <= count; p += SP_NP) {
-    const int32_t *here = pixels + 2 * p;
+static void sparse_run(const float *x, float *y, int64_t y_channel, const int32_t *pixels, int count,
+                       const sparse_term *terms, const int32_t *ends, int outputs, const float *bias) {
+  int pixel = 0;
+  for (; pixel + SP_NP <= count; pixel += SP_NP) {
+    const int32_t *here = pixels + 2 * pixel;
     int close = 1;
     for (int i = 1; i < SP_NP; i++) close &= here[2 * i] == here[0] + i && here[2 * i + 1] == here[1] + i;
     for (int part = 0; part < PARTS; part += SP_NV)
-      if (close) sparse_pixels(x, y, yc, here, terms, ends, outputs, bias, SP_NP, SP_NV, part, 1);
-      else sparse_pixels(x, y, yc, here, terms, ends, outputs, bias, SP_NP, SP_NV, part, 0);
+      if (close) sparse_pixels(x, y, y_channel, here, terms, ends, outputs, bias, SP_NP, SP_NV, part, 1);
+      else sparse_pixels(x, y, y_channel, here, terms, ends, outputs, bias, SP_NP, SP_NV, part, 0);
   }
-  for (; p + 4 <= count && SP_NP > 4; p += 4)
+  for (; pixel + 4 <= count && SP_NP > 4; pixel += 4)
     for (int part = 0; part < PARTS; part += SP_NV)
-      sparse_pixels(x, y, yc, pixels + 2 * p, terms, ends, outputs, bias, 4, SP_NV, part, 0);
-  for (; p < count; p++)
+      sparse_pixels(x, y, y_channel, pixels + 2 * pixel, terms, ends, outputs, bias, 4, SP_NV, part, 0);
+  for (; pixel < count; pixel++)
     for (int part = 0; part < PARTS; part += SP_NV)
-      sparse_pixels(x, y, yc, pixels + 2 * p, terms, ends, outputs, bias, 1, SP_NV, part, 0);
+      sparse_pixels(x, y, y_channel, pixels + 2 * pixel, terms, ends, outputs, bias, 1, SP_NV, part, 0);
 }
 
 KERNEL(conv_sparse) {
   int channels = a->channels, outputs = a->outputs, window = a->window, tile = a->tile;
   int tiles = ceil_div(outputs, tile);
-  int which = item % tiles, group = item / tiles % a->groups, some = item / tiles / a->groups;
-  int block = some * a->blocks_per_item, blocks = min_int(a->blocks_per_item, a->blocks - block);
+  int which = item % tiles, group = item / tiles % a->groups, stretch_of_blocks = item / tiles / a->groups;
+  int block = stretch_of_blocks * a->blocks_per_item, blocks = min_int(a->blocks_per_item, a->blocks - block);
   int from = which * tile, count = min_int(tile, outputs - from);
-  int64_t room = (int64_t)channels * window, yc = (int64_t)a->y_by.channel * LANES;
+  int64_t room = (int64_t)channels * window, y_channel = (int64_t)a->y_by.channel * LANES;
   const int32_t *table = ints_at(base, a->table);
   const float *x = image_at(base, a->x, a->x_by, block, group);
-  float *y = image_at(base, a->y, a->y_by, block, group) + from * yc;
-  const float *w = at(base, a->weights) + a->offset + (int64_t)group * a->by.group + (int64_t)from * a->by.output;
+  float *y = image_at(base, a->y, a->y_by, block, group) + from * y_channel;
+  const float *weights = at(base, a->weights) + a->offset + (int64_t)group * a->by.group + (int64_t)from * a->by.output;
   const float *bias = a->bias < 0 ? 0 : at(base, a->bias) + (int64_t)group * outputs + from;
 
   int32_t *found = (int32_t *)scratch_at(base, a->scratch, conv_sparse_scratch(a), thread);
   int32_t *ends = found + tile, *distance = ends + tile;
   sparse_weight *list = (sparse_weight *)(distance + window);
   sparse_term *terms = (sparse_term *)(list + tile * room);
-  sparse_list(a, w, count, room, list, found);
-  if (some == 0) {
+  sparse_list(a, weights, count, room, list, found);
+  if (stretch_of_blocks == 0) {
     int32_t total = 0;
-    for (int o = 0; o < count; o++) total += found[o];
+    for (int output = 0; output < count; output++) total += found[output];
     ints_at(base, a->counts)[group * tiles + which] = total;
   }
   for (int k = 0; k < table[0]; k++) {
-    const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
+    const int32_t *pixel_class = table + 1 + CLASS_WORDS * k, *taps = table + pixel_class[CLASS_FIRST_TAP];
     for (int i = 0; i < window; i++) distance[i] = SP_NOWHERE;
-    for (int i = 0; i < entry[0]; i++) distance[taps[2 * i + 1]] = taps[2 * i];
-    int32_t n = 0;
-    for (int o = 0; o < count; o++) {
-      const sparse_weight *weight = list + o * room;
-      for (int i = 0; i < found[o]; i++) {
+    for (int i = 0; i < pixel_class[CLASS_TAPS]; i++) distance[taps[2 * i + 1]] = taps[2 * i];
+    int32_t listed = 0;
+    for (int output = 0; output < count; output++) {
+      const sparse_weight *weight = list + output * room;
+      for (int i = 0; i < found[output]; i++) {
         int32_t step = distance[weight[i].tap];
-        terms[n] = (sparse_term){weight[i].channel + step, weight[i].value};
-        n += step != SP_NOWHERE;
+        terms[listed] = (sparse_term){weight[i].channel + step, weight[i].value};
+        listed += step != SP_NOWHERE;
       }
-      ends[o] = n;
+      ends[output] = listed;
     }
-    sparse_run(x, y, yc, table + entry[3], entry[2] / a->blocks_per_item * blocks, terms, ends, count, bias);
+    sparse_run(x, y, y_channel, table + pixel_class[CLASS_FIRST_PIXEL],
+               pixel_class[CLASS_PIXELS] / a->blocks_per_item * blocks, terms, ends, count, bias);
   }
 }
 
@@ -212,21 +215,22 @@ _Static_assert(sizeof(sparse_sum) == 4 * SPARSE_TERM_WORDS, "scratch is reckoned
 INLINE void sparse_dots(const float *x, const float *dy, const int32_t *pixels, int count, const sparse_sum *sums,
                         float *to, const int MT) {
   for (int part = 0; part < LANES; part += VL) {
-    const float *xs[SW_TILE];
-    vec acc[SW_TILE];
+    const float *inputs[SW_TILE];
+    vec dots[SW_TILE];
 #pragma GCC unroll 8
-    for (int t = 0; t < MT; t++) xs[t] = x + (int64_t)sums[t].distance * LANES + part, acc[t] = splat(0);
-    for (int p = 0; p < count; p++) {
-      int64_t in = (int64_t)pixels[2 * p] * LANES, out = (int64_t)pixels[2 * p + 1] * LANES + part;
-      vec d = load(dy + out);
-      PIN(d);
+    for (int which = 0; which < MT; which++)
+      inputs[which] = x + (int64_t)sums[which].distance * LANES + part, dots[which] = splat(0);
+    for (int pixel = 0; pixel < count; pixel++) {
+      int64_t in = (int64_t)pixels[2 * pixel] * LANES, out = (int64_t)pixels[2 * pixel + 1] * LANES + part;
+      vec slope = load(dy + out);
+      PIN(slope);
 #pragma GCC unroll 8
-      for (int t = 0; t < MT; t++) acc[t] += d * load(xs[t] + in);
+      for (int which = 0; which < MT; which++) dots[which] += slope * load(inputs[which] + in);
     }
 #pragma GCC unroll 8
-    for (int t = 0; t < MT; t++) {
-      float *sum = to + (int64_t)sums[t].place * LANES + part;
-      store(sum, load(sum) + acc[t]);
+    for (int which = 0; which < MT; which++) {
+      float *sum = to + (int64_t)sums[which].place * LANES + part;
+      store(sum, load(sum) + dots[which]);
     }
   }
 }
@@ -268,9 +272,9 @@ KERNEL(conv_weight_sparse) {
   int run = item % runs, group = item / runs % a->groups, number = item / runs / a->groups;
   int from = run * a->run, width = (min_int(channels, from + a->run) - from) * window;
   int block = number * a->blocks_per_part, blocks = min_int(a->blocks_per_part, a->blocks - block);
-  int64_t xc = a->x_by.channel, yc = (int64_t)a->dy_by.channel * LANES, row = (int64_t)channels * window;
+  int64_t x_channel = a->x_by.channel, dy_channel = (int64_t)a->dy_by.channel * LANES, row = (int64_t)channels * window;
   const int32_t *table = ints_at(base, a->table);
-  const float *x = image_at(base, a->x, a->x_by, block, group) + from * xc * LANES;
+  const float *x = image_at(base, a->x, a->x_by, block, group) + from * x_channel * LANES;
   const float *dy = image_at(base, a->dy, a->dy_by, block, group);
   int64_t first = (int64_t)group * outputs * row + (int64_t)from * window;
   const float *mask = at(base, a->mask) + first;
@@ -280,49 +284,50 @@ KERNEL(conv_weight_sparse) {
   sparse_kept *kept = (sparse_kept *)(sums + (int64_t)room * LANES);
   sparse_sum *here = (sparse_sum *)(kept + room);
   int32_t *ends = (int32_t *)(here + room), *reach = ends + outputs, *distance = reach + outputs, total = 0;
-  for (int o = 0; o < outputs;) {
+  for (int output = 0; output < outputs;) {
     /* As many outputs as there is room for. */
-    int start = o;
-    int32_t n = 0;
-    for (; o < outputs && n + width <= room; o++) {
+    int start = output;
+    int32_t listed = 0;
+    for (; output < outputs && listed + width <= room; output++) {
       for (int i = 0; i < width; i += LANES)
-        for (uint32_t bits = nonzeros(mask + o * row + i, min_int(LANES, width - i)); bits; bits &= bits - 1) {
-          uint32_t at = i + __builtin_ctz(bits), c = at / (uint32_t)window;
-          kept[n++] = (sparse_kept){c * xc, at - c * window};
+        for (uint32_t bits = nonzeros(mask + output * row + i, min_int(LANES, width - i)); bits; bits &= bits - 1) {
+          uint32_t at = i + __builtin_ctz(bits), channel = at / (uint32_t)window;
+          kept[listed++] = (sparse_kept){channel * x_channel, at - channel * window};
         }
-      ends[o] = n;
+      ends[output] = listed;
     }
-    total += n;
-    for (int64_t i = 0; i < (int64_t)n * LANES; i += VL) store(sums + i, splat(0));
+    total += listed;
+    for (int64_t i = 0; i < (int64_t)listed * LANES; i += VL) store(sums + i, splat(0));
     for (int k = 0; k < table[0]; k++) {
-      const int32_t *entry = table + 1 + 4 * k, *taps = table + entry[1];
-      int count = entry[2] / a->blocks_per_part * blocks;
+      const int32_t *pixel_class = table + 1 + CLASS_WORDS * k, *taps = table + pixel_class[CLASS_FIRST_TAP];
+      int count = pixel_class[CLASS_PIXELS] / a->blocks_per_part * blocks;
       for (int i = 0; i < window; i++) distance[i] = SP_NOWHERE;
-      for (int i = 0; i < entry[0]; i++) distance[taps[2 * i + 1]] = taps[2 * i];
-      int32_t m = 0;
-      for (int32_t i = 0, u = start; u < o; u++) {
-        for (; i < ends[u]; i++) {
+      for (int i = 0; i < pixel_class[CLASS_TAPS]; i++) distance[taps[2 * i + 1]] = taps[2 * i];
+      int32_t reached = 0;
+      for (int32_t i = 0, each = start; each < output; each++) {
+        for (; i < ends[each]; i++) {
           int32_t step = distance[kept[i].tap];
-          here[m] = (sparse_sum){kept[i].channel + step, i};
-          m += step != SP_NOWHERE;
+          here[reached] = (sparse_sum){kept[i].channel + step, i};
+          reached += step != SP_NOWHERE;
         }
-        reach[u] = m;
+        reach[each] = reached;
       }
-      for (int p = 0; p < count; p += CW_STRETCH) {
-        const int32_t *pixels = table + entry[3] + 2 * p;
-        int stretch = min_int(CW_STRETCH, count - p);
-        for (int32_t i = 0, u = start; u < o; u++)
-          for (; i < reach[u]; i += min_int(SW_TILE, reach[u] - i))
-            sparse_dots_of[min_int(SW_TILE, reach[u] - i)](x, dy + u * yc, pixels, stretch, here + i, sums);
+      for (int pixel = 0; pixel < count; pixel += CW_STRETCH) {
+        const int32_t *pixels = table + pixel_class[CLASS_FIRST_PIXEL] + 2 * pixel;
+        int stretch = min_int(CW_STRETCH, count - pixel);
+        for (int32_t i = 0, each = start; each < output; each++)
+          for (; i < reach[each]; i += min_int(SW_TILE, reach[each] - i))
+            sparse_dots_of[min_int(SW_TILE, reach[each] - i)](x, dy + each * dy_channel, pixels, stretch, here + i,
+                                                              sums);
       }
     }
-    for (int32_t i = 0, u = start; u < o; u++) {
-      float *to = dw + u * row;
+    for (int32_t i = 0, each = start; each < output; each++) {
+      float *to = dw + each * row;
       for (int k = 0; k < width; k++) to[k] = 0;
-      for (; i < ends[u]; i++) {
+      for (; i < ends[each]; i++) {
         vec sum = load(sums + (int64_t)i * LANES);
         for (int part = VL; part < LANES; part += VL) sum += load(sums + (int64_t)i * LANES + part);
-        to[kept[i].channel / xc * window + kept[i].tap] = lane_sum(sum);
+        to[kept[i].channel / x_channel * window + kept[i].tap] = lane_sum(sum);
       }
     }
   }
@@ -338,7 +343,7 @@ KERNEL(sum_parts) {
           to_end = from + FILL_RUN < elements ? from + FILL_RUN : elements;
   for (int64_t i = from; i < to_end; i++) {
     float sum = part[i];
-    for (int p = 1; p < count; p++) sum += part[p * elements + i];
+    for (int which = 1; which < count; which++) sum += part[which * elements + i];
     to[i] = sum;
   }
 }

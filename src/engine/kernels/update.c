@@ -8,51 +8,64 @@
 INLINE vec flushed(vec x) { return choose(vabs(x) < splat(TINY), splat(0), x); }
 
 #define EACH_ELEMENT                                                                                                 \
-  float *w = at(base, a->weight), *v = at(base, a->first);                                                           \
-  const float *g = at(base, a->gradient), *mask = at(base, a->mask), *hyper = at(base, a->hyper);                    \
+  float *weights = at(base, a->weight), *first = at(base, a->first);                                                 \
+  const float *gradients = at(base, a->gradient), *mask = at(base, a->mask), *hyper = at(base, a->hyper);            \
   int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a->elements ? from + UPDATE_RUN : a->elements; \
   for (int64_t i = from; i < to; i += VL)
 
-/*
- * Stochastic gradient descent as PyTorch has it: g ← g + λw, v ← µv + g, w ← w − η(v, or with Nesterov g + µv).
- * hyper: η, λ, µ, Nesterov (0 or 1), factor on the gradient.
- */
+/* What update.ts writes to `hyper`: η, λ, µ, Nesterov (0 or 1), factor on the gradient. */
+enum { SGD_RATE, SGD_DECAY, SGD_MOMENTUM, SGD_NESTEROV, SGD_FACTOR };
+
+/* Stochastic gradient descent as PyTorch has it: g ← g + λw, v ← µv + g, w ← w − η(v, or with Nesterov g + µv). */
 KERNEL(sgd) {
   EACH_ELEMENT {
-    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) * hyper[4] + weight * hyper[1];
-    vec velocity = flushed((load(v + i) * hyper[2] + gradient) * keep);
-    vec step = hyper[3] != 0 ? gradient + velocity * hyper[2] : velocity;
-    store(w + i, (weight - step * hyper[0]) * keep);
-    store(v + i, velocity);
+    vec weight = load(weights + i), keep = load(mask + i),
+        gradient = load(gradients + i) * hyper[SGD_FACTOR] + weight * hyper[SGD_DECAY];
+    vec velocity = flushed((load(first + i) * hyper[SGD_MOMENTUM] + gradient) * keep);
+    vec step = hyper[SGD_NESTEROV] != 0 ? gradient + velocity * hyper[SGD_MOMENTUM] : velocity;
+    store(weights + i, (weight - step * hyper[SGD_RATE]) * keep);
+    store(first + i, velocity);
   }
 }
 
 /*
- * Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019) as PyTorch has them.
- * hyper: η, λ, β1, β2, ε, 1−β1^t, √(1−β2^t), decoupled (0: λw joins the gradient; 1: w shrinks by ηλ),
- * factor on the gradient.
+ * The same for adam: η, λ, β1, β2, ε, 1−β1^t, √(1−β2^t), decoupled (0: λw joins the gradient; 1: w shrinks by ηλ), factor on the
+ * gradient.
  */
+enum {
+  ADAM_RATE,
+  ADAM_DECAY,
+  ADAM_BETA1,
+  ADAM_BETA2,
+  ADAM_EPSILON,
+  ADAM_CORRECTION1,
+  ADAM_CORRECTION2,
+  ADAM_DECOUPLED,
+  ADAM_FACTOR
+};
+
+/* Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019) as PyTorch has them. */
 KERNEL(adam) {
   float *second = at(base, a->second);
   EACH_ELEMENT {
-    vec weight = load(w + i), keep = load(mask + i), gradient = load(g + i) * hyper[8];
-    if (hyper[7] != 0) weight = weight * (1 - hyper[0] * hyper[1]);
-    else gradient += weight * hyper[1];
-    vec m = flushed((load(v + i) * hyper[2] + gradient * (1 - hyper[2])) * keep);
-    vec s = flushed((load(second + i) * hyper[3] + gradient * gradient * (1 - hyper[3])) * keep);
-    vec step = m / (vsqrt(s) / hyper[6] + hyper[4]);
-    store(w + i, (weight - step * (hyper[0] / hyper[5])) * keep);
-    store(v + i, m);
-    store(second + i, s);
+    vec weight = load(weights + i), keep = load(mask + i), gradient = load(gradients + i) * hyper[ADAM_FACTOR];
+    if (hyper[ADAM_DECOUPLED] != 0) weight = weight * (1 - hyper[ADAM_RATE] * hyper[ADAM_DECAY]);
+    else gradient += weight * hyper[ADAM_DECAY];
+    vec mean = flushed((load(first + i) * hyper[ADAM_BETA1] + gradient * (1 - hyper[ADAM_BETA1])) * keep);
+    vec square = flushed((load(second + i) * hyper[ADAM_BETA2] + gradient * gradient * (1 - hyper[ADAM_BETA2])) * keep);
+    vec step = mean / (vsqrt(square) / hyper[ADAM_CORRECTION2] + hyper[ADAM_EPSILON]);
+    store(weights + i, (weight - step * (hyper[ADAM_RATE] / hyper[ADAM_CORRECTION1])) * keep);
+    store(first + i, mean);
+    store(second + i, square);
   }
 }
 
 /* Gradients of the parts of a batch: sum += gradient. */
 KERNEL(accumulate) {
   float *sum = at(base, a->sum);
-  const float *g = at(base, a->gradient);
+  const float *gradients = at(base, a->gradient);
   int64_t from = (int64_t)item * UPDATE_RUN, to = from + UPDATE_RUN < a->elements ? from + UPDATE_RUN : a->elements;
-  for (int64_t i = from; i < to; i += VL) store(sum + i, load(sum + i) + load(g + i));
+  for (int64_t i = from; i < to; i += VL) store(sum + i, load(sum + i) + load(gradients + i));
 }
 
 /* Σ x² of what the mask keeps in each run of UPDATE_RUN elements, in double precision. */

@@ -44,24 +44,24 @@ INLINE void wino_input(const vec *d, vec *v, const int step) {
 
 /* One axis of Aᵀ m: six to four. */
 INLINE void wino_output(const vec *m, vec *y, const int step, const int to) {
-  vec s = m[step] + m[2 * step], d = m[step] - m[2 * step], S = m[3 * step] + m[4 * step],
-      D = m[3 * step] - m[4 * step];
-  y[0] = m[0] + s + S;
-  y[to] = WINO_A * d + WINO_B * D;
-  y[2 * to] = WINO_A2 * s + WINO_B2 * S;
-  y[3 * to] = WINO_A * WINO_A2 * d + WINO_B * WINO_B2 * D + m[5 * step];
+  vec sum_a = m[step] + m[2 * step], difference_a = m[step] - m[2 * step], sum_b = m[3 * step] + m[4 * step],
+      difference_b = m[3 * step] - m[4 * step];
+  y[0] = m[0] + sum_a + sum_b;
+  y[to] = WINO_A * difference_a + WINO_B * difference_b;
+  y[2 * to] = WINO_A2 * sum_a + WINO_B2 * sum_b;
+  y[3 * to] = WINO_A * WINO_A2 * difference_a + WINO_B * WINO_B2 * difference_b + m[5 * step];
 }
 
 /* Its transpose A e: four to six. */
 INLINE void wino_gradient(const vec *e, vec *m, const int step, const int to) {
   vec e0 = e[0], e1 = e[step], e2 = e[2 * step], e3 = e[3 * step];
-  vec s = e0 + WINO_A2 * e2, d = WINO_A * e1 + WINO_A * WINO_A2 * e3;
-  vec S = e0 + WINO_B2 * e2, D = WINO_B * e1 + WINO_B * WINO_B2 * e3;
+  vec sum_a = e0 + WINO_A2 * e2, difference_a = WINO_A * e1 + WINO_A * WINO_A2 * e3;
+  vec sum_b = e0 + WINO_B2 * e2, difference_b = WINO_B * e1 + WINO_B * WINO_B2 * e3;
   m[0] = e0;
-  m[to] = s + d;
-  m[2 * to] = s - d;
-  m[3 * to] = S + D;
-  m[4 * to] = S - D;
+  m[to] = sum_a + difference_a;
+  m[2 * to] = sum_a - difference_a;
+  m[3 * to] = sum_b + difference_b;
+  m[4 * to] = sum_b - difference_b;
   m[5 * to] = e3;
 }
 
@@ -72,23 +72,23 @@ INLINE void wino_gradient(const vec *e, vec *m, const int step, const int to) {
 /* One axis of G g: three to six. */
 INLINE void wino_filter(const vec *g, vec *u, const int step, const int to) {
   vec g0 = g[0], g1 = g[step], g2 = g[2 * step];
-  vec s = WINO_NA * g0 + WINO_NA * WINO_A2 * g2, d = WINO_NA * WINO_A * g1;
-  vec S = WINO_NB * g0 + WINO_NB * WINO_B2 * g2, D = WINO_NB * WINO_B * g1;
+  vec sum_a = WINO_NA * g0 + WINO_NA * WINO_A2 * g2, difference_a = WINO_NA * WINO_A * g1;
+  vec sum_b = WINO_NB * g0 + WINO_NB * WINO_B2 * g2, difference_b = WINO_NB * WINO_B * g1;
   u[0] = WINO_N0 * g0;
-  u[to] = s + d;
-  u[2 * to] = s - d;
-  u[3 * to] = S + D;
-  u[4 * to] = S - D;
+  u[to] = sum_a + difference_a;
+  u[2 * to] = sum_a - difference_a;
+  u[3 * to] = sum_b + difference_b;
+  u[4 * to] = sum_b - difference_b;
   u[5 * to] = g2;
 }
 
 /* Its transpose Gᵀ u: six to three. */
 INLINE void wino_weight(const vec *u, vec *g, const int step, const int to) {
-  vec s = u[step] + u[2 * step], d = u[step] - u[2 * step], S = u[3 * step] + u[4 * step],
-      D = u[3 * step] - u[4 * step];
-  g[0] = WINO_N0 * u[0] + WINO_NA * s + WINO_NB * S;
-  g[to] = WINO_NA * WINO_A * d + WINO_NB * WINO_B * D;
-  g[2 * to] = WINO_NA * WINO_A2 * s + WINO_NB * WINO_B2 * S + u[5 * step];
+  vec sum_a = u[step] + u[2 * step], difference_a = u[step] - u[2 * step], sum_b = u[3 * step] + u[4 * step],
+      difference_b = u[3 * step] - u[4 * step];
+  g[0] = WINO_N0 * u[0] + WINO_NA * sum_a + WINO_NB * sum_b;
+  g[to] = WINO_NA * WINO_A * difference_a + WINO_NB * WINO_B * difference_b;
+  g[2 * to] = WINO_NA * WINO_A2 * sum_a + WINO_NB * WINO_B2 * sum_b + u[5 * step];
 }
 
 /* Where an image lies: floats between its channels, blocks, rows and pixels of a row; its height and width. */
@@ -110,40 +110,42 @@ INLINE wino_image wino_image_of(image i) {
  * Transforms the squares of SIZE × SIZE pixels of `channels` channels whose first pixel is (top, left), which may be outside
  * the image, where zeros are: with Bᵀ · B (SIZE 6) or A · Aᵀ (SIZE 4). Point k of channel c goes to to[k·points + c·next].
  */
-INLINE void wino_bring(const wino_image *g, const float *x, int top, int left, int channels, float *to, int64_t points,
-                       int64_t next, const int SIZE, const int whole) {
-  for (int c = 0; c < channels; c++)
+INLINE void wino_bring(const wino_image *where, const float *x, int top, int left, int channels, float *to,
+                       int64_t points, int64_t next, const int SIZE, const int whole) {
+  for (int channel = 0; channel < channels; channel++)
     for (int part = 0; part < LANES; part += VL) {
-      vec d[36], half[36];
-      const float *from = x + c * g->channel + part;
+      vec pixels[36], half[36];
+      const float *from = x + channel * where->channel + part;
 #pragma GCC unroll 6
-      for (int j = 0; j < SIZE; j++) {
+      for (int column = 0; column < SIZE; column++) {
 #pragma GCC unroll 6
-        for (int i = 0; i < SIZE; i++) {
-          int inside =
-              whole || ((unsigned)(top + i) < (unsigned)g->height && (unsigned)(left + j) < (unsigned)g->width);
-          d[i * 6 + j] = inside ? load(from + (top + i) * g->row + (left + j) * g->column) : splat(0);
+        for (int row = 0; row < SIZE; row++) {
+          int inside = whole || ((unsigned)(top + row) < (unsigned)where->height &&
+                                 (unsigned)(left + column) < (unsigned)where->width);
+          pixels[row * 6 + column] =
+              inside ? load(from + (top + row) * where->row + (left + column) * where->column) : splat(0);
         }
-        if (SIZE == 6) wino_input(d + j, half + j, 6);
-        else wino_gradient(d + j, half + j, 6, 6);
+        if (SIZE == 6) wino_input(pixels + column, half + column, 6);
+        else wino_gradient(pixels + column, half + column, 6, 6);
       }
 #pragma GCC unroll 6
-      for (int i = 0; i < 6; i++) {
+      for (int row = 0; row < 6; row++) {
         vec out[6];
-        if (SIZE == 6) wino_input(half + i * 6, out, 1);
-        else wino_gradient(half + i * 6, out, 1, 1);
+        if (SIZE == 6) wino_input(half + row * 6, out, 1);
+        else wino_gradient(half + row * 6, out, 1, 1);
 #pragma GCC unroll 6
-        for (int j = 0; j < 6; j++) store(to + (i * 6 + j) * points + c * next + part, out[j]);
+        for (int column = 0; column < 6; column++)
+          store(to + (row * 6 + column) * points + channel * next + part, out[column]);
       }
     }
 }
 
-#define WINO_BRING(name, SIZE)                                                                                      \
-  static void name(const wino_image *g, const float *x, int top, int left, int channels, float *to, int64_t points, \
-                   int64_t next) {                                                                                  \
-    if (top >= 0 && left >= 0 && top + SIZE <= g->height && left + SIZE <= g->width)                                \
-      wino_bring(g, x, top, left, channels, to, points, next, SIZE, 1);                                             \
-    else wino_bring(g, x, top, left, channels, to, points, next, SIZE, 0);                                          \
+#define WINO_BRING(name, SIZE)                                                                          \
+  static void name(const wino_image *where, const float *x, int top, int left, int channels, float *to, \
+                   int64_t points, int64_t next) {                                                      \
+    if (top >= 0 && left >= 0 && top + SIZE <= where->height && left + SIZE <= where->width)            \
+      wino_bring(where, x, top, left, channels, to, points, next, SIZE, 1);                             \
+    else wino_bring(where, x, top, left, channels, to, points, next, SIZE, 0);                          \
   }
 WINO_BRING(wino_bring_input, 6)
 WINO_BRING(wino_bring_gradient, 4)
@@ -154,50 +156,55 @@ WINO_BRING(wino_bring_gradient, 4)
  */
 KERNEL(winograd) {
   wino_image in = wino_image_of(a->x_image), out = wino_image_of(a->y_image);
-  int channels = a->channels, mr = a->height, per = a->spots, runs = ceil_div(a->outputs, a->run);
-  int o_from = item % runs * a->run, outputs = min_int(a->run, a->outputs - o_from);
-  int high = ceil_div(out.height, WINO_TILE), wide = ceil_div(out.width, WINO_TILE), tiles = high * wide;
-  int first = item / runs * per, spots = min_int(per, tiles * a->blocks - first);
-  const float *bias = a->bias < 0 ? 0 : at(base, a->bias) + o_from;
-  int64_t vs = ((int64_t)channels * per | 1) * LANES, ms = ((int64_t)a->run * per | 1) * LANES, next = per * LANES;
-  float *v = scratch_at(base, a->scratch, winograd_scratch(a), thread), *m = v + WINO_POINTS * vs;
+  int channels = a->channels, height = a->height, spots_per_item = a->spots, runs = ceil_div(a->outputs, a->run);
+  int first_output = item % runs * a->run, outputs = min_int(a->run, a->outputs - first_output);
+  int tile_rows = ceil_div(out.height, WINO_TILE), tile_columns = ceil_div(out.width, WINO_TILE),
+      tiles = tile_rows * tile_columns;
+  int first = item / runs * spots_per_item, spots = min_int(spots_per_item, tiles * a->blocks - first);
+  const float *bias = a->bias < 0 ? 0 : at(base, a->bias) + first_output;
+  int64_t v_point = ((int64_t)channels * spots_per_item | 1) * LANES,
+          m_point = ((int64_t)a->run * spots_per_item | 1) * LANES, next = spots_per_item * LANES;
+  float *transformed = scratch_at(base, a->scratch, winograd_scratch(a), thread),
+        *products = transformed + WINO_POINTS * v_point;
 
-  for (int s = 0; s < spots; s++) {
-    int tile = (first + s) % tiles, block = (first + s) / tiles;
-    wino_bring_input(&in, at(base, a->x) + block * in.block, tile / wide * 4 - a->top, tile % wide * 4 - a->left,
-                     channels, v + s * LANES, vs, next);
+  for (int spot = 0; spot < spots; spot++) {
+    int tile = (first + spot) % tiles, block = (first + spot) / tiles;
+    wino_bring_input(&in, at(base, a->x) + block * in.block, tile / tile_columns * 4 - a->top,
+                     tile % tile_columns * 4 - a->left, channels, transformed + spot * LANES, v_point, next);
   }
 
   int32_t tap[2] = {0, 0}, pixels[2 * 64];
-  for (int s = 0; s < spots; s++) pixels[2 * s] = pixels[2 * s + 1] = s;
-  conv_tile t = {.taps = tap, .count = 1, .window = 1, .xc = next, .yc = next};
-  conv_run_fn *do_run = conv_run(mr);
-  for (int k = 0; k < WINO_POINTS; k++) {
-    const float *u = at(base, a->filters) + (int64_t)k * a->point + (int64_t)o_from * channels;
-    for (t.from = 0; t.from < channels; t.from = t.to) {
-      t.to = min_int(channels, t.from + CONV_CHUNK_TAPS);
-      t.first = t.from == 0;
-      for (int o = 0; o < outputs; o += mr) {
-        t.outputs = min_int(mr, outputs - o);
-        do_run(&t, v + k * vs, m + k * ms + o * next, u + (int64_t)o * channels, pixels, spots);
+  for (int spot = 0; spot < spots; spot++) pixels[2 * spot] = pixels[2 * spot + 1] = spot;
+  conv_tile plain = {.taps = tap, .tap_count = 1, .window = 1, .x_channel = next, .y_channel = next};
+  conv_run_fn *do_run = conv_run(height);
+  for (int point = 0; point < WINO_POINTS; point++) {
+    const float *filters = at(base, a->filters) + (int64_t)point * a->point + (int64_t)first_output * channels;
+    for (plain.first_channel = 0; plain.first_channel < channels; plain.first_channel = plain.end_channel) {
+      plain.end_channel = min_int(channels, plain.first_channel + CONV_CHUNK_TAPS);
+      plain.first_chunk = plain.first_channel == 0;
+      for (int output = 0; output < outputs; output += height) {
+        plain.outputs = min_int(height, outputs - output);
+        do_run(&plain, transformed + point * v_point, products + point * m_point + output * next,
+               filters + (int64_t)output * channels, pixels, spots);
       }
     }
   }
 
-  for (int s = 0; s < spots; s++) {
-    int tile = (first + s) % tiles, block = (first + s) / tiles, top = tile / wide * 4, left = tile % wide * 4;
+  for (int spot = 0; spot < spots; spot++) {
+    int tile = (first + spot) % tiles, block = (first + spot) / tiles, top = tile / tile_columns * 4,
+        left = tile % tile_columns * 4;
     int rows = min_int(4, out.height - top), columns = min_int(4, out.width - left);
-    float *y = at(base, a->y) + block * out.block + o_from * out.channel + top * out.row + left * out.column;
-    for (int o = 0; o < outputs; o++)
+    float *y = at(base, a->y) + block * out.block + first_output * out.channel + top * out.row + left * out.column;
+    for (int output = 0; output < outputs; output++)
       for (int part = 0; part < LANES; part += VL) {
-        const float *from = m + o * next + s * LANES + part;
-        float *to = y + o * out.channel + part;
-        vec plus = splat(bias ? bias[o] : 0), half[24];
+        const float *from = products + output * next + spot * LANES + part;
+        float *to = y + output * out.channel + part;
+        vec plus = splat(bias ? bias[output] : 0), half[24];
 #pragma GCC unroll 6
         for (int j = 0; j < 6; j++) {
           vec column[6];
 #pragma GCC unroll 6
-          for (int i = 0; i < 6; i++) column[i] = load(from + (i * 6 + j) * ms);
+          for (int i = 0; i < 6; i++) column[i] = load(from + (i * 6 + j) * m_point);
           wino_output(column, half + j, 1, 6);
         }
 #pragma GCC unroll 4
@@ -217,17 +224,18 @@ KERNEL(winograd) {
  * input gradient. Item: one tile of mr outputs.
  */
 KERNEL(winograd_pack) {
-  int outputs = a->outputs, channels = a->channels, mr = a->height, turned = a->turned;
-  const float *w = at(base, a->weights) + a->offset;
-  int64_t size = (int64_t)channels * mr;
-  float *u = at(base, a->filters) + item * size;
+  int outputs = a->outputs, channels = a->channels, height = a->height, turned = a->turned;
+  const float *weights = at(base, a->weights) + a->offset;
+  int64_t size = (int64_t)channels * height;
+  float *filters = at(base, a->filters) + item * size;
   for (int64_t from = 0; from < size; from += VL) {
     float taps[9][VL] __attribute__((aligned(64)));
-    int n = size - from < VL ? size - from : VL;
+    int count = size - from < VL ? size - from : VL;
     for (int i = 0; i < VL; i++) {
-      int o = item * mr + (int)((from + i) % mr), c = (int)((from + i) / mr), there = i < n && o < outputs;
-      const float *g = w + (int64_t)o * a->by_output + (int64_t)c * a->by_channel;
-      for (int k = 0; k < 9; k++) taps[k][i] = there ? g[turned ? 8 - k : k] : 0;
+      int output = item * height + (int)((from + i) % height), channel = (int)((from + i) / height),
+          exists = i < count && output < outputs;
+      const float *weights_here = weights + (int64_t)output * a->by_output + (int64_t)channel * a->by_channel;
+      for (int k = 0; k < 9; k++) taps[k][i] = exists ? weights_here[turned ? 8 - k : k] : 0;
     }
     vec half[18];
 #pragma GCC unroll 3
@@ -241,10 +249,10 @@ KERNEL(winograd_pack) {
       wino_filter(half + 3 * i, row, 1, 1);
 #pragma GCC unroll 6
       for (int j = 0; j < 6; j++) {
-        float *to = u + (int64_t)(i * 6 + j) * a->point + from;
-        if (n == VL) storeu(to, row[j]);
+        float *to = filters + (int64_t)(i * 6 + j) * a->point + from;
+        if (count == VL) storeu(to, row[j]);
         else
-          for (int l = 0; l < n; l++) to[l] = row[j][l];
+          for (int lane = 0; lane < count; lane++) to[lane] = row[j][lane];
       }
     }
   }
@@ -287,35 +295,36 @@ static void wino_turn(const float *from, float *to) {
 }
 #endif
 
-/* `count` rows: sum[o·so + t] += Σ_i dy[o·os + i] · x[t][i·LANES], MO outputs × MT registers of channels. */
-INLINE void wino_dots(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, int64_t so,
-                      int first, const int MO, const int MT) {
+/* `count` rows: sum[panel][output·sum_output] += Σ_row dy[output·dy_output + row] · x[panel][row·LANES], MO outputs × MT registers of channels. */
+INLINE void wino_dots(const float *const *x, const float *dy, int64_t dy_output, int count, float *const *sum,
+                      int64_t sum_output, int first, const int MO, const int MT) {
   vec acc[8][3];
 #pragma GCC unroll 8
-  for (int o = 0; o < MO; o++)
+  for (int output = 0; output < MO; output++)
 #pragma GCC unroll 3
-    for (int t = 0; t < MT; t++) acc[o][t] = first ? splat(0) : load(sum[t] + o * so);
-  for (int i = 0; i < count; i++) {
-    vec in[3];
+    for (int panel = 0; panel < MT; panel++)
+      acc[output][panel] = first ? splat(0) : load(sum[panel] + output * sum_output);
+  for (int row = 0; row < count; row++) {
+    vec inputs[3];
 #pragma GCC unroll 3
-    for (int t = 0; t < MT; t++) in[t] = load(x[t] + i * LANES);
+    for (int panel = 0; panel < MT; panel++) inputs[panel] = load(x[panel] + row * LANES);
 #pragma GCC unroll 8
-    for (int o = 0; o < MO; o++)
+    for (int output = 0; output < MO; output++)
 #pragma GCC unroll 3
-      for (int t = 0; t < MT; t++) acc[o][t] += in[t] * dy[o * os + i];
+      for (int panel = 0; panel < MT; panel++) acc[output][panel] += inputs[panel] * dy[output * dy_output + row];
   }
 #pragma GCC unroll 8
-  for (int o = 0; o < MO; o++)
+  for (int output = 0; output < MO; output++)
 #pragma GCC unroll 3
-    for (int t = 0; t < MT; t++) store(sum[t] + o * so, acc[o][t]);
+    for (int panel = 0; panel < MT; panel++) store(sum[panel] + output * sum_output, acc[output][panel]);
 }
 
-typedef void wino_dots_fn(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, int64_t so,
-                          int first);
-#define WINO_DOTS(MO, MT)                                                                                             \
-  static void wino_dots_##MO##_##MT(const float *const *x, const float *dy, int64_t os, int count, float *const *sum, \
-                                    int64_t so, int first) {                                                          \
-    wino_dots(x, dy, os, count, sum, so, first, MO, MT);                                                              \
+typedef void wino_dots_fn(const float *const *x, const float *dy, int64_t dy_output, int count, float *const *sum,
+                          int64_t sum_output, int first);
+#define WINO_DOTS(MO, MT)                                                                                 \
+  static void wino_dots_##MO##_##MT(const float *const *x, const float *dy, int64_t dy_output, int count, \
+                                    float *const *sum, int64_t sum_output, int first) {                   \
+    wino_dots(x, dy, dy_output, count, sum, sum_output, first, MO, MT);                                   \
   }
 WINO_DOTS(1, 1)
 WINO_DOTS(1, 2)
@@ -348,45 +357,50 @@ static wino_dots_fn *const wino_dots_of[2][3] = {
 KERNEL(winograd_weight) {
   wino_image in = wino_image_of(a->x_image), out = wino_image_of(a->dy_image);
   int channels = a->channels, per = a->spots, panels = ceil_div(channels, LANES), runs = ceil_div(a->outputs, a->run);
-  int o_from = item % runs * a->run, outputs = min_int(a->run, a->outputs - o_from), part = item / runs;
+  int first_output = item % runs * a->run, outputs = min_int(a->run, a->outputs - first_output), part = item / runs;
   int high = ceil_div(out.height, WINO_TILE), wide = ceil_div(out.width, WINO_TILE), tiles = high * wide;
   int start = part * a->spots_per_part, end = min_int(start + a->spots_per_part, tiles * a->blocks);
-  int64_t panel = (int64_t)per * LANES * LANES, vs = panels * panel + LANES, ms = ((int64_t)a->run * per | 1) * LANES;
+  int64_t panel = (int64_t)per * LANES * LANES, v_point = panels * panel + LANES,
+          m_point = ((int64_t)a->run * per | 1) * LANES;
   int64_t next = per * LANES, square = (LANES + 1) * LANES, row = (int64_t)panels * LANES, point = a->outputs * row;
-  float *v = scratch_at(base, a->scratch, winograd_weight_scratch(a), thread);
-  float *m = v + WINO_POINTS * vs, *some = m + WINO_POINTS * ms;
-  float *sums = at(base, a->sums) + part * WINO_POINTS * point + o_from * row;
+  float *turned = scratch_at(base, a->scratch, winograd_weight_scratch(a), thread);
+  float *gradients = turned + WINO_POINTS * v_point, *bricks = gradients + WINO_POINTS * m_point;
+  float *sums = at(base, a->sums) + part * WINO_POINTS * point + first_output * row;
 
   for (int from = start; from < end; from += per) {
     int spots = min_int(per, end - from);
-    for (int s = 0; s < spots; s++) {
-      int tile = (from + s) % tiles, block = (from + s) / tiles, top = tile / wide * 4, left = tile % wide * 4;
-      wino_bring_gradient(&out, at(base, a->dy) + block * out.block + o_from * out.channel, top, left, outputs,
-                          m + s * LANES, ms, next);
-      for (int p = 0; p < panels; p++) {
-        int width = min_int(LANES, channels - p * LANES);
-        wino_bring_input(&in, at(base, a->x) + block * in.block + p * LANES * in.channel, top - a->top, left - a->left,
-                         width, some, square, LANES);
+    for (int spot = 0; spot < spots; spot++) {
+      int tile = (from + spot) % tiles, block = (from + spot) / tiles, top = tile / wide * 4, left = tile % wide * 4;
+      wino_bring_gradient(&out, at(base, a->dy) + block * out.block + first_output * out.channel, top, left, outputs,
+                          gradients + spot * LANES, m_point, next);
+      for (int number = 0; number < panels; number++) {
+        int width = min_int(LANES, channels - number * LANES);
+        wino_bring_input(&in, at(base, a->x) + block * in.block + number * LANES * in.channel, top - a->top,
+                         left - a->left, width, bricks, square, LANES);
         for (int k = 0; k < WINO_POINTS; k++) {
-          for (int i = width * LANES; i < LANES * LANES; i += VL) store(some + k * square + i, splat(0));
-          wino_turn(some + k * square, v + k * vs + p * panel + s * LANES * LANES);
+          for (int i = width * LANES; i < LANES * LANES; i += VL) store(bricks + k * square + i, splat(0));
+          wino_turn(bricks + k * square, turned + k * v_point + number * panel + spot * LANES * LANES);
         }
       }
     }
     int registers = panels * PARTS;
     for (int k = 0; k < WINO_POINTS; k++)
-      for (int q = 0; q < registers;) {
-        int left = registers - q, mt = left == 4 ? 2 : min_int(3, left);
+      for (int from_register = 0; from_register < registers;) {
+        int left = registers - from_register, count = left == 4 ? 2 : min_int(3, left);
         const float *x[3];
-        for (int t = 0; t < mt; t++) x[t] = v + k * vs + (q + t) / PARTS * panel + (q + t) % PARTS * VL;
-        for (int o = 0; o < outputs;) {
-          int whole = outputs - o >= CW_MO;
+        for (int which = 0; which < count; which++)
+          x[which] =
+              turned + k * v_point + (from_register + which) / PARTS * panel + (from_register + which) % PARTS * VL;
+        for (int output = 0; output < outputs;) {
+          int whole = outputs - output >= CW_MO;
           float *sum[3];
-          for (int t = 0; t < mt; t++) sum[t] = sums + k * point + o * row + (q + t) * VL;
-          wino_dots_of[whole][mt - 1](x, m + k * ms + o * next, next, spots * LANES, sum, row, from == start);
-          o += whole ? CW_MO : 1;
+          for (int which = 0; which < count; which++)
+            sum[which] = sums + k * point + output * row + (from_register + which) * VL;
+          wino_dots_of[whole][count - 1](x, gradients + k * m_point + output * next, next, spots * LANES, sum, row,
+                                         from == start);
+          output += whole ? CW_MO : 1;
         }
-        q += mt;
+        from_register += count;
       }
   }
 }
@@ -399,23 +413,23 @@ KERNEL(winograd_weight_sum) {
   int64_t row = ceil_div(channels, LANES) * LANES, point = a->outputs * row;
   const float *sums = at(base, a->sums) + item * row;
   float *dw = at(base, a->dw) + (int64_t)item * channels * 9;
-  for (int c = 0; c < channels; c += VL) {
-    vec half[18], all[9];
+  for (int channel = 0; channel < channels; channel += VL) {
+    vec halved[18], all[9];
 #pragma GCC unroll 6
     for (int j = 0; j < 6; j++) {
       vec column[6];
 #pragma GCC unroll 6
       for (int i = 0; i < 6; i++) {
-        const float *from = sums + (i * 6 + j) * point + c;
+        const float *from = sums + (i * 6 + j) * point + channel;
         column[i] = load(from);
-        for (int p = 1; p < parts; p++) column[i] += load(from + p * WINO_POINTS * point);
+        for (int part = 1; part < parts; part++) column[i] += load(from + part * WINO_POINTS * point);
       }
-      wino_weight(column, half + j, 1, 6);
+      wino_weight(column, halved + j, 1, 6);
     }
 #pragma GCC unroll 3
-    for (int i = 0; i < 3; i++) wino_weight(half + i * 6, all + i * 3, 1, 1);
-    for (int l = 0; l < VL && c + l < channels; l++)
-      for (int k = 0; k < 9; k++) dw[(c + l) * 9 + k] = all[k][l];
+    for (int i = 0; i < 3; i++) wino_weight(halved + i * 6, all + i * 3, 1, 1);
+    for (int lane = 0; lane < VL && channel + lane < channels; lane++)
+      for (int tap = 0; tap < 9; tap++) dw[(channel + lane) * 9 + tap] = all[tap][lane];
   }
   if (a->mask < 0 || *ints_at(base, a->every)) return;
   const float *mask = at(base, a->mask) + (int64_t)item * channels * 9;
