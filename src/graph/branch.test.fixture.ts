@@ -1,4 +1,4 @@
-/** For tests: branches of an If, each a single node on a value from around it. */
+/** For tests: branches of an If, each a single node on a value from around it, and bodies of loops. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { AttributeProtoSchema, type GraphProtoSchema } from '../onnx/generated/onnx_pb.js';
 import { type Attribute, type Graph, parseModel, serializeModel } from '../onnx/index.js';
@@ -31,4 +31,32 @@ export function withBranches(
     return { ...node, attributes };
   });
   return parseModel(serializeModel({ ...graph, nodes }));
+}
+
+const [FLOAT, INT64, BOOL] = [1, 7, 9];
+
+/** The body of a Loop or Scan whose only state passes one operator in each round; a Loop goes on for as long as it counts. */
+export function bodyOf(op: 'Loop' | 'Scan', opType: string, uses: string[] = []): Attribute {
+  const value = (name: string, elemType: number, shape?: object) => ({
+    name,
+    type: { tensorType: { elemType, shape } },
+  });
+  const [counts, goes] = [value('round', INT64, {}), value('goes', BOOL, {})];
+  const state = value('state', FLOAT);
+  const [next, given] = [value('next', FLOAT), value('given', FLOAT)];
+  const inputs = op === 'Loop' ? [counts, goes, state] : [state, value('item', FLOAT)];
+  const last = op === 'Loop' ? [] : ['item'];
+  const nodes = [
+    { opType, input: ['state', ...last, ...uses], output: ['next'] },
+    ...(op === 'Loop' ? [{ opType: 'Identity', input: ['goes'], output: ['on'] }] : []),
+    ...(op === 'Scan' ? [{ opType: 'Identity', input: ['next'], output: ['given'] }] : []),
+  ];
+  const g: Parameters<typeof create<typeof GraphProtoSchema>>[1] = {
+    name: 'body',
+    node: nodes,
+    input: inputs,
+    output: op === 'Loop' ? [value('on', BOOL, {}), next] : [next, given],
+  };
+  const bytes = toBinary(AttributeProtoSchema, create(AttributeProtoSchema, { name: 'body', type: 5, g }));
+  return { type: 'opaque', value: { bytes, uses } };
 }

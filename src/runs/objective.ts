@@ -22,7 +22,7 @@ import {
 import { type Graph, readModel } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
-import { answeringEnds, reachOfTask, taughtPart, tellReach } from './reach.js';
+import { answeringEnds, endsOf, reachOfTask, taughtPart, tellReach } from './reach.js';
 import { NO_TEACHER, type Recipe } from './recipe.js';
 import type { AimedTask, Task } from './task.js';
 import { AUTO, type ObjectiveOptions, taughtBy } from './taught.js';
@@ -52,7 +52,7 @@ export async function withObjective(task: Task, options: ObjectiveOptions): Prom
   options.onNote?.(tellReach(reach));
   const aim = await aimed(task, options, reach);
   const several = aim.objective.teacher !== undefined || outputsToLearn(options.learn) !== undefined;
-  const ends = several ? [...reach.outputs, ...reach.edge] : answeringEnds(reach);
+  const ends = several ? endsOf(reach) : answeringEnds(reach);
   return { ...aim, objective: atEnds(aim.objective, ends) };
 }
 

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { uniform } from '../base/index.js';
 import { type Sketch, sketch } from '../channels/sketch.test.fixture.js';
 import { archive, reals, wholes } from '../data/npz.test.fixture.js';
-import { withBranches } from '../graph/branch.test.fixture.js';
+import { bodyOf, withBranches } from '../graph/branch.test.fixture.js';
 import { type Graph, readModel, writeModel } from '../onnx/index.js';
 import { draws } from './arrays.test.fixture.js';
 import { evaluateModel } from './evaluate.js';
@@ -65,10 +65,25 @@ function branching(): Promise<Graph> {
   return withBranches(s.finish(y), { chosen: { yes: ['Relu', second], no: ['Neg', second] } });
 }
 
+/** A Loop, or a Scan over the rows, in the middle, which goes on from what a layer makes, and a layer behind it. */
+function looping(op: 'Loop' | 'Scan'): Graph {
+  const s = sketch();
+  const h = s.relu(s.conv(s.input('x', [3, 8, 8]), 'first', 16, 3));
+  const second = s.conv(h, 'second', 16, 16);
+  const rows = () => s.op('Transpose', [second], { perm: [2, 0, 1, 3] });
+  const start = () => s.op('ReduceMean', [second], { axes: [2], keepdims: 0 });
+  const given = op === 'Loop' ? [s.index(3), '', second] : [start(), rows()];
+  const [state] = s.ops(op, given, op === 'Scan' ? { num_scan_inputs: 1 } : {}, op === 'Loop' ? 1 : 2);
+  const node = s.finish(state).nodes.at(-1)!;
+  node.attributes.body = bodyOf(op, op === 'Loop' ? 'Tanh' : 'Add');
+  return s.finish();
+}
+
 before(async () => {
   await writeModel(at('detector.onnx'), detector());
   await writeModel(at('classifier.onnx'), classifier());
   await writeModel(at('branching.onnx'), await branching());
+  for (const op of ['Loop', 'Scan'] as const) await writeModel(at(`${op}.onnx`), looping(op));
   const x = reals([SAMPLES, 3, 8, 8], values);
   writeFileSync(at('inputs.npz'), archive({ x }));
   writeFileSync(at('labelled.npz'), archive({ x, y: wholes([SAMPLES], labels) }));
@@ -128,6 +143,16 @@ for (const own of [
     const { error } = summary.metrics!;
     assert.ok(error.after > 0 && error.after < 0.8, `${error.after}`);
     assert.match(summary.export.check.by!, /^onnxruntime/);
+  });
+
+for (const op of ['Loop', 'Scan'])
+  test(`what goes into a ${op} learns, and the ${op} is exported as it was`, async () => {
+    const { summary, graph } = await run('prune', op, { method: 'l1-filters', macs: 0.7, roundTo: 1 });
+    const [is, was] = [graph, await readModel(at(`${op}.onnx`))].map((one) => one.nodes.at(-1)!);
+    assert.deepEqual(is, was);
+    const { stages } = summary.channels!;
+    assert.ok(stages.at(-1)!.metrics!.error < stages[0].metrics!.error, JSON.stringify(stages));
+    assert.ok(summary.export.check.error! < 1e-4, JSON.stringify(summary.export.check));
   });
 
 test('an output that can be computed is trained by labels beside one that cannot', async () => {

@@ -12,9 +12,11 @@ export function reachOfTask({ graph, inputShapes }: ModelTask): Reach | undefine
   return fail(first);
 }
 
+/** All that comes out of what can be computed. */
+export const endsOf = ({ outputs, edge }: Reach): Value[] => [...outputs, ...edge];
+
 /** What a teacher is asked for where only a part of it can be computed. */
-export const taughtPart = (teacher: Graph, { outputs, edge }: Reach): Graph =>
-  partFor(teacher, [...outputs, ...edge]);
+export const taughtPart = (teacher: Graph, reach: Reach): Graph => partFor(teacher, endsOf(reach));
 
 /** What targets are for: the outputs that can be computed or, where there are none, what goes into what cannot. */
 export const answeringEnds = ({ outputs, edge }: Reach): Value[] => (outputs.length > 0 ? outputs : edge);

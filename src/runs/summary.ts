@@ -73,7 +73,7 @@ export interface Histogram {
   counts: number[];
 }
 
-/** What had been done when a network was measured; `kept`: a training is taken back, as it made the network worse. */
+/** What had been done when a network was measured; `kept`: what was done last is taken back, as it made the network worse. */
 export type MeasuredAfter = 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' | 'kept';
 
 /** An objective as reports name it; the first metric compares networks. */

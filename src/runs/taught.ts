@@ -5,6 +5,7 @@ import { inGigabytes } from '../base/index.js';
 import { cacheDirectory, type Dataset } from '../data/index.js';
 import type { Machine } from '../engine/index.js';
 import {
+  atEnds,
   distillation,
   headsOf,
   innerValues,
@@ -16,6 +17,7 @@ import {
   valuesToMatch,
 } from '../objectives/index.js';
 import type { Graph } from '../onnx/index.js';
+import { endsOf, reachOfTask, taughtPart } from './reach.js';
 import type { AimedTask, Task } from './task.js';
 
 export interface ObjectiveOptions {
@@ -46,8 +48,18 @@ const HARDLY_DIFFERENT = 1e-4;
 /** Samples by which scales, and so the time of the teacher, are measured. */
 const MEASURED = 256;
 
-/** @throws UserError where nothing of the teacher can be learnt, or it has no value to match of a name. */
+/**
+ * The task with an objective that imitates a teacher, as far as that can be computed.
+ * @throws UserError where nothing of the teacher can be learnt, or it has no value to match of a name.
+ */
 export async function taughtBy(teacher: Graph, task: Task, options: ObjectiveOptions): Promise<AimedTask> {
+  const reach = reachOfTask({ graph: teacher, inputShapes: task.inputShapes });
+  if (!reach) return taughtWhole(teacher, task, options);
+  const aim = await taughtWhole(taughtPart(teacher, reach), task, options);
+  return { ...aim, objective: atEnds(aim.objective, endsOf(reach)) };
+}
+
+async function taughtWhole(teacher: Graph, task: Task, options: ObjectiveOptions): Promise<AimedTask> {
   const { dataset, inputShapes } = task;
   const { machine, signal } = options;
   const asked = named(teacher, task, options);

@@ -15,6 +15,7 @@ import { defaultSamples } from './defaults.js';
 import type { Evidence, Ways } from './evidence.js';
 import { type Cut, type RepairOptions, repaired } from './repair.js';
 import type { Measured, StageFacts } from './stages.js';
+import { worsening } from './worsening.js';
 
 export const dataEvidence = (work: Work<PruneRecipe>): Evidence => ({
   samples: samplesOf(work.task.dataset),
@@ -84,8 +85,17 @@ export async function mended(
   const recalibrated = recipe.recalibrate ? await withStatistics(smaller, measured, work) : smaller;
   if (!recipe.reconstruct) return { graph: recalibrated, facts: { measured } };
   const { graph, facts: repair } = await repaired(cut, calibrating(work));
-  if (repair) measured.push(await measure('reconstructed', graph, work));
-  return { graph: repair ? graph : recalibrated, facts: { measured, repair } };
+  if (!repair) return { graph: recalibrated, facts: { measured } };
+  const before = measured[measured.length - 1];
+  measured.push(await measure('reconstructed', graph, work));
+  const worse =
+    work.task.objective.teacher && (await worsening({ before: recalibrated, after: graph }, work));
+  if (!worse) return { graph, facts: { measured, repair } };
+  work.options.onNote?.(
+    `Solving for the weights took the error on samples that are not for testing from ${worse.was} to ${worse.is}, so they stay as they were: give more samples.`,
+  );
+  measured.push({ ...before, what: 'kept' });
+  return { graph: recalibrated, facts: { measured } };
 }
 
 /** The network with statistics of BatchNorm that are true of it, measured where it has any. */

@@ -13,7 +13,7 @@ import {
   unfoldBatchNorm,
 } from '../../channels/index.js';
 import { loadNetwork } from '../../engine/index.js';
-import { figuresIn, graphToTrain, headlineOf, isBetter, metricIn } from '../../objectives/index.js';
+import { figuresIn, graphToTrain } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { type Hook, type TrainOptions, weightsOf, withWeights } from '../../train/index.js';
 import type { PruneRecipe } from '../recipe.js';
@@ -21,19 +21,12 @@ import { structuredMethod } from '../registry.js';
 import { rescaleRecipe } from '../rescale.js';
 import type { MetricsLine } from '../summary.js';
 import type { AimedTask } from '../task.js';
-import {
-  choosingSplit,
-  dataOf,
-  evaluateGraph,
-  metricsLines,
-  stepsOf,
-  teacherOf,
-  trainInFolder,
-} from '../training.js';
+import { dataOf, metricsLines, stepsOf, teacherOf, trainInFolder } from '../training.js';
 import { choose } from './choose.js';
 import { distanceTo, mended } from './data-evidence.js';
 import { optionsOf, type Progress, type Running } from './progress.js';
 import { type Outcome, type Stage, type StageKind, stageFolder } from './stages.js';
+import { worsening } from './worsening.js';
 
 type OnData = Running<AimedTask>;
 type Performer = (stage: Stage, progress: Progress, work: OnData) => Promise<Outcome>;
@@ -100,16 +93,11 @@ export const trainings: Record<Exclude<StageKind, 'mask' | 'prune'>, Performer> 
 
 /** What training made of a network that imitates, or the network as it was where it has become worse on the samples to choose by. */
 async function orAsBefore(outcome: Outcome, { graph, done }: Progress, work: OnData): Promise<Outcome> {
-  const { recipe, task, machine, options } = work;
-  const { objective } = task;
-  const how = { machine, split: choosingSplit(dataOf(recipe, task)), signal: options.signal };
-  const [is, was] = [await evaluateGraph(task, outcome.graph, how), await evaluateGraph(task, graph, how)];
   const before = done.flatMap(({ facts }) => facts.measured).at(-1);
-  if (!before || !isBetter(was, is, objective)) return outcome;
-  const metric = headlineOf(objective);
-  const [worse, better] = [is, was].map((figures) => (100 * metricIn(figures, metric)).toPrecision(3));
-  options.onNote?.(
-    `Training took the error on samples that are not for testing from ${better} % to ${worse} %, so the model before that training is kept: give a lower --lr, more samples, or --epochs 0.`,
+  const worse = before && (await worsening({ before: graph, after: outcome.graph }, work));
+  if (!worse) return outcome;
+  work.options.onNote?.(
+    `Training took the error on samples that are not for testing from ${worse.was} to ${worse.is}, so the model before that training is kept: give a lower --lr, more samples, or --epochs 0.`,
   );
   const measured = [...outcome.facts.measured, { ...before, what: 'kept' as const }];
   return { ...outcome, graph, facts: { ...outcome.facts, measured } };

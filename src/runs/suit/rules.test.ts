@@ -91,6 +91,24 @@ test('rounding leaves every layer four blocks at least, but for a target of late
   assert.equal(roundTo(16, sparse), undefined);
 });
 
+test('few steps of learning answers are short ones, once channels are gone', () => {
+  const rate = (samples: number, known: Known) =>
+    values({ data: 'npz:x', macs: 0.5, batch: 16, ...known }, { ...trained, unlabelled: true, samples }).lr;
+  assert.deepEqual(
+    [
+      [48, 1],
+      [64, 2],
+      [58, 3],
+      [58, 8],
+      [512, 1],
+      [58, 0],
+    ].map(([samples, epochs]) => rate(samples, { epochs })),
+    [0.0001, 0.0002, 0.0003, 0.001, 0.001, 0.001],
+  );
+  assert.equal(rate(64, { epochs: 2, macs: undefined, sparsity: 0.5, method: 'gmp' }), 0.001);
+  assert.equal(rate(64, { epochs: 2, lr: 0.01 }), undefined);
+});
+
 test('a model is trained when it is right more often than guessing would be', () => {
   const split = { length: 400, labels: Int32Array.from({ length: 400 }, (_, i) => (i < 200 ? 0 : i % 4)) };
   const isTrained = (accuracy: number) => judged(accuracy, { ...split, arrays: [] }).trained;

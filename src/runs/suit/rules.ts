@@ -43,8 +43,9 @@ const BEARABLE = 0.05;
 const TINY = 16;
 /** Rates for weights that are good already: a tenth of those of a training. */
 const gentle = { sgd: 0.01, adam: 0.0001, adamw: 0.0001 } as const;
-/** The rate at which answers are learnt. */
+/** The rate at which answers are learnt, and so many steps at which it makes up for what its first ones undo of a repaired model. */
 const IMITATING = 0.001;
+const SETTLED = 32;
 /** Part of the epochs that warm-up takes, at most one epoch. */
 const WARM = 0.1;
 /** Blocks that the narrowest layers should have at least, so that rounding does not decide what goes. */
@@ -120,9 +121,9 @@ export const rules: Readonly<Record<string, Rule>> = {
       : undefined;
   },
 
-  lr(known, { trained, unlabelled }) {
+  lr(known, { trained, unlabelled, samples = 0 }) {
     if (unlabelled && known.optimizer === 'adam' && !anew(known))
-      return { value: IMITATING, because: 'what the model answered is learnt, which does not wear out' };
+      return imitatingFor(removesChannels(known) ? stepsOf(known, samples) : SETTLED);
     if (!trained || withoutData(known) || anew(known)) return undefined;
     const optimizer = (known.optimizer ?? 'sgd') as keyof typeof gentle;
     return { value: gentle[optimizer], because: 'the model is trained, and higher rates undo that' };
@@ -155,6 +156,20 @@ export const rules: Readonly<Record<string, Rule>> = {
         };
   },
 };
+
+/** Optimiser steps of the whole run. */
+const stepsOf = (known: Known, samples: number): number =>
+  knownEpochs(known) * Math.ceil(samples / ((known.batch as number | undefined) ?? MOST_BATCH));
+
+/** Each of Adam's steps is as long as the rate, whatever the gradient: in few of them a lower one goes astray less far. */
+function imitatingFor(steps: number): Choice {
+  if (steps >= SETTLED || steps === 0)
+    return { value: IMITATING, because: 'what the model answered is learnt, which does not wear out' };
+  return {
+    value: Math.max(1, Math.floor((10 * steps) / SETTLED)) / (10 / IMITATING),
+    because: `in ${steps} ${steps === 1 ? 'step' : 'steps'} a higher one undoes more of what is repaired after the cut than it wins`,
+  };
+}
 
 const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
 
