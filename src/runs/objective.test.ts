@@ -82,7 +82,7 @@ test('a training that makes the answers worse is taken back', async () => {
   });
   assert.ok(
     notes.some((note) =>
-      /^Training took the error on samples that are not for testing from .* stays/.test(note),
+      /^Training took the error on samples that are not for testing from .* is kept/.test(note),
     ),
     notes.join('\n'),
   );
