@@ -112,7 +112,7 @@ test('what cannot be is refused in a sentence', async () => {
     ['--method lamp --macs 0.5 --params 0.5', /two targets, --macs and --params/],
     ['--method lamp --macs 5x', /macs must be a fraction .* or an amount such as 40M/],
     ['--method fggp --sparsity 0.9 --epochs 0', /give --epochs 1 or more/],
-    ['--method lamp --macs 0.5 --epochs 4 --fine-tune 5', /have 5 epochs, but the run 4/],
+    ['--method lamp --macs 0.5 --epochs 4 --fine-tune 5', /have 5 epochs, but the run has 4/],
     ['--method eagleeye --latency 0.5', /give --macs instead of --latency/],
     [
       '--method lamp --macs 0.00001',

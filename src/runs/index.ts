@@ -20,6 +20,7 @@ export {
   channelSettings,
   dataSettings,
   explainSettings,
+  fileSettings,
   flagOf,
   groupSettings,
   lossSettings,

@@ -78,16 +78,21 @@ export const movedDataSetting = {
   about: 'the data set of the run, if it has moved, such as images:/mnt/photos',
 };
 
-/** What a model leaves open. */
+/** Of a model from a file: what it leaves open. */
+export const fileSettings = {
+  inputShape: text(
+    'shape of an input whose size the model leaves open: C,H,W, or NAME=N,C,H,W for each input, separated by spaces',
+    'SHAPE',
+  ),
+} satisfies Settings;
+
+/** Of a model from a file or of the zoo. */
 export const modelSettings = {
   width: number('width multiplier of a zoo network: a factor on its numbers of channels', ...aboveZero),
   shortcut: choice('kind of shortcut in the zoo’s residual networks for CIFAR', ['A', 'B']),
   stem: choice('first layers of the zoo’s resnet18, resnet50 and mobilenetv2', ['cifar', 'imagenet']),
   classes: also(whole('number of classes of a zoo network (default: those of the data)', 1), '--num-classes'),
-  inputShape: text(
-    'shape of an input whose size the model leaves open: C,H,W, or NAME=N,C,H,W for each input, separated by spaces',
-    'SHAPE',
-  ),
+  ...fileSettings,
 } satisfies Settings;
 
 /** How it is trained. */

@@ -6,7 +6,7 @@ import { writeReport } from '../../report/index.js';
 import {
   channelSettings,
   dataSettings,
-  modelSettings,
+  fileSettings,
   pruningSettings,
   slim,
   slimSettings,
@@ -30,7 +30,7 @@ export function addSlim(program: Command, signal: AbortSignal): void {
       'Pruning:': pruningSettings,
       'Pruning channels:': channelSettings,
       'Training:': trainingSettings,
-      'Model:': modelSettings,
+      'Model:': fileSettings,
     },
     out: 'folder for the run, which must be new or empty (default: the name of the model with -slim)',
     examples: [

@@ -1,7 +1,7 @@
 /** vocabulary: a language model with only the tokens that are used. */
 import type { Command } from 'commander';
 import { bytes, percent } from '../../base/index.js';
-import { keepVocabulary, modelSettings, vocabularySettings } from '../../runs/index.js';
+import { fileSettings, keepVocabulary, vocabularySettings } from '../../runs/index.js';
 import { define } from '../define.js';
 import { modelOf } from '../model.js';
 import { left, right, table } from '../table.js';
@@ -11,7 +11,7 @@ export function addVocabulary(program: Command, signal: AbortSignal): void {
     name: 'vocabulary',
     argument: '[MODEL]',
     about: 'an .onnx file',
-    groups: { 'Tokens:': vocabularySettings, 'Model:': modelSettings },
+    groups: { 'Tokens:': vocabularySettings, 'Model:': fileSettings },
     out: 'the smaller model (default: beside the model, ending in -tokens.onnx)',
     outArgument: 'FILE',
     examples: [
