@@ -24,6 +24,7 @@ import {
   dataSettings,
   evaluationBatch,
   explainSettings,
+  fileSettings,
   flagOf,
   groupSettings,
   importSettings,
@@ -65,11 +66,14 @@ const pruneSettings = {
   ...{ ...channelSettings, ...outcomeSettings },
 };
 
+/** Of files alone: what a network of the zoo can be told besides means nothing. */
+const { width, shortcut, stem, classes, ...pruneFileSettings } = pruneSettings;
+
 /** The settings that each command understands. */
 export const settingsOf = {
   train: runSettings,
   prune: { ...pruneSettings, ...lossSettings },
-  slim: { ...slimSettings, ...pruneSettings, epochs: slimEpochs },
+  slim: { ...slimSettings, ...pruneFileSettings, epochs: slimEpochs },
   eval: {
     ...{ ...dataSettings, ...modelSettings, batch: evaluationBatch },
     ...{ teacher: comparedTeacher, ...machineSettings },
@@ -81,7 +85,7 @@ export const settingsOf = {
   profile: { ...profileSettings, ...modelSettings, ...machineSettings },
   explain: { ...explainSettings, ...modelSettings, ...machineSettings },
   pack: { ...modelSettings, seed },
-  vocabulary: { ...vocabularySettings, ...modelSettings, ...machineSettings },
+  vocabulary: { ...vocabularySettings, ...fileSettings, ...machineSettings },
   data: importSettings,
   resume: { data: movedDataSetting, threads, engine, ...trackingSettings },
   methods: {},
