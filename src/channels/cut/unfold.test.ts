@@ -21,6 +21,8 @@ import {
   serializeModel,
   sizeOf,
 } from '../../onnx/index.js';
+import { ownModel } from '../../onnx/own-models.test.fixture.js';
+import { weightsAsInitializers } from '../index.js';
 import { type Calibration, measureStatistics, unfoldBatchNorm, unnormalized } from './unfold.js';
 
 let machine: Machine;
@@ -146,6 +148,17 @@ for (const [name, least] of Object.entries(files)) {
     same(await inOnnxruntime(unfolded), await inOnnxruntime(graph), name);
   });
 }
+
+for (const name of ['a plain CNN', 'a super-resolution'])
+  test(`${name} of our own: the same with BatchNormalization as without`, async () => {
+    const graph = weightsAsInitializers(await ownModel(name));
+    const shape = graph.inputs[0].shape!.slice(1) as number[];
+    const statistics = await measureStatistics(graph, noise(shape, 4), { machine, batch: 4 });
+    assert.ok(statistics.size > 0);
+    const unfolded = unfoldBatchNorm(graph, statistics);
+    assert.equal(norms(unfolded), norms(graph) + statistics.size);
+    same(await inOnnxruntime(unfolded), await inOnnxruntime(graph), name);
+  });
 
 /** x [N, 4, 3, 3] → ConvTranspose in two groups → BN → flat → MatMul (+ Add) → BN → Gemm, α and β other than 1 → BN. */
 function odd(withBias: boolean): Graph {
