@@ -33,12 +33,7 @@ export interface Suited {
   opened?: Opened;
 }
 
-/**
- * Completes what was given like {@link resolveRecipe}, but by the rules of docs/defaults.md, for which it looks at the model and some
- * training samples. A recipe of a run is complete, and stays as it is. Whoever calls this closes what was opened, or hands it to
- * `startRun`.
- * @throws UserError as that does, and where model or data cannot be read.
- */
+/** What {@link suitRecipe} gives, with what was opened for it: whoever calls this closes that, or hands it to `startRun`. */
 export async function suitRun(
   command: RunCommand,
   given: object,
@@ -60,9 +55,18 @@ export async function suitRun(
   }
 }
 
-/** The recipe of {@link suitRun} by itself. */
-export async function suitRecipe(...given: Parameters<typeof suitRun>): Promise<Recipe> {
-  const { recipe, opened } = await suitRun(...given);
+/**
+ * Completes what was given like {@link resolveRecipe}, but by the rules of docs/defaults.md, for which it looks at the model and some
+ * training samples. A recipe of a run is complete, and stays as it is.
+ * @throws UserError as that does, and where model or data cannot be read.
+ */
+export async function suitRecipe(
+  command: RunCommand,
+  given: object,
+  version: string,
+  options: SuitOptions = {},
+): Promise<Recipe> {
+  const { recipe, opened } = await suitRun(command, given, version, options);
   await opened?.close();
   return recipe;
 }
