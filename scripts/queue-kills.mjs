@@ -101,13 +101,14 @@ function start(line, { apart = false } = {}) {
   };
 }
 
-/** Waits until a process has reached the server; one that finds none at first ends with a sentence. */
+/** Waits until a process has reached the server, and gives whether it has: one that finds none at first ends with a sentence. */
 async function connected({ said, ended }, sentence) {
   let isOver = false;
   ended.then(() => {
     isOver = true;
   });
   while (!said().includes(sentence) && !isOver) await wait(50);
+  return said().includes(sentence);
 }
 
 async function finished({ ended }) {
@@ -150,7 +151,10 @@ try {
       isOpen = false;
     });
     ended.catch(() => {});
-    await connected(study, 'The runs wait on');
+    if (!(await connected(study, 'The runs are queued on')) && (await study.ended).status === 0)
+      throw new Error(
+        `The study was never heard to queue its runs, so nothing could be killed: ${study.said()}`,
+      );
     while (isOpen && (killed < kills || servers < serverKills)) {
       await Promise.race([
         wait(1000 * (0.2 + 2 * Number(values.between) * random() * seconds)),
