@@ -2,7 +2,8 @@
 import { fail } from '../../base/index.js';
 import { Unavailable } from '../driver.js';
 import { type Machine, machineOver, type Sparse } from '../machine.js';
-import { nameOf, openWebGpu, requestAdapter, type WebGpuOptions } from './driver.js';
+import { nameOf, openWebGpu, requestAdapter } from './driver.js';
+import type { WebGpuOptions } from './options.js';
 
 /** Opens the GPU. Throws UserError where the browser or the machine has none. */
 export async function openGpuHere(options: WebGpuOptions & { sparse?: Sparse } = {}): Promise<Machine> {

@@ -5,6 +5,7 @@
 import { fail } from '../../base/index.js';
 import { type Driver, LINE, Unavailable } from '../driver.js';
 import { CONTRACT } from '../lowering/contract.js';
+import type { WebGpuOptions } from './options.js';
 import { PARAMETER_WORDS } from './shader.js';
 import { kernelNames, type Placed, programLength, TOLD, translate } from './translate.js';
 
@@ -40,13 +41,6 @@ const MOST_MAPPED = 4;
 const MOST_KEPT = 2 ** 26;
 /** Dispatches whose times are taken at once, at most. */
 const MOST_TIMED = 2048;
-
-export interface WebGpuOptions {
-  /** Whether the times of steps are taken, which takes time itself. */
-  timed?: boolean;
-  /** Whether subgroups are used where there are any, which changes no bit; default true. */
-  subgroups?: boolean;
-}
 
 interface Ready {
   words: Int32Array;

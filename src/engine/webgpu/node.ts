@@ -1,6 +1,7 @@
 /** WebGPU in Node, by the optional package `webgpu` (Dawn), or by the module that ESPALIER_WEBGPU names. */
 import { type Driver, Unavailable } from '../driver.js';
-import { openWebGpu, type WebGpuOptions } from './driver.js';
+import { openWebGpu } from './driver.js';
+import type { WebGpuOptions } from './options.js';
 
 /** What the package offers. */
 interface Dawn {
