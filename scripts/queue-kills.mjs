@@ -13,7 +13,7 @@
  * With --machines every worker lies in a space of process numbers of its own, as on another machine: whether it is gone is told by the age of its lock.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -178,9 +178,12 @@ try {
       }
     }
     await ended;
-    for (const run of runs)
+    for (const run of runs) {
+      if (!existsSync(join(root, folder, run, 'summary.json')))
+        throw new Error(`${folder}/${run} did not end: ${study.said()}`);
       if (!resultOf(folder, run).equals(alone.get(run)))
         throw new Error(`${folder}/${run} is not what it is when it is left alone`);
+    }
     process.stdout.write(
       `${studies} studies of ${runs.length} runs, ${killed} kills of workers, ${servers} of the server, ${Math.round((Date.now() - begun) / 1000)} s: all the same bytes.\n`,
     );

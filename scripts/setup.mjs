@@ -70,7 +70,7 @@ function sweep() {
   for (const file of compiled()) {
     const source = file.replace(/^dist/, 'src');
     const module = source.replace(/\.(js|d\.ts)(\.map)?$/, '');
-    if (!existsSync(source) && !existsSync(`${module}.ts`)) rmSync(file);
+    if (![source, `${module}.ts`, `${module}.tsx`].some((path) => existsSync(path))) rmSync(file);
   }
 }
 

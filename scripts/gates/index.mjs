@@ -1,7 +1,7 @@
 /**
  * All gates, in the order in which they run. Each has a `name`, says `what` holds behind it, and `needs` gives the reason why it
  * cannot run here, or undefined. `run({ log, deadline })` returns how many tests passed, failed and were skipped. Gates with `oneCore`
- * run beside one another. What is unlike all else comes first, what repeats tests elsewhere comes last, for time may run out.
+ * run beside one another, and none of them may build what the others run. What is unlike all else comes first, what repeats tests elsewhere comes last, for time may run out.
  */
 import { existsSync } from 'node:fs';
 import { loadAddon } from '../../dist/engine/native/addon.js';
@@ -168,14 +168,6 @@ export const gates = [
     run: (bench) => openBench(bench).summed('scripts/doc-blocks.mjs'),
   },
   script({
-    name: 'site',
-    oneCore: true,
-    what: 'the documentation site builds: no page links to one that does not exist',
-    path: 'site/build.mjs',
-    args: ['--install'],
-    needs: withoutCommand('npm'),
-  }),
-  script({
     name: 'queue',
     oneCore: true,
     what: 'workers and the server of a queue are killed, and every run ends with the same bytes',
@@ -201,13 +193,6 @@ export const gates = [
     path: 'scripts/slurm-studies.mjs',
     needs: slurmIsMissing,
   }),
-  {
-    name: 'install',
-    oneCore: true,
-    what: 'the npm packages work in projects of all kinds: npm, pnpm, TypeScript, bundlers, Next, Bun, Deno',
-    needs: withoutCommand('npm'),
-    run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
-  },
   script({
     name: 'tracking',
     oneCore: true,
@@ -218,6 +203,19 @@ export const gates = [
         ? undefined
         : 'Python has neither the package tensorboard nor mlflow',
   }),
+  script({
+    name: 'site',
+    what: 'the documentation site builds: no page links to one that does not exist',
+    path: 'site/build.mjs',
+    args: ['--install'],
+    needs: withoutCommand('npm'),
+  }),
+  {
+    name: 'install',
+    what: 'the npm packages work in projects of all kinds: npm, pnpm, TypeScript, bundlers, Next, Bun, Deno',
+    needs: withoutCommand('npm'),
+    run: (bench) => openBench(bench).summed('scripts/test-install.mjs'),
+  },
   script({
     name: 'checked',
     what: 'tests of kernels that check themselves, with AddressSanitizer and UBSan',
