@@ -1,23 +1,12 @@
 /** The library in a page that has a GPU, for which software may stand in. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { fewPictures } from './data/npz.test.fixture.js';
-import { findChromium, hasGpu, openChromium, type Page } from './runtime/chromium.test.fixture.js';
+import { bundlePages, call, findChromium, hasGpu, openChromium } from './runtime/chromium.test.fixture.js';
 
 const root = new URL('../', import.meta.url);
 
-before(() => {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/build-browser.mjs'], {
-    cwd: fileURLToPath(root),
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-});
-
-const call = <T, A>(page: Page, f: (given: A) => Promise<T>, given?: A): Promise<T> =>
-  page.evaluate<T>(`(${f})(${JSON.stringify(given) ?? ''})`);
+before(() => bundlePages('build-browser'));
 
 /** In the page: the same short training on both engines; what they are called, and the losses. */
 async function onBoth(npz: string) {

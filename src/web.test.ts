@@ -1,23 +1,16 @@
 /** The whole library in a page: bundled without anything of Node, and at work in headless Chromium, with threads and without. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { zipSync } from 'fflate';
 import * as ort from 'onnxruntime-node';
 import * as library from './index.js';
-import { findChromium, openChromium, type Page } from './runtime/chromium.test.fixture.js';
+import { bundlePages, call, findChromium, openChromium } from './runtime/chromium.test.fixture.js';
 
 const root = new URL('../', import.meta.url);
 
-before(() => {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/build-browser.mjs'], {
-    cwd: fileURLToPath(root),
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-});
+before(() => bundlePages('build-browser'));
 
 test('a page gets all that espalier exports, from any bundler, and nothing of Node', async () => {
   const names = Object.keys(library).sort();
@@ -128,9 +121,6 @@ async function resumed() {
   await page.removeFiles('/runs');
   return { kept, epochs, accuracy: summary.accuracy.after, files: page.listFiles('/runs') };
 }
-
-const call = <T, A>(page: Page, f: (given: A) => Promise<T>, given?: A): Promise<T> =>
-  page.evaluate<T>(`(${f})(${JSON.stringify(given) ?? ''})`);
 
 /** An .npz of 40 vectors of two classes. */
 function vectors(): string {

@@ -4,6 +4,7 @@
  */
 import { type Graph, isFloat, type Node, usedValues, type Value } from '../onnx/index.js';
 import { type Expanded, type ExpandOptions, expandModel } from './expand.js';
+import { needed } from './needed.js';
 import { originIn } from './origin.js';
 
 /** The part of a model that can be computed, and what is carried along. */
@@ -70,12 +71,8 @@ function restingOnWeights(graph: Graph): Set<string> {
 /** The part of a model that makes these values: with all inputs, and no node or initialiser that it does not need. */
 export function partFor(graph: Graph, outputs: readonly Value[]): Graph {
   const wanted = new Set(outputs.map(({ name }) => name));
-  const nodes: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => wanted.has(name))) continue;
-    for (const name of usedValues(node)) wanted.add(name);
-    nodes.unshift(node);
-  }
-  const initializers = new Map([...graph.initializers].filter(([name]) => wanted.has(name)));
+  const nodes = needed(graph.nodes, wanted, usedValues);
+  const used = new Set([...wanted, ...nodes.flatMap(usedValues)]);
+  const initializers = new Map([...graph.initializers].filter(([name]) => used.has(name)));
   return { ...graph, outputs: [...outputs], nodes, initializers };
 }

@@ -1,12 +1,16 @@
 /** For tests: the playground as a person uses it, by clicks in headless Chromium. */
-import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { before } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildNetwork } from '../nn/index.js';
 import { serializeModel } from '../onnx/index.js';
-import { type Browser, findChromium, type Page, type Screen } from '../runtime/chromium.test.fixture.js';
+import {
+  type Browser,
+  bundlePages,
+  findChromium,
+  type Page,
+  type Screen,
+} from '../runtime/chromium.test.fixture.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 export const path = findChromium();
@@ -18,14 +22,7 @@ const model = Buffer.from(serializeModel(network())).toString('base64');
 /** Builds the page before the tests of a file. */
 export function buildPage(): void {
   before(() => {
-    if (skip) return;
-    for (const script of ['build-browser', 'build-playground']) {
-      const { status, stderr } = spawnSync(process.execPath, [`scripts/${script}.mjs`], {
-        cwd: root,
-        encoding: 'utf8',
-      });
-      assert.equal(status, 0, stderr);
-    }
+    if (!skip) bundlePages('build-browser', 'build-playground');
   });
 }
 

@@ -1,15 +1,20 @@
 /** The bundle for browsers: its size, its kernels, and itself in headless Chromium, beside onnxruntime-web. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { withCard } from '../data/index.js';
 import { type Machine, machineOver, openMachine, openWasm } from '../engine/index.js';
 import { buildNetwork, type NetworkOptions } from '../nn/index.js';
 import { type Graph, serializeModel, sizeOf } from '../onnx/index.js';
-import { type Browser, findChromium, openChromium, type Page } from './chromium.test.fixture.js';
+import {
+  type Browser,
+  bundlePages,
+  call,
+  findChromium,
+  openChromium,
+  type Page,
+} from './chromium.test.fixture.js';
 import { classify, type Label, load } from './index.js';
 import { modelOf } from './model.js';
 import { pack } from './pack.js';
@@ -42,13 +47,7 @@ async function plainMachine(): Promise<Machine> {
   return machineOver(await openWasm({ read }));
 }
 
-before(() => {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/build-browser.mjs'], {
-    cwd: fileURLToPath(root),
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-});
+before(() => bundlePages('build-browser'));
 
 test('code and kernels that a page needs are smaller than 150 KB, zipped', () => {
   const zipped = (name: string) => gzipSync(readFileSync(new URL(name, bundle)), { level: 9 }).length;
@@ -76,10 +75,6 @@ test('a plain memory and the kernels of inference compute the same, and models o
   assert.deepEqual(await small.run({ input: image }), first);
   await Promise.all([machine.close(), other.close()]);
 });
-
-/** Calls a function in the page. */
-const call = <T, A>(page: Page, f: (given: A) => Promise<T>, given: A): Promise<T> =>
-  page.evaluate<T>(`(${f})(${JSON.stringify(given) ?? ''})`);
 
 /** When the example has come to its end: what it says. */
 const ending = () =>

@@ -1,9 +1,11 @@
 /** A headless Chromium, driven by the DevTools protocol over a pipe: messages of JSON, each ended by a zero. */
-import { spawn } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 
 export interface Browser {
   /** For people: 'HeadlessChrome/140.0.0.0'. */
@@ -210,3 +212,18 @@ function talk(to: Writable, from: Readable): Talk {
     },
   };
 }
+
+/** Bundles what pages load, by scripts such as 'build-browser'. */
+export function bundlePages(...names: string[]): void {
+  for (const name of names) {
+    const { status, stderr } = spawnSync(process.execPath, [`scripts/${name}.mjs`], {
+      cwd: fileURLToPath(new URL('../../', import.meta.url)),
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+  }
+}
+
+/** Calls a function in the page, with what is given to it as JSON. */
+export const call = <T, A>(page: Page, f: (given: A) => Promise<T>, given?: A): Promise<T> =>
+  page.evaluate<T>(`(${f})(${JSON.stringify(given) ?? ''})`);

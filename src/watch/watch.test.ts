@@ -1,6 +1,5 @@
 /** `espalier watch` as a person, and as a stranger, uses it: the server over HTTP, and the page by clicks in Chromium. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -9,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Recipe, resolveRecipe, startRun } from '../runs/index.js';
-import { findChromium, openChromium } from '../runtime/chromium.test.fixture.js';
+import { bundlePages, findChromium, openChromium } from '../runtime/chromium.test.fixture.js';
 import { savePage, type Watch, watch } from './index.js';
 import type { LayerTimes, RunDetail, RunRow } from './types.js';
 
@@ -26,11 +25,7 @@ const recipeFor = (seed: number): Recipe =>
   );
 
 before(async () => {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/build-watch.mjs'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
+  bundlePages('build-watch');
   folder = await mkdtemp(join(tmpdir(), 'espalier-watch-'));
   for (const seed of [1, 2]) await startRun(recipeFor(seed), join(folder, `runs/gmp/seed-${seed}`), {});
   server = await watch({ folders: [join(folder, 'runs')], main, rhythm: 100 });

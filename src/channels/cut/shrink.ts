@@ -7,8 +7,8 @@
  * it, or the surgery is at fault and says where.
  */
 import { fail, UserError } from '../../base/index.js';
-import { describe, type OpenDimension, type OtherSizes, otherSizes } from '../../graph/index.js';
-import { type Graph, usedValues, type Value } from '../../onnx/index.js';
+import { describe, type OpenDimension, type OtherSizes, otherSizes, partFor } from '../../graph/index.js';
+import type { Graph, Value } from '../../onnx/index.js';
 import { emptied } from '../find/floors.js';
 import { type Analysis, analyse } from '../find/groups.js';
 import { retied, type Tie } from '../find/ties.js';
@@ -183,13 +183,7 @@ function refuseEmpty(channels: Channels, selection: Selection): void {
 
 /** Without what nothing uses, and with declared shapes as they are now. */
 function cleaned(graph: Graph, plan: Plan): Graph {
-  const used = new Set(graph.outputs.map(({ name }) => name));
-  const nodes = graph.nodes.toReversed().filter((node) => {
-    if (!node.outputs.some((name) => used.has(name))) return false;
-    for (const name of usedValues(node)) used.add(name);
-    return true;
-  });
-  const initializers = new Map([...graph.initializers].filter(([name]) => used.has(name)));
+  const { nodes, initializers } = partFor(graph, graph.outputs);
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const [first] = plan.views;
   const declared = new Map(
@@ -203,7 +197,7 @@ function cleaned(graph: Graph, plan: Plan): Graph {
       return [[name, { ...value, shape: dims }] as const];
     }),
   );
-  return { ...graph, nodes: nodes.reverse(), initializers, declared };
+  return { ...graph, nodes, initializers, declared };
 }
 
 /**

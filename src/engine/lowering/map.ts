@@ -147,20 +147,28 @@ const storedIn = (shape: readonly number[], laned: boolean): Place =>
 const reducedAgain = (results: readonly Result[]): Result[] =>
   results.map((r, k) => ({ ...r, expression: input(k) }));
 
-/** A reduction over more axes than the kernel has: what is reduced is stored first, densely, so that its axes merge. */
-function lowerStored(l: MapLowering, { shape, operands, results, masked }: Whole, { laned }: Walk): void {
-  const stored = results.map(
-    (r): Result => ({ ...r, how: 'store', across: false, place: storedIn(shape, laned) }),
+/** In two maps: what the first one makes has the shape `between`, and the second one reduces it. */
+function lowerTwice(
+  l: MapLowering,
+  { shape, operands, results, masked }: Whole,
+  { between, laned, how }: { between: readonly number[]; laned: boolean; how?: Result['how'] },
+): void {
+  const first = results.map(
+    (r): Result => ({ ...r, how: how ?? r.how, across: false, place: storedIn(between, laned) }),
   );
-  lowerMap(l, shape, operands, stored, masked);
+  lowerMap(l, shape, operands, first, masked);
   lowerMap(
     l,
-    shape,
-    stored.map((r) => r.place),
+    between,
+    first.map((r) => r.place),
     reducedAgain(results),
     masked,
   );
 }
+
+/** A reduction over more axes than the kernel has: what is reduced is stored first, densely, so that its axes merge. */
+const lowerStored = (l: MapLowering, whole: Whole, { laned }: Walk): void =>
+  lowerTwice(l, whole, { between: whole.shape, laned, how: 'store' });
 
 /** Where there are more axes than the kernel has: a map for each position of the shortest that is not reduced. */
 function lowerParts(l: MapLowering, { shape, operands, results, masked }: Whole, { reduced }: Walk): void {
@@ -190,24 +198,9 @@ function lowerParts(l: MapLowering, { shape, operands, results, masked }: Whole,
 }
 
 /** Where more axes are reduced than the kernel has: the first of them by itself, then the others. */
-function lowerStages(
-  l: MapLowering,
-  { shape, operands, results, masked }: Whole,
-  { laned, reduced }: Walk,
-): void {
-  const less = shape.with(
-    reduced.findIndex((one, i) => one && shape[i] > 1),
-    1,
-  );
-  const stages = results.map((r) => ({ ...r, across: false, place: storedIn(less, laned) }));
-  lowerMap(l, shape, operands, stages, masked);
-  lowerMap(
-    l,
-    less,
-    stages.map((r) => r.place),
-    reducedAgain(results),
-    masked,
-  );
+function lowerStages(l: MapLowering, whole: Whole, { laned, reduced }: Walk): void {
+  const first = reduced.findIndex((one, i) => one && whole.shape[i] > 1);
+  lowerTwice(l, whole, { between: whole.shape.with(first, 1), laned });
 }
 
 /** Operands in the order of the formula's letters, and its number, where the kernels have a loop for it; else NO_FORMULA. */

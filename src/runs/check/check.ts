@@ -8,6 +8,7 @@
 import { UserError } from '../../base/index.js';
 import { batchOf, modelReach, partFor } from '../../graph/index.js';
 import { type Graph, serializeModel } from '../../onnx/index.js';
+import { endsOf } from '../reach.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
 import { cannotCompute, checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer, referenceAnswerer } from './answers.js';
@@ -92,7 +93,7 @@ async function checkParts(
     inputShapes: batchOf(graph, options.inputShapes).shapes,
     shapesOnly: true,
   });
-  const ends = reach ? [...reach.outputs, ...reach.edge] : [];
+  const ends = reach ? endsOf(reach) : [];
   if (ends.length === 0) return whole;
   const part = partFor(graph, ends);
   const { error, allowed, refused, note } = await checkWide(serializeModel(part), part, options);

@@ -5,7 +5,6 @@
  */
 import { UserError } from '../../base/index.js';
 import {
-  type Channels,
   type Cost,
   chooseUnits,
   findChannels,
@@ -52,10 +51,12 @@ export async function blocksFor(options: BlockOptions): Promise<Choice | undefin
   if (2 * finest > onnxruntimeRounding) return undefined;
   const time = options.time ?? latencyIn(machine, inputShapes, signal);
   try {
+    const cut = cutterFor(options);
+    if (!cut) return undefined;
     const whole = await time(graph);
     const timed: Timed[] = [];
     for (const size of [finest, 2 * finest]) {
-      const smaller = await cutIn(size, options);
+      const smaller = await cut(size);
       if (smaller) timed.push({ size, milliseconds: await time(smaller) });
     }
     const [fine, coarse] = timed;
@@ -73,28 +74,36 @@ const reasonOf = (timed: readonly Timed[], whole: number): string =>
 
 const short = (milliseconds: number): string => String(Number(milliseconds.toPrecision(2)));
 
-/** The network after a cut by its weights alone; undefined where the target is out of reach in such blocks. */
-async function cutIn(
-  roundTo: number,
-  { known, graph: given, inputShapes, machine, signal }: BlockOptions,
-): Promise<Graph | undefined> {
+/**
+ * Cuts the network by its weights alone, in blocks of so many channels; undefined where no channels go. What it gives is undefined where the
+ * target is out of reach in such blocks.
+ */
+function cutterFor({
+  known,
+  graph: given,
+  inputShapes,
+  machine,
+  signal,
+}: BlockOptions): ((roundTo: number) => Promise<Graph | undefined>) | undefined {
   const { graph } = untied(given);
-  const channels: Channels = findChannels(graph, { inputShapes });
   const costing = costingOf(known, { machine, inputShapes, folded: false, signal });
   if (!costing) return undefined;
+  const channels = findChannels(graph, { inputShapes });
   const settings: MethodSettings = { ...usual, ...structuredMethod(BY_WEIGHTS)!.defaults };
-  try {
-    const { selection } = await chooseUnits({
-      ...{ graph, channels, settings, limits: { roundTo }, cost: costing.cost, signal },
-      goal: await goalOf(costing, { graph, channels }, 1),
-      evaluate: unasked,
-      distance: unasked,
-    });
-    return shrink(graph, channels, selection);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
+  return async (roundTo) => {
+    try {
+      const { selection } = await chooseUnits({
+        ...{ graph, channels, settings, limits: { roundTo }, cost: costing.cost, signal },
+        goal: await goalOf(costing, { graph, channels }, 1),
+        evaluate: unasked,
+        distance: unasked,
+      });
+      return shrink(graph, channels, selection);
+    } catch (error) {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
+  };
 }
 
 /** Weights alone choose, so no network is measured. */

@@ -5,7 +5,7 @@
  * every cell and seed an ordinary run in a folder of its own, STUDY/<setting>/<sparsity>/seed-<n>. What there is to do
  * follows from the file and the folders alone.
  */
-import { join } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { fail, UserError } from '../../base/index.js';
 import { openRun, readJson, readMetrics, runFolder } from '../folder.js';
 import { titleOfLearn } from '../learn.js';
@@ -143,6 +143,10 @@ export function cellsOf({ axes }: Study): Cell[] {
 
 /** How a cell is called: 'fggp 0.95'. */
 export const nameOfCell = ({ at }: Pick<Cell, 'at'>): string => Object.values(at).join(' ');
+
+/** What a run is called within the folder of its study, on any system: 'gmp/0.9/seed-1'. */
+export const inStudy = (study: string, path: string): string =>
+  relative(resolve(study), resolve(path)).split(sep).join('/');
 
 /**
  * All runs, seed by seed, so that a study that is stopped early is still paired.

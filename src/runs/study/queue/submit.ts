@@ -6,14 +6,14 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { relative, resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isClaimed, version } from '../../../base/index.js';
 import { runFolder } from '../../folder.js';
 import { keptIn } from '../../paths.js';
 import { failureOf, forgetFailure, recordFailure } from '../failures.js';
 import { type ExecutionOptions, hasComeTo, type OpenRun, openRuns, type StudyTask } from '../jobs.js';
-import type { StudyRun } from '../study.js';
+import { inStudy, type StudyRun } from '../study.js';
 import type { QueuedRun, RunQueue } from './types.js';
 
 export interface SubmitOptions extends ExecutionOptions {
@@ -109,9 +109,6 @@ const idOf = (study: string, { run: { path }, until = 0 }: StudyTask): string =>
     .update(`${resolve(study)}\n${inStudy(study, path)}\n${until}`)
     .digest('hex')
     .slice(0, 32);
-
-const inStudy = (study: string, path: string): string =>
-  relative(resolve(study), resolve(path)).split(sep).join('/');
 
 /** A run as it waits. */
 export const queuedRun = (

@@ -1,10 +1,10 @@
 /** The study's own folder, brought in step with a store in which workers keep its runs. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, relative, resolve, sep } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { Claimed } from '../../../base/index.js';
 import { claimRun, runFolder } from '../../folder.js';
-import type { StudyRun } from '../study.js';
+import { inStudy, type StudyRun } from '../study.js';
 import { fetchRun, readManifest } from './fetch.js';
 import { manifestKey, type Store, type StoredPlace } from './types.js';
 
@@ -12,7 +12,7 @@ import { manifestKey, type Store, type StoredPlace } from './types.js';
 export const placeIn = (url: string, study: string, { path }: Pick<StudyRun, 'path'>): StoredPlace => ({
   url,
   study: basename(resolve(study)),
-  run: relative(resolve(study), resolve(path)).split(sep).join('/'),
+  run: inStudy(study, path),
 });
 
 /**

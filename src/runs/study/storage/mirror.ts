@@ -5,12 +5,11 @@
  * What is written while the last moment is still on its way is taken together. The run waits only while files are read, not while they travel; a
  * store that is away is caught up with later.
  */
-import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { keep } from '../../../base/index.js';
+import { digestOfAll, keep } from '../../../base/index.js';
 import type { Lease } from './lease.js';
 import { fileKey, type Manifest, type Store, type StoredFile, type StoredPlace } from './types.js';
 
@@ -31,7 +30,7 @@ export async function filesOf(path: string): Promise<Map<string, Stats>> {
   return found;
 }
 
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes: Uint8Array): string => digestOfAll([bytes]);
 
 export interface Mirror {
   /** Copies what is there now, and stops. @throws what has made the copying stop. */
