@@ -60,6 +60,25 @@ test('what a process left that is gone is taken over, by one of many', async () 
   }
 });
 
+test('of many who take it over again and again never two have it', async () => {
+  for (let round = 0; round < 200; round++) {
+    left({ pid: process.pid });
+    const claims = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => wait(i % 3).then(() => claim(path, 'it'))),
+    );
+    const got = claims.filter(({ status }) => status === 'fulfilled');
+    assert.equal(got.length, 1);
+    await (got[0] as PromiseFulfilledResult<() => Promise<void>>).value();
+  }
+});
+
+test('one who went while taking it over does not keep others from it', async () => {
+  left({ pid: gone() });
+  writeFileSync(`${path}.turn`, JSON.stringify({ pid: gone(), host: hostname(), token: 'a third' }));
+  await (await claim(path, 'it'))();
+  assert.deepEqual(readdirSync(root), []);
+});
+
 test('a process that is there keeps it', async () => {
   left({ pid: process.ppid });
   await assert.rejects(claim(path, 'it'), /^UserError: Process \d+ is working on it/);

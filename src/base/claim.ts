@@ -63,14 +63,13 @@ export async function claim(
     leave();
     throw error;
   });
-  const isOurs = async () => holderIn(await readFile(path, 'utf8').catch(() => ''))?.token === token;
   const pulse = setInterval(() => renew(path, text), beat);
   // In a page it is a number, and keeps nothing alive.
   pulse.unref?.();
   const letGo = keep(dirname(path), {
     mark: token,
     async beforeWrite() {
-      if (!(await isOurs()))
+      if (!(await isOf(token, path)))
         fail(`Another process has taken over ${what}, so this one leaves it alone.`, LostClaim);
     },
   });
@@ -78,16 +77,25 @@ export async function claim(
     clearInterval(pulse);
     letGo();
     leave();
-    if (await isOurs()) await rm(path, { force: true });
+    await removeOwn(path, token);
   };
 }
 
-/** Puts the file of this process there, in place of one whose process is gone. */
-async function placeOwn(
-  path: string,
-  text: string,
-  { token, what, patience }: { token: string; what: string; patience: number },
-): Promise<void> {
+const isOf = async (token: string, path: string): Promise<boolean> => (await holderOf(path))?.token === token;
+
+async function removeOwn(path: string, token: string): Promise<void> {
+  if (await isOf(token, path)) await rm(path, { force: true });
+}
+
+interface Placing {
+  token: string;
+  /** What is claimed, for people. */
+  what: string;
+  patience: number;
+}
+
+/** Puts the file of this process there, or in place of one whose process is gone. */
+async function placeOwn(path: string, text: string, { token, what, patience }: Placing): Promise<void> {
   while (!(await place(path, token, text))) {
     const found = await readFile(path, 'utf8').catch(() => undefined);
     if (found === undefined) continue;
@@ -95,7 +103,25 @@ async function placeOwn(
     if (holder ? await isAtWork(holder, path, token, patience) : await isFresh(path)) {
       if (holder) refuse(holder, path, what);
       await wait(50);
-    } else await takeAway(path, found, token);
+    } else if (await takeOver(path, found, text, { token, what, patience })) return;
+  }
+}
+
+/**
+ * Puts the file of this process in place of one whose process is gone, unless it has become another's in the meantime: then the answer is
+ * false. Who does it holds a claim to doing it, so that no two do it at once, and the file is never away while it is replaced.
+ */
+async function takeOver(path: string, found: string, text: string, options: Placing): Promise<boolean> {
+  const turn = `${path}.turn`;
+  await placeOwn(turn, text, options);
+  try {
+    if ((await readFile(path, 'utf8').catch(() => undefined)) !== found) return false;
+    const partial = `${path}.partial-${options.token}`;
+    await writeFile(partial, text);
+    await rename(partial, path);
+    return true;
+  } finally {
+    await removeOwn(turn, options.token);
   }
 }
 
@@ -242,19 +268,6 @@ const isFresh = (path: string): Promise<boolean> =>
     ({ mtimeMs }) => Date.now() - mtimeMs < SETTLING_MS,
     () => false,
   );
-
-/** Takes the file of a process that is gone away. If it has become another's in the meantime, that one gets it back. */
-async function takeAway(path: string, found: string, token: string): Promise<void> {
-  const aside = `${path}.partial-${token}`;
-  try {
-    await rename(path, aside);
-    if ((await readFile(aside, 'utf8')) !== found) await link(aside, path);
-  } catch (error) {
-    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
-}
 
 /** Who holds the claim at `path`, at work or not; undefined where there is none. */
 export const holderOf = async (path: string): Promise<Holder | undefined> =>
