@@ -169,3 +169,51 @@ for (const how of ['wanda', 'sparsegpt'] as const)
           assert.ok(Math.max(...gone) <= Math.min(...stay));
         }
   });
+
+for (const how of ['wanda', 'sparsegpt'] as const)
+  test(`${how} leaves exactly so many weights where rows, groups and inputs are zero already`, () => {
+    const { moments, matrix } = layer('zeros', { groups: 2, outputs: 6, inner: 150 });
+    const { inner, gram } = moments;
+    for (let i = 0; i < matrix.length; i++) {
+      const [row, column] = [Math.floor(i / inner), i % inner];
+      if (row < 2 || column < 120) matrix[i] = 0;
+    }
+    // The last input is always 0, so that all weights that read it score 0.
+    for (let g = 0; g < 2; g++)
+      for (let j = 0; j < inner; j++) {
+        gram[(g * inner + j) * inner + inner - 1] = 0;
+        gram[(g * inner + inner - 1) * inner + j] = 0;
+      }
+    const present = matrix.reduce((count, w) => count + (w === 0 ? 0 : 1), 0);
+    for (const kept of [0, 1, 50, present - 1, present]) {
+      const found = sparsified(matrix, moments, { how, kept })!;
+      assert.equal(sum(found.marks), kept);
+      assert.equal(
+        found.matrix.reduce((count, w) => count + (w === 0 ? 0 : 1), 0),
+        kept,
+      );
+    }
+  });
+
+test('SparseGPT makes up for what is rounded where it is stored', () => {
+  const one = layer('stored', { inner: 24, outputs: 5 });
+  const { gram, inner, outputs } = one.moments;
+  const stored = (value: number) => (Math.round(value / 0.4) || Math.sign(value)) * 0.4;
+  const loss = (found: Float64Array) => {
+    let total = 0;
+    for (let o = 0; o < outputs; o++)
+      for (let i = 0; i < inner; i++)
+        for (let j = 0; j < inner; j++) {
+          const [a, b] = [o * inner + i, o * inner + j];
+          total += (found[a] - one.matrix[a]) * gram[i * inner + j] * (found[b] - one.matrix[b]);
+        }
+    return total;
+  };
+  const within = sparsified(one.matrix, one.moments, { how: 'sparsegpt', kept: 100, stored })!;
+  const after = sparsified(one.matrix, one.moments, { how: 'sparsegpt', kept: 100 })!;
+  const rounded = after.matrix.map((w) => (w === 0 ? 0 : stored(w)));
+  assert.equal(sum(within.marks), 100);
+  for (const [i, w] of within.matrix.entries())
+    assert.ok(within.marks[i] ? w !== 0 && Math.abs(stored(w) - w) < 1e-12 : w === 0);
+  assert.ok(loss(within.matrix) < 0.95 * loss(rounded), `${loss(within.matrix)} beside ${loss(rounded)}`);
+});

@@ -26,6 +26,11 @@ export interface SparsifyOptions {
   pattern?: Neighbours;
   /** λ relative to the mean of G's diagonal; default 0.01, as in the paper. */
   damping?: number;
+  /**
+   * What a number that stays comes to where it is stored, at an element of the matrix. SparseGPT has later columns make up for that, too, as the
+   * paper does for weights that are quantised at the same time.
+   */
+  stored?: (value: number, at: number) => number;
 }
 
 export interface Neighbours {
@@ -70,7 +75,7 @@ export function sparsified(
         (_, i) => gram[(row(i) - (row(i) % inner) + order[row(i) % inner]) * inner + order[i % inner]],
       ),
     },
-    options,
+    { ...options, stored: options.stored && ((value, i) => options.stored!(value, place(i))) },
   );
   if (!found) return undefined;
   const back = { matrix: new Float64Array(matrix.length), marks: new Uint8Array(matrix.length) };
@@ -90,8 +95,13 @@ function inOrder(
   const per = outputs / groups;
   const result = matrix.slice();
   const marks = new Uint8Array(matrix.length);
-  const atom = atomOf(options.pattern);
-  const shares = shared(options.kept / atom, groups, (per * inner) / atom).map((atoms) => atoms * atom);
+  const { kept, pattern, stored } = options;
+  const atom = atomOf(pattern);
+  const parts = Array.from({ length: groups }, (_, g) =>
+    matrix.subarray(g * per * inner, (g + 1) * per * inner),
+  );
+  const present = parts.map((part) => presentIn(part, inner, pattern));
+  const shares = shared(kept / atom, present).map((atoms) => atoms * atom);
   for (let g = 0; g < groups; g++) {
     const [from, to] = [g * per * inner, (g + 1) * per * inner];
     const own = {
@@ -100,7 +110,11 @@ function inOrder(
       gram: gram.subarray(g * inner * inner, (g + 1) * inner * inner),
       ...{ rows: per, inner },
     };
-    const done = (options.how === 'wanda' ? byNorms : bySurgery)(own, { ...options, kept: shares[g] });
+    const done = (options.how === 'wanda' ? byNorms : bySurgery)(own, {
+      ...options,
+      kept: shares[g],
+      stored: stored && ((value, at) => stored(value, from + at)),
+    });
     if (!done) return undefined;
   }
   return result.every(Number.isFinite) ? { matrix: result, marks } : undefined;
@@ -118,23 +132,47 @@ interface Part {
 const atomOf = (pattern?: Neighbours): number =>
   pattern && pattern.keep === undefined ? pattern.of * (pattern.rows ?? 1) : 1;
 
-/** A whole number in so many parts of at most `most`, as even as can be, the first ones greater. */
-function shared(whole: number, parts: number, most: number): number[] {
-  return Array.from({ length: parts }, (_, i) =>
-    Math.min(most, Math.floor((whole * (i + 1)) / parts) - Math.floor((whole * i) / parts)),
-  );
+/** A whole number in parts in proportion to what each has, so that none is given more than that. */
+function shared(whole: number, parts: readonly number[]): number[] {
+  const all = parts.reduce((sum, part) => sum + part, 0);
+  let passed = 0;
+  return parts.map((part) => {
+    const before = passed;
+    passed += part;
+    return all === 0 ? 0 : Math.floor((whole * passed) / all) - Math.floor((whole * before) / all);
+  });
 }
+
+/** Weights that are not 0, or wholes of which any is not, in rows that are `width` long. */
+function presentIn(weights: Float64Array, width: number, pattern?: Neighbours): number {
+  if (atomOf(pattern) === 1) return weights.reduce((count, w) => count + (w === 0 ? 0 : 1), 0);
+  const blockOf = blocksIn(width, pattern!);
+  const found = new Set<number>();
+  for (let i = 0; i < weights.length; i++) if (weights[i] !== 0) found.add(blockOf(i));
+  return found.size;
+}
+
+/** Gives the whole that an element of rows of this width belongs to. */
+const blocksIn =
+  (width: number, { of, rows = 1 }: Neighbours) =>
+  (i: number): number =>
+    Math.floor(Math.floor(i / width) / rows) * (width / of) + Math.floor((i % width) / of);
 
 function byNorms({ weights, marks, gram, rows, inner }: Part, { kept, pattern }: SparsifyOptions): boolean {
   const norms = Float64Array.from({ length: inner }, (_, j) => Math.sqrt(Math.max(0, gram[j * inner + j])));
   if (!norms.every(Number.isFinite)) return false;
   const atom = atomOf(pattern);
   const high = atom > 1 ? (pattern!.rows ?? 1) : 1;
-  const counts = shared(kept / atom, rows / high, (inner * high) / atom);
+  const bands = Array.from({ length: rows / high }, (_, i) =>
+    weights.subarray(i * high * inner, (i + 1) * high * inner),
+  );
+  const present = bands.map((band) => presentIn(band, inner, pattern));
+  const counts = shared(kept / atom, present);
   for (const [i, count] of counts.entries()) {
     const [from, to] = [i * high * inner, (i + 1) * high * inner];
     const row = weights.subarray(from, to);
-    const scores = row.map((w, j) => Math.abs(w) * norms[j % inner]);
+    const nought = atom > 1 ? 0 : -1; // so that a weight whose input is always 0 stays rather than one that is 0 itself
+    const scores = row.map((w, j) => (w === 0 ? nought : Math.abs(w) * norms[j % inner]));
     const own = marks.subarray(from, to);
     if (pattern && atom > 1) markBlocks(own, scores, { width: inner, count, pattern });
     else if (pattern) markPattern(own, scores, pattern);
@@ -146,12 +184,23 @@ function byNorms({ weights, marks, gram, rows, inner }: Part, { kept, pattern }:
 
 function bySurgery(
   { weights, marks, gram, rows, inner }: Part,
-  { kept, pattern, damping = 0.01 }: SparsifyOptions,
+  { kept, pattern, damping = 0.01, stored }: SparsifyOptions,
 ): boolean {
   const upper = upperOfInverse(gram, inner, damping);
   if (!upper) return false;
   const width = pattern ? Math.ceil(BLOCK / pattern.of) * pattern.of : BLOCK;
-  for (let start = 0; start < inner; start += width) {
+  const starts = Array.from({ length: Math.ceil(inner / width) }, (_, i) => i * width);
+  const present = starts.map((start) => {
+    const size = Math.min(width, inner - start);
+    const at = (i: number) => Math.floor(i / size) * inner + start + (i % size);
+    return presentIn(
+      Float64Array.from({ length: rows * size }, (_, i) => weights[at(i)]),
+      size,
+      pattern,
+    );
+  });
+  const counts = shared(kept / atomOf(pattern), present);
+  for (const [s, start] of starts.entries()) {
     const end = Math.min(inner, start + width);
     const size = end - start;
     const scores = new Float64Array(rows * size);
@@ -159,8 +208,7 @@ function bySurgery(
       for (let j = start; j < end; j++)
         scores[o * size + j - start] = (weights[o * inner + j] / upper[j * inner + j]) ** 2;
     const block = new Uint8Array(rows * size);
-    const atoms = kept / atomOf(pattern);
-    const count = Math.floor((atoms * end) / inner) - Math.floor((atoms * start) / inner);
+    const count = counts[s];
     if (pattern && pattern.keep === undefined) markBlocks(block, scores, { width: size, count, pattern });
     else if (pattern)
       for (let o = 0; o < rows; o++)
@@ -173,13 +221,13 @@ function bySurgery(
     for (let o = 0; o < rows; o++) {
       const row = weights.subarray(o * inner, (o + 1) * inner);
       for (let j = start; j < end; j++) {
-        if (block[o * size + j - start]) {
-          marks[o * inner + j] = 1;
-          continue;
-        }
-        const factor = row[j] / upper[j * inner + j];
+        const at = o * inner + j;
+        if (block[o * size + j - start]) marks[at] = 1;
+        const becomes = marks[at] === 0 ? 0 : (stored?.(row[j], at) ?? row[j]);
+        if (becomes === row[j]) continue;
+        const factor = (row[j] - becomes) / upper[j * inner + j];
         for (let k = j; k < inner; k++) row[k] -= factor * upper[j * inner + k];
-        row[j] = 0;
+        row[j] = becomes;
       }
     }
   }
@@ -214,8 +262,7 @@ function markBlocks(
   scores: Float64Array,
   { width, count, pattern: { of, rows = 1 } }: { width: number; count: number; pattern: Neighbours },
 ): void {
-  const blockOf = (i: number) =>
-    Math.floor(Math.floor(i / width) / rows) * (width / of) + Math.floor((i % width) / of);
+  const blockOf = blocksIn(width, { of, rows });
   const sums = new Float64Array(scores.length / (rows * of));
   for (const [i, score] of scores.entries()) sums[blockOf(i)] += score;
   const own = new Uint8Array(sums.length);

@@ -235,7 +235,7 @@ test('a model that does not pass its check is kept beside its name, with its fig
   assert.equal((await espalier('resume nan')).status, 1, 'it is no finished run');
 });
 
-test('weights that are whole numbers are no single weights to prune', async () => {
+test('weights that are whole numbers become their zero point', async () => {
   const bytes = (...shape: number[]): Tensor => ({
     dtype: 'int8',
     shape,
@@ -243,18 +243,29 @@ test('weights that are whole numbers are no single weights to prune', async () =
   });
   const graph = graphOf({
     inputs: { x: ['N', 8] },
-    constants: { w: bytes(8, 4), s: floatTensor([], [0.01]) },
+    constants: {
+      w: bytes(8, 4),
+      s: floatTensor([], [0.01]),
+      z: { ...bytes(1, 1), shape: [], data: Int8Array.of(50) },
+    },
     nodes: [
-      ['DequantizeLinear', ['w', 's'], 'd'],
+      ['DequantizeLinear', ['w', 's', 'z'], 'd'],
       ['MatMul', ['x', 'd'], 'y'],
     ],
     outputs: { y: ['N', 4] },
   });
   await writeModel(at('bytes.onnx'), graph);
-  const { err } = await espalier(
-    'prune bytes.onnx --method magnitude --sparsity 0.5 --data none --out bytes',
+  await done('prune bytes.onnx --method magnitude --sparsity 0.5 --data none --out bytes');
+  const was = Array.from(graph.initializers.get('w')!.data, Number);
+  const [cut] = was
+    .map((q) => Math.abs(q - 50))
+    .sort((a, b) => a - b)
+    .slice(15);
+  const { initializers } = await readModel(at('bytes', 'model.onnx'));
+  assert.deepEqual(
+    Array.from(initializers.get('w')!.data, Number),
+    was.map((q) => (Math.abs(q - 50) <= cut ? 50 : q)),
   );
-  assert.match(err, /The weights of this model are stored as whole numbers \(w, say\).*--method l1-filters/);
 });
 
 test('a run that was killed is done again, to the same bytes', async () => {

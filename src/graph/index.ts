@@ -72,7 +72,7 @@ export { inferTypes } from './facts/infer.js';
 export { type OpenDimension, type OtherSizes, otherSizes } from './facts/sizes.js';
 export { type Layer, type ModelSummary, type SymbolicShape, summarize } from './facts/summary.js';
 export { affords, budget, foldedTypes } from './fold.js';
-export { namer, readersOf, type WeightedLayer, weightedLayers } from './layers.js';
+export { biasesBeside, namer, readersOf, type WeightedLayer, weightedLayers } from './layers.js';
 export { originIn } from './origin.js';
 
 // Models rewritten: as they are deployed, and with BatchNormalization folded into the layer before it.
@@ -87,6 +87,8 @@ export {
   alongOf,
   constantsOf,
   dequantized,
+  inRealNumbers,
+  nearestStored,
   openQuantized,
   quantizerOf,
   valueAt,

@@ -6,6 +6,7 @@
 import { type Graph, type Node, usedValues } from '../onnx/index.js';
 import { type InferOptions, inferTypes } from './facts/infer.js';
 import { findOperator } from './ops/index.js';
+import { originIn } from './origin.js';
 import { biasInput, inputsThatAre } from './roles.js';
 
 /** A node that multiplies by a constant weight, with what it makes. */
@@ -54,6 +55,25 @@ export function weightedLayers(
       return [{ ...about, output: node.outputs[0] }];
     return [{ ...about, bias: next, output: next.outputs[0] }];
   });
+}
+
+/**
+ * Gives for a layer's node and the initialiser that is its weight the initialiser that is the bias beside it: an input of the layer itself, or
+ * what an Add puts to a MatMul or an Einsum.
+ */
+export function biasesBeside(graph: Graph): (node: Node, weight: string) => string | undefined {
+  const origin = originIn(graph);
+  const readers = readersOf(graph);
+  return (node, weight) => {
+    const operator = findOperator(node);
+    const [own, [first]] = [biasInput(operator), inputsThatAre(operator, 'weight')];
+    if (own !== undefined)
+      return origin(node.inputs[first]) === weight ? origin(node.inputs[own] ?? '') : undefined;
+    const adds = (other: Node) => inputsThatAre(findOperator(other), 'term').length > 0;
+    const add = readers.get(node.outputs[0])?.find(adds);
+    const [bias] = (add?.inputs ?? []).flatMap((name) => origin(name) ?? []);
+    return bias;
+  };
 }
 
 /** A name that nothing in the graph has yet, made of `wanted`; it counts as taken from then on. */

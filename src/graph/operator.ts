@@ -50,6 +50,8 @@ export interface Operator {
   macs?(site: Site, outputs: readonly Omit<Type, 'laned'>[]): number;
   /** What its inputs are for: which are learnt, which pruning may set to zero, where the outputs of a layer lie. */
   roles?: InputRoles;
+  /** Takes its weights and biases as the whole numbers that stand for real ones. */
+  stored?: boolean;
   /** Which shapes of learnt inputs are parameters rather than settings; default: all. */
   learnable?(shape: readonly number[]): boolean;
   /** The result holds the numbers of its first input, in their order, in whatever shape and type. */

@@ -4,7 +4,7 @@ import { integer, random } from '../base/index.js';
 import { type DType, emptyData, floatTensor, type Graph, int, sizeOf, type Tensor } from '../onnx/index.js';
 import { expandModel } from './expand.js';
 import { graphOf } from './graph.test.fixture.js';
-import { openQuantized, quantizerOf } from './quantized.js';
+import { inRealNumbers, nearestStored, openQuantized, quantizerOf } from './quantized.js';
 import { answerInDoubles } from './reference/model.js';
 
 function drawn(name: string, dtype: DType, shape: number[], least: number, most: number): Tensor {
@@ -121,4 +121,53 @@ test('whole numbers that something else reads, too, stay what they are', () => {
   const opened = openQuantized({ ...graph, nodes });
   assert.equal(opened.initializers.get('w'), graph.initializers.get('w'));
   assert.equal(opened.initializers.get('b')!.dtype, 'float32');
+});
+
+test('what operators take as whole numbers is real to look at, and stays what it is to compute with', () => {
+  const w = drawn('f', 'int8', [6, 4], -128, 127);
+  const graph = graphOf({
+    inputs: { x: ['N', 6] },
+    constants: {
+      w,
+      wz: drawn('g', 'int8', [4], -5, 5),
+      one: floatTensor([], [0.1]),
+      zero: { dtype: 'uint8', shape: [], data: Uint8Array.of(9) },
+      ws: scales(4),
+    },
+    nodes: [
+      ['QuantizeLinear', ['x', 'one', 'zero'], 'q'],
+      ['QLinearMatMul', ['q', 'one', 'zero', 'w', 'ws', 'wz', 'one', 'zero'], 'p'],
+      ['DequantizeLinear', ['p', 'one', 'zero'], 'y'],
+    ],
+    outputs: { y: ['N', 4] },
+  });
+  assert.equal(openQuantized(graph), graph);
+  const real = inRealNumbers(graph).initializers.get('w')!;
+  const zeros = graph.initializers.get('wz')!.data;
+  for (const [i, value] of (real.data as Float32Array).entries())
+    assert.ok(Math.abs(value - (Number(w.data[i]) - Number(zeros[i % 4])) * 0.0137 * ((i % 4) + 1)) < 1e-5);
+  assert.deepEqual(quantizerOf(graph)('w', real.data as Float32Array), w);
+});
+
+test('scales of 0 are no levels to train on', () => {
+  const [, constants] = cases[1];
+  const graph = quantizedModel({ ...constants, ws: floatTensor([4], [0.1, 0, 0.2, 0.3]) }, { axis: 1 });
+  assert.equal(openQuantized(graph).initializers.get('w'), graph.initializers.get('w'));
+});
+
+test('the nearest number that can be stored is not 0, unless the number is', () => {
+  const graph = quantizedModel(
+    {
+      w: { dtype: 'uint8', shape: [6, 1], data: new Uint8Array(6) },
+      ws: floatTensor([], [0.5]),
+      wz: { dtype: 'uint8', shape: [], data: Uint8Array.of(0) },
+    },
+    {},
+  );
+  const nearest = nearestStored(graph)('w')!;
+  assert.deepEqual(
+    [0, 0.1, -0.1, 0.76, -3, 1000].map((value) => nearest(value, 0)),
+    [0, 0.5, 0.5, 1, 0.5, 127.5],
+  );
+  assert.equal(nearestStored(graph)('ws'), undefined);
 });

@@ -11,6 +11,8 @@ export type InputRole =
       readonly inputAxis?: number;
       /** The axis of the result along which those outputs lie, where that is always the same; absent where it depends on the node. */
       readonly channelAxis?: 1 | 'last';
+      /** Of whole numbers that the operator takes as they are: the inputs that hold their scales, if any, and their zero points. */
+      readonly stored?: { readonly scale?: number; readonly zero: number };
     }
   | {
       readonly is: /** Added once for each output of a layer, beside its weight. */

@@ -1,4 +1,5 @@
 /** How weights are distributed. */
+import { inRealNumbers } from '../graph/index.js';
 import { floats, type Graph } from '../onnx/index.js';
 import type { Histogram } from './summary.js';
 
@@ -7,12 +8,13 @@ const DEVIATIONS = 4;
 
 /** Histograms, over the same bins, of the weights that are not zero in several states of a model. */
 export function histograms(graphs: readonly Graph[], names: readonly string[]): Histogram[] {
-  const states = graphs.map(({ initializers }) =>
-    names.flatMap((name) => {
+  const states = graphs.map((graph) => {
+    const { initializers } = inRealNumbers(graph);
+    return names.flatMap((name) => {
       const tensor = initializers.get(name);
       return tensor ? [floats(tensor)] : [];
-    }),
-  );
+    });
+  });
   const limit = DEVIATIONS * Math.max(...states.map(rootMeanSquare)) || 1;
   return states.map((weights) => ({ limit, counts: countIn(weights, limit) }));
 }

@@ -1,7 +1,7 @@
 /** What is in a model, layer by layer, and what pruning could take. */
 import { type ChannelOptions, type Channels, findChannels } from '../channels/index.js';
 import { type Card, cardOf } from '../data/index.js';
-import { type Layer, type SymbolicShape, summarize } from '../graph/index.js';
+import { type Layer, openQuantized, type SymbolicShape, summarize } from '../graph/index.js';
 import { narrowIn } from '../onnx/index.js';
 import { type Bytes, bytesOfModel } from './export.js';
 import { notFinite, sentenceOf } from './finite.js';
@@ -45,7 +45,7 @@ export async function inspectModel(
 ): Promise<Inspection> {
   const { graph, inputShapes } = await openModel(options);
   const { layers: measured, ...figures } = measure(graph, inputShapes);
-  const { layers, unknown, uncounted } = summarize(graph, { inputShapes });
+  const { layers, unknown, uncounted } = summarize(openQuantized(graph), { inputShapes });
   const { heads, ignore, freeze } = options;
   const { groups, frozen } = findChannels(graph, { inputShapes, heads, ignore, freeze });
   const byName = new Map(measured.map((layer) => [layer.name, layer]));

@@ -1,12 +1,15 @@
 /** What a model weighs: parameters, MACs, zeros, and which of its numbers pruning may take. */
 import { deadUnits, findChannels, maskChannels } from '../channels/index.js';
 import {
-  biasInput,
+  biasesBeside,
   findOperator,
   type InputRole,
   inferTypes,
   inputsThatAre,
+  inRealNumbers,
   type ModelSummary,
+  openQuantized,
+  originIn,
   summarize,
 } from '../graph/index.js';
 import { floats, type Graph, isFloat, type Node, sizeOf } from '../onnx/index.js';
@@ -59,8 +62,10 @@ export interface Measure {
  * @throws UserError when the shape of an input is open, or a node's inputs do not fit.
  */
 export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}): Measure {
-  const summary = summarize(graph, { inputShapes });
-  const inferred = inferTypes(graph, { inputShapes });
+  const opened = openQuantized(graph);
+  const real = inRealNumbers(graph);
+  const summary = summarize(opened, { inputShapes });
+  const inferred = inferTypes(opened, { inputShapes });
   const learnt = new Set(summary.layers.flatMap(({ weights }) => weights));
   const ops = new Map(
     summary.layers.flatMap(({ prunable, op }) => prunable.map((name) => [name, op] as const)),
@@ -70,7 +75,7 @@ export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}
     const tensor = graph.initializers.get(name);
     if (!tensor) return [];
     const size = sizeOf(tensor.shape);
-    const kept = size - zeros(graph, name);
+    const kept = size - zeros(real, name);
     const { units = 0, dead = 0 } = alive.units.get(name) ?? {};
     return [{ name, op, shape: tensor.shape, size, kept, density: size ? kept / size : 1, units, dead }];
   });
@@ -81,13 +86,13 @@ export function measure(graph: Graph, inputShapes: Record<string, number[]> = {}
   const fraction = (part: number, of: number) => (of ? part / of : 0);
   return {
     params: summary.params,
-    nonzero: summary.params - total([...learnt].map((name) => zeros(graph, name))),
+    nonzero: summary.params - total([...learnt].map((name) => zeros(real, name))),
     macs: summary.macs,
-    effectiveMacs: effectiveMacs(graph, summary),
+    effectiveMacs: effectiveMacs(real, summary),
     liveMacs: effectiveMacs(alive.graph, summary),
     prunable,
     sparsity: fraction(zero, prunable),
-    sparsityWithBiases: fraction(zero, prunable + biases(graph, names)),
+    sparsityWithBiases: fraction(zero, prunable + biases(opened, names)),
     effectiveSparsity: fraction(silent, prunable),
     units: total(layers.map(({ units }) => units)),
     deadUnits: total(layers.map(({ dead }) => dead)),
@@ -112,7 +117,7 @@ function withoutDead(graph: Graph, inputShapes: Record<string, number[]>) {
         const dead = positions.filter((_, unit) => selection.get(name)?.[unit] === false);
         count(tensor, axis, dead.flat().length);
       }
-  return { graph: maskChannels(graph, channels, selection), units };
+  return { graph: inRealNumbers(maskChannels(graph, channels, selection)), units };
 }
 
 /** Multiply-accumulates whose weight is not zero; those without a stored weight count in full. */
@@ -128,20 +133,17 @@ const effectiveMacs = (graph: Graph, { layers }: ModelSummary): number =>
 
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
-/** Elements of the biases beside prunable weights: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
+/** Elements of the biases beside prunable weights. */
 function biases(graph: Graph, prunable: ReadonlySet<string>): number {
-  const names = graph.nodes.flatMap((layer) => {
-    const {
-      inputs,
-      outputs: [result],
-    } = layer;
-    if (!prunable.has(inputs[1])) return [];
-    const own = biasInput(findOperator(layer));
-    if (own !== undefined) return inputs[own] ?? [];
-    const adds = (node: Node) => inputsThatAre(findOperator(node), 'term').length > 0;
-    return graph.nodes.find((node) => node.inputs.includes(result) && adds(node))?.inputs ?? [];
-  });
-  return total([...new Set(names)].map((name) => sizeOf(graph.initializers.get(name)?.shape ?? [0])));
+  const biasOf = biasesBeside(graph);
+  const origin = originIn(graph);
+  const names = graph.nodes.flatMap((node) =>
+    inputsThatAre(findOperator(node), 'weight').flatMap((index) => {
+      const weight = origin(node.inputs[index] ?? '');
+      return weight !== undefined && prunable.has(weight) ? (biasOf(node, weight) ?? []) : [];
+    }),
+  );
+  return total([...new Set(names)].map((name) => sizeOf(graph.initializers.get(name)?.shape ?? [])));
 }
 
 /** Zeros of an initialiser; what a node makes is taken for full. */
@@ -155,16 +157,16 @@ function unprunedOf(graph: Graph, learnt: ReadonlySet<string>, prunable: Readonl
   const handed = new Map<string, string>();
   for (const node of graph.nodes) {
     const [first] = node.inputs;
-    if (node.op === 'Identity') handed.set(node.outputs[0], handed.get(first) ?? first);
-    else
-      for (const [index, value] of node.inputs.entries()) {
-        const name = handed.get(value) ?? value;
-        if (!users.has(name)) users.set(name, { node, index });
-      }
+    const hands = node.op === 'Identity' || findOperator(node)?.roles?.[0]?.is === 'integers';
+    if (hands) handed.set(node.outputs[0], handed.get(first) ?? first);
+    for (const [index, value] of node.inputs.entries()) {
+      const name = handed.get(value) ?? value;
+      if (!(hands && index === 0) && !users.has(name)) users.set(name, { node, index });
+    }
   }
   const stored = [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
     const user = users.get(name);
-    if (prunable.has(name) || !isFloat(dtype) || !user) return [];
+    if (prunable.has(name) || !(isFloat(dtype) || learnt.has(name)) || !user) return [];
     return [{ name, size: sizeOf(shape), reason: reasonFor(user.node, user.index, learnt.has(name)) }];
   });
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node.op] as const)));

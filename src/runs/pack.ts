@@ -81,7 +81,8 @@ export function differenceOf(one: Graph, other: Graph): string | undefined {
 }
 
 /** What a reader of the figures must know: where packing gains nothing. */
-export function packNotes({ bytes: { gzip, packed } }: PackedModel): string[] {
+export function packNotes({ bytes: { gzip, packed }, sparsity }: PackedModel): string[] {
   if (packed < gzip) return [];
+  if (sparsity >= 0.5) return ['gzip makes the .onnx as small as the packed file.'];
   return ['Packing leaves out zeros, of which there are few here: gzip makes the .onnx as small.'];
 }

@@ -10,9 +10,11 @@ import {
   openMachine,
   type StepTime,
 } from '../engine/index.js';
-import { batchOf, expandModel, nameOf, summarize } from '../graph/index.js';
-import { floats, type Graph, sizeOf } from '../onnx/index.js';
+import { batchOf, nameOf, openQuantized, summarize } from '../graph/index.js';
+import { type Graph, sizeOf } from '../onnx/index.js';
 import { programmed } from '../runtime/internal.js';
+import { layersOf } from '../sparsity/index.js';
+import { withWeights } from '../train/index.js';
 import { measure } from './measure.js';
 import { limitsOf } from './profile-limits.js';
 import {
@@ -86,7 +88,7 @@ export async function profileModel(options: ProfileOptions): Promise<Profile> {
   const { model, train = false, runs = 20, sparsity } = options;
   const opened = await openModel(options);
   const { inputShapes } = opened;
-  const graph = sparsity === undefined ? opened.graph : thinned(opened.graph, sparsity, inputShapes);
+  const graph = sparsity === undefined ? opened.graph : thinned(opened.graph, sparsity);
   const batch = train
     ? (options.batch ?? 128)
     : samplesPerRun(batchOf(graph, inputShapes), options.batch ?? 1);
@@ -288,7 +290,7 @@ async function repeat(
 /** What each node of the model multiplies. */
 function costsOf(graph: Graph, inputShapes: Record<string, number[]>): LayerCost[] {
   const densities = new Map(measure(graph, inputShapes).layers.map(({ name, density }) => [name, density]));
-  const { layers } = summarize(graph, { inputShapes });
+  const { layers } = summarize(openQuantized(graph), { inputShapes });
   return layers.map(({ op, macs, prunable }, i) => ({
     ...{ name: nameOf(graph.nodes[i]), op, macs },
     effectiveMacs: macs * (densities.get(prunable[0]) ?? 1),
@@ -296,16 +298,13 @@ function costsOf(graph: Graph, inputShapes: Record<string, number[]>): LayerCost
 }
 
 /** The smallest of every prunable weight made 0, as many as the sparsity says. */
-function thinned(graph: Graph, sparsity: number, inputShapes: Record<string, number[]>): Graph {
-  const initializers = new Map(graph.initializers);
-  for (const name of expandModel(graph, { inputShapes }).prunable.keys()) {
-    const tensor = initializers.get(name)!;
-    const data = floats(tensor).slice();
-    const order = [...data.keys()].sort((a, b) => Math.abs(data[a]) - Math.abs(data[b]));
-    for (const i of order.slice(0, Math.floor(sparsity * data.length))) data[i] = 0;
-    initializers.set(name, { ...tensor, dtype: 'float32', data });
-  }
-  return { ...graph, initializers };
+function thinned(graph: Graph, sparsity: number): Graph {
+  const weights = layersOf(graph).map(({ name, weight }) => {
+    const order = [...weight.keys()].sort((a, b) => Math.abs(weight[a]) - Math.abs(weight[b]));
+    for (const i of order.slice(0, Math.floor(sparsity * weight.length))) weight[i] = 0;
+    return [name, weight] as const;
+  });
+  return { ...graph, initializers: withWeights(graph, new Map(weights)).initializers };
 }
 
 /** Zeros of prunable weights count as pruned. */

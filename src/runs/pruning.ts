@@ -3,12 +3,12 @@
  * rewritten for that. What the run needs of either is the same.
  */
 
-import { fail } from '../base/index.js';
 import { batchCount } from '../data/index.js';
 import type { Network } from '../engine/index.js';
-import type { Graph } from '../onnx/index.js';
+import { openQuantized } from '../graph/index.js';
+import { floats, type Graph, isFloat } from '../onnx/index.js';
 import { bakeMasks, type LearntContext, layersOf, type Plan, pruningHook } from '../sparsity/index.js';
-import { checkBatches, type Hook, type TrainOptions } from '../train/index.js';
+import { checkBatches, type Hook, type TrainOptions, withWeights } from '../train/index.js';
 import type { PruneRecipe, Recipe } from './recipe.js';
 import { learntMethod, maskingMethod, unknownMethod } from './registry.js';
 import type { AimedTask, ModelTask } from './task.js';
@@ -48,8 +48,19 @@ export function pruningOf(
   }
   const { epochs, seed } = recipe;
   const context = { epochs, steps, seed, optimizer, schedule, inputShapes };
-  const { hook, ...run } = learnt.prepare(graph, methodOptions(recipe), context);
-  return { ...run, hooks: [hook], finish: bakeMasks };
+  const opened = openQuantized(graph);
+  const { hook, ...run } = learnt.prepare(opened, methodOptions(recipe), context);
+  const finish = (trained: Graph) =>
+    opened === graph ? bakeMasks(trained) : storedLike(graph, bakeMasks(trained));
+  return { ...run, hooks: [hook], finish };
+}
+
+/** A graph with the numbers of its opened form, stored as it stores them. */
+function storedLike(graph: Graph, { initializers }: Graph): Graph {
+  const real = [...initializers].filter(
+    ([name, { dtype }]) => isFloat(dtype) && graph.initializers.has(name),
+  );
+  return withWeights(graph, new Map(real.map(([name, tensor]) => [name, Float32Array.from(floats(tensor))])));
 }
 
 /** Refuses before anything is written or measured what a run cannot do; a method of channels has checks of its own. */
@@ -63,28 +74,7 @@ export function checkRun(recipe: Recipe, task: AimedTask, network: Network): voi
   const method = maskingMethod(name);
   const iterations = epochs * steps;
   if (!method || iterations === 0) return;
-  method.plan({ layers: layersToPrune(task.graph), iterations, seed }, methodOptions(recipe));
-}
-
-/** The layers whose single weights can go. @throws UserError where there are none, since they are whole numbers. */
-export function layersToPrune(graph: Graph): ReturnType<typeof layersOf> {
-  const layers = layersOf(graph);
-  const quantized = layers.length === 0 ? quantizedWeights(graph) : [];
-  if (quantized.length > 0)
-    fail(
-      `The weights of this model are stored as whole numbers (${quantized[0]}, say), and single weights of integer models are not pruned: remove channels (--method l1-filters), or prune the model before it is quantized.`,
-    );
-  return layers;
-}
-
-/** Names of whole numbers that stand for weights: what DequantizeLinear makes real, or an operator takes as they are. */
-function quantizedWeights({ nodes, initializers }: Graph): string[] {
-  const used = nodes.flatMap(({ op, inputs }) => {
-    if (op === 'DequantizeLinear') return inputs.slice(0, 1);
-    if (op === 'QLinearConv' || op === 'QLinearMatMul') return inputs.slice(3, 4);
-    return op === 'ConvInteger' || op === 'MatMulInteger' ? inputs.slice(1, 2) : [];
-  });
-  return [...new Set(used)].filter((name) => (initializers.get(name)?.shape.length ?? 0) > 1);
+  method.plan({ layers: layersOf(task.graph), iterations, seed }, methodOptions(recipe));
 }
 
 /** What a recipe says to its method. */

@@ -3,8 +3,8 @@ import { fail } from '../base/index.js';
 import { type Calibration, sparsifyLayers } from '../calibration/index.js';
 import type { Machine } from '../engine/index.js';
 import type { Graph } from '../onnx/index.js';
-import { type Method, type Plan, patternOf } from '../sparsity/index.js';
-import { layersToPrune, methodOptions } from './pruning.js';
+import { layersOf, type Method, type Plan, patternOf } from '../sparsity/index.js';
+import { methodOptions } from './pruning.js';
 import type { PruneRecipe } from './recipe.js';
 import type { RunOptions } from './work.js';
 
@@ -32,7 +32,7 @@ interface LayerPlan extends Plan {
 export async function presparsified(run: SparsifyRun): Promise<Graph> {
   const { recipe, method, graph, inputShapes, machine, samples, iterations, onNote, signal } = run;
   const pattern = patternOf(recipe.pattern);
-  const context = { layers: layersToPrune(graph), iterations, seed: recipe.seed };
+  const context = { layers: layersOf(graph), iterations, seed: recipe.seed };
   const { groups, steps, layers }: LayerPlan = method.plan(context, methodOptions(recipe));
   const [first, ...later] = steps ?? [];
   if (!groups || !first || later.length > 0 || groups.some(({ members }) => members.length > 1))

@@ -5,19 +5,20 @@
 import { fail } from '../base/index.js';
 import { type Calibration, calibrationSamples } from '../calibration/index.js';
 import type { Network } from '../engine/index.js';
+import { openQuantized } from '../graph/index.js';
 import { figuresIn, graphToTrain } from '../objectives/index.js';
 import type { Graph } from '../onnx/index.js';
-import type { Method, Plan, Surroundings } from '../sparsity/index.js';
+import { layersOf, type Method, type Plan, type Surroundings } from '../sparsity/index.js';
 import { weightsOf, withWeights } from '../train/index.js';
 import { measure } from './measure.js';
-import { layersToPrune, methodOptions, pruningOf } from './pruning.js';
+import { methodOptions, pruningOf } from './pruning.js';
 import { isPrune, type PruneRecipe, type Recipe, trainerSettings } from './recipe.js';
 import { maskingMethod, titleOfMethod, unknownMethod } from './registry.js';
 import { randomCalibration } from './samples.js';
 import { presparsified } from './sparsify.js';
 import { loadTask, type ModelTask } from './task.js';
 import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
-import { type Made, type Work, worksOnData } from './work.js';
+import { type Made, type RunOptions, type Work, worksOnData } from './work.js';
 
 type AnyWork = Work<Recipe, ModelTask>;
 
@@ -44,7 +45,7 @@ export async function trainOnce(given: AnyWork): Promise<Made | undefined> {
     });
     if (!result.finished) return undefined;
     const graph = pruning.finish(withWeights(pruning.graph, weightsOf(network)));
-    if (plan) assertPruned(graph, task, plan);
+    if (plan) checkPruned(graph, task, plan, work.options);
     const { epochs, masks, best } = result;
     const last = epochs[epochs.length - 1];
     return {
@@ -125,7 +126,7 @@ export async function zeroed(
   const { seed } = recipe;
   const name = titleOfMethod(recipe.method);
   const method = maskingMethod(recipe.method) ?? unknownMethod(recipe.method);
-  const layers = layersToPrune(graph);
+  const layers = layersOf(graph);
   const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
   if (method.needsGradient(plan, 0)) fail(`${name} needs gradients, and these need data: give --data.`);
   // A method that needs no gradient looks at nothing but its layers.
@@ -134,9 +135,18 @@ export async function zeroed(
   return { graph: withWeights(graph, weights), plan, masks: [report] };
 }
 
-/** A weight that was pruned and is not zero would be a defect of ours. */
-function assertPruned(graph: Graph, { inputShapes }: ModelTask, { pruned }: Plan): void {
+/** A weight that was pruned and is not zero would be a defect of ours; of whole numbers, others may have become zero by rounding. */
+function checkPruned(
+  graph: Graph,
+  { inputShapes }: ModelTask,
+  { pruned }: Plan,
+  { onNote }: RunOptions,
+): void {
   const { prunable, sparsity } = measure(graph, inputShapes);
   const zeros = Math.round(prunable * sparsity);
   if (zeros < pruned) throw new Error(`${pruned} weights were pruned, but only ${zeros} are zero`);
+  if (zeros > pruned && openQuantized(graph) !== graph)
+    onNote?.(
+      `${zeros - pruned} more weights are zero than were pruned: they are nearer to 0 than to any other number that the file can hold with its scales.`,
+    );
 }

@@ -1,8 +1,7 @@
 /** A pruning method in a training run: the trainer's hooks on one side, the method's layers on the other. */
 import { fail } from '../base/index.js';
-import type { Parameter } from '../engine/index.js';
-import { biasInput, findOperator, inputAxisOf, inputsThatAre, outputAxisOf } from '../graph/index.js';
-import type { Graph, Node } from '../onnx/index.js';
+
+import { biasesBeside, findOperator, inputAxisOf, outputAxisOf, weightsBehind } from '../graph/index.js';
 import { type Access, everything, type Hook, type HookMoment, type TrainState } from '../train/index.js';
 import { named } from './options.js';
 import type { Method, Plan, Prunable, Surroundings } from './types.js';
@@ -99,6 +98,8 @@ interface Trained {
 export function prunables({ network, training }: Trained): Prunable[] {
   const { graph, parameters } = network;
   const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
+  const behind = weightsBehind(graph);
+  const biasOf = biasesBeside(graph);
   const counted = [...parameters.values()].filter(
     ({ name, prunable }) => prunable && training.slots.has(name),
   );
@@ -110,7 +111,9 @@ export function prunables({ network, training }: Trained): Prunable[] {
     const { name, op, shape, weight } = parameter;
     const { gradient, state, mask } = training.slots.get(name)!;
     const node = nodes.get(parameter.node)!;
-    const [operator, index] = [findOperator(node), node.inputs.indexOf(name)];
+    const operator = findOperator(node);
+    const index = node.inputs.findIndex((input) => behind(input) === name);
+    const bias = parameters.get(biasOf(node, name) ?? '');
     return {
       name,
       op,
@@ -121,28 +124,9 @@ export function prunables({ network, training }: Trained): Prunable[] {
       gradient,
       momentum: state,
       mask,
-      biases: biasesOf(graph, node, name, parameters),
+      biases: bias?.weight.length ?? 0,
       first: parameter === first,
       last: parameter === last,
     };
   });
 }
-
-/** Elements of the bias beside a layer's weight: an input of the layer itself, or what an Add puts to a MatMul or an Einsum. */
-function biasesOf(
-  graph: Graph,
-  node: Node,
-  weight: string,
-  parameters: ReadonlyMap<string, Parameter>,
-): number {
-  const operator = findOperator(node);
-  const [own, [first]] = [biasInput(operator), inputsThatAre(operator, 'weight')];
-  const add = own === undefined && graph.nodes.find((other) => adds(other, node.outputs[0]));
-  const beside = own !== undefined && node.inputs[first] === weight ? [node.inputs[own] ?? ''] : [];
-  const names = add ? add.inputs : beside;
-  const bias = names.map((name) => parameters.get(name)).find((parameter) => parameter !== undefined);
-  return bias && graph.initializers.has(bias.name) ? bias.weight.length : 0;
-}
-
-const adds = (node: Node, value: string): boolean =>
-  node.inputs.includes(value) && inputsThatAre(findOperator(node), 'term').length > 0;

@@ -1,15 +1,17 @@
 /** The layers of a graph that is not trained: all that a method needs which looks at weights alone. */
 import type { Parameter } from '../engine/index.js';
-import { rolesOf } from '../graph/index.js';
+import { inRealNumbers, rolesOf } from '../graph/index.js';
 import { floats, type Graph } from '../onnx/index.js';
 import { prunables } from './hook.js';
 import type { Prunable } from './types.js';
 
 /**
- * The weights that count, in the order of the graph, as copies without gradients, masks all 1. No node needs to be computed for
- * that, so operators that are not known are no hindrance; what they read is not among the layers.
+ * The weights that count, in the order of the graph, as copies without gradients, masks all 1; those that are stored as whole numbers are
+ * the real ones that they stand for. No node needs to be computed for that, so operators that are not known are no hindrance; what they
+ * read is not among the layers.
  */
-export function layersOf(graph: Graph): Prunable[] {
+export function layersOf(stored: Graph): Prunable[] {
+  const graph = inRealNumbers(stored);
   const { learnt, prunable } = rolesOf(graph);
   const parameters = new Map<string, Parameter>();
   const slots = new Map<string, { gradient: Float32Array; state: []; mask: Float32Array }>();

@@ -1,17 +1,21 @@
 /** What stands in the way of a goal before any unit is chosen: nothing that may go, or nothing that could be counted. */
 import { fail } from '../../base/index.js';
-import { summarize } from '../../graph/index.js';
+import { describe, findOperator, summarize } from '../../graph/index.js';
 import { type Graph, sizeOf } from '../../onnx/index.js';
 import type { ChannelOptions, Channels, Cost, Measurable } from '../types.js';
 
 /** @throws UserError where no channel of a network can be removed: why its largest weight stays is said. */
-export function refuseRigid({ initializers }: Graph, { groups, frozen }: Channels): void {
+export function refuseRigid({ nodes, initializers }: Graph, { groups, frozen }: Channels): void {
   if (groups.length > 0) return;
   const shapeOf = (tensor: string) => initializers.get(tensor)?.shape ?? [];
   const [largest] = frozen
     .filter(({ tensor, axis }) => shapeOf(tensor)[axis] !== 1)
     .toSorted((a, b) => sizeOf(shapeOf(b.tensor)) - sizeOf(shapeOf(a.tensor)));
-  const why = largest ? `of its largest weight ${largest.tensor}, ${largest.reason}` : 'it has no weights';
+  const whole = nodes.find((node) => findOperator(node)?.stored);
+  const none = whole
+    ? `${describe(whole)} computes in whole numbers, and no other layer has weights`
+    : 'it has no weights';
+  const why = largest ? `of its largest weight ${largest.tensor}, ${largest.reason}` : none;
   fail(
     `No channels of this model can be removed: ${why}; espalier inspect lists what stays, and --method magnitude prunes single weights.`,
   );

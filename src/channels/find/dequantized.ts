@@ -16,7 +16,7 @@ export function realWeights(graph: Graph): (name: string) => Tensor | undefined 
     const [tensor, node] = [initializers.get(name), readers.get(name)];
     if (!tensor || isFloat(tensor.dtype) || !node) return tensor;
     const [scale, zero] = [constant(node.inputs[1]), constant(node.inputs[2] ?? '')];
-    return scale ? dequantized({ node, tensor, scale, zero }) : tensor;
+    return scale ? dequantized({ tensor, scale, zero, along: alongOf(node, tensor.shape) }) : tensor;
   };
 }
 

@@ -102,7 +102,7 @@ function layerOf(
   const learnt = (indices: readonly number[]): string[] =>
     indices.flatMap((index) => {
       const type = types.get(node.inputs[index] ?? '');
-      if (!type || type.laned || !isFloat(type.dtype)) return [];
+      if (!type || type.laned || !(isFloat(type.dtype) || operator?.stored)) return [];
       return (operator?.learnable?.(type.shape) ?? true) ? [origin(node.inputs[index])] : [];
     });
   const weights = learnt(learntInputs(operator));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type DType, intList, serializeModel } from '../../onnx/index.js';
+import { type DType, int, intList, serializeModel } from '../../onnx/index.js';
 import { expandModel } from '../expand.js';
 import { inferTypes } from '../facts/infer.js';
 import { summarize } from '../facts/summary.js';
@@ -12,7 +12,7 @@ const bytes = (dtype: DType, ...shape: number[]): Given => ({ shape, dtype, betw
 const weights = (...shape: number[]): Given => ({ ...bytes('int8', ...shape), fixed: true });
 const zero = (dtype: DType): Given => ({ shape: [], dtype, values: [3], fixed: true });
 const scale: Given = { shape: [], values: [0.5], fixed: true };
-const q = (x: Given, w: Given): Given[] => [
+const q = (x: Given, w: Given): (Given | undefined)[] => [
   ...[x, scale, zero('uint8'), w, scale, zero('int8'), scale, zero('uint8')],
 ];
 const window = { pads: intList([1, 1, 1, 1]), strides: intList([2, 2]) };
@@ -31,6 +31,18 @@ const cases: (Case & { macs: number })[] = [
   {
     ...{ op: 'QLinearConv', opset: 10, attributes: window, macs: 4 * 9 * 27 },
     inputs: q(bytes('uint8', 1, 3, 5, 5), weights(4, 3, 3, 3)),
+  },
+  {
+    ...{ op: 'QGemm', domain: 'com.microsoft', opset: 17, attributes: { transB: int(1) }, macs: 60 },
+    inputs: q(bytes('uint8', 3, 4), weights(5, 4)).toSpliced(6, 0, undefined),
+  },
+  {
+    ...{ op: 'MatMulIntegerToFloat', domain: 'com.microsoft', opset: 17, macs: 60 },
+    inputs: [bytes('uint8', 3, 4), weights(4, 5), scale, scale, zero('uint8')],
+  },
+  {
+    ...{ op: 'DynamicQuantizeMatMul', domain: 'com.microsoft', opset: 17, macs: 60 },
+    inputs: [{ shape: [3, 4] }, weights(4, 5), scale],
   },
 ];
 

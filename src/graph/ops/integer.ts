@@ -4,8 +4,9 @@
  * what stands behind them is counted.
  */
 import { fail } from '../../base/index.js';
-import type { DType } from '../../onnx/index.js';
+import { attr, type DType } from '../../onnx/index.js';
 import { describe, type Operator, required, type Site, Unsupported } from '../operator.js';
+import { bias, type InputRole, type InputRoles } from '../roles.js';
 import { convOperators } from './conv.js';
 import { matmulOperators } from './matmul.js';
 
@@ -25,11 +26,16 @@ const dynamic: Operator = {
   expand,
 };
 
-/** An operator as another one is, on the inputs at `places`. */
-function like(
-  of: Operator,
-  { takes, places, dtype }: { takes: string; places: readonly number[]; dtype: (site: Site) => DType },
-): Operator {
+interface IntegerProduct {
+  takes: string;
+  /** Where the inputs of the product of real numbers are. */
+  places: readonly number[];
+  dtype: (site: Site) => DType;
+  roles: InputRoles;
+}
+
+/** An operator as another one is. */
+function like(of: Operator, { takes, places, dtype, roles }: IntegerProduct): Operator {
   const inFloats = (site: Site): Site => ({
     ...site,
     node: { ...site.node, inputs: places.map((i) => site.node.inputs[i] ?? '') },
@@ -40,28 +46,78 @@ function like(
   });
   return {
     takes,
+    roles,
+    stored: true,
     infer: (site) => of.infer(inFloats(site)).map(({ shape }) => ({ shape, dtype: dtype(site) })),
     macs: (site, outputs) => of.macs!(inFloats(site), outputs),
     expand,
   };
 }
 
+/** Weights, with the outputs on an axis counted from the last one where it is negative. */
+const weights = (outputs: number, stored: { scale?: number; zero: number }): InputRole => ({
+  is: 'weight',
+  outputAxis: (_node, _index, rank) => (outputs < 0 ? rank + outputs : outputs),
+  stored,
+});
+
 const { Conv: conv } = convOperators;
-const { MatMul: matMul } = matmulOperators;
+const { MatMul: matMul, Gemm: gemm } = matmulOperators;
 const int32 = () => 'int32' as const;
 
 export const integerOperators: Record<string, Operator> = {
   DynamicQuantizeLinear: dynamic,
-  MatMulInteger: like(matMul, { takes: 'Z Z2 Z? Z2? -> 1', places: [0, 1], dtype: int32 }),
-  ConvInteger: like(conv, { takes: 'Z Z2 Z? Z2? -> 1', places: [0, 1], dtype: int32 }),
+  MatMulInteger: like(matMul, {
+    takes: 'Z Z2 Z? Z2? -> 1',
+    places: [0, 1],
+    dtype: int32,
+    roles: { 1: weights(-1, { zero: 3 }) },
+  }),
+  ConvInteger: like(conv, {
+    takes: 'Z Z2 Z? Z2? -> 1',
+    places: [0, 1],
+    dtype: int32,
+    roles: { 1: weights(0, { zero: 3 }) },
+  }),
   QLinearMatMul: like(matMul, {
     takes: 'Z F Z Z2 F2 Z2 F3 Z3 -> 1',
     places: [0, 3],
     dtype: (site) => required(site, 7).dtype,
+    roles: { 3: weights(-1, { scale: 4, zero: 5 }) },
   }),
   QLinearConv: like(conv, {
     takes: 'Z F Z Z2 F2 Z2 F3 Z3 Z4? -> 1',
     places: [0, 3],
     dtype: (site) => required(site, 7).dtype,
+    roles: { 3: weights(0, { scale: 4, zero: 5 }), 8: bias },
+  }),
+};
+
+/** What onnxruntime's tools make of more than one operator, or of a product with a bias. */
+export const integersOfMicrosoft: Record<string, Operator> = {
+  QGemm: like(gemm, {
+    takes: 'Z F Z Z2 F2 Z2 Z4? F3? Z3? -> 1',
+    places: [0, 3],
+    dtype: (site) => site.inputs[8]?.dtype ?? 'float32',
+    roles: {
+      3: {
+        is: 'weight',
+        outputAxis: (node) => (attr.int(node, 'transB', 0) ? 0 : 1),
+        stored: { scale: 4, zero: 5 },
+      },
+      6: bias,
+    },
+  }),
+  MatMulIntegerToFloat: like(matMul, {
+    takes: 'Z Z2 F F Z? Z2? F? -> 1',
+    places: [0, 1],
+    dtype: (site) => required(site, 2).dtype,
+    roles: { 1: weights(-1, { scale: 3, zero: 5 }), 6: bias },
+  }),
+  DynamicQuantizeMatMul: like(matMul, {
+    takes: 'F Z F Z? F? -> 1',
+    places: [0, 1],
+    dtype: (site) => required(site, 0).dtype,
+    roles: { 1: weights(-1, { scale: 2, zero: 3 }), 4: bias },
   }),
 };

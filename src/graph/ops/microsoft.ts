@@ -13,9 +13,11 @@ import { ranked, shapeAt, vectors } from './check.js';
 import { define } from './define.js';
 import { add, mul, normalCdf, tanhCdf } from './elementwise.js';
 import { constant, filled, pointwise, range, reduce, reshape, transpose } from './emit.js';
+import { integersOfMicrosoft } from './integer.js';
 import { multiply } from './matmul.js';
 import { attentionOfMicrosoft } from './microsoft-attention.js';
 import { rootMeanSquare, standardize } from './norm.js';
+import { quantizeOperators } from './quantize.js';
 
 const [x, y, z] = [0, 1, 2].map(input);
 
@@ -150,4 +152,6 @@ export const microsoftOperators: Record<string, Operator> = {
   SkipSimplifiedLayerNormalization: skipped(true),
   EmbedLayerNormalization: embedding,
   FusedMatMul: fusedMatMul,
+  ...integersOfMicrosoft,
+  ...quantizeOperators,
 };

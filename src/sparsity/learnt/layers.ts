@@ -1,13 +1,13 @@
 /** Masked weights as the hooks of learnt masks see them, counted and reported. */
 import { fail } from '../../base/index.js';
-import type { Network } from '../../engine/index.js';
-import { type Graph, sizeOf } from '../../onnx/index.js';
+import { biasesBeside, findOperator, inputsThatAre, originIn } from '../../graph/index.js';
+import { type Graph, type Node, sizeOf } from '../../onnx/index.js';
 import type { TrainState } from '../../train/index.js';
 import { census } from '../masks.js';
 import { downTo } from '../places.js';
 import { prunedAt } from '../schedule.js';
 import type { Census } from '../types.js';
-import { maskOf, scoresOf, thresholded } from './rewrite.js';
+import { isMask, maskOf, scoresOf, thresholded } from './rewrite.js';
 
 /** Live views, row-major. */
 export interface MaskedLayer {
@@ -22,22 +22,32 @@ export interface MaskedLayer {
 /** The masked weights in the order of the graph; where a threshold decides, the mask is a copy. */
 export function maskedLayers({ network }: Pick<TrainState, 'network'>): MaskedLayer[] {
   const { graph, parameters, state } = network;
-  return graph.nodes.flatMap(({ domain, op, inputs: [name], outputs: [masked] }) => {
-    if (domain !== 'espalier') return [];
+  const [users, biasOf] = [usersOf(graph), biasesBeside(graph)];
+  return graph.nodes.filter(isMask).map(({ op, inputs: [name] }) => {
     const { weight } = parameters.get(name)!;
     const scores = parameters.get(scoresOf(name))!.weight;
     const mask =
       op === 'ThresholdMask'
         ? thresholded(weight, scores[0]).map((x) => (x ? 1 : 0))
         : state.get(maskOf(name))!;
-    return [{ name, weight, scores, mask, biases: biasesOf(graph, masked, network) }];
+    const user = users.get(name);
+    const bias = parameters.get((user && biasOf(user, name)) ?? '');
+    return { name, weight, scores, mask, biases: bias?.weight.length ?? 0 };
   });
 }
 
-/** Elements of the bias beside the weight. */
-function biasesOf(graph: Graph, weight: string, { parameters }: Network): number {
-  const user = graph.nodes.find(({ inputs }) => inputs[1] === weight);
-  return parameters.get(user?.inputs[2] ?? '')?.weight.length ?? 0;
+/** The node that multiplies by each weight, a mask or rounding in between. */
+function usersOf({ nodes, ...graph }: Graph): Map<string, Node> {
+  const origin = originIn({ nodes, ...graph });
+  const users = new Map<string, Node>();
+  for (const node of nodes) {
+    if (node.domain === 'espalier') continue;
+    for (const index of inputsThatAre(findOperator(node), 'weight')) {
+      const name = origin(node.inputs[index] ?? '');
+      if (name !== undefined && !users.has(name)) users.set(name, node);
+    }
+  }
+  return users;
 }
 
 /** Throws a UserError where a sparsity leaves fewer weights than there are layers, and no layer may lose all. */

@@ -31,6 +31,9 @@ const operands: Record<MaskOperator, (weight: string) => string[]> = {
   ScoreMask: (weight) => [scoresOf(weight), maskOf(weight)],
 };
 
+/** Whether a node is a mask between a weight and what uses it. */
+export const isMask = ({ domain, op }: Node): boolean => domain === 'espalier' && op in operands;
+
 /** The stored weights that pruning may set to zero, in the order of the graph: all of these count in the denominator. */
 export function maskable(graph: Graph, inputShapes: Record<string, number[]> = {}): string[] {
   const { layers } = summarize(graph, { inputShapes });
@@ -75,7 +78,7 @@ export function insertMasks(
 
 /** The graph without masks: what they leave of each weight is in its initialiser, what they remove is exactly 0. */
 export function bakeMasks(graph: Graph): Graph {
-  const masks = graph.nodes.filter(({ domain }) => domain === 'espalier');
+  const masks = graph.nodes.filter(isMask);
   const initializers = new Map(graph.initializers);
   for (const { op, inputs } of masks) {
     const [name, ...others] = inputs;
@@ -89,7 +92,7 @@ export function bakeMasks(graph: Graph): Graph {
   }
   const weights = new Map(masks.map(({ inputs, outputs }) => [outputs[0], inputs[0]]));
   const nodes = graph.nodes
-    .filter(({ domain }) => domain !== 'espalier')
+    .filter((node) => !isMask(node))
     .map((node) => ({ ...node, inputs: node.inputs.map((name) => weights.get(name) ?? name) }));
   return { ...graph, nodes, initializers };
 }
