@@ -42,9 +42,10 @@ import {
   withWeights,
   writeModel,
 } from '../dist/index.js';
-import { layersToPrune, methodOptions } from '../dist/runs/pruning.js';
+import { methodOptions } from '../dist/runs/pruning.js';
 import { resolveRecipe } from '../dist/runs/recipe.js';
 import { zeroed } from '../dist/runs/unstructured.js';
+import { layersOf } from '../dist/sparsity/index.js';
 import { calibrationTables } from './calibration-tables.mjs';
 import { writeInto } from './tables.mjs';
 
@@ -195,7 +196,7 @@ async function weightsCut({ method: name, target, samples }, teacher) {
   const method = methods.find((one) => one.name === name);
   if (!method.calibrated) return { smaller: (await zeroed(recipe, teacher)).graph };
   const { groups, steps, layers } = method.plan(
-    { layers: layersToPrune(teacher), iterations: 0, seed: SEED },
+    { layers: layersOf(teacher), iterations: 0, seed: SEED },
     methodOptions(recipe),
   );
   const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, steps[0].kept[g]]));
