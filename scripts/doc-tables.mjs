@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { structuredMethods, usual } from '../dist/channels/index.js';
 import { Unsupported } from '../dist/graph/operator.js';
-import { knownOperators, vendorOperators } from '../dist/graph/ops/index.js';
+import { knownOperators, repeatingOperators, vendorOperators } from '../dist/graph/ops/index.js';
 import { inputsThatAre, learntInputs } from '../dist/graph/roles.js';
 import {
   channelSettings,
@@ -53,6 +53,8 @@ function isComputed(name, { expand }) {
 }
 
 function operatorRow([name, operator]) {
+  // What is trained and pruned of it are the weights of its body.
+  if (!operator) return `| \`${name}\` | yes | yes | yes |`;
   const computed = isComputed(name, operator);
   const learnt = learntInputs(operator).length > 0;
   const prunable = inputsThatAre(operator, 'weight').length > 0;
@@ -67,7 +69,8 @@ function operatorRow([name, operator]) {
 function operatorTable() {
   const sorted = (operators) => [...operators].sort(([a], [b]) => (a < b ? -1 : 1));
   const vendors = sorted(vendorOperators).map(([name, operator]) => [`com.microsoft.${name}`, operator]);
-  const rows = [...sorted(knownOperators), ...vendors].map(operatorRow);
+  const own = [...knownOperators, ...repeatingOperators.map((name) => [name])];
+  const rows = [...sorted(own), ...vendors].map(operatorRow);
   const head = ['| operator | computed | trained weights | prunable weights |', '|---|---|---|---|'];
   return [`${rows.length} operators:`, '', ...head, ...rows].join('\n');
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { loopCases, readFrom } from '../graph/bodies/loops.test.fixture.js';
 import { differentiate, expandModel } from '../graph/index.js';
 import { given, modelOf } from '../graph/ops/against.test.fixture.js';
 import { caseOf, formsOf, smooth } from '../graph/ops/recurrent.test.fixture.js';
@@ -148,6 +149,33 @@ test('any form, and its gradients, on the engine and in float64', async () => {
     { numRuns: 15, seed: 15 },
   );
 });
+
+for (const one of loopCases)
+  test(`${one.name}: outputs and gradients on the engine and in float64`, async () => {
+    const graph = await readFrom(one.sketch);
+    const { tape: t, values, learnt, dtypes } = expandModel(graph, { training: true });
+    const count = 5;
+    const plan: Plan = { ...emptyPlan(count), tape: t, batch: 16, backwardFrom: t.nodes.length };
+    for (const [k, { name }] of graph.inputs.entries()) {
+      const shape = [...t.type(values.get(name)!).shape];
+      const draw = (s: number) => Float32Array.from(given({ shape }, 10 * s + k).data as Float32Array);
+      plan.given.set(
+        name,
+        Array.from({ length: count }, (_, s) => draw(s)),
+      );
+    }
+    for (const name of learnt.keys())
+      plan.given.set(name, [Float32Array.from(graph.initializers.get(name)!.data as Float32Array)]);
+    const ys = graph.outputs.map(({ name }) => values.get(name)!);
+    const real = graph.outputs.flatMap(({ name }) => (isFloat(dtypes.get(name)!) ? [values.get(name)!] : []));
+    const varying = real.filter((y) => t.type(y).laned);
+    const gradients = differentiate(t, new Map(varying.map((y) => [y, masked(t, y)])), [
+      ...graph.inputs.map(({ name }) => name),
+      ...learnt.keys(),
+    ]);
+    const outputs = [...ys.filter((y) => t.type(y).laned), ...gradients.values()];
+    for (const machine of machines) await agrees(machine, { ...plan, outputs }, 5e-5, 1e-5);
+  });
 
 /** An LSTM over so many moments, the batch first, as PyTorch writes it. */
 function lstm(steps: number, hidden: number): Graph {

@@ -11,7 +11,7 @@
  * sample to sample and is *laned*; weights and what is computed from them alone are not. Where samples meet (statistics
  * of BatchNorm, the mean loss, the gradient of a weight), the operator says `across`.
  */
-import type { Tensor } from '../onnx/index.js';
+import type { Node, Tensor } from '../onnx/index.js';
 import type { Expression } from './expression.js';
 
 /** What is known of a value. */
@@ -118,6 +118,14 @@ export interface CoreNode<Name extends CoreName = CoreName> {
   layer?: string;
 }
 
+/** A node as it was written: its types, and the core values that it takes ('' where absent) and makes. */
+export interface Told {
+  opset: number;
+  types: readonly (Type | undefined)[];
+  inputs: readonly string[];
+  outputs: readonly string[];
+}
+
 /** Writes a core graph node by node; what is constant is computed at once and emits nothing. */
 export interface Build {
   /** Emits an operator and returns the names of its outputs. */
@@ -137,6 +145,8 @@ export interface Build {
   constant(tensor: Tensor): string;
   /** Says that nobody uses the gradient of a value where another, of the same shape, is 0. */
   pattern(value: string, pattern: string): void;
+  /** Is told what became of a node that a body holds, as often as it is written: the last time is what holds. */
+  tell?(node: Node, told: Told): void;
   /** Whether BatchNorm uses batch statistics and Dropout drops. */
   readonly training: boolean;
 }

@@ -14,12 +14,13 @@ import {
   type Value,
 } from '../onnx/index.js';
 import type { Type } from './core.js';
-import { budget, foldedTypes } from './fold.js';
-import { type Budget, describe, type Site, Unsupported } from './operator.js';
+import { budget } from './fold.js';
+import { Unsupported } from './operator.js';
 import { findOperator, operatorFor } from './ops/index.js';
 import { originIn } from './origin.js';
 import { inputsThatAre, learntInputs } from './roles.js';
 import { type Tape, tape } from './tape.js';
+import { writeNode } from './write.js';
 
 export interface ExpandOptions {
   /** BatchNorm by batch statistics, Dropout active. Default false. */
@@ -150,12 +151,20 @@ function expandNodes(
   const left = budget();
   const dtypes = new Map<string, DType>(graph.inputs.map(({ name, dtype }) => [name, dtype]));
   for (const [name, { dtype }] of graph.initializers) dtypes.set(name, dtype);
+  const known = {
+    b: t,
+    values,
+    dtypes,
+    left,
+    operatorFor,
+    opsetOf: (domain: string) => opsetOf(graph.source, domain),
+  };
   const untold = new Map<string, Unsupported>();
   for (const node of graph.nodes) {
     t.layer = nameOf(node);
     const why = carried
-      ? hindered(node, t, untold, () => expandNode(node, graph, t, values, dtypes, left))
-      : expandNode(node, graph, t, values, dtypes, left);
+      ? hindered(node, t, untold, () => writeNode(node, known))
+      : void writeNode(node, known);
     if (!why) continue;
     carried!.set(node, why);
     for (const name of node.outputs) untold.set(name, why);
@@ -187,40 +196,6 @@ function hindered(
 /** What a node is called, by itself or after its first result. */
 export const nameOf = ({ name, outputs }: Node): string => name || outputs[0];
 
-/** `dtypes`: what ONNX says each value is; a core value may stand for several of different types. */
-function expandNode(
-  node: Node,
-  graph: Graph,
-  t: Tape,
-  values: Map<string, string>,
-  dtypes: Map<string, DType>,
-  left: Budget,
-): void {
-  const operator = operatorFor(node);
-  const inputs = node.inputs.map((name) => (name === '' ? '' : values.get(name)!));
-  const site: Site = {
-    node,
-    opset: opsetOf(graph.source, node.domain),
-    inputs: node.inputs.map((name, i) =>
-      name === '' ? undefined : { ...t.type(inputs[i]), dtype: dtypes.get(name)! },
-    ),
-  };
-  const types = foldedTypes(site, operator, left);
-  const results = types.every(({ constant }) => constant)
-    ? types.map(({ constant }) => t.constant(constant!))
-    : operator.expand
-      ? operator.expand(site, inputs, t)
-      : fail(
-          `${describe(node)} works on data that is only known when the model runs, and espalier has no kernel for that.`,
-          Unsupported,
-        );
-  for (const [i, name] of node.outputs.entries()) {
-    if (name === '') continue;
-    values.set(name, results[i]);
-    dtypes.set(name, types[i].dtype);
-  }
-}
-
 type Roles = Pick<Expanded, 'learnt' | 'prunable' | 'state'>;
 
 /** Which initialisers are learnt, prunable, or running statistics, by the operators that are known. */
@@ -237,7 +212,7 @@ export function rolesOf(graph: Graph): Roles {
         const name = origin(node.inputs[index] ?? '');
         const tensor = name === undefined ? undefined : graph.initializers.get(name);
         if (name === undefined || !tensor || !isFloat(tensor.dtype) || into.has(name)) continue;
-        if (operator.learnable?.(tensor.shape) ?? true) into.set(name, node);
+        if (operator.learnable?.(tensor.shape, index) ?? true) into.set(name, node);
       }
     };
     mark(learntInputs(operator), learnt);

@@ -6,7 +6,7 @@
 
 // The core graph: its operators as types, the tape on which it is written, and small programs on it.
 
-export type { Build, CoreName, CoreNode, CoreOptions, Type, Window } from './core.js';
+export type { Build, CoreName, CoreNode, CoreOptions, Told, Type, Window } from './core.js';
 export { everyNode, workOf } from './loop.js';
 export { needed } from './needed.js';
 export { cut, expand, pointwise, reduce, reshape, transpose } from './ops/emit.js';
@@ -55,7 +55,9 @@ export {
   type Budget,
   DependsOnData,
   describe,
+  type Inside,
   type Kept,
+  type KeptValue,
   type Operator,
   type Resized,
   type Site,

@@ -2,7 +2,7 @@
  * What is known about an ONNX operator: one object per operator, all facts together, one file per family in `ops/`.
  */
 import { fail, UserError } from '../base/index.js';
-import { type Attribute, ints, type Node, type Tensor } from '../onnx/index.js';
+import { type Attribute, type DType, ints, type Node, type Tensor } from '../onnx/index.js';
 import type { Build, Type } from './core.js';
 import type { InputRoles } from './roles.js';
 
@@ -29,9 +29,23 @@ export interface Resized {
   /** Attributes to set; undefined for one to drop. */
   attributes?: Record<string, Attribute | undefined>;
   /** New contents of settings, by input. Entries that grow with the batch are those of a batch of one. */
-  settings?: Record<number, { shape: readonly number[]; values: readonly number[] }>;
+  settings?: Record<number, { dtype?: DType; shape: readonly number[]; values: readonly number[] }>;
   /** Elements to choose from the node's result where its settings cannot say which stay. */
   picks?: readonly { axis: number; indices: readonly number[] }[];
+}
+
+/** A node of a body, and what stays of its operands and results; undefined for what is absent. */
+export interface Inside {
+  site: Site;
+  operator: Operator;
+  inputs: readonly (KeptValue | undefined)[];
+  outputs: readonly (KeptValue | undefined)[];
+}
+
+export interface KeptValue {
+  kept: Kept;
+  /** All of it stays. */
+  whole: boolean;
 }
 
 export interface Operator {
@@ -53,7 +67,7 @@ export interface Operator {
   /** Takes its weights and biases as the whole numbers that stand for real ones. */
   stored?: boolean;
   /** Which shapes of learnt inputs are parameters rather than settings; default: all. */
-  learnable?(shape: readonly number[]): boolean;
+  learnable?(shape: readonly number[], index: number): boolean;
   /** The result holds the numbers of its first input, in their order, in whatever shape and type. */
   carries?: boolean;
   /** Adds elements up, in whatever form, and does not divide by how many there were. */
@@ -70,9 +84,14 @@ export interface Operator {
   fixed?(site: Site): readonly (readonly number[])[];
   /**
    * What the node says once only `kept` positions are left of its operands (undefined where absent) and results; absent
-   * for operators that go by the shapes of their operands. `site` is the node as it was.
+   * for operators that go by the shapes of their operands. `site` is the node as it was; `inside` tells the same of the nodes of its body.
    */
-  resize?(site: Site, inputs: readonly (Kept | undefined)[], outputs: readonly Kept[]): Resized;
+  resize?(
+    site: Site,
+    inputs: readonly (Kept | undefined)[],
+    outputs: readonly Kept[],
+    inside: (node: Node) => Inside | undefined,
+  ): Resized;
   /**
    * Emits core operators for the node and returns the names of its outputs, in order. `inputs` are the names of the
    * node's inputs in the core graph ('' where absent). Absent for operators that only exist on constants.

@@ -5,9 +5,9 @@
  * the node and the attribute.
  */
 import { fail } from '../base/index.js';
-import type { Attribute, Node, Tensor } from './model.js';
+import type { Attribute, Body, Node, Tensor } from './model.js';
 
-type Kind = Exclude<Attribute['type'], 'opaque'>;
+type Kind = Exclude<Attribute['type'], 'opaque' | 'body'>;
 type ValueOf<K extends Kind> = Extract<Attribute, { type: K }>['value'];
 
 interface Reader<V> {
@@ -51,7 +51,16 @@ export interface Opaque {
   uses: string[];
 }
 
-/** Names of all values a node uses: its inputs, and what its subgraphs (If, Loop, Scan) take from the enclosing graph. */
+/** What a Loop or Scan repeats; undefined for other nodes, and where it is not understood. */
+export function bodyOf({ attributes }: Node): Body | undefined {
+  const { body } = attributes;
+  return body?.type === 'body' ? body.value : undefined;
+}
+
+/** How many inputs of a node come before those that its body takes from around it. */
+export const ownInputs = (node: Node): number => node.inputs.length - (bodyOf(node)?.captures.length ?? 0);
+
+/** Names of all values a node uses: its inputs, and what its subgraphs take from the enclosing graph. */
 export function usedValues(node: Node): string[] {
   const inner = Object.values(node.attributes).flatMap((attribute) =>
     attribute.type === 'opaque' ? (attribute.value as Opaque).uses : [],

@@ -1,8 +1,7 @@
 /** An If whose condition is written in the file has one branch only: its nodes take the place of the If. */
 import { create } from '@bufbuild/protobuf';
 import { type GraphProto, type NodeProto, NodeProtoSchema, type TensorProto } from './generated/onnx_pb.js';
-import { plainDomain } from './nodes.js';
-import { allDefined, definedIn, freshNames, renameValues, usedBy } from './scope.js';
+import { allDefined, definedIn, freshNames, plainDomain, renameValues, usedBy } from './scope.js';
 import { decodeTensor } from './storage.js';
 
 /** Decides in place what can be; then what only the other branches used is gone. */

@@ -12,8 +12,7 @@ import {
   type NodeProto,
   NodeProtoSchema,
 } from './generated/onnx_pb.js';
-import { plainDomain } from './nodes.js';
-import { allDefined, everyNode, freshNames, renameValues, subgraphs } from './scope.js';
+import { allDefined, everyNode, freshNames, plainDomain, renameValues, subgraphs } from './scope.js';
 
 /** Bodies may call functions that call functions: a file of a few lines could ask for any number of nodes. */
 const mostNodes = 500_000;

@@ -57,14 +57,36 @@ interface AttributeValues {
   ints: number[];
   floats: number[];
   strings: string[];
-  /** A subgraph, sparse tensor or type: carried through unread. */
+  /** What a Loop or Scan repeats. */
+  body: Body;
+  /** A subgraph of another operator, sparse tensor or type: carried through unread. */
   opaque: unknown;
 }
+
+/**
+ * What a Loop or Scan repeats: nodes over values of their own. Weights and constants of it are initialisers of the graph around it. All that it
+ * takes from there are inputs of the node, too, behind those that ONNX knows, so that whatever is said of inputs holds for them.
+ */
+export interface Body {
+  /** Name of the graph in the file. */
+  name: string;
+  /** Values that each round is given, with what the file declares of them. */
+  inputs: BodyValue[];
+  /** Values that each round makes. */
+  outputs: BodyValue[];
+  /** In topological order. */
+  nodes: Node[];
+  /** What values from around it are called in it, in the order in which they end the node's inputs. */
+  captures: string[];
+}
+
+/** An input or output of a body; exporters need not declare types of them. */
+export type BodyValue = Pick<Value, 'name'> & Partial<Value>;
 
 /** An attribute of a node, as ONNX defines it. */
 export type Attribute = {
   [Type in keyof AttributeValues]: {
-    /** Type of the value; `opaque` is a subgraph, sparse tensor or type, which is carried through unread. */
+    /** Type of the value; `body` is what a Loop or Scan repeats, `opaque` another subgraph, sparse tensor or type, which is carried through unread. */
     type: Type;
     /** The value, as its type says. */
     value: AttributeValues[Type];

@@ -2,16 +2,21 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { fail } from '../base/index.js';
 import type { Opaque } from './attributes.js';
+import { readBody } from './bodies.js';
 import { attributeType } from './dtypes.js';
 import { type AttributeProto, AttributeProtoSchema, type NodeProto } from './generated/onnx_pb.js';
 import type { Attribute, Node, Tensor } from './model.js';
-import { outerValues } from './scope.js';
+import { outerValues, plainDomain } from './scope.js';
 import { dense } from './sparse.js';
 import { decodeTensor } from './storage.js';
 import { floatTensor, intTensor } from './tensor.js';
 
 /** `name` is the node's name, `where` begins the sentences. */
 export function nodeOf(proto: NodeProto, name: string, where: string): Node {
+  return readBody(plainNode(proto, name, where), proto, { where, nodeOf });
+}
+
+function plainNode(proto: NodeProto, name: string, where: string): Node {
   return {
     name,
     op: proto.opType,
@@ -104,6 +109,3 @@ function sparseConstant({ name }: Node, { bytes }: Opaque): Tensor | undefined {
   const { sparseTensor } = fromBinary(AttributeProtoSchema, bytes);
   return sparseTensor && dense(sparseTensor, `Node ${name}: its sparse tensor`);
 }
-
-/** 'ai.onnx' is another way to write ''. */
-export const plainDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);

@@ -7,6 +7,7 @@
  */
 import { fromBinary } from '@bufbuild/protobuf';
 import { fail } from '../base/index.js';
+import { liftConstants } from './bodies.js';
 import { decideBranches } from './branches.js';
 import { carry } from './carried.js';
 import { inlineFunctions } from './functions.js';
@@ -17,8 +18,9 @@ import {
   type ValueInfoProto,
 } from './generated/onnx_pb.js';
 import type { Graph, Node, Source, Tensor, Value } from './model.js';
-import { constantOf, nodeOf, plainDomain } from './nodes.js';
+import { constantOf, nodeOf } from './nodes.js';
 import { named, sorted } from './order.js';
+import { plainDomain } from './scope.js';
 import { type FetchExternal, settle } from './settle.js';
 import { refuseLargeSparse, sparseWeights } from './sparse.js';
 import { decodeTensor } from './storage.js';
@@ -47,6 +49,7 @@ async function parse(bytes: Uint8Array, where: string, external: FetchExternal |
   await settle(model, where, external);
   inlineFunctions(model, where);
   decideBranches(model.graph!, where);
+  liftConstants(model.graph!);
   refuseLargeSparse(model.graph!, where);
   const source = sourceOf(model, where);
   return graphOf(model, source, where);

@@ -1,6 +1,9 @@
 /** Names of values in graphs and in the graphs inside their nodes. */
 import type { GraphProto, NodeProto } from './generated/onnx_pb.js';
 
+/** 'ai.onnx' is another way to write ''. */
+export const plainDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
+
 /** The graphs that a node holds in its attributes. */
 export const subgraphs = (node: NodeProto): GraphProto[] =>
   node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));

@@ -8,6 +8,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { fail } from '../base/index.js';
 import type { Opaque } from './attributes.js';
+import { bodyProto, inputsInFile } from './bodies.js';
 import { type Notes, uncarry } from './carried.js';
 import { attributeType } from './dtypes.js';
 import {
@@ -85,14 +86,18 @@ function listedWeights(graph: Graph): Value[] {
   return [...graph.initializers].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
 }
 
-function nodeProto(node: Node, notes: NodeProto | undefined): NodeProto {
+function nodeProto(node: Node, notes?: NodeProto): NodeProto {
   const fields = {
     name: node.name,
     opType: node.op,
     domain: node.domain || undefined,
-    input: node.inputs,
+    input: inputsInFile(node),
     output: node.outputs,
-    attribute: Object.entries(node.attributes).map(([name, attribute]) => attributeProto(name, attribute)),
+    attribute: Object.entries(node.attributes).map(([name, attribute]) =>
+      attribute.type === 'body'
+        ? create(AttributeProtoSchema, { name, type: attributeType.graph, g: bodyProto(node, nodeProto) })
+        : attributeProto(name, attribute),
+    ),
     docString: notes?.docString || undefined,
     overload: notes?.overload || undefined,
     metadataProps: notes?.metadataProps,
@@ -100,14 +105,14 @@ function nodeProto(node: Node, notes: NodeProto | undefined): NodeProto {
   return build(NodeProtoSchema, fields, notes);
 }
 
-function attributeProto(name: string, attribute: Attribute): AttributeProto {
+function attributeProto(name: string, attribute: Exclude<Attribute, { type: 'body' }>): AttributeProto {
   if (attribute.type === 'opaque') {
     return fromBinary(AttributeProtoSchema, (attribute.value as Opaque).bytes);
   }
   return create(AttributeProtoSchema, { name, type: attributeType[attribute.type], ...content(attribute) });
 }
 
-function content(attribute: Exclude<Attribute, { type: 'opaque' }>) {
+function content(attribute: Exclude<Attribute, { type: 'opaque' | 'body' }>) {
   const encoder = new TextEncoder();
   switch (attribute.type) {
     case 'int':

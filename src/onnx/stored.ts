@@ -27,6 +27,8 @@ function storedAttribute(attribute: Attribute): Attribute {
       return { type: 'floats', value: attribute.value.map(Math.fround) };
     case 'tensor':
       return { type: 'tensor', value: rounded(attribute.value) };
+    case 'body':
+      return { type: 'body', value: { ...attribute.value, nodes: attribute.value.nodes.map(storedNode) } };
     case 'int':
     case 'ints':
     case 'string':

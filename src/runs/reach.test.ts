@@ -65,14 +65,15 @@ function branching(): Promise<Graph> {
   return withBranches(s.finish(y), { chosen: { yes: ['Relu', second], no: ['Neg', second] } });
 }
 
-/** A Loop, or a Scan over the rows, in the middle, which goes on from what a layer makes, and a layer behind it. */
+/** A Loop, whose rounds are a matter of the data, or a Scan over the rows, which go on from what a layer makes. */
 function looping(op: 'Loop' | 'Scan'): Graph {
   const s = sketch();
   const h = s.relu(s.conv(s.input('x', [3, 8, 8]), 'first', 16, 3));
   const second = s.conv(h, 'second', 16, 16);
   const rows = () => s.op('Transpose', [second], { perm: [2, 0, 1, 3] });
   const start = () => s.op('ReduceMean', [second], { axes: [2], keepdims: 0 });
-  const given = op === 'Loop' ? [s.index(3), '', second] : [start(), rows()];
+  const times = () => s.op('Cast', [s.op('ReduceMax', [second], { keepdims: 0 })], { to: 7 });
+  const given = op === 'Loop' ? [times(), '', second] : [start(), rows()];
   const [state] = s.ops(op, given, op === 'Scan' ? { num_scan_inputs: 1 } : {}, op === 'Loop' ? 1 : 2);
   const node = s.finish(state).nodes.at(-1)!;
   node.attributes.body = bodyOf(op, op === 'Loop' ? 'Tanh' : 'Add');
@@ -145,15 +146,33 @@ for (const own of [
     assert.match(summary.export.check.by!, /^onnxruntime/);
   });
 
-for (const op of ['Loop', 'Scan'])
-  test(`what goes into a ${op} learns, and the ${op} is exported as it was`, async () => {
-    const { summary, graph } = await run('prune', op, { method: 'l1-filters', macs: 0.7, roundTo: 1 });
-    const [is, was] = [graph, await readModel(at(`${op}.onnx`))].map((one) => one.nodes.at(-1)!);
-    assert.deepEqual(is, was);
-    const { stages } = summary.channels!;
-    assert.ok(stages.at(-1)!.metrics!.error < stages[0].metrics!.error, JSON.stringify(stages));
-    assert.ok(summary.export.check.error! < 1e-4, JSON.stringify(summary.export.check));
+test('what goes into a Loop that data decide learns, and the Loop is exported as it was', async () => {
+  const { summary, graph, notes } = await run('prune', 'Loop', {
+    method: 'l1-filters',
+    macs: 0.7,
+    roundTo: 1,
   });
+  const [is, was] = [graph, await readModel(at('Loop.onnx'))].map((one) => one.nodes.at(-1)!);
+  assert.deepEqual(is, was);
+  assert.ok(
+    notes.some((note) => /^Loop '.*' goes for a number of rounds that is computed from data/.test(note)),
+    notes.join('\n'),
+  );
+  const { stages } = summary.channels!;
+  assert.ok(stages.at(-1)!.metrics!.error < stages[0].metrics!.error, JSON.stringify(stages));
+  assert.ok(summary.export.check.error! < 1e-4, JSON.stringify(summary.export.check));
+});
+
+test('what goes through a Scan is learnt behind it', async () => {
+  const { summary, notes } = await run('prune', 'Scan', { method: 'gmp', sparsity: 0.5 });
+  assert.deepEqual(
+    notes.filter((note) => note.includes('stay as they are')),
+    [],
+  );
+  const { error } = summary.metrics!;
+  assert.ok(error.after > 0 && error.after < 0.8, `${error.after}`);
+  assert.match(summary.export.check.by!, /^onnxruntime/);
+});
 
 test('an output that can be computed is trained by labels beside one that cannot', async () => {
   const own = { data: `npz:${at('labelled.npz')}`, epochs: 4 };

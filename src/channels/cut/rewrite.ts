@@ -2,7 +2,9 @@
 import {
   budget,
   describe,
+  findOperator,
   foldedTypes,
+  type Inside,
   type Kept,
   type Resized,
   type Site,
@@ -43,7 +45,9 @@ export function rewritten(index: number, plan: Plan): Node[] {
 
 /** What is written into a node, which cannot follow a size. */
 function alike(resized: readonly Resized[], node: Node): Pick<Resized, 'attributes' | 'picks'> {
-  const said = resized.map(({ attributes = {}, picks = [] }) => JSON.stringify([attributes, picks]));
+  const said = resized.map(({ attributes = {}, picks = [] }) =>
+    JSON.stringify([attributes, picks], (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+  );
   if (said.some((text) => text !== said[0])) throw new HoldsAtOneSize(`${describe(node)} says a size itself`);
   return resized[0];
 }
@@ -51,14 +55,28 @@ function alike(resized: readonly Resized[], node: Node): Pick<Resized, 'attribut
 function resizedBy({ site, operator, inputs, outputs, node }: Step, { kept, walk: w }: View): Resized {
   if (!site || !operator?.resize) return {};
   const of = (core: string | undefined): Kept => (core ? kept(core) : []);
-  const whole = [...inputs, ...outputs].every(
-    (core) => !core || kept(core).every(({ length }, axis) => length === w.tape.type(core).shape[axis]),
-  );
-  if (whole) return {};
+  if ([...inputs, ...outputs].every((core) => !core || staysWhole(core, kept, w))) return {};
   return operator.resize(
     site,
     inputs.map((core) => (core ? of(core) : undefined)),
     node.outputs.map((_, i) => of(outputs[i])),
+    (inner) => insideOf(inner, kept, w),
+  );
+}
+
+const staysWhole = (core: string, kept: View['kept'], { tape }: View['walk']): boolean =>
+  kept(core).every(({ length }, axis) => length === tape.type(core).shape[axis]);
+
+/** A node of a body, and what stays of what it takes and makes. */
+export function insideOf(node: Node, kept: View['kept'], w: View['walk']): Inside | undefined {
+  const told = w.inner.get(node);
+  const value = (core: string) =>
+    core === '' ? undefined : { kept: kept(core), whole: staysWhole(core, kept, w) };
+  return (
+    told && {
+      ...{ site: { node, opset: told.opset, inputs: told.types }, operator: findOperator(node)! },
+      ...{ inputs: told.inputs.map(value), outputs: told.outputs.map(value) },
+    }
   );
 }
 

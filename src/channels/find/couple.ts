@@ -6,8 +6,8 @@
  * anywhere. One walk forward ties and freezes; what regroups axes is left open as a {@link Block} until all else is known.
  */
 import { fail } from '../../base/index.js';
-import { type CoreNode, describe, type Tape } from '../../graph/index.js';
-import { usedValues } from '../../onnx/index.js';
+import { type CoreNode, describe, findOperator, type Tape } from '../../graph/index.js';
+import { bodyOf, type Node, usedValues } from '../../onnx/index.js';
 import type { Role } from '../types.js';
 import { type Atoms, type Label, atoms as newAtoms } from './atoms.js';
 import { type Block, decide } from './blocks.js';
@@ -110,7 +110,7 @@ function begin({ tape: t }: Walk) {
 }
 
 /** From the inputs to the outputs, which both stay as they are. */
-function propagate({ graph, values, steps, tape: t }: Walk, context: Context): void {
+function propagate({ graph, values, steps, inner, tape: t }: Walk, context: Context): void {
   const freeze = (name: string, reason: string, sure = false) => {
     const core = values.get(name);
     for (const label of core ? context.labels(core) : [])
@@ -122,6 +122,7 @@ function propagate({ graph, values, steps, tape: t }: Walk, context: Context): v
     context.where = describe(step.node);
     context.plainSums = step.operator?.sums ?? false;
     follow(step, t, context);
+    freezeInside(step.node, inner, context);
     if (step.opaque === undefined) continue;
     guessRoles(step, context);
     for (const name of [...usedValues(step.node), ...step.node.outputs]) freeze(name, step.opaque);
@@ -176,9 +177,39 @@ function followNodes(
 }
 
 /** Axes that the operator says must stay as they are. */
-function freezeFixed({ site, operator, inputs }: Step, { atoms, labels, where }: Context): void {
+function freezeFixed(
+  { site, operator, inputs }: Pick<Step, 'site' | 'operator' | 'inputs'>,
+  { atoms, labels, where }: Context,
+): void {
   for (const [i, axes] of (operator?.fixed?.(site!) ?? []).entries())
     for (const axis of inputs[i] ? axes : []) atoms.freeze(labels(inputs[i]!)[axis], reasonFor.fixed(where));
+}
+
+/**
+ * In bodies stays what an operator fixes, and what it regroups by settings that the body computes: only what comes from around a body can be
+ * replaced there.
+ */
+function freezeInside(node: Node, written: Walk['inner'], context: Context): void {
+  const body = bodyOf(node);
+  if (!body) return;
+  const { atoms, labels } = context;
+  const around = context.where;
+  const made = new Set(body.nodes.flatMap(({ outputs }) => outputs));
+  for (const each of body.nodes) {
+    const found = written.get(each);
+    if (!found) continue;
+    context.where = `${describe(each)} in ${around}`;
+    const { opset, types, inputs, outputs } = found;
+    const operator = findOperator(each)!;
+    const site = { node: each, opset, inputs: types };
+    freezeFixed({ site, operator, inputs }, context);
+    const computed = (operator.settings ?? []).some((i) => made.has(each.inputs[i] ?? ''));
+    const stays = operator.rigid !== undefined || (computed && operator.resize !== undefined);
+    for (const core of stays ? [...inputs, ...outputs] : [])
+      for (const label of core ? labels(core) : []) atoms.freeze(label, reasonFor.fixed(context.where));
+    freezeInside(each, written, context);
+  }
+  context.where = around;
 }
 
 /** Whether a constant is the same at all positions of an axis. */

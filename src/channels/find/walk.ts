@@ -20,6 +20,7 @@ import {
   type Site,
   sampleShape,
   type Tape,
+  type Told,
   type Type,
   tape,
 } from '../../graph/index.js';
@@ -58,6 +59,8 @@ export interface Walk {
   /** Core value of every ONNX value whose type is known. */
   values: Map<string, string>;
   steps: Step[];
+  /** Nodes of bodies, and what became of them. */
+  inner: Map<Node, Told>;
   /** For constants that are computed on the way. */
   left: Budget;
 }
@@ -81,7 +84,11 @@ export function walk(graph: Graph, inputShapes?: Record<string, readonly number[
     values.set(name, t.declare(name, data ? type : { ...type, constant: tensor }));
     dtypes.set(name, tensor.dtype);
   }
-  const w: Walk = { graph, tape: t, values, steps: [], left: budget() };
+  const inner: Walk['inner'] = new Map();
+  t.tell = (node, told) => {
+    inner.set(node, told);
+  };
+  const w: Walk = { graph, tape: t, values, steps: [], inner, left: budget() };
   for (const node of graph.nodes) w.steps.push(step(node, w, dtypes));
   return w;
 }

@@ -180,7 +180,7 @@ function bodyGradients(t: Build, node: CoreNode<'scan'>, around: Around): { stat
     take(user, input, dys, part) {
       const name = user.inputs[input];
       const [gradient] = dys;
-      if (user.op === 'conv' && gradient !== undefined)
+      if (user.op === 'conv' && input > 0 && gradient !== undefined)
         uses.push({ name, conv: user as CoreNode<'conv'>, input, image: user.inputs[0], gradient });
       else {
         const made = part();
@@ -211,7 +211,7 @@ function again(t: Build, nodes: readonly CoreNode[], local: Map<string, string>)
 
 /** What a use adds to the gradient of a whole value, over all moments. */
 function partOf(t: Build, use: Use, lists: ReadonlyMap<string, string>): string | undefined {
-  if ('part' in use) return lists.get(use.part)!;
+  if ('part' in use) return overMoments(t, lists.get(use.part)!);
   const { conv, input } = use;
   const [image, gradient] = [use.image, use.gradient].map((name) => {
     const all = lists.get(name)!;
@@ -227,6 +227,13 @@ function partOf(t: Build, use: Use, lists: ReadonlyMap<string, string>): string 
         gradient,
         inputs.map((_, i) => i === input),
       )[input];
+}
+
+/** The sum of the entries of a list. */
+function overMoments(t: Build, list: string): string {
+  const [length, ...rest] = t.type(list).shape;
+  const sum = length === 1 ? list : t.emit('reduce', [list], { how: 'sum', axes: [0] })[0];
+  return reshaped(t, sum, rest);
 }
 
 const zeros = (t: Build, name: string): string => {

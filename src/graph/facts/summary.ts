@@ -103,7 +103,7 @@ function layerOf(
     indices.flatMap((index) => {
       const type = types.get(node.inputs[index] ?? '');
       if (!type || type.laned || !(isFloat(type.dtype) || operator?.stored)) return [];
-      return (operator?.learnable?.(type.shape) ?? true) ? [origin(node.inputs[index])] : [];
+      return (operator?.learnable?.(type.shape, index) ?? true) ? [origin(node.inputs[index])] : [];
     });
   const weights = learnt(learntInputs(operator));
   const fresh = weights.filter((name) => !counted.has(name));

@@ -1,6 +1,6 @@
 /** For tests: the gradient of an operator, through its expansion, against central differences in float64. */
 import assert from 'node:assert/strict';
-import { isFloat } from '../../onnx/index.js';
+import { type Graph, isFloat, type Tensor } from '../../onnx/index.js';
 import { differentiate } from '../differentiate.js';
 import { expandModel } from '../expand.js';
 import { runCore } from '../reference/run.js';
@@ -22,15 +22,24 @@ const product = (y: ReferenceValue, dy: ReferenceValue): number =>
  * @param most numbers of each value that are looked at.
  */
 export function checkGradients(one: Case, most = 24): void {
-  const graph = modelOf(one);
+  const of = (name: string) => Number(name.slice(2));
+  gradientsAgree(modelOf(one), (name, s) => given(one.inputs[of(name)]!, 10 * s + of(name)), most);
+}
+
+/**
+ * The same of any model.
+ * @param sample what an input is given for each sample.
+ */
+export function gradientsAgree(
+  graph: Graph,
+  sample: (input: string, sample: number) => Tensor,
+  most = 24,
+): void {
   const expanded = expandModel(graph, { training: true });
-  const { tape, values } = expanded;
-  const ys = graph.outputs.map(({ name }) => values.get(name)!);
+  const { tape, values, dtypes } = expanded;
+  const ys = graph.outputs.flatMap(({ name }) => (isFloat(dtypes.get(name)!) ? [values.get(name)!] : []));
   const laned = Object.fromEntries(
-    graph.inputs.map(({ name }) => {
-      const index = Number(name.slice(2));
-      return [name, Array.from({ length: samples }, (_, s) => given(one.inputs[index]!, 10 * s + index))];
-    }),
+    graph.inputs.map(({ name }) => [name, Array.from({ length: samples }, (_, s) => sample(name, s))]),
   );
   const dys = ys.map((y, k) => {
     const shape = [...tape.type(y).shape];

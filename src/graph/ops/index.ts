@@ -1,6 +1,6 @@
 /** The operators that espalier knows, by name. */
 import { fail } from '../../base/index.js';
-import type { Node } from '../../onnx/index.js';
+import { bodyOf, type Node } from '../../onnx/index.js';
 import { describe, type Operator, Unsupported } from '../operator.js';
 import { attentionOperators } from './attention.js';
 import { guarded } from './check.js';
@@ -20,6 +20,7 @@ import { poolOperators } from './pool.js';
 import { quantizedWeight, quantizeOperators } from './quantize.js';
 import { recurrentOperators } from './recurrent.js';
 import { reduceOperators } from './reduce.js';
+import { repeatedOperator } from './repeated.js';
 import { resizeOperators } from './resize.js';
 import { scatterOperators } from './scatter.js';
 import { shapeOperators } from './shape.js';
@@ -67,6 +68,9 @@ const microsoft: ReadonlyMap<string, Operator> = new Map(
 
 export { microsoft as vendorOperators, operators as knownOperators };
 
+/** Those whose facts are the facts of what they repeat. */
+export const repeatingOperators: readonly string[] = ['Loop', 'Scan'];
+
 /** What to do about families of operators that are not there, by domain or name. */
 const advice = new Map(
   (
@@ -88,9 +92,19 @@ const fallback = ({ domain }: Node): string =>
 
 /** The facts about a node's operator, undefined for one that is not known. */
 export function findOperator(node: Node): Operator | undefined {
+  if (bodyOf(node)) return withBody(node);
   if (node.domain === 'espalier') return inner.get(node.op);
   if (node.domain === 'com.microsoft') return microsoft.get(node.op);
   return node.domain === '' || node.domain === 'ai.onnx' ? operators.get(node.op) : undefined;
+}
+
+/** Operators of nodes with bodies, each of which has its own. */
+const repeated = new WeakMap<Node, Operator>();
+
+function withBody(node: Node): Operator {
+  const operator = repeated.get(node) ?? guarded(repeatedOperator(node, { findOperator, operatorFor }));
+  repeated.set(node, operator);
+  return operator;
 }
 
 /** The facts about a node's operator. @throws UserError naming an operator that is not known. */

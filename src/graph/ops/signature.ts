@@ -2,7 +2,7 @@
  * How many inputs and outputs an operator has, and of which element types, in a line: `'F F F? -> 1'`.
  *
  * A word for each input: its types as below, and the same type wherever the same word stands (`N` and `N2` may differ); `?`
- * where it is optional, `+` where the last one may come several times. After the arrow the number of outputs: `1`, `1..5`, `1+`.
+ * where it is optional, `+` where the last one may come several times. Values of `A`, anything, need not be alike. After the arrow the number of outputs: `1`, `1..5`, `1+`.
  * Types are those of any version of the operator; 16-bit floats are float32 here.
  */
 import { fail } from '../../base/index.js';
@@ -17,6 +17,7 @@ const classes: Record<string, { name: string; holds: (dtype: DType) => boolean }
   L: { name: 'int64', holds: (dtype) => dtype === 'int64' },
   Z: { name: 'integers', holds: isInteger },
   B: { name: 'bool', holds: (dtype) => dtype === 'bool' },
+  A: { name: 'a tensor', holds: () => true },
   V: { name: 'numbers or bool', holds: (dtype) => dtype !== 'string' },
 };
 
@@ -32,8 +33,8 @@ function parse(text: string): Signature {
   const words = left === '' ? [] : left.split(' ');
   const [least, most = least] = right.replace('+', '..').split('..');
   return {
-    inputs: words.map((word) => ({ type: word.replace(/[?+]$/, ''), optional: word.endsWith('?') })),
-    more: left.endsWith('+'),
+    inputs: words.map((word) => ({ type: word.replace(/[?+]+$/, ''), optional: word.endsWith('?') })),
+    more: /\+\??$/.test(left),
     outputs: [Number(least), most === '' ? Number.POSITIVE_INFINITY : Number(most)],
   };
 }
@@ -69,7 +70,8 @@ export function checkSignature(site: Site, text: string): void {
       fail(`${describe(node)} works on strings, which espalier does not compute with.`, Unsupported);
     if (!holds(dtype)) refuse(`has an input ${i} of type ${dtype}, where ${name} must be`);
     const same = seen.get(type);
-    if (same && same !== dtype) refuse(`has inputs of types ${same} and ${dtype}, which must be the same`);
+    if (same && same !== dtype && type !== 'A')
+      refuse(`has inputs of types ${same} and ${dtype}, which must be the same`);
     seen.set(type, dtype);
   }
 }

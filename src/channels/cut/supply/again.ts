@@ -112,6 +112,7 @@ function resizedTo({ need: { wanted }, index, plan: { views } }: Again): Resized
       site!,
       inputs.map((core) => (core ? kept(core) : undefined)),
       [result],
+      () => undefined,
     );
   });
 }

@@ -50,7 +50,7 @@ function wantedBy({ steps, input, resized }: Reading, { views }: Plan): Contents
     const core = inputs[input];
     const before = core ? walk.tape.type(core).constant : undefined;
     const set = resized[view].settings?.[input];
-    if (set) return filled(before?.dtype ?? 'int64', set.shape, set.values);
+    if (set) return filled(before?.dtype ?? set.dtype ?? 'int64', set.shape, set.values);
     if (!before) return undefined;
     return operator?.settings?.includes(input) && site ? before : sliced(before, kept(core!));
   });

@@ -1,0 +1,75 @@
+/** Loop and Scan. What they are is what their bodies are: each node has an operator of its own. */
+import type { Node, Tensor } from '../../onnx/index.js';
+import { expandBody } from '../bodies/expand.js';
+import { type Form, formOf } from '../bodies/form.js';
+import { resizeBody } from '../bodies/resize.js';
+import { readersIn } from '../bodies/roles.js';
+import { type Rounds, roundsOf } from '../bodies/rounds.js';
+import type { Type } from '../core.js';
+import type { Operator, Site } from '../operator.js';
+import { define } from './define.js';
+
+const takes: Record<string, string> = { Loop: 'A? A? A+? -> 0+', Scan: 'A? A+? -> 0+' };
+
+interface Understood {
+  form: Form;
+  rounds: Rounds;
+}
+
+/** What was found of a node for its inputs, since the same is asked several times. */
+const found = new WeakMap<Node, { inputs: Site['inputs']; understood: Understood }>();
+
+function understand(site: Site, operatorFor: Form['operatorFor']): Understood {
+  const known = found.get(site.node);
+  if (known && alike(known.inputs, site.inputs)) return known.understood;
+  const form = formOf(site, operatorFor);
+  const understood = { form, rounds: roundsOf(form, site) };
+  found.set(site.node, { inputs: site.inputs, understood });
+  return understood;
+}
+
+const alike = (some: Site['inputs'], others: Site['inputs']): boolean =>
+  some.length === others.length && some.every((type, i) => sameType(type, others[i]));
+
+const sameType = (a: Type | undefined, b: Type | undefined): boolean =>
+  a?.dtype === b?.dtype &&
+  a?.laned === b?.laned &&
+  a?.shape.join() === b?.shape.join() &&
+  sameTensor(a?.constant, b?.constant);
+
+const sameTensor = (a: Tensor | undefined, b: Tensor | undefined): boolean => a === b;
+
+/** The operators of ONNX. */
+export interface Operators {
+  findOperator: (node: Node) => Operator | undefined;
+  operatorFor: (node: Node) => Operator;
+}
+
+/** The operator of a node with a body. */
+export function repeatedOperator(node: Node, { findOperator, operatorFor }: Operators): Operator {
+  const { roles, settings, learnable } = readersIn(node, findOperator);
+  return define({
+    takes: takes[node.op],
+    roles,
+    settings,
+    learnable,
+    dtypes(site) {
+      const { form, rounds } = understand(site, operatorFor);
+      const names = [...form.states.map(({ next }) => next), ...form.gives.map(({ name }) => name)];
+      return names.map((name) => rounds.types.get(name)!.dtype);
+    },
+    macs(site) {
+      const { rounds } = understand(site, operatorFor);
+      const each = [...rounds.written].map(
+        ([inner, { site: own, operator }]) =>
+          operator.macs?.(
+            own,
+            inner.outputs.map((name) => rounds.types.get(name)!),
+          ) ?? 0,
+      );
+      return rounds.count * each.reduce((sum, macs) => sum + macs, 0);
+    },
+    resize: (site, _inputs, _outputs, inside) => resizeBody(site.node, inside),
+    expand: (site, inputs, b) => expandBody({ ...understand(site, operatorFor), site, inputs, b }),
+  });
+}
