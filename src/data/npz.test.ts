@@ -7,7 +7,7 @@ import { zipSync } from 'fflate';
 import { integer, random } from '../base/index.js';
 import type { Value } from '../onnx/index.js';
 import { imageAt } from './images.test.fixture.js';
-import { batches, type Image, openDataset, type Split, splitValidation } from './index.js';
+import { batches, type Image, type Numbers, openDataset, type Split, splitValidation } from './index.js';
 import { readNpy } from './npy.js';
 import { archive, npy, reals, wholes } from './npz.test.fixture.js';
 
@@ -238,6 +238,62 @@ test('an array for each input, of any rank, its numbers as they are', async (t) 
       [given, count],
       [{ ids: Float32Array.of(5, -1, 7, 2 ** 24, 0, 1), level: Float32Array.from(counting(8)) }, 2],
     );
+});
+
+test('what is no part of a sample is given once, to all of them', async (t) => {
+  const inputs: Value[] = [
+    { name: 'sound', dtype: 'float32', shape: ['N', 4] },
+    { name: 'state', dtype: 'float32', shape: [2, 'N', 3] },
+    { name: 'rate', dtype: 'int64', shape: [] },
+  ];
+  const sound = reals([20, 4], Array(80).keys());
+  const state = reals([2, 1, 3], [1, 2, 3, 4, 5, 6]);
+  const each = reals([20, 2, 1, 3], Array(120).keys());
+  const opened = async (arrays: Record<string, Uint8Array>, all = inputs) =>
+    openDataset(`npz:${await npz(t, arrays)}`, { inputs: all });
+  for (const rate of [wholes([], [16000]), wholes([1], [16000])]) {
+    const { train, test: held } = await opened({ sound, state, rate });
+    assert.deepEqual([train.length, held!.length], [18, 2]);
+    assert.deepEqual(
+      train.arrays.map(({ name, shape }) => [name, shape]),
+      [
+        ['sound', [4]],
+        ['state', [2, 1, 3]],
+        ['rate', []],
+      ],
+    );
+    for (const part of [train, held!])
+      for (let i = 0; i < part.length; i++)
+        assert.deepEqual(
+          part.arrays.slice(1).map((array) => [...(array as Numbers).at(i).data]),
+          [[1, 2, 3, 4, 5, 6], [16000]],
+        );
+  }
+  const parts = await opened({
+    sound_train: sound,
+    sound_test: reals([3, 4], Array(12).keys()),
+    state,
+    rate: wholes([], [8]),
+  });
+  assert.deepEqual([parts.train.length, parts.test!.length], [20, 3]);
+  const rates = wholes([20], Array(20).keys());
+  const own = await opened({ sound, state: each, rate: rates });
+  assert.deepEqual(
+    own.train.arrays.map(({ shape }) => shape),
+    [[4], [2, 1, 3], []],
+  );
+  const seen = new Set(Array.from({ length: 18 }, (_, i) => (own.train.arrays[2] as Numbers).at(i).data[0]));
+  assert.equal(seen.size, 18);
+  await assert.rejects(opened({ sound, state: reals([19, 2, 1, 3], Array(114).keys()), rate: rates }), {
+    message: /has 20 samples but 19 in state; there must be as many/,
+  });
+  await assert.rejects(opened({ sound, state, rate: reals([], [0.5]) }), {
+    message: /rate in \S+ holds real numbers where the model takes whole ones/,
+  });
+  const two: Value[] = [inputs[1], { name: 'other', dtype: 'float32', shape: [3] }];
+  await assert.rejects(opened({ state, other: reals([3], [1, 2, 3]) }, two), {
+    message: /All arrays of \S+ are the same for every sample/,
+  });
 });
 
 test('what the only input takes says whether an array is of images', async (t) => {

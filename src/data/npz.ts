@@ -16,7 +16,7 @@
  * N × C × H × W, N × H × W × C or N × H × W, whichever the model's shape says; where it does not, the axis of 1, 3 or 4 is the
  * channels, and of two such axes that which is in the model. Bytes
  * count 255 as 1, other numbers are taken as they are. All other arrays are what the model gets, number by number; an input
- * of whole numbers gets an array of whole numbers.
+ * of whole numbers gets an array of whole numbers. A model with several inputs may have some that are the same for all samples (shared.ts).
  */
 import { type UnzipFileInfo, unzip, unzipSync } from 'fflate';
 import { fail, MOST_PER_BYTE, refuseBomb } from '../base/index.js';
@@ -36,6 +36,7 @@ import {
 } from './dataset.js';
 import { type NumpyArray, readNpy } from './npy.js';
 import { looksChannelsLast } from './pictures/axes.js';
+import { isShared, sharedNumbers } from './shared.js';
 import { expandHome, readBytes } from './source.js';
 
 const MOST_CLASSES = 100_000;
@@ -71,6 +72,8 @@ interface Wanted {
   whole: boolean;
   /** How it takes images. */
   model?: Taken;
+  /** What the model declares of an input that may be the same for all samples. */
+  declared?: Value['shape'];
 }
 
 /**
@@ -142,8 +145,8 @@ function wantedFor(inputs: readonly Value[] | undefined, channelsLast: boolean):
     const isImages = () => !whole && (shape?.length ?? 4) === 4;
     return [{ names: [...NAMES, name], isImages, whole, model: { shape, channelsLast } }];
   }
-  return inputs.map(({ name, dtype }) => ({
-    ...{ name, names: [name], isImages: () => false, whole: !isFloat(dtype) },
+  return inputs.map(({ name, dtype, shape }) => ({
+    ...{ name, names: [name], isImages: () => false, whole: !isFloat(dtype), declared: shape },
   }));
 }
 
@@ -231,48 +234,79 @@ function splitOf(
   const found = (names: readonly string[]) =>
     names.flatMap((name) => spellings(name, part)).find((name) => arrays.has(name));
   const y = found(targets.length > 0 ? spellingsOf(targets[0]) : LABELS);
-  const xs = wanted.map(({ names }) => found(names));
+  const given = new Map<string, NumpyArray>();
+  const read = (name: string): NumpyArray => {
+    const array = given.get(name) ?? readNpy(arrays.get(name)!, `${name} in ${file}`);
+    given.set(name, array);
+    return array;
+  };
+  const declared = wanted.map((array) => array.declared);
+  const shared = (name: string, { declared: own }: Wanted) => isShared(read(name).shape, own, declared);
+  const xs = wanted.map((array) => {
+    const forAll = array.names.find((name) => arrays.has(name) && shared(name, array));
+    return found(array.names) ?? forAll;
+  });
   const missing = wanted.findIndex((_, a) => xs[a] === undefined);
   if (y !== undefined && missing >= 0 && part === 'test')
     fail(
       `${file} has ${y} but lacks ${spellings(wanted[missing].names[0], part)[0]}; add it, or leave ${y} out.`,
     );
   if (missing >= 0) return undefined;
-  const labels = y === undefined ? undefined : readNpy(arrays.get(y)!, `${y} in ${file}`);
+  const labels = y === undefined ? undefined : read(y);
   const compared = targets.length > 0 ? undefined : labels;
-  const read = wanted.map((array, a) => {
+  const taken = wanted.map((array, a): ArrayRead => {
     const x = xs[a]!;
-    return arrayOf(readNpy(arrays.get(x)!, `${x} in ${file}`), array, { x, y, labels: compared, file });
+    const { declared: own } = array;
+    const inFile = read(x);
+    return isShared(inFile.shape, own, declared)
+      ? { array: sharedNumbers(checked(inFile, array, `${x} in ${file}`), own, array.name) }
+      : arrayOf(inFile, array, { x, y, labels: compared, file });
   });
+  const counted = taken.find(({ count }) => count !== undefined);
+  if (counted?.count === undefined)
+    return fail(
+      `All arrays of ${file} are the same for every sample, so nothing says how many samples there are; give one of them sample first.`,
+    );
+  const { count, noun = 'sample', bytes = false } = counted;
+  const other = taken.findIndex((one) => one.count !== undefined && one.count !== count);
+  if (other >= 0)
+    fail(`${file} has ${count} samples but ${taken[other].count} in ${xs[other]}; there must be as many.`);
+  const own = taken.map(({ array }) => array);
   const g = found(GROUPS);
-  const groups =
-    g === undefined ? undefined : groupsOf(readNpy(arrays.get(g)!, `${g} in ${file}`), read[0].count, file);
+  const groups = g === undefined ? undefined : groupsOf(read(g), count, file);
   if (targets.length > 0) {
     const given = targets.map((name) => {
       const own = found(spellingsOf(name));
       return {
         name,
         spelling: own,
-        array: own === undefined ? undefined : readNpy(arrays.get(own)!, `${own} in ${file}`),
+        array: own === undefined ? undefined : read(own),
       };
     });
-    return withTargets({ read, given, groups, file });
+    return withTargets({ arrays: own, count, bytes, given, groups, file });
   }
-  const [{ noun, bytes }] = read;
   const bad =
     labels?.data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES)) ?? -1;
   if (bad >= 0)
     fail(
       `${y} in ${file} gives ${noun} ${bad} the label ${labels!.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
     );
-  const length = labels?.data.length ?? read[0].count;
+  const length = labels?.data.length ?? count;
   const split = {
     length,
     labels: labels ? Int32Array.from(labels.data) : new Int32Array(length).fill(-1),
-    arrays: read.map(({ array }) => array),
+    arrays: own,
     ...(groups && { groups }),
   };
   return { split, bytes };
+}
+
+/** What an input gets; neither a number of samples nor anything of pictures where it is the same for all of them. */
+interface ArrayRead {
+  array: SampleArray;
+  count?: number;
+  noun?: string;
+  bytes?: boolean;
 }
 
 /** A number for each group. @throws UserError where there is not one for every sample. */
@@ -300,17 +334,20 @@ interface GivenTarget {
 
 /** Samples with arrays of numbers, of any shape, that a model should answer. */
 function withTargets({
-  read,
+  arrays,
+  count,
+  bytes,
   given,
   groups,
   file,
 }: {
-  read: ReturnType<typeof arrayOf>[];
+  arrays: readonly SampleArray[];
+  count: number;
+  bytes: boolean;
   given: readonly GivenTarget[];
   groups?: Int32Array;
   file: string;
 }): Read {
-  const [{ count, bytes }] = read;
   const targets = given.map(({ name, spelling, array }) => {
     if (!array)
       return fail(`${file} lacks ${name}, which holds what the model should answer; add it, sample first.`);
@@ -325,7 +362,7 @@ function withTargets({
   const split = {
     length: count,
     labels: new Int32Array(count).fill(-1),
-    arrays: read.map(({ array }) => array),
+    arrays,
     ...{ targets, ...(groups && { groups }) },
   };
   return { split, bytes };
@@ -333,19 +370,35 @@ function withTargets({
 
 function arrayOf(
   given: NumpyArray,
-  { name, isImages, whole, model }: Wanted,
+  wanted: Wanted,
   { x, y, labels, file }: { x: string; y?: string; labels?: NumpyArray; file: string },
-): { array: SampleArray; noun: string; bytes: boolean; count: number } {
+): Required<ArrayRead> {
+  const { name, isImages, model, declared } = wanted;
   const pictures = isImages(given.shape.length);
   const noun = pictures ? 'image' : 'sample';
   const where = `${x} in ${file}`;
-  const { shape, data } = pictures ? channelsFirst(given, where, model) : plain(given, where);
+  const { shape, data } = pictures
+    ? channelsFirst(given, where, model)
+    : plain(given, where, declared?.length === 0 ? 0 : 1);
   const count = given.shape[0];
   if (labels && labels.data.length !== count)
     fail(
       `${file} has ${count} ${noun}s in ${x} but ${labels.data.length} labels in ${y}; there must be one label, a whole number, per ${noun}.`,
     );
-  if (whole && !given.whole)
+  checked({ ...given, data }, wanted, where, { noun, size: data.length / count });
+  const array = pictures ? images(data, shape as ImageShape) : numbers(data, shape, name);
+  return { array, noun, count, bytes: pictures && data instanceof Uint8Array };
+}
+
+/** The array, with such numbers in it as the model takes. */
+function checked(
+  array: NumpyArray,
+  { whole }: Wanted,
+  where: string,
+  { noun, size }: { noun: string; size?: number } = { noun: 'sample' },
+): NumpyArray {
+  const { data } = array;
+  if (whole && !array.whole)
     fail(`${where} holds real numbers where the model takes whole ones; save it with astype(numpy.int64).`);
   const wild =
     data instanceof Uint8Array
@@ -353,15 +406,14 @@ function arrayOf(
       : data.findIndex((value) => !Number.isFinite(value) || (whole && Math.abs(value) > LARGEST_WHOLE));
   if (wild >= 0)
     fail(
-      `${where} holds ${data[wild]} in ${noun} ${Math.floor(wild / (data.length / count))}; ${noun}s are ${whole ? `whole numbers of at most ${LARGEST_WHOLE}` : 'finite numbers'}: remove or correct it.`,
+      `${where} holds ${data[wild]}${size === undefined ? '' : ` in ${noun} ${Math.floor(wild / size)}`}; ${noun}s are ${whole ? `whole numbers of at most ${LARGEST_WHOLE}` : 'finite numbers'}: remove or correct it.`,
     );
-  const array = pictures ? images(data, shape as ImageShape) : numbers(data, shape, name);
-  return { array, noun, count, bytes: pictures && data instanceof Uint8Array };
+  return array;
 }
 
-/** @throws UserError where the array has nothing in it, or no axis beside that of the samples. */
-function plain({ shape, data }: NumpyArray, where: string): Pick<NumpyArray, 'shape' | 'data'> {
-  if (shape.length < 2 || data.length === 0)
+/** @throws UserError where the array has nothing in it, or fewer than `axes` beside that of the samples. */
+function plain({ shape, data }: NumpyArray, where: string, axes: 0 | 1): Pick<NumpyArray, 'shape' | 'data'> {
+  if (shape.length < 1 + axes || data.length === 0)
     fail(
       `${where} is ${shape.join(' × ') || 'a single number'}; samples come first and have an axis at least, as in N × features or N × length, and none of these is 0.`,
     );

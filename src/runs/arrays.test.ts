@@ -11,7 +11,7 @@ import { evaluate } from '../train/index.js';
 import { convolution, LENGTH, perceptron, sentences, transformer } from './arrays.test.fixture.js';
 import { dataNotes } from './data-notes.js';
 import { evaluateModel } from './evaluate.js';
-import { loadTask, openTask, type TaskOptions } from './task.js';
+import { loadTask, openModel, openTask, type TaskOptions } from './task.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-fit-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -162,4 +162,23 @@ test('samples may lack classes, the last one too, and it is said which', async (
   } finally {
     await machine.close();
   }
+});
+
+test('dimensions of one name are of one size, and that of a first axis counts samples', async () => {
+  const graph = await readModel(at('tokens.onnx'));
+  const shapes = [
+    ['N', 'length'],
+    ['length', 'N'],
+    ['N', 'length'],
+  ];
+  const inputs = graph.inputs.map((input, i) => ({ ...input, shape: shapes[i] }));
+  const { inputShapes } = await openModel(
+    { model: at('tokens.onnx'), inputShape: 'input_ids=1,6' },
+    { ...graph, inputs },
+  );
+  assert.deepEqual(inputShapes, {
+    input_ids: [1, 6],
+    attention_mask: [6, 1],
+    token_type_ids: [1, 6],
+  });
 });

@@ -93,13 +93,33 @@ export async function openModel(options: ModelOptions, read?: Graph): Promise<Mo
   const graph = read ?? (await openGraph(options));
   if (!isPath(options.model)) return { graph, inputShapes: {} };
   const given = options.inputShape ? inputShapesOf(graph, options.inputShape) : {};
-  const inputShapes = shapesOfSample(graph, given);
+  const inputShapes = shapesOfSample(graph, withSymbols(graph, given));
   return { graph: await decideBranches(graph, inputShapes), inputShapes };
 }
 
 /** The graph of a model, for what looks at no shapes; see {@link openModel}. */
 export const openGraph = async (options: ModelOptions): Promise<Graph> =>
   isPath(options.model) ? readLocal(options.model) : buildZoo(options, [3, 32, 32], 10);
+
+/**
+ * What is given, and the shapes of other inputs that follow from it: those whose open dimensions have the names of dimensions that are given,
+ * or that of a first axis, which counts samples.
+ */
+function withSymbols(graph: Graph, given: Record<string, number[]>): Record<string, number[]> {
+  const sizes = new Map<unknown, number>();
+  for (const { shape } of graph.inputs) if (typeof shape?.[0] === 'string') sizes.set(shape[0], 1);
+  for (const { name, shape } of graph.inputs)
+    own(given, name)?.forEach((size, axis) => {
+      if (typeof shape?.[axis] === 'string') sizes.set(shape[axis], size);
+    });
+  const following = graph.inputs.flatMap(({ name, shape }) => {
+    const open = shape?.some((dim, axis) => axis > 0 && typeof dim === 'string') ?? false;
+    const known = shape?.map((dim) => (typeof dim === 'number' && dim > 0 ? dim : sizes.get(dim)));
+    const whole = known?.every((dim) => dim !== undefined);
+    return open && whole && !own(given, name) ? [[name, known as number[]] as const] : [];
+  });
+  return { ...given, ...Object.fromEntries(following) };
+}
 
 /** What is given, and where the file fixes the number of samples, the shapes of a single one: all figures are for that. */
 function shapesOfSample(graph: Graph, given: Record<string, number[]>): Record<string, number[]> {
