@@ -5,6 +5,7 @@
  */
 import {
   attr,
+  dtypeOf,
   emptyData,
   floats,
   type Graph,
@@ -217,17 +218,27 @@ function toEven(x: number): number {
   return down % 2 === 0 ? down : down + 1;
 }
 
-/** Gives for an input of a node the initialiser that holds its numbers, opened or as they are, where nothing else reads them. */
+/**
+ * Gives for an input of a node the initialiser that holds its numbers, in their order, where nothing else reads them: as they are, opened, or
+ * behind a Cast, an Identity or a Reshape.
+ */
 export function weightsBehind({ nodes, initializers }: Graph): (name: string) => string {
   const uses = new Map<string, number>();
   for (const node of nodes) for (const name of usedValues(node)) uses.set(name, (uses.get(name) ?? 0) + 1);
-  const makers = new Map(
-    nodes.flatMap((node) =>
-      node.domain === 'espalier' && node.op === 'QuantizedWeight' ? [[node.outputs[0], node] as const] : [],
-    ),
-  );
+  const makers = new Map(nodes.filter(hands).map((node) => [node.outputs[0], node.inputs[0]] as const));
   return (name) => {
-    const [from] = makers.get(name)?.inputs ?? [];
-    return from !== undefined && uses.get(name) === 1 && initializers.has(from) ? from : name;
+    let at = name;
+    for (let from = makers.get(at); from !== undefined && uses.get(at) === 1; from = makers.get(at))
+      at = from;
+    const tensor = initializers.get(at);
+    return tensor && isFloat(tensor.dtype) ? at : name;
   };
+}
+
+/** Whether a node's result holds the real numbers of its first input. */
+function hands(node: Node): boolean {
+  if (node.domain === 'espalier' && node.op === 'QuantizedWeight') return true;
+  if (!findOperator(node)?.carries) return false;
+  if (node.op === 'CastLike') return false;
+  return node.op !== 'Cast' || isFloat(dtypeOf(attr.int(node, 'to', 0)) ?? 'string');
 }

@@ -5,9 +5,10 @@
  * its integer kernels, say, are not what the file means. Where that differs too, how much rounding does to this model is measured
  * (see compare.ts).
  */
+import { readFile } from 'node:fs/promises';
 import { UserError } from '../../base/index.js';
 import { batchOf, modelReach, partFor } from '../../graph/index.js';
-import { type Graph, serializeModel } from '../../onnx/index.js';
+import { type Graph, parseModel, serializeModel, widenedFile } from '../../onnx/index.js';
 import { endsOf } from '../reach.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
 import { cannotCompute, checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
@@ -24,7 +25,7 @@ import {
   smallerOf,
 } from './compare.js';
 import { decisionOf, explains } from './decisions.js';
-import { isNarrowModel, usesBfloat16 } from './narrow.js';
+import { isNarrowModel, usesBfloat16, usesDoubles } from './narrow.js';
 import { checkerName } from './session.js';
 import { countedTrials, trialsFor } from './trials.js';
 import type { CheckOptions, Outcome } from './types.js';
@@ -45,14 +46,26 @@ const MOST_REFERENCE_MACS = 3e8;
 
 /**
  * Checks a file against the graph that was written to it. One of 16-bit floats is checked in the form of float32, as which the engine
- * computes it, and as it is for whether onnxruntime runs it.
+ * computes it, and as it is for whether onnxruntime runs it. One of doubles that onnxruntime has no kernels for is checked in the form of float32.
  * @throws UserError when either cannot be run.
  */
 export async function checkFile(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
-  const outcome = await checkWide(path, graph, options);
+  const outcome = await checkWide(path, graph, options).catch((error) => {
+    if (error instanceof UserError && usesDoubles(graph)) return checkInFloat32(path, options, error);
+    throw error;
+  });
   if (!isNarrowModel(graph) || !outcome.by || outcome.refused) return outcome;
   return { ...outcome, ...(await checkNarrow(path, graph, options)) };
 }
+
+/** A file that onnxruntime does not run as it is, in the form of float32. */
+async function checkInFloat32(path: string, options: CheckOptions, why: UserError): Promise<Outcome> {
+  const file = widenedFile(await readFile(path), { doubles: true });
+  const outcome = await checkWide(file, await parseModel(file), options);
+  return outcome.refused ? outcome : { ...outcome, note: onlyWide(why.message.replace(/\.$/, '')) };
+}
+
+const onlyWide = (why: string): string => `Only its float32 form was checked: ${why}.`;
 
 /** Whether onnxruntime runs a file of 16-bit floats, and gives what the engine gives but for their rounding. */
 async function checkNarrow(
@@ -74,7 +87,7 @@ async function checkNarrow(
     return verdict.passes ? {} : { refused: refusal(verdict) };
   } catch (error) {
     const { refused } = refusedBy(error);
-    return usesBfloat16(graph) ? { note: `Only its float32 form was checked: ${refused}.` } : { refused };
+    return usesBfloat16(graph) || usesDoubles(graph) ? { note: onlyWide(refused!) } : { refused };
   } finally {
     await theirs?.close();
   }

@@ -14,7 +14,9 @@ function dtypesOf({ inputs, outputs, declared, initializers, nodes }: Graph): Se
 export const isNarrowModel = (graph: Graph): boolean =>
   [...dtypesOf(graph)].some((dtype) => dtype !== undefined && isNarrow(dtype));
 
+/** Whether anything of it is of a type that onnxruntime has few kernels for on a CPU. */
 export const usesBfloat16 = (graph: Graph): boolean => dtypesOf(graph).has('bfloat16');
+export const usesDoubles = (graph: Graph): boolean => dtypesOf(graph).has('float64');
 
 /** Inputs for the same model in float32. */
 export const wideInputs = (inputs: Trial['inputs']): Trial['inputs'] =>
