@@ -57,7 +57,7 @@ function resized(
   { dimension, size }: { dimension: OpenDimension; size: number },
 ): OtherSizes {
   const shapes = graph.inputs.map((value) => {
-    const shape = sampleShape(value, inputShapes);
+    const shape = sampleShape(value, inputShapes, graph.inputs);
     for (const { input, axis } of dimension.places) if (input === value.name) shape[axis] = size;
     return [value.name, shape] as const;
   });

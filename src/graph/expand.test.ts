@@ -137,6 +137,28 @@ test('the batch stands as one; other open dimensions must be given', () => {
     );
 });
 
+test('one sentence says what is to be given for all inputs', () => {
+  const input = (name: string, ...shape: (number | string)[]): Value => ({ name, dtype: 'float32', shape });
+  const inputs = [
+    input('x', 'batch', 'T'),
+    input('h', 2, 'batch', 64),
+    input('rate'),
+    input('mask', 'batch', 'T'),
+  ];
+  inputs[2].shape = [];
+  const refused = (given?: Record<string, number[]>) => {
+    try {
+      for (const value of inputs) sampleShape(value, given, inputs);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  assert.match(refused(), /^Input 'x' .*--input-shape 'x=1,16 h=2,1,64 mask=1,16'\.$/);
+  assert.match(refused({ x: [1, 99] }), /^Input 'h' .*--input-shape 'x=1,99 h=2,1,64 mask=1,16'\.$/);
+  assert.equal(refused({ x: [1, 99], h: [2, 1, 64], mask: [1, 99] }), '');
+});
+
 test('an unknown operator is named', () => {
   const model = graph([image(1, 2)], [node('Quaternion', ['x'], ['y'])], {}, 'y');
   assert.throws(

@@ -100,7 +100,7 @@ function expandWith(graph: Graph, options: ExpandOptions, roles: Roles): Expande
   const t = tape(options.training ?? false);
   const values = new Map<string, string>();
   for (const value of graph.inputs) {
-    const shape = sampleShape(value, options.inputShapes);
+    const shape = sampleShape(value, options.inputShapes, graph.inputs);
     values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
   }
   for (const [name, tensor] of graph.initializers) {
@@ -225,30 +225,53 @@ export function rolesOf(graph: Graph): Roles {
   return { learnt, prunable, state };
 }
 
-/** The shape of one sample, as `inputShapes` says or as declared: the batch dimension stands as 1 where it is open. */
+/**
+ * The shape of one sample, as `inputShapes` says or as declared: the batch dimension stands as 1 where it is open.
+ * @param inputs all inputs of the model, so that what is refused says in one sentence everything that is to be given.
+ */
 export function sampleShape(
   value: Value,
   inputShapes?: Readonly<Record<string, readonly number[]>>,
+  inputs: readonly Value[] = [value],
 ): number[] {
   const { name } = value;
-  const example = () => `--input-shape ${name}=${exampleShape(value)}`;
   const declared = own(inputShapes, name) ?? value.shape;
-  if (!declared) return fail(`Input '${name}' declares no shape; give one, e.g. ${example()}.`);
+  const example = () => `e.g. --input-shape ${exampleShapes(inputs, inputShapes)}`;
+  if (!declared) return fail(`Input '${name}' declares no shape; give one, ${example()}.`);
   return declared.map((dim, axis) => {
-    if (typeof dim === 'number' && dim > 0) return dim;
+    if (isSettled(dim)) return dim;
     if (axis === 0) return 1;
-    return fail(
-      `Input '${name}' leaves its dimension ${axis}${dim ? ` ('${dim}')` : ''} open; give its shape, e.g. ${example()}.`,
-    );
+    const where = `its dimension ${axis}${dim ? ` ('${dim}')` : ''}`;
+    return fail(`Input '${name}' leaves ${where} open; give its shape, ${example()}.`);
   });
 }
 
+const isSettled = (dim: number | string | undefined): dim is number => typeof dim === 'number' && dim > 0;
+
+/** What could be given for all inputs whose shapes are open and not given yet, as `--input-shape` takes it. */
+function exampleShapes(
+  inputs: readonly Value[],
+  inputShapes: Readonly<Record<string, readonly number[]>> = {},
+): string {
+  const batches = new Set(inputs.map(({ shape }) => shape?.[0]).filter((dim) => typeof dim === 'string'));
+  const given = Object.entries(inputShapes).map(([name, shape]) => `${name}=${shape}`);
+  const wanted = inputs
+    .filter(
+      ({ name, shape }) =>
+        !own(inputShapes, name) && !shape?.every((dim, axis) => axis === 0 || isSettled(dim)),
+    )
+    .map((value) => `${value.name}=${exampleShape(value, batches)}`);
+  const all = [...given, ...wanted].join(' ');
+  return given.length + wanted.length > 1 ? `'${all}'` : all;
+}
+
 /** A shape that an input may have: its own where it declares one, with usual sizes of images or sequences where it is open. */
-function exampleShape({ dtype, shape }: Value): number[] {
+function exampleShape({ dtype, shape }: Value, batches: ReadonlySet<number | string | undefined>): number[] {
   const image = isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
   const usual = image ? [1, 3, 224, 224] : (shape ?? [0, 0]).map((_, axis) => (axis === 0 ? 1 : 16));
   return usual.map((size, axis) => {
     const declared = shape?.[axis];
-    return typeof declared === 'number' && declared > 0 ? declared : size;
+    if (batches.has(declared)) return 1;
+    return isSettled(declared) ? declared : size;
   });
 }

@@ -81,7 +81,7 @@ export const movedDataSetting = {
 /** Of a model from a file: what it leaves open. */
 export const fileSettings = {
   inputShape: text(
-    'shape of an input whose size the model leaves open: C,H,W, or NAME=N,C,H,W for each input, separated by spaces',
+    'shape of an input whose size the model leaves open: C,H,W, or NAME=N,C,H,W for each input that it leaves open, separated by spaces',
     'SHAPE',
   ),
 } satisfies Settings;

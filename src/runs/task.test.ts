@@ -209,6 +209,8 @@ test('a size, channels or classes that do not fit give a sentence', async () => 
     inputShape: '3,16,16',
   });
   assert.deepEqual(inputShapesOf(graph, 'input=1,3,8,9'), { input: [1, 3, 8, 9] });
+  assert.deepEqual(inputShapesOf(graph, '3,8,9'), { input: [1, 3, 8, 9] });
+  assert.deepEqual(inputShapesOf(graph, '1,3,8,9'), { input: [1, 3, 8, 9] }, 'with the axis of samples, too');
   assert.throws(() => inputShapesOf(graph, 'image=1,3,8,9'), /no input "image" .* it has input/);
   assert.throws(() => inputShapesOf(graph, '3,8,x'), /Cannot read the input shape "3,8,x"/);
 

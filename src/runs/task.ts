@@ -259,7 +259,7 @@ const described = (shape: Value['shape']): string =>
   shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank';
 
 /**
- * Shapes of inputs, batch first, from 'C,H,W' for the only input or 'NAME=N,C,H,W' for each, with spaces between.
+ * Shapes of inputs, batch first, from 'C,H,W' or 'N,C,H,W' for the only input, or 'NAME=N,C,H,W' for each, with spaces between.
  * @throws UserError when it is anything else, or the file says otherwise.
  */
 export function inputShapesOf(graph: Graph, text: string): Record<string, number[]> {
@@ -279,7 +279,8 @@ export function inputShapesOf(graph: Graph, text: string): Record<string, number
             `Cannot read the input shape ${JSON.stringify(part)}; write C,H,W for a model with one input, or NAME=N,C,H,W for each of ${names.join(', ')}.`,
           );
         const name = equals < 0 ? names[0] : part.slice(0, equals);
-        const shape = equals < 0 ? [1, ...dims] : dims;
+        const whole = equals >= 0 || dims.length === graph.inputs[0].shape?.length;
+        const shape = whole ? dims : [1, ...dims];
         checkShape(graph, name, shape);
         return [name, shape];
       }),

@@ -42,6 +42,19 @@ function ending(graph: Graph, op: string): Graph {
   return { ...graph, nodes: [...graph.nodes, node], outputs: [{ ...output, name: 'end' }] };
 }
 
+test('a model without inputs runs by itself, whatever its card says, and is no classifier', async () => {
+  const graph = network();
+  const zeros = { dtype: 'float32' as const, shape: [1, 3, 8, 8], data: new Float32Array(192) };
+  const initializers = new Map([...graph.initializers, [graph.inputs[0].name, zeros] as const]);
+  const alone = carded({ ...graph, inputs: [], initializers }, { size: [8, 8] });
+  const given = carded(graph, { size: [8, 8] });
+  assert.deepEqual(await alone.run({}), await given.run({ [graph.inputs[0].name]: zeros.data }));
+  await assert.rejects(
+    classify(alone, picture(8, 8, 3).pixels),
+    /not a classifier of pictures: it has no input; call run instead\.$/,
+  );
+});
+
 test('a picture becomes the numbers that training makes of it, whatever its size, for every way to resize', async () => {
   const graph = network();
   for (const resize of ['squash', 'crop', 'pad'] as const)

@@ -82,13 +82,14 @@ function normalizationOf(card: Card, { mean, std, scale }: ClassifyOptions) {
 }
 
 function inputOf({ inputs }: Model): string {
-  const [[name, shape], ...others] = inputs;
-  if (others.length > 0 || shape.length !== 4)
-    fail(
-      `The model is not a classifier of pictures: ${others.length > 0 ? `it has ${inputs.size} inputs (${[...inputs.keys()].join(', ')})` : `its input ${name} is [${shape.join(', ')}]`}; call run instead.`,
-    );
-  return name;
+  const [[name, shape] = ['', []]] = inputs;
+  if (inputs.size === 1 && shape.length === 4) return name;
+  const why = inputs.size === 1 ? `its input ${name} is [${shape.join(', ')}]` : severalInputs(inputs);
+  return fail(`The model is not a classifier of pictures: ${why}; call run instead.`);
 }
+
+const severalInputs = (inputs: Model['inputs']): string =>
+  inputs.size === 0 ? 'it has no input' : `it has ${inputs.size} inputs (${[...inputs.keys()].join(', ')})`;
 
 /** The first output, and how many classes it has. */
 function outputOf({ outputs }: Model): [name: string, classes: number] {

@@ -81,9 +81,10 @@ const ALONE_EACH = 75_000;
 /** Shapes of inputs that are left open: as given, else those of pictures of the size that the card says. */
 function shapesFor(graph: Graph, given: LoadOptions['inputShapes']): LoadOptions['inputShapes'] {
   const { size, colors, layout } = cardOf(graph);
-  const [{ name, shape }, ...others] = graph.inputs;
-  if (given || !size || others.length > 0 || shape?.length !== 4) return given;
-  const last = takesChannelsLast(graph, graph.inputs[0], { layout });
+  const [input, ...others] = graph.inputs;
+  if (given || !size || others.length > 0 || input?.shape?.length !== 4) return given;
+  const { name, shape } = input;
+  const last = takesChannelsLast(graph, input, { layout });
   const channels = shape[last ? 3 : 1] ?? (colors && (colors === 'grey' ? 1 : 3));
   if (typeof channels !== 'number') return given;
   const wanted = last ? [1, ...size, channels] : [1, channels, ...size];
@@ -196,7 +197,7 @@ function expanded(graph: Graph, options: LoadOptions): { t: Tape; values: Map<st
   const t = tape();
   const given = new Map<string, string>();
   for (const value of graph.inputs) {
-    const shape = sampleShape(value, options.inputShapes);
+    const shape = sampleShape(value, options.inputShapes, graph.inputs);
     given.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: false }));
   }
   const values = expandBefore(t, graph, given);

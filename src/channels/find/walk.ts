@@ -71,7 +71,7 @@ export function walk(graph: Graph, inputShapes?: Record<string, readonly number[
   const values = new Map<string, string>();
   const dtypes = new Map<string, DType>();
   for (const value of graph.inputs) {
-    const shape = sampleShape(value, inputShapes);
+    const shape = sampleShape(value, inputShapes, graph.inputs);
     values.set(value.name, t.declare(value.name, { dtype: value.dtype, shape, laned: true }));
     dtypes.set(value.name, value.dtype);
   }

@@ -29,7 +29,7 @@ export interface Inferred {
 export function inferTypes(graph: Graph, { inputShapes, batch = 1 }: InferOptions = {}): Inferred {
   const types = new Map<string, Type>();
   for (const value of graph.inputs) {
-    const [first, ...rest] = sampleShape(value, inputShapes);
+    const [first, ...rest] = sampleShape(value, inputShapes, graph.inputs);
     const open = first !== undefined && hasOpenBatch(value.shape);
     const shape = first === undefined ? [] : [open ? batch : first, ...rest];
     types.set(value.name, { dtype: value.dtype, shape, laned: true });

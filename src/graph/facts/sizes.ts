@@ -42,7 +42,7 @@ export function openDimensions(graph: Graph, inputShapes: InputShapes = {}): Ope
   );
   const found = new Map<string, { name: string; batch: boolean; size: number; places: Place[] }>();
   for (const value of graph.inputs) {
-    const sample = sampleShape(value, inputShapes);
+    const sample = sampleShape(value, inputShapes, graph.inputs);
     sample.forEach((size, axis) => {
       const dim = value.shape?.[axis];
       if (value.shape && !isOpen(dim)) return;
@@ -89,7 +89,7 @@ export function otherSizes(graph: Graph, inputShapes: InputShapes = {}): OtherSi
   const shapesAt = (sizes: ReadonlyMap<OpenDimension, number>): InputShapes =>
     Object.fromEntries(
       graph.inputs.map((value) => {
-        const shape = sampleShape(value, inputShapes);
+        const shape = sampleShape(value, inputShapes, graph.inputs);
         for (const [{ places }, size] of sizes)
           for (const { input, axis } of places) if (input === value.name) shape[axis] = size;
         return [value.name, shape];
