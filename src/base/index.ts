@@ -38,7 +38,7 @@ export {
 } from './claim.js';
 export { asBytes, digestOfAll } from './digest.js';
 export { appendTo, makeFolder, moveTo, reason, writeAtomically } from './files.js';
-export { globOf } from './glob.js';
+export { namesMeant } from './glob.js';
 export { askKeepers, keep } from './keepers.js';
 export { importOptional } from './optional.js';
 

@@ -73,7 +73,7 @@ export interface ChannelOptions {
   inputShapes?: Record<string, readonly number[]>;
   /** Remove whole heads of attention rather than the same dimensions of all heads. Default false. */
   heads?: boolean;
-  /** Weights whose outputs stay, by name: what they produce is not removed, what they read may be. */
+  /** Weights whose outputs stay, by name or by pattern (`layer1.*`): what they produce is not removed, what they read may be. */
   ignore?: readonly string[];
   /** Weights that stay as they are, inputs too. */
   freeze?: readonly string[];

@@ -276,6 +276,14 @@ test('a run that was killed is done again, to the same bytes', async () => {
   assert.deepEqual(modelOf(cut), modelOf(whole));
 });
 
+test('a target that the model meets as it is removes nothing, and that is said', async () => {
+  const { err } = await espalier('prune two.onnx --method l1-filters --params 300k --data none --out met');
+  assert.match(
+    err,
+    /No channel is removed: the model meets the target \(--params\) as it is\. Give a smaller one/,
+  );
+});
+
 test('what takes data is refused with a sentence, and nothing is left behind', async () => {
   const cases: [string, RegExp][] = [
     [
@@ -292,7 +300,10 @@ test('what takes data is refused with a sentence, and nothing is left behind', a
     ],
     ['--method gmp --sparsity 0.5 --data none', /gmp prunes during training: give --data/],
     ['--method probmask --sparsity 0.5 --data none', /probmask prunes during training: give --data/],
-    ['--method snip --sparsity 0.5 --data none', /snip needs gradients, and these need data/],
+    [
+      '--method snip --sparsity 0.5 --data none',
+      /snip goes by gradients, and these need a training: give --data/,
+    ],
     ['--method masksparsity --macs 0.5 --data none', /masksparsity needs the scales of BatchNorm/],
     ['--method eagleeye --macs 0.5 --data none', /eagleeye measures candidate networks on data: give --data/],
     ['--method l1-filters --macs 0.001 --data none', /out of reach/],

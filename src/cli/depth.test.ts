@@ -34,11 +34,38 @@ test('channels go as far as the target of the whole model says', async () => {
   assert.ok(channels.units.after < channels.units.before);
 });
 
+test('weights go one-shot, and are measured on the data, where nothing is trained', async () => {
+  const line = 'prune dense/model.onnx --data digits --epochs 0 --sparsity 0.3 --threads 1 --method';
+  const { status, err } = await espalier(`${line} magnitude --out at-once`);
+  assert.equal(status, 0, err);
+  const { sparsity, accuracy } = summaryOf('at-once');
+  assert.ok(Math.abs(sparsity.after - 0.3) < 1e-3 && accuracy.before > 0.3 && accuracy.after > 0);
+  const refused = await espalier(`${line} snip --out refused`);
+  assert.match(
+    refused.err,
+    /snip goes by gradients, and these need a training: give --data and --epochs 1 or more/,
+  );
+  assert.ok(!existsSync(at('refused', 'model.onnx')));
+});
+
 test('more arms than there are: all of them go, and that is said', async () => {
   const line = prune('--drop-arms 9 --epochs 0 --calibrate 64 --no-reconstruct');
   const { status, err } = await espalier(`${line} --out all`);
   assert.equal(status, 0, err);
   assert.match(err, /The model has 3 residual branches, so no more than that can be removed/);
+});
+
+test('an arm with weights that are to stay stays', async () => {
+  const line = prune('--drop-arms 9 --ignore layer1.* --epochs 0 --calibrate 64 --no-reconstruct');
+  const { status, err } = await espalier(`${line} --out kept`);
+  assert.equal(status, 0, err);
+  assert.match(err, /has 2 residual branches without weights that are to stay, so no more than that/);
+  const { channels } = summaryOf('kept');
+  assert.ok(channels.arms.every(({ arm }: { arm: string }) => !arm.includes('layer1')));
+  const whole = channels.groups.filter(({ members }: { members: string[] }) =>
+    members.some((m) => m.startsWith('layer1.0.conv1.weight:0')),
+  );
+  assert.deepEqual(whole, [], 'nor is a channel of theirs a unit that could go');
 });
 
 test('without data there is nothing to choose by', async () => {

@@ -83,7 +83,7 @@ test('a command called wrongly ends with 1 and a hint', async () => {
     [`train ${tiny} --epochs many --out x`, /epochs must be a whole number of at least 1, but it is "many"/],
     [`train ${tiny}`, /folder of the run is missing: give --out/],
     ['prune --help lrr', /prune has no flag --lrr; espalier prune --help all lists them all/],
-    ['inspect resnet8 --threads 2', /unknown option '--threads'/],
+    ['inspect resnet8 --threads 2', /unknown option '--threads' .*; see espalier inspect --help\.$/m],
     ['methods fgg', /no pruning method "fgg" \(did you mean fggp\?\)/],
   ];
   await assertComplaints(cases);

@@ -26,6 +26,7 @@ const inFull = ([first, name, ...rest]: readonly string[]): string[] => {
 
 /** The program with the command that is called, if any; of the others there are only the lines that the help says. */
 async function programFor(words: readonly string[], signal: AbortSignal): Promise<Command> {
+  const called = words.find((word) => !word.startsWith('-'));
   const root = new Command('espalier')
     .description(ABOUT)
     .version(version)
@@ -34,9 +35,8 @@ async function programFor(words: readonly string[], signal: AbortSignal): Promis
       styleTitle: (text) => painted('bold', text),
       styleSubcommandTerm: (text) => painted('cyan', text),
     })
-    .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text))) })
+    .configureOutput({ outputError: (text, write) => write(visibleLines(oneLine(text, called))) })
     .addHelpText('after', '\nHelp on a command: espalier COMMAND --help\n\nExit status: 0 done, 1 failed.');
-  const called = words.find((word) => !word.startsWith('-'));
   // A method of a user's own, which openMethod tells by its name, may have settings, and so flags, that no other has.
   const named = words.findIndex((word) => /^--method(=|$)/.test(word));
   const method = named < 0 ? undefined : (words[named].split('=')[1] ?? words[named + 1]);
@@ -47,10 +47,10 @@ async function programFor(words: readonly string[], signal: AbortSignal): Promis
   return root;
 }
 
-/** commander's complaint as one sentence. */
-const oneLine = (text: string): string =>
+/** commander's complaint about a command, or about there being no such, as one sentence. */
+const oneLine = (text: string, called = ''): string =>
   `espalier: ${text
     .trim()
     .replace(/^error: /, '')
     .replace(/\n\(Did you mean (.*)\?\)/, ' (did you mean $1?)')
-    .replace(/\.?$/, '')}; see espalier --help.\n`;
+    .replace(/\.?$/, '')}; see espalier ${called in loaders ? `${called} ` : ''}--help.\n`;

@@ -1,5 +1,5 @@
 /** Inner values of a teacher that a model is taught beside the outputs. */
-import { fail, globOf, nearest } from '../base/index.js';
+import { fail, namesMeant } from '../base/index.js';
 import { expandModel } from '../graph/index.js';
 import { type Graph, isFloat, sizeOf } from '../onnx/index.js';
 import { type Head, headsOf } from './heads.js';
@@ -52,16 +52,9 @@ const listed = (names: readonly string[]): string =>
   `${names.slice(0, LISTED).join(', ')}${names.length > LISTED ? ` and ${names.length - LISTED} more` : ''}`;
 
 /** Inner values by patterns in which * stands for any text. @throws UserError on a pattern that none of them fits. */
-export function valuesToMatch(patterns: readonly string[], names: readonly string[]): string[] {
-  const all = patterns.flatMap((wanted) => {
-    const pattern = globOf(wanted);
-    const fitting = names.filter((name) => pattern.test(name));
-    const guess = nearest(wanted, [...names]);
-    if (fitting.length === 0)
-      fail(
-        `The teacher has no inner value ${wanted} of real numbers to match${guess ? ` (did you mean ${guess}?)` : ''}; it has ${listed(names)}, and * stands for any text.`,
-      );
-    return fitting;
-  });
-  return [...new Set(all)];
-}
+export const valuesToMatch = (patterns: readonly string[], names: readonly string[]): string[] =>
+  namesMeant(patterns, names, (wanted, guess) =>
+    fail(
+      `The teacher has no inner value ${wanted} of real numbers to match${guess ? ` (did you mean ${guess}?)` : ''}; it has ${listed(names)}, and * stands for any text.`,
+    ),
+  );

@@ -15,24 +15,24 @@ export function isSpoilt(summary: Summary): boolean {
   return summary.command === 'prune' && !isUsable(summary);
 }
 
-function ofAccuracy({ accuracy, channels, epochs }: Summary): string | undefined {
-  const { before, after } = accuracy!;
+function ofAccuracy(summary: Summary): string | undefined {
+  const { epochs } = summary;
+  const { before, after } = summary.accuracy!;
   if (before === undefined || keepsAccuracy({ before, after })) return undefined;
-  const target = channels ? 'a larger --macs' : 'a lower --sparsity';
   const advice =
     epochs === 0
       ? 'Train it while it is pruned (--epochs 5, or more --time for slim)'
       : 'Try more --epochs (more --time for slim), leave --lr and --teacher at their defaults';
-  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable yet. ${advice}, or set ${target}.`;
+  return `Accuracy fell from ${percent(before, 1)} to ${percent(after, 1)}: the model is not usable yet. ${advice}, or set ${milder(summary)}.`;
 }
 
 function ofObjective(summary: Summary): string | undefined {
   if (isUsable(summary)) return undefined;
-  const target = summary.channels ? 'a larger --macs' : 'a lower --sparsity';
-  return `The answers differ from those of the teacher by ${percent(summary.metrics!.error.after, 1)}, where 100 % is as bad as always answering the mean: the model is not usable yet. Try more --epochs, more samples, or set ${target}.`;
+  return `The answers differ from those of the teacher by ${percent(summary.metrics!.error.after, 1)}, where 100 % is as bad as always answering the mean: the model is not usable yet. Try more --epochs, more samples, or set ${milder(summary)}.`;
 }
 
-function ofAnswers({ answers, channels }: Summary): string | undefined {
+function ofAnswers(summary: Summary): string | undefined {
+  const { answers } = summary;
   if (!answers?.length) return undefined;
   const far = answers.filter((answer) => !keepsAnswer(answer));
   const worst = (far.length ? far : answers).toSorted((a, b) => (a.cosine ?? 1) - (b.cosine ?? 1))[0];
@@ -49,6 +49,14 @@ function ofAnswers({ answers, channels }: Summary): string | undefined {
   ].join(' and ');
   const said = `On random inputs, output ${output} ${facts}`;
   if (!far.length) return `${said}.`;
-  const target = channels ? 'a larger --macs' : 'a lower --sparsity';
-  return `${said}: the model needs training before use. Give --data to train it while it is pruned, or set ${target}.`;
+  return `${said}: the model needs training before use. Give --data to train it while it is pruned, or set ${milder(summary)}.`;
+}
+
+/** What would prune less, by the target that the run had. */
+function milder({ channels, sparsity, macs, params, bytes, latency }: Summary): string {
+  if (!channels) return sparsity?.target === undefined ? 'a pattern that keeps more' : 'a lower --sparsity';
+  const targets = { macs, params, bytes: bytes?.raw, latency };
+  const asked = Object.entries(targets).find(([, change]) => change?.target !== undefined);
+  if (asked) return `a larger --${asked[0]}`;
+  return channels.arms ? 'a smaller --drop-arms' : 'a milder target';
 }

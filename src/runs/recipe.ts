@@ -297,16 +297,16 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   const calibrated = 'calibrated' in method;
   if (given.calibrate !== undefined && !calibrated)
     fail(`${method.name} uses no samples before training: leave --calibrate out.`);
-  if (epochs === 0 && data !== WITHOUT_DATA && !calibrated)
+  if (epochs === 0 && data !== WITHOUT_DATA && !calibrated && !method.defaults.rounds)
     return fail(
-      `${method.name} prunes during training: give --epochs 1 or more, or --data none to prune one-shot.`,
+      `${method.name} prunes during training: give --epochs 1 or more, or use a one-shot method, such as magnitude.`,
     );
+  refuseUnknown(method.name, method.settings, given);
   const decided = 'pattern' in method.settings && decidesSparsity(given.pattern);
   if (sparsity !== undefined && decided)
     fail(`The pattern ${given.pattern} says how many weights stay: leave --sparsity out.`);
   if (sparsity === undefined && !decided && !('targetOptional' in method))
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
-  refuseUnknown(method.name, method.settings, given);
   return { ...method.defaults, calibrate: calibrated ? defaultSamples : undefined };
 }
 

@@ -128,7 +128,8 @@ export async function zeroed(
   const method = maskingMethod(recipe.method) ?? unknownMethod(recipe.method);
   const layers = layersOf(graph);
   const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
-  if (method.needsGradient(plan, 0)) fail(`${name} needs gradients, and these need data: give --data.`);
+  if (method.needsGradient(plan, 0))
+    fail(`${name} goes by gradients, and these need a training: give --data and --epochs 1 or more.`);
   // A method that needs no gradient looks at nothing but its layers.
   const report = await method.start(plan, layers, {} as Surroundings);
   const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));

@@ -92,6 +92,19 @@ export function planGradual(
 }
 
 /**
+ * The largest fraction of its remaining weights that a run takes at one update, as its schedule says; a method that narrows the candidates
+ * down first needs a `selectRatio` of as much.
+ * @throws UserError where there is no room for an update.
+ */
+export function largestCut(options: GradualOptions & { method: string }, iterations: number): number {
+  const { sparsity, startDensity, pruningSchedule } = options;
+  const span = { from: startDensity, to: 1 - (sparsity ?? 0) };
+  const { moments } = planMoments(options, iterations);
+  const densities = [span.from, ...moments.map(({ progress }) => schedules[pruningSchedule](span, progress))];
+  return Math.max(0, ...densities.slice(1).map((density, i) => 1 - density / densities[i]));
+}
+
+/**
  * How many of a group's weights a criterion's first step may choose from, of the R that remain, n of which must go: int(γR), at
  * most all that can go. Annealed it is n + int(p (R − n)), where p falls from γ to γ/100 along half a cosine of the whole
  * run; `passed` is the fraction of the run that is over.

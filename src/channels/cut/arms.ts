@@ -8,6 +8,7 @@
  */
 import { summarize } from '../../graph/index.js';
 import { type Graph, type Node, usedValues } from '../../onnx/index.js';
+import { weightsMeant } from '../find/groups.js';
 import type { ChannelOptions } from '../types.js';
 
 export interface Arm {
@@ -116,7 +117,7 @@ export interface Dropped {
   distance: number;
 }
 
-export interface DropOptions extends Pick<ChannelOptions, 'inputShapes'> {
+export interface DropOptions extends Pick<ChannelOptions, 'inputShapes' | 'ignore' | 'freeze'> {
   /** How many arms go. */
   count: number;
   /** How far the outputs of a network are from those of the whole one. */
@@ -127,18 +128,25 @@ export interface DropOptions extends Pick<ChannelOptions, 'inputShapes'> {
 
 /**
  * Drops arms one by one, each time one whose removal leaves the answers nearest to what they were. That an arm costs no less once others have
- * gone is taken for granted, so that only those are measured again that could be next.
+ * gone is taken for granted, so that only those are measured again that could be next. Arms with weights that are to stay (`ignore`, `freeze`) stay.
  * @returns fewer where there are not so many.
  */
 export async function dropArms(
   graph: Graph,
-  { count, distance, inputShapes, signal, onDropped }: DropOptions,
+  { count, distance, inputShapes, ignore = [], freeze = [], signal, onDropped }: DropOptions,
 ): Promise<{ graph: Graph; dropped: Dropped[] }> {
+  const staying = new Set(weightsMeant([...ignore, ...freeze], graph));
+  const mayGo = ({ nodes }: Arm) =>
+    ![...nodes].some((node) => usedValues(node).some((name) => staying.has(name)));
   const dropped: Dropped[] = [];
   const known = new Map<string, number>();
   let left = graph;
   while (dropped.length < count) {
-    const arms = new Map(findArms(left, { inputShapes }).map((arm) => [arm.name, arm]));
+    const arms = new Map(
+      findArms(left, { inputShapes })
+        .filter(mayGo)
+        .map((arm) => [arm.name, arm]),
+    );
     if (arms.size === 0) break;
     const fresh = new Map<string, number>();
     for (;;) {

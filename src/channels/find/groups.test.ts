@@ -88,6 +88,14 @@ test('weights to ignore keep their outputs, frozen ones their inputs too', () =>
   assert.deepEqual(groupsInWords(findChannels(graph, { freeze: ['a'] })), [
     '6: b.0 out, b.b.0 along, head.1 in',
   ]);
+  assert.deepEqual(
+    findChannels(graph, { ignore: ['b*'] }).frozen,
+    findChannels(graph, { ignore: ['b'] }).frozen,
+  );
+  assert.throws(
+    () => findChannels(graph, { freeze: ['nothing.*'] }),
+    /has no weight 'nothing\.\*' .*\* stands for any text\.$/,
+  );
   const { frozen } = findChannels(graph, { ignore: ['b'] });
   assert.ok(frozen.some(({ tensor, reason }) => tensor === 'b' && reason === 'it is to stay as it is'));
   assert.throws(() => findChannels(graph, { freeze: ['c'] }), {

@@ -5,7 +5,7 @@
  * the same weights, equally often, are one *group*: the layers that meet in a DenseNet's concatenation, the halves of a
  * split, or the padded part of a shortcut come out as groups of their own.
  */
-import { fail, flag, names, type Setting } from '../../base/index.js';
+import { fail, flag, names, namesMeant, type Setting } from '../../base/index.js';
 import type { Graph } from '../../onnx/index.js';
 import type { ChannelOptions, Channels, Frozen, Group, Member, Role } from '../types.js';
 import { type Coupling, couple } from './couple.js';
@@ -15,8 +15,14 @@ import { withMembers } from './weights.js';
 
 /** Which channels there are. */
 export const groupSettings = {
-  ignore: names('names of weights that keep all their output channels', 'NAMES'),
-  freeze: names('names of weights that keep all their output and input channels', 'NAMES'),
+  ignore: names(
+    'names of weights that keep all their output channels; * matches any text, as in layer1.*',
+    'NAMES',
+  ),
+  freeze: names(
+    'names of weights that keep all their output and input channels; * matches any text, as in layer1.*',
+    'NAMES',
+  ),
   heads: flag('remove attention heads only as a whole'),
 } satisfies Partial<Record<keyof ChannelOptions, Setting>>;
 
@@ -39,16 +45,22 @@ export interface Analysis {
 export const findChannels = (graph: Graph, options: ChannelOptions = {}): Channels =>
   analyse(graph, options).channels;
 
+/** The weights that names and patterns mean. @throws UserError on one that means none. */
+export const weightsMeant = (wanted: readonly string[] | undefined, { initializers }: Graph): string[] =>
+  namesMeant(wanted ?? [], [...initializers.keys()], (name, guess) =>
+    fail(
+      `The model has no weight '${name}' that could be kept from pruning${guess ? ` (did you mean ${guess}?)` : ''}; espalier inspect lists its weights, and * stands for any text.`,
+    ),
+  );
+
 /** {@link findChannels} with what it found on the way; `like`: the same graph at another size, whose units are to be found. */
 export function analyse(given: Graph, options: ChannelOptions = {}, like?: Analysis): Analysis {
   const graph = withMembers(given);
-  for (const name of [...(options.ignore ?? []), ...(options.freeze ?? [])]) {
-    if (!graph.initializers.has(name))
-      fail(
-        `The model has no weight '${name}' that could be kept from pruning; espalier inspect lists its weights.`,
-      );
-  }
-  const coupling = couple(walk(graph, options.inputShapes), { ...options, like: like?.coupling });
+  const [ignore, freeze] = [options.ignore, options.freeze].map((wanted) => weightsMeant(wanted, graph));
+  const coupling = couple(walk(graph, options.inputShapes), {
+    ...{ ...options, ignore, freeze },
+    like: like?.coupling,
+  });
   checkSums(coupling);
   const axes = weightAxes(coupling);
   const { groups, classes } = groupsOf(axes, coupling);

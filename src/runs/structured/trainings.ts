@@ -42,18 +42,21 @@ export const trainings: Record<Exclude<StageKind, 'mask' | 'prune'>, Performer> 
   },
 
   async depth(_, { graph }, work) {
-    const { recipe, task, options } = work;
+    const { recipe, options } = work;
     const { onNote, signal } = options;
     const count = recipe.dropArms!;
     const { graph: smaller, dropped } = await dropArms(graph, {
-      ...{ count, signal, inputShapes: task.inputShapes, distance: distanceTo(graph, work) },
+      ...optionsOf(work),
+      ...{ count, signal, distance: distanceTo(graph, work) },
       onDropped: ({ arm, distance }) =>
         onNote?.(
           `Without the residual branch of ${arm} the outputs differ by ${shownDistance(distance)} from those of the whole model.`,
         ),
     });
     if (dropped.length < count)
-      onNote?.(`The model has ${dropped.length} residual branches, so no more than that can be removed.`);
+      onNote?.(
+        `The model has ${dropped.length} residual branches${recipe.ignore || recipe.freeze ? ' without weights that are to stay' : ''}, so no more than that can be removed.`,
+      );
     const cut = { graph, smaller, channels: findChannels(graph, optionsOf(work)), selection: new Map() };
     const { graph: left, facts } = await mended(cut, work);
     return { graph: left, facts: { ...facts, arms: dropped } };

@@ -52,6 +52,22 @@ test('the method follows the target, the epochs and whether there are data', () 
   assert.equal(values({ ...sparse, epochs: 2 }, fresh).method, 'gmp');
   assert.equal(values({ ...sparse, data: 'none' }, trained).method, 'magnitude');
   assert.equal(values({ ...structured, data: 'none' }, trained).method, 'l1-filters');
+  assert.equal(values({ data: 'none', mask: 'mask.json' }, trained).method, 'l1-filters');
+});
+
+test('candidates are as many as the largest update of a short run takes', () => {
+  const short = { ...sparse, method: 'fggp', epochs: 2, batch: 16 };
+  const ratio = (known: Known, samples: number) => values(known, { ...trained, samples }).selectRatio;
+  assert.equal(ratio(short, 36), 0.56, 'four updates, of which the second takes 0.557 of what is left');
+  assert.equal(ratio(short, 1), 0.91, 'all in one update');
+  assert.equal(ratio(short, 50_000), undefined, 'the method’s own is enough');
+  assert.equal(
+    ratio({ ...short, selectRatio: 0.2 }, 32),
+    undefined,
+    'what is given stands, and is refused by the plan',
+  );
+  assert.equal(ratio({ ...short, selectAnneal: true }, 32), undefined, 'what must go is a candidate anyway');
+  assert.equal(ratio({ ...short, method: 'gmp' }, 32), undefined, 'a method without candidates');
 });
 
 test('where nothing is trained after a cut, channels go by what can be repaired', () => {

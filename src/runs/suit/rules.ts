@@ -3,8 +3,10 @@
  * says what it chooses and why; what is given explicitly is never asked. docs/defaults.md lists them for people, with the runs that they
  * were chosen by.
  */
+import { UserError } from '../../base/index.js';
 import { onnxruntimeRounding } from '../../channels/index.js';
-import { learntMethod, structuredMethod } from '../registry.js';
+import { type GradualOptions, largestCut } from '../../sparsity/index.js';
+import { learntMethod, maskingMethod, structuredMethod } from '../registry.js';
 import { channelTargets } from '../settings.js';
 import type { Situation } from './situation.js';
 
@@ -23,10 +25,11 @@ export const knownEpochs = (known: Known): number => known.epochs as number;
 
 export type Rule = (known: Known, situation: Situation) => Choice | undefined;
 
-/** Whether channels or arms are to go, as they are also where nothing but a loss says how far. */
+/** Whether channels or arms are to go, as they are also where a mask names them, or nothing but a loss says how far. */
 export const wantsChannels = (known: Known): boolean =>
   channelTargets.some((name) => known[name] !== undefined) ||
   known.dropArms !== undefined ||
+  known.mask !== undefined ||
   (known.maxLoss !== undefined && known.sparsity === undefined);
 
 /** Epochs below which nothing but what cuts at once or nearly so is worth it. */
@@ -46,6 +49,8 @@ const gentle = { sgd: 0.01, adam: 0.0001, adamw: 0.0001 } as const;
 /** The rate at which answers are learnt, and so many steps at which it makes up for what its first ones undo of a repaired model. */
 const IMITATING = 0.001;
 const SETTLED = 32;
+/** Part of the weights that may be spared or rounded to whole ones beside what the schedule says. */
+const SLACK = 0.002;
 /** Part of the epochs that warm-up takes, at most one epoch. */
 const WARM = 0.1;
 /** Blocks that the narrowest layers should have at least, so that rounding does not decide what goes. */
@@ -76,6 +81,11 @@ export const rules: Readonly<Record<string, Rule>> = {
         value: 'reconstruction',
         because:
           'nothing is trained after the cut, and it takes the channels that the layers behind them can best make up for',
+      };
+    if (known.mask !== undefined)
+      return {
+        value: 'l1-filters',
+        because: 'the mask says which channels go, and nothing is trained before that',
       };
     if (wantsChannels(known))
       return {
@@ -144,6 +154,21 @@ export const rules: Readonly<Record<string, Rule>> = {
     return { value: 'self', because: 'the model as it was is trained, and knows more than labels say' };
   },
 
+  selectRatio(known, { samples = 0 }) {
+    const method = maskingMethod(known.method);
+    const options = { ...method?.defaults, ...known, method: method?.name } as unknown as Narrowing;
+    if (!options.first || !options.selectRatio || options.selectAnneal || withoutData(known))
+      return undefined;
+    const updates = stepsOf(known, samples);
+    const needed = Math.ceil(100 * (largest(options, updates) + SLACK)) / 100;
+    return needed > options.selectRatio
+      ? {
+          value: Math.min(1, needed),
+          because: `in so short a run an update takes up to ${percent(needed)} of what is left, and ${options.selectRatio} would offer fewer candidates`,
+        }
+      : undefined;
+  },
+
   roundTo(known, { command, narrowest }) {
     if (command !== 'prune' || !removesChannels(known) || narrowest === undefined) return undefined;
     if (known.latency !== undefined) return undefined;
@@ -156,6 +181,18 @@ export const rules: Readonly<Record<string, Rule>> = {
         };
   },
 };
+
+type Narrowing = GradualOptions & { method: string };
+
+/** What an update takes at the most; 0 where there is no room for one, which the run itself will say. */
+function largest(options: Narrowing, steps: number): number {
+  try {
+    return largestCut(options, steps);
+  } catch (error) {
+    if (error instanceof UserError) return 0;
+    throw error;
+  }
+}
 
 /** Optimiser steps of the whole run. */
 const stepsOf = (known: Known, samples: number): number =>
