@@ -319,7 +319,7 @@ test('arrays that several inputs cannot take are named', async (t) => {
   const y = labels(4);
   const all = { ids, mask: ids, y };
   const cases: [Record<string, Uint8Array>, RegExp][] = [
-    [{ ids, y }, /lacks mask; it holds ids, y: the model has several inputs/],
+    [{ ids, y }, /lacks mask; it holds ids, y: it needs an array by the name of each/],
     [{ ids_train: ids, mask: ids, y }, /lacks one part of its arrays; it holds ids_train, mask, y/],
     [{ ...all, y_test: y, ids_test: ids }, /has y_test but lacks mask_test; add it, or leave y_test out/],
     [{ ...all, mask: wholes([3, 2], counting(6)) }, /has 3 samples in mask but 4 labels in y/],

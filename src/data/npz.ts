@@ -76,6 +76,15 @@ interface Wanted {
   declared?: Value['shape'];
 }
 
+interface NpzOptions {
+  /** How the model takes images. */
+  channelsLast?: boolean;
+  /** Arrays of what a model should answer. */
+  targets?: readonly string[];
+  /** The array of an only input has the input's own name, and its numbers are taken as they are. */
+  named?: boolean;
+}
+
 /**
  * Opens an .npz file, with the arrays for a model's `inputs` where these are known; `channelsLast` says how the model takes images,
  * and so how they lie in the file where their shape does not tell.
@@ -84,11 +93,10 @@ interface Wanted {
 export async function openNpz(
   path: string,
   inputs?: readonly Value[],
-  channelsLast = false,
-  targets: readonly string[] = [],
+  { channelsLast = false, targets = [], named = false }: NpzOptions = {},
 ): Promise<Dataset> {
   const file = expandHome(path);
-  const wanted = wantedFor(inputs, channelsLast);
+  const wanted = wantedFor(inputs, channelsLast, named);
   const { arrays, members } = await unzipArrays(await readBytes(file), file, wanted, targets);
   const split = (part: Part) => splitOf(part, wanted, arrays, { file, targets });
   const whole = split('train') ?? split('whole') ?? failMissing(file, wanted, members);
@@ -134,12 +142,12 @@ function whiteOf(split: Split): number | undefined {
   return !images || least < 0 || most > 255 ? undefined : most > 1 ? 255 : 1;
 }
 
-function wantedFor(inputs: readonly Value[] | undefined, channelsLast: boolean): Wanted[] {
+function wantedFor(inputs: readonly Value[] | undefined, channelsLast: boolean, named: boolean): Wanted[] {
   if (!inputs)
     return [
       { names: NAMES, isImages: (rank) => rank === 3 || rank === 4, whole: false, model: { channelsLast } },
     ];
-  if (inputs.length === 1) {
+  if (inputs.length === 1 && !named) {
     const [{ name, dtype, shape }] = inputs;
     const whole = !isFloat(dtype);
     const isImages = () => !whole && (shape?.length ?? 4) === 4;
@@ -164,7 +172,7 @@ function failMissing(file: string, wanted: readonly Wanted[], members: readonly 
     );
   const missing = names.filter((one) => !has([one!]));
   fail(
-    `${file} lacks ${missing.length > 0 ? missing.join(' and ') : 'one part of its arrays'}${held}: the model has several inputs, so it needs an array by the name of each (${names.join(', ')}), and the labels y where there are any, all with _train and _test at their ends where there is a part for testing.`,
+    `${file} lacks ${missing.length > 0 ? missing.join(' and ') : 'one part of its arrays'}${held}: it needs an array by the name of each of the model's inputs (${names.join(', ')}), and the labels y where there are any, all with _train and _test at their ends where there is a part for testing.`,
   );
 }
 

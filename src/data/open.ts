@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly channelsLast?: boolean;
   /** Inputs of the model that the data are for: what an .npz must hold (see npz.ts). Without them it holds one array x. */
   readonly inputs?: readonly Value[];
+  /** An .npz has the array of an only input under the input's own name. */
+  readonly named?: boolean;
   /** The `y` of an .npz holds numbers that the model should answer, not classes. */
   readonly targets?: readonly string[];
   /** Pictures of a folder have class maps beside them, which the model should answer. */
@@ -77,7 +79,7 @@ async function openKind(
     );
   if (spec === 'digits') return openDigits();
   if (kind === 'images' && place) return openFolder(place, options);
-  if (kind === 'npz' && place) return openNpz(place, options.inputs, options.channelsLast, options.targets);
+  if (kind === 'npz' && place) return openNpz(place, options.inputs, options);
   if (isNamed(kind)) return openNamed(kind, place, options.directory);
   return fail(
     `There is no data set '${spec}'${meant(kind, place)}; give digits, ${Object.keys(NAMED).join('[:DIR], ')}[:DIR], images:DIR or npz:FILE.`,

@@ -26,6 +26,7 @@ export {
   rolesOf,
   sampleShape,
 } from './expand.js';
+export { type Behind, behindFront } from './front.js';
 export { countOutside, type Lookup, lookupsFor, refuseOutside } from './lookups.js';
 export { modelReach, partFor, type Reach, reachIn } from './reach.js';
 

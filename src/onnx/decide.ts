@@ -21,11 +21,17 @@ export async function withConditions(graph: Graph, truths: ReadonlyMap<string, b
     return { ...node, inputs: [name] };
   });
   const weights = [...graph.initializers].map(([name, { dtype, shape }]): Value => ({ name, dtype, shape }));
-  const light = { ...graph, nodes, inputs: [...graph.inputs, ...weights], initializers: conditions };
+  const { front, ...source } = graph.source;
+  const light = { ...graph, source, nodes, inputs: [...graph.inputs, ...weights], initializers: conditions };
   const read = await parseModel(serializeModel(light), { name: graph.name || 'the model' });
   const [before, after] = [graph, read].map(
     (one) => new Set([...one.nodes.flatMap(usedValues), ...one.outputs.map(({ name }) => name)]),
   );
   const kept = [...graph.initializers].filter(([name]) => after.has(name) || !before.has(name));
-  return { ...read, inputs: graph.inputs, initializers: new Map([...kept, ...read.initializers]) };
+  return {
+    ...read,
+    source: front ? { ...read.source, front } : read.source,
+    inputs: graph.inputs,
+    initializers: new Map([...kept, ...read.initializers]),
+  };
 }

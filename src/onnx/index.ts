@@ -22,6 +22,10 @@ export { narrowIn, rounded } from './storage.js';
 export { asStored } from './stored.js';
 export { widenedFile } from './widen.js';
 
+// What stands before a graph that begins where it can be computed.
+
+export { withFront, withoutFront } from './front.js';
+
 // Branches whose conditions turn out to be known.
 
 export { withConditions } from './decide.js';

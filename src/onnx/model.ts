@@ -132,6 +132,8 @@ export interface Source {
   metadata: Record<string, string>;
   /** What a `Graph` has no word for (functions, notes on nodes and values), as protobuf; carried through unread. */
   carried?: Uint8Array;
+  /** What stands before the graph in its file, and cannot be computed: the graph's inputs are what it makes. */
+  front?: Pick<Graph, 'inputs' | 'outputs' | 'nodes' | 'initializers'>;
 }
 
 /** An ONNX model in memory. Plain data: change it freely, or build one with {@link builder}. */

@@ -11,6 +11,7 @@ import type { Opaque } from './attributes.js';
 import { bodyProto, inputsInFile } from './bodies.js';
 import { type Notes, uncarry } from './carried.js';
 import { attributeType } from './dtypes.js';
+import { withFront } from './front.js';
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -33,7 +34,8 @@ const field = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 };
  * Writes a model: IR version, operator sets, names and notes as in `graph.source`.
  * @throws UserError when it would be 2 GiB or more, or holds an operator of our own.
  */
-export function serializeModel(graph: Graph): Uint8Array {
+export function serializeModel(model: Graph): Uint8Array {
+  const graph = withFront(model);
   const inner = graph.nodes.find((node) => node.domain === 'espalier');
   if (inner)
     fail(

@@ -19,8 +19,9 @@ import {
   severalOutputs,
   tellHeads,
 } from '../objectives/index.js';
-import { type Graph, readModel } from '../onnx/index.js';
+import type { Graph } from '../onnx/index.js';
 import { refuseNotFinite } from './finite.js';
+import { readLike } from './front.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
 import { answeringEnds, endsOf, reachOfTask, taughtPart, tellReach } from './reach.js';
 import { NO_TEACHER, type Recipe } from './recipe.js';
@@ -125,7 +126,7 @@ async function openObjective(file: string): Promise<ObjectiveDefinition> {
 
 /** @throws UserError where the file cannot be read, or holds numbers that are none. */
 export async function teacherGraph(teacher: string, own: Graph): Promise<Graph> {
-  const model = teacher === 'self' ? own : await readModel(teacher);
+  const model = teacher === 'self' ? own : await readLike(teacher, own);
   refuseNotFinite(model, { trained: false });
   return model;
 }

@@ -6,7 +6,7 @@ import { loadNetwork, type Machine, type MachineChoice, type Network, openMachin
 import type { Graph } from '../onnx/index.js';
 import { tellingOf } from './pictures.js';
 import { WITHOUT_DATA } from './recipe.js';
-import { type ModelTask, openModel, openTask, type Task, type TaskOptions } from './task.js';
+import { type ModelTask, openStart, openTask, type Task, type TaskOptions } from './task.js';
 import type { Opened, RunOptions } from './work.js';
 
 /**
@@ -18,10 +18,9 @@ export async function openFor(
   { onNote }: Pick<RunOptions, 'onNote'>,
   start?: Graph,
 ): Promise<Opened> {
-  const task =
-    settings.data === WITHOUT_DATA
-      ? await openModel(settings, start)
-      : await openTask({ ...settings, onPictures: tellingOf(onNote) }, start);
+  const alone = settings.data === WITHOUT_DATA ? await openStart(settings, start) : undefined;
+  for (const note of alone?.notes ?? []) onNote?.(note);
+  const task = alone ?? (await openTask({ ...settings, onPictures: tellingOf(onNote) }, start));
   const { threads, engine } = settings;
   return holding(task, { threads, engine });
 }

@@ -80,7 +80,22 @@ function looping(op: 'Loop' | 'Scan'): Graph {
   return s.finish();
 }
 
+/** An operator that espalier does not know, and onnxruntime only where it is ONNX's, before all weights; one of them it reads itself. */
+function prepared(op: string, shape?: (string | number)[]): Graph {
+  const s = sketch();
+  const p = s.op(op, [s.input('x', [3, 8, 8])], {}, 'prepared');
+  const h = s.relu(s.conv(s.relu(s.conv(p, 'first', 16, 3)), 'second', 16, 16));
+  const graph = s.finish(s.head(h, 16));
+  if (shape) graph.declared.set('prepared', { name: 'prepared', dtype: 'float32', shape });
+  const { source } = graph;
+  return { ...graph, source: { ...source, opsets: { ...source.opsets, vendor: 1 } } };
+}
+
 before(async () => {
+  await writeModel(at('vendor.onnx'), prepared('vendor.Prepare', ['N', 3, 8, 8]));
+  await writeModel(at('drawn.onnx'), prepared('Bernoulli', ['N', 3, 8, 8]));
+  await writeModel(at('undeclared.onnx'), prepared('vendor.Prepare'));
+  writeFileSync(at('prepared.npz'), archive({ prepared: reals([SAMPLES, 3, 8, 8], values) }));
   await writeModel(at('detector.onnx'), detector());
   await writeModel(at('classifier.onnx'), classifier());
   await writeModel(at('branching.onnx'), await branching());
@@ -190,4 +205,60 @@ test('a target says which of the values that go into what cannot be computed it 
   const { summary } = await run('train', 'detector', own);
   const { before: was, after: is } = summary.metrics!['weighted loss'];
   assert.ok(is < 0.8 * was!, `${was} ${is}`);
+});
+
+const behind = { data: `npz:${at('prepared.npz')}`, normalize: undefined };
+
+for (const [name, said] of [
+  ['vendor', /and neither can onnxruntime; from prepared on, onnxruntime gives what the engine gives/],
+  ['drawn', /but onnxruntime runs it; from prepared on, onnxruntime gives what the engine gives/],
+] as const)
+  test(`${name}: a model that begins with an unknown operator is cut and taught behind it, and exported with it`, async () => {
+    const own = { ...behind, method: 'l1-filters', macs: 0.6, roundTo: 1 };
+    const { summary, graph, notes } = await run('prune', name, own);
+    const given = await readModel(at(`${name}.onnx`));
+    assert.deepEqual([graph.inputs, graph.nodes[0]], [given.inputs, given.nodes[0]]);
+    assert.ok(graph.initializers.get('first')!.shape[0] < 16);
+    assert.ok(
+      notes.some((note) => note.includes('is the model behind it, from prepared on.')),
+      notes.join('\n'),
+    );
+    assert.match(summary.export.check.note!, said);
+    assert.ok(summary.export.check.error! < 1e-4);
+    assert.ok(summary.metrics!.error.after < 0.9, JSON.stringify(summary.metrics));
+  });
+
+test('a model that begins with an unknown operator is pruned without data, its channels where their shape is known', async () => {
+  const none = {
+    data: 'none',
+    normalize: undefined,
+    epochs: undefined,
+    batch: undefined,
+    optimizer: undefined,
+  };
+  const alone = { ...none, lr: undefined, augment: undefined };
+  const single = await run('prune', 'undeclared', { ...alone, method: 'magnitude', sparsity: 0.5 });
+  assert.ok(single.notes.some((note) => note.includes('--input-shape prepared=1,3,224,224')));
+  assert.match(single.summary.export.check.unchecked!, /neither can onnxruntime/);
+  const own = { ...alone, method: 'l1-filters', macs: 0.6, roundTo: 1 };
+  await assert.rejects(run('prune', 'undeclared', own), /No channels of this model can be removed/);
+  const { summary, graph } = await run('prune', 'undeclared', { ...own, inputShape: 'prepared=1,3,8,8' });
+  assert.ok(summary.macs.after <= 0.6 * summary.macs.before!);
+  assert.match(summary.export.check.by!, /^onnxruntime/);
+  assert.deepEqual(
+    graph.inputs.map(({ name }) => name),
+    ['x'],
+  );
+});
+
+test('data for what stands before the unknown operator are refused with what to give', async () => {
+  const own = { ...behind, data: `npz:${at('inputs.npz')}`, method: 'gmp', sparsity: 0.5 };
+  await assert.rejects(run('prune', 'vendor', own), {
+    message:
+      /does not know the operator of vendor\.Prepare 'prepared', with which the model begins.* lacks prepared; it holds x/,
+  });
+  const pictures = { ...own, data: 'images:photos' };
+  await assert.rejects(run('prune', 'vendor', pictures), {
+    message: /Record prepared in a runtime that has the operator, and give that as npz:FILE/,
+  });
 });

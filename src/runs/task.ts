@@ -1,5 +1,5 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
-import { fail, nearest, own } from '../base/index.js';
+import { fail, nearest, own, UserError } from '../base/index.js';
 import {
   cardOf,
   channelsLast,
@@ -11,12 +11,13 @@ import {
   takesChannelsLast,
 } from '../data/index.js';
 import { loadNetwork, type Machine, type Network } from '../engine/index.js';
-import { batchOf, decideBranches } from '../graph/index.js';
+import { batchOf, behindFront, decideBranches } from '../graph/index.js';
 import { buildNetwork, zoo } from '../nn/index.js';
 import type { Objective } from '../objectives/index.js';
 import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/internal.js';
 import { withChannels } from './channels.js';
+import { isShaped, refuseForFront, tellFront } from './front.js';
 import { checkIndices } from './indices.js';
 import { targetsToLearn } from './learn.js';
 import { isPath } from './paths.js';
@@ -64,7 +65,7 @@ export const hasData = (task: ModelTask): task is AimedTask => 'dataset' in task
  * @throws UserError when either is missing or unsound, or they do not fit.
  */
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
-  if (graph || isPath(options.model)) return fitData(graph ?? (await readLocal(options.model)), options);
+  if (graph || isPath(options.model)) return fitModel(graph ?? (await readLocal(options.model)), options);
   if (options.data === RANDOM_DATA)
     fail('--data random distils a model that is already trained: give an .onnx file.');
   const raw = await openData(options, {});
@@ -95,6 +96,38 @@ export async function openModel(options: ModelOptions, read?: Graph): Promise<Mo
   const given = options.inputShape ? inputShapesOf(graph, options.inputShape) : {};
   const inputShapes = shapesOfSample(graph, withSymbols(graph, given));
   return { graph: await decideBranches(graph, inputShapes), inputShapes };
+}
+
+/**
+ * The model of a run without data, from where it can be computed: behind an operator that is not known and stands at its beginning, where it is
+ * known in which shape that gives its results.
+ */
+export async function openStart(
+  options: ModelOptions,
+  read?: Graph,
+): Promise<ModelTask & { notes?: readonly string[] }> {
+  const whole = read ?? (await openGraph(options));
+  const behind = behindFront(whole);
+  if (!behind) return openModel(options, whole);
+  const { graph, made } = behind;
+  const all = {
+    ...graph,
+    inputs: [...whole.inputs.filter((input) => !graph.inputs.includes(input)), ...graph.inputs],
+  };
+  const given = options.inputShape ? inputShapesOf(all, options.inputShape) : {};
+  if (!isShaped(graph.inputs, given)) {
+    const names = made.map(({ name }) => name).join(', ');
+    const note = `The shape of ${names}, which an operator makes that espalier does not know, is not declared, so no channels behind it can be found; give it, as in --input-shape ${made[0].name}=1,3,224,224.`;
+    const inner = Object.keys(given).some((name) => !whole.inputs.some((input) => input.name === name));
+    return {
+      ...(await openModel(inner ? { ...options, inputShape: undefined } : options, whole)),
+      notes: [note],
+    };
+  }
+  const inputShapes = Object.fromEntries(
+    graph.inputs.flatMap(({ name }) => (own(given, name) ? [[name, given[name]]] : [])),
+  );
+  return { graph: await decideBranches(graph, inputShapes), inputShapes, notes: [tellFront(behind)] };
 }
 
 /** The graph of a model, for what looks at no shapes; see {@link openModel}. */
@@ -159,11 +192,24 @@ const openData = (
     ...how,
   });
 
+/** Opens the data for a model, or for what comes behind an operator that is not known and stands at its beginning. */
+async function fitModel(graph: Graph, options: TaskOptions): Promise<Task> {
+  const behind = behindFront(graph);
+  if (!behind) return fitData(graph, options);
+  refuseForFront(options.data, behind);
+  const task = await fitData(behind.graph, options).catch((error) => {
+    if (error instanceof UserError) fail(`${tellFront(behind)} ${error.message}`);
+    throw error;
+  });
+  return { ...task, notes: [tellFront(behind), ...(task.notes ?? [])] };
+}
+
 /** Opens the data as a model's inputs take them. */
 async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const inputs = inputsOf(graph, options.inputShape);
   const [{ dtype, shape }, ...others] = inputs;
-  const images = others.length === 0 && isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
+  const pictures = isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
+  const images = others.length === 0 && pictures && !graph.source.front;
   const prepared = await (options.data === RANDOM_DATA
     ? { dataset: randomDataset(graph, inputs), pictures: undefined, notes: [] }
     : images
@@ -239,7 +285,7 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
     fail(
       `--${flag} is for images, but ${names} of the model takes other data; leave it out and prepare the numbers in the file.`,
     );
-  const dataset = await openData(options, { inputs });
+  const dataset = await openData(options, { inputs, named: graph.source.front !== undefined });
   for (const [i, input] of inputs.entries()) {
     const { name, shape } = input;
     const { shape: own } = dataset.train.arrays[i];

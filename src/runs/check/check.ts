@@ -13,6 +13,7 @@ import { endsOf } from '../reach.js';
 import { type Answers, firstSample, type Trial } from '../samples.js';
 import { cannotCompute, checkAlone, hindranceOf, noiseOfRuntime } from './alone.js';
 import { type Answerer, engineAnswerer, onnxruntimeAnswerer, referenceAnswerer } from './answers.js';
+import { checkBehind } from './behind.js';
 import {
   allowedFor,
   type Difference,
@@ -50,6 +51,7 @@ const MOST_REFERENCE_MACS = 3e8;
  * @throws UserError when either cannot be run.
  */
 export async function checkFile(path: string, graph: Graph, options: CheckOptions): Promise<Outcome> {
+  if (graph.source.front) return checkBehind(path, graph, options, checkWide);
   const outcome = await checkWide(path, graph, options).catch((error) => {
     if (error instanceof UserError && usesDoubles(graph)) return checkInFloat32(path, options, error);
     throw error;

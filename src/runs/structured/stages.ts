@@ -9,9 +9,10 @@ import {
   writeMasks,
 } from '../../channels/index.js';
 import type { Figures } from '../../objectives/index.js';
-import { asStored, type Graph, readModel, writeModel } from '../../onnx/index.js';
+import { asStored, type Graph, writeModel } from '../../onnx/index.js';
 import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
+import { readLike } from '../front.js';
 import type { PruneRecipe } from '../recipe.js';
 import type { MeasuredAfter } from '../summary.js';
 import { targetOf } from './defaults.js';
@@ -106,7 +107,7 @@ export async function readOutcome(
   const chooses = stage.kind === 'mask';
   return {
     facts,
-    graph: chooses ? graph : await readModel(model),
+    graph: chooses ? graph : await readLike(model, graph),
     selection: chooses || stage.kind === 'prune' ? new Map(Object.entries(await readMasks(mask))) : undefined,
   };
 }

@@ -1,0 +1,91 @@
+/**
+ * Models that begin with an operator that is not known. Nothing can be computed of such a model from its inputs, but all that comes behind
+ * can, from what the operator makes: that is the model then, and its *front* travels along until the model is written.
+ */
+import { type Graph, type Node, usedValues, type Value } from '../onnx/index.js';
+import { rolesOf } from './expand.js';
+import { findOperator } from './ops/index.js';
+
+export interface Behind {
+  /** What comes behind the front: its inputs are what the front makes. The front is in `source.front`. */
+  graph: Graph;
+  /** Operators of the front that are not known. */
+  causes: Node[];
+  /** What the front makes. */
+  made: Value[];
+}
+
+/** What comes behind unknown operators that stand before all weights; undefined where there are none, or something is learnt before them. */
+export function behindFront(graph: Graph): Behind | undefined {
+  if (graph.source.front) return undefined;
+  const causes = firstUnknown(graph);
+  const front = before(graph, causes);
+  const { learnt } = rolesOf(graph);
+  const trained = [...learnt.values()];
+  if (causes.length === 0 || trained.length === 0 || !allBehind(graph, causes, trained)) return undefined;
+  const nodes = graph.nodes.filter((node) => !front.has(node));
+  const outside = new Set([...front].flatMap(({ outputs }) => outputs));
+  const read = new Set(nodes.flatMap(usedValues));
+  const made = [...outside].filter((name) => read.has(name)).map((name) => declaredValue(graph, name));
+  const inputs = [...graph.inputs.filter(({ name }) => read.has(name)), ...made];
+  const used = new Set([...read, ...graph.outputs.map(({ name }) => name)]);
+  const [behind, other] = [true, false].map(
+    (is) => new Map([...graph.initializers].filter(([name]) => used.has(name) === is)),
+  );
+  const ofFront = new Set([...front].flatMap(usedValues));
+  for (const name of ofFront) if (behind.has(name)) other.set(name, behind.get(name)!);
+  const carried = { inputs: graph.inputs, outputs: graph.outputs, nodes: [...front], initializers: other };
+  return {
+    graph: {
+      ...graph,
+      ...{ inputs, nodes, initializers: behind },
+      outputs: graph.outputs.filter(({ name }) => !outside.has(name)),
+      source: { ...graph.source, front: carried },
+    },
+    causes,
+    made,
+  };
+}
+
+/** Unknown operators that rest on no other. */
+function firstUnknown(graph: Graph): Node[] {
+  const found: Node[] = [];
+  const resting = new Set<string>();
+  for (const node of graph.nodes) {
+    const rests = usedValues(node).some((name) => resting.has(name));
+    const unknown = !findOperator(node);
+    if (unknown && !rests) found.push(node);
+    if (unknown || rests) for (const name of node.outputs) resting.add(name);
+  }
+  return found;
+}
+
+/** These nodes and all that they rest on. */
+function before(graph: Graph, nodes: readonly Node[]): Set<Node> {
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const found = new Set(nodes);
+  for (const node of found)
+    for (const name of usedValues(node)) {
+      const maker = makers.get(name);
+      if (maker) found.add(maker);
+    }
+  return new Set(graph.nodes.filter((node) => found.has(node)));
+}
+
+/** Whether all that is learnt is read behind some of these nodes. */
+function allBehind(graph: Graph, causes: readonly Node[], trained: readonly Node[]): boolean {
+  const resting = new Set(causes.flatMap(({ outputs }) => outputs));
+  const behind = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (!usedValues(node).some((name) => resting.has(name))) continue;
+    behind.add(node);
+    for (const name of node.outputs) resting.add(name);
+  }
+  return trained.every((node) => behind.has(node));
+}
+
+/** What is declared of a value; real numbers where nothing says otherwise. */
+function declaredValue({ declared, outputs }: Graph, name: string): Value {
+  const found = declared.get(name) ?? outputs.find((output) => output.name === name);
+  return { name, dtype: found?.dtype ?? 'float32', shape: found?.shape };
+}
