@@ -22,6 +22,8 @@ export interface OutputScale {
   deviation: number;
   /** Of what is trained, in one sample. */
   shape: readonly number[];
+  /** It hardly differs from sample to sample, while other outputs do: it is told by itself, and is no part of the model's error. */
+  steady?: boolean;
 }
 
 /** By the name of the output or inner value. */
@@ -71,6 +73,7 @@ export function judgeOf(
 ): Judge {
   const parts = pairs.map((pair) => headJudge(pair, shapes, scales));
   const trained = parts.filter(({ error }) => error);
+  const varied = trained.filter(({ output }) => !scales.get(output)?.steady);
   let [loss, samples, notFinite] = [0, 0, 0];
   const several = pairs.length > 1;
   return {
@@ -83,7 +86,7 @@ export function judgeOf(
       samples += count;
     },
     figures() {
-      const errors = trained.map(({ error }) => error!());
+      const errors = (varied.length > 0 ? varied : trained).map(({ error }) => error!());
       const error = Math.sqrt(errors.reduce((sum, x) => sum + x * x, 0) / errors.length);
       const own = parts.flatMap(({ output, error, kind, decision }) => [
         ...(several && error ? [[`error ${output}`, error()] as const] : []),

@@ -32,7 +32,7 @@ export { inGraph } from './in-graph.js';
 export { innerValues, valueSizes, valuesToMatch } from './inner.js';
 export { averagePrecision, multiLabel } from './multi-label.js';
 export { type RegressionLoss, regression, regressionLosses } from './regression.js';
-export { measureScales, type ScaleOptions } from './scales.js';
+export { isSteady, measureScales, type ScaleOptions } from './scales.js';
 export { type OutputObjective, severalOutputs } from './several.js';
 
 // Metrics, and which of two figures is better.

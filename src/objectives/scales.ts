@@ -13,6 +13,8 @@ import { groupsAlong, sampleOf } from './tallies.js';
 const SAMPLES = 256;
 /** Parts of the whole below which variation is taken for none. */
 const LEAST = 1e-6;
+/** Nats by which a teacher's decisions are from their own mean, for one number or position, where they say next to nothing of a sample. */
+export const HARDLY_DIFFERENT = 1e-4;
 
 export interface ScaleOptions {
   /** The machine that computes it. */
@@ -51,10 +53,27 @@ export async function measureScales(
       for (const [h, { value }] of heads.entries())
         for (let i = 0; i < count; i++) sums[h].add(sampleOf(answers[value], i, sums[h].size));
     }
-    return new Map(heads.map(({ output }, h) => [output, sums[h].scale()]));
+    const scales = new Map(heads.map(({ output }, h) => [output, sums[h].scale()]));
+    return withSteady(trainedHeads(headsOf(teacher)), scales);
   } finally {
     network.close();
   }
+}
+
+/** Whether an output is decisions that hardly differ from sample to sample. */
+export const isSteady = ({ kind }: Head, { unit }: OutputScale): boolean =>
+  kind !== 'numbers' && unit < HARDLY_DIFFERENT;
+
+/**
+ * Decisions that hardly differ, such as that there is nothing to be found, would outweigh all other outputs if the least deviation from
+ * them counted as much as the greatest from those.
+ */
+function withSteady(heads: readonly Head[], scales: Map<string, OutputScale>): Scales {
+  const steady = heads.filter((head) => isSteady(head, scales.get(head.output)!));
+  if (steady.length === heads.length) return scales;
+  for (const { output } of steady)
+    scales.set(output, { ...scales.get(output)!, unit: HARDLY_DIFFERENT, steady: true });
+  return scales;
 }
 
 /** Adds up samples of one value. */

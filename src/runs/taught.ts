@@ -9,6 +9,7 @@ import {
   distillation,
   headsOf,
   innerValues,
+  isSteady,
   keepAnswers,
   measureScales,
   type Scales,
@@ -43,8 +44,6 @@ const ROOM = 0.5;
 /** Instead of names of inner values: chosen by what the teacher answers, or none. */
 export const AUTO = 'auto';
 const OUTPUTS_ALONE = 'none';
-/** Nats by which a teacher's answers are from their own mean, for one number or position. */
-const HARDLY_DIFFERENT = 1e-4;
 /** Samples by which scales, and so the time of the teacher, are measured. */
 const MEASURED = 256;
 
@@ -67,6 +66,11 @@ async function taughtWhole(teacher: Graph, task: Task, options: ObjectiveOptions
   const start = performance.now();
   let scales = await measureScales(teacher, dataset.train, { ...how, match: asked });
   const seconds = (performance.now() - start) / 1000 / Math.min(MEASURED, dataset.train.length);
+  const steady = [...scales].flatMap(([output, scale]) => (scale.steady ? [output] : []));
+  if (steady.length > 0)
+    options.onNote?.(
+      `The teacher answers nearly the same to every sample at ${steady.join(', ')}, which ${steady.length === 1 ? 'counts' : 'count'} less for that, and not at all in the error of the model.`,
+    );
   const found = options.match?.includes(AUTO) ? chosen(teacher, task, scales) : [];
   const match = found.length > 0 ? found : asked;
   if (found.length > 0) {
@@ -101,9 +105,7 @@ function named(teacher: Graph, { inputShapes }: Task, { match = [] }: ObjectiveO
  */
 function chosen(teacher: Graph, { inputShapes }: Task, scales: Scales): string[] {
   const heads = headsOf(teacher).filter(({ kind }) => kind !== 'whole');
-  const slow = heads.every(
-    ({ output, kind }) => kind !== 'numbers' && scales.get(output)!.unit < HARDLY_DIFFERENT,
-  );
+  const slow = heads.every((head) => isSteady(head, scales.get(head.output)!));
   return slow ? [...innerValues(teacher, inputShapes).keys()] : [];
 }
 

@@ -101,6 +101,32 @@ test('a network learns what its teacher answers, and is as good as it when it is
   assert.equal(epochs[0].accuracy, undefined);
 });
 
+test('decisions that are the same for every sample do not outweigh the other outputs', async () => {
+  const whole = several(1);
+  const [name, weight] = [...whole.initializers].find(([name]) => name.startsWith('maps'))!;
+  const faint = floatTensor(
+    weight.shape,
+    floats(weight).map((x) => 1e-3 * x),
+  );
+  const initializers = new Map([...whole.initializers, [name, faint] as const]);
+  const teacher = { ...whole, initializers };
+  const scales = await measureScales(teacher, data.train, { machine, normalize: data });
+  const [map, classes] = ['map', 'classes'].map((output) => scales.get(output)!);
+  assert.deepEqual([map.steady, map.unit, classes.steady], [true, 1e-4, undefined]);
+  const network = loadNetwork(several(2), { machine });
+  const objective = distillation(teacher, scales);
+  const { loss, metrics } = await evaluate(network, data.test, { normalize: data, objective });
+  const figure = (name: string) => metrics![`error ${name}`];
+  assert.ok(figure('map') > 50 * metrics!.error, JSON.stringify(metrics));
+  const others = Math.sqrt((figure('classes') ** 2 + figure('vector') ** 2) / 2);
+  assert.ok(Math.abs(metrics!.error - others) < 1e-6 * others);
+  assert.ok(Number.isFinite(loss));
+  const alone = { ...teacher, outputs: teacher.outputs.filter((output) => output.name === 'map') };
+  const own = await measureScales(alone, data.train, { machine, normalize: data });
+  assert.equal(own.get('map')!.steady, undefined);
+  assert.ok(own.get('map')!.unit < 1e-4);
+});
+
 test('the loss that is trained is the loss that is measured, in parts of a batch as well', async () => {
   const { objective } = await learn();
   const network = loadNetwork(several(2), { machine });

@@ -96,6 +96,15 @@ test('images are augmented where that is bearable for image, model and epochs', 
   assert.equal(augment({}, { trained: false, augmented: 0.1 }), undefined);
 });
 
+test('where answers of the model itself are learnt, channels go by what can be repaired', () => {
+  const unlabelled = { ...trained, unlabelled: true };
+  assert.equal(values(structured, unlabelled).method, 'reconstruction');
+  assert.equal(values({ ...structured, data: 'none' }, unlabelled).method, 'l1-filters');
+  assert.equal(values({ ...structured, reconstruct: false }, unlabelled).method, 'l1-filters');
+  assert.equal(values(sparse, unlabelled).method, 'gmp');
+  assert.equal(values(structured, trained).method, 'l1-filters');
+});
+
 test('rounding leaves every layer four blocks at least, but for a target of latency', () => {
   const roundTo = (narrowest: number, known: Known = structured) =>
     values(known, { ...trained, narrowest }).roundTo;

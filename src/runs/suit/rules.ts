@@ -64,23 +64,21 @@ const removesChannels = (known: Known): boolean => structuredMethod(known.method
 
 const withoutData = (known: Known): boolean => known.data === 'none';
 
-/** Whether what the samples say is all that follows a cut, by a method that is free to be chosen. */
-const repairedOnly = (known: Known): boolean =>
+/** Whether a cut is repaired from samples, by a method that is free to be chosen. */
+const repaired = (known: Known): boolean =>
   !withoutData(known) &&
-  knownEpochs(known) === 0 &&
   known.reconstruct !== false &&
   known.importance === undefined &&
   known.vote === undefined &&
   (known.maxLoss !== undefined || channelTargets.some((name) => known[name] !== undefined));
 
 export const rules: Readonly<Record<string, Rule>> = {
-  method(known, { command, trained }) {
+  method(known, { command, trained, unlabelled }) {
     if (command !== 'prune') return undefined;
-    if (wantsChannels(known) && trained && repairedOnly(known))
+    if (wantsChannels(known) && trained && repaired(known) && (unlabelled || knownEpochs(known) === 0))
       return {
         value: 'reconstruction',
-        because:
-          'nothing is trained after the cut, and it takes the channels that the layers behind them can best make up for',
+        because: `${knownEpochs(known) === 0 ? 'nothing is trained after the cut' : 'answers are harder to win back than to keep'}, and it takes the channels that the layers behind them can best make up for`,
       };
     if (known.mask !== undefined)
       return {
