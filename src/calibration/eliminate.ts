@@ -8,7 +8,8 @@
  * costs what it costs each, relative to the variance of what that layer is to give.
  */
 import { sizeOf } from '../onnx/index.js';
-import { centredGram, factored, solveInPlace } from './solve.js';
+import { factored, solveInPlace } from './cholesky.js';
+import { centredGram } from './solve.js';
 import type { Visited } from './visit.js';
 
 /** A matrix that reads units. */

@@ -7,7 +7,7 @@
  *     e = t − t̂        Δ, s = argmin Σ ‖e − Δu − s‖² + λ‖Δ‖²        W ← W + Δ / a        shift ← shift + s
  *
  * Since u and t̂ come from the network as it is by then, errors of earlier layers, those of a residual's stream among them, are asked of the later
- * ones and do not add up. Where a BatchNormalization reads the layer, its statistics become those of the new output, and its scale and
+ * ones and do not add up. After single weights are set to zero the same is solved for with those kept at zero. Where a BatchNormalization reads the layer, its statistics become those of the new output, and its scale and
  * shift are changed with them so that the network computes the same: then training starts from statistics that are true.
  */
 
@@ -21,6 +21,8 @@ import { type Visited, type VisitOptions, type VisitPlan, visitLayers } from './
 export interface ReconstructOptions extends Omit<VisitOptions, 'which' | 'teacher' | 'student'> {
   /** λ relative to the mean second moment of the inputs; default 1e-3. */
   ridge?: number;
+  /** Weights that the student has at 0 stay there: single weights were pruned, not channels; default false. */
+  keepZeros?: boolean;
 }
 
 /** What was done to a layer. */
@@ -46,12 +48,12 @@ export interface Reconstructed {
 const LEAST_SCALE = 1e-4;
 
 /**
- * Solves for the weights of all layers behind a removal.
+ * Solves for the weights of all layers behind a removal, and of those that have lost single weights.
  * @throws UserError where the samples do not fit; the signal's reason when it stops.
  */
 export async function reconstruct(
   { teacher: whole, student: cut }: Pick<VisitOptions, 'teacher' | 'student'>,
-  { ridge = 1e-3, onPlan, ...options }: ReconstructOptions,
+  { ridge = 1e-3, keepZeros = false, onPlan, ...options }: ReconstructOptions,
 ): Promise<Reconstructed> {
   const layers: Repaired[] = [];
   const left: { weight: string; reason: string }[] = [];
@@ -62,14 +64,14 @@ export async function reconstruct(
     {
       ...options,
       ...{ teacher, student },
-      which: (all) => all.filter(({ x }) => touched.has(x)),
+      which: (all) => all.filter(({ x, node }) => touched.has(keepZeros ? node.outputs[0] : x)),
       onPlan(plan: VisitPlan) {
         for (const { node, reason } of plan.left) skipped(node.inputs[1], reason);
         onPlan?.(plan);
       },
     },
     (visited) => {
-      const repaired = repair(visited, ridge);
+      const repaired = repair(visited, { ridge, keepZeros });
       if (typeof repaired === 'string') skipped(visited.layer.weight, repaired);
       else layers.push(repaired);
     },
@@ -100,17 +102,21 @@ const sameData = (a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean => {
 };
 
 /** Solves for one layer and writes it. @returns a reason where it stays as it is. */
-function repair({ layer, target, moments, weights }: Visited, ridge: number): Repaired | string {
+function repair(
+  { layer, target, moments, weights }: Visited,
+  { ridge, keepZeros }: Required<Pick<ReconstructOptions, 'ridge' | 'keepZeros'>>,
+): Repaired | string {
   const shift = target.shift;
   if (
     moments.wantedSquares.every((square) => square === 0) &&
     moments.squares.every((square) => square === 0)
   )
     return 'the whole network has no value to compare its output with';
-  const solution = solveRidge(moments, { ridge, shifted: shift !== undefined && shift.factor !== 0 });
+  const weight = weights.get(layer.weight)!;
+  const free = keepZeros ? Uint8Array.from(layer.at, (at) => Number(weight[at] !== 0)) : undefined;
+  const solution = solveRidge(moments, { ridge, free, shifted: shift !== undefined && shift.factor !== 0 });
   if (!solution) return 'its equations have no finite solution';
   const { delta, before, after, variance } = solution;
-  const weight = weights.get(layer.weight)!;
   const least = LEAST_SCALE * target.scale.reduce((most, a) => Math.max(most, Math.abs(a)), 0);
   const silent = (output: number) => !(Math.abs(target.scale[output]) > least);
   const written = Float64Array.from(layer.at, (at, i) => {

@@ -7,9 +7,11 @@
  *
  * with G and C about the means ū and ē where there is a shift, else as they are. λ is `ridge` times the mean of G's diagonal. It
  * draws the weights to what they were, not to 0, so that directions that the samples say nothing of stay as they are, and with few
- * samples little changes.
+ * samples little changes. Where only some weights of a row may change, these have equations of their own (sparse-rows.ts).
  */
+import { factored, solveInPlace } from './cholesky.js';
 import type { Moments } from './moments.js';
+import { solveSparseRows } from './sparse-rows.js';
 
 export interface Solution {
   /** [outputs][inner] */
@@ -22,14 +24,18 @@ export interface Solution {
   variance: number;
 }
 
-/** Factors of 10 on the ridge until the factors exist. */
-const ATTEMPTS = 6;
+/** Options of {@link solveRidge}. */
+export interface RidgeOptions {
+  /** λ relative to the mean of G's diagonal. */
+  ridge: number;
+  /** Whether there is a shift. */
+  shifted: boolean;
+  /** [outputs][inner]: 1 where a weight may change; absent: all may. */
+  free?: Uint8Array;
+}
 
 /** @returns undefined where the moments are not finite, or no ridge makes the equations sound. */
-export function solveRidge(
-  moments: Moments,
-  { ridge, shifted }: { ridge: number; shifted: boolean },
-): Solution | undefined {
+export function solveRidge(moments: Moments, { ridge, shifted, free }: RidgeOptions): Solution | undefined {
   const { groups, inner, outputs } = moments;
   const gram = shifted ? centredGram(moments) : moments.gram.slice();
   const cross = shifted ? centredCross(moments) : moments.cross;
@@ -37,16 +43,25 @@ export function solveRidge(
   const per = outputs / groups;
   for (let g = 0; g < groups; g++) {
     const own = gram.subarray(g * inner * inner, (g + 1) * inner * inner);
-    const factors = factored(own, inner, ridge);
-    if (!factors) return undefined;
     const [from, to] = [g * per * inner, (g + 1) * per * inner];
     delta.set(cross.subarray(from, to), from);
-    solveInPlace(factors, inner, delta.subarray(from, to), per);
+    const sides = delta.subarray(from, to);
+    const solved = free
+      ? solveSparseRows(own, inner, sides, { free: free.subarray(from, to), ridge })
+      : solveRows(own, inner, sides, ridge);
+    if (!solved) return undefined;
   }
   if (!delta.every(Number.isFinite)) return undefined;
   const shift = new Float64Array(outputs);
   if (shifted) for (let o = 0; o < outputs; o++) shift[o] = missingShift(moments, delta, o);
   return { delta, shift, ...errorsWith(moments, delta, shifted, { gram, cross }) };
+}
+
+/** Every row of `sides` becomes its solution. @returns false where there is none. */
+function solveRows(gram: Float64Array, inner: number, sides: Float64Array, ridge: number): boolean {
+  const factors = factored(gram, inner, ridge);
+  if (factors) solveInPlace(factors, inner, sides, sides.length / inner);
+  return factors !== undefined;
 }
 
 /** ē − Δū of an output. */
@@ -130,77 +145,4 @@ export function variances(moments: Moments, matrix: Float64Array): Float64Array 
     timesVector(gram, Math.floor((o * groups) / outputs) * inner * inner, row, product);
     return Math.max(0, row.reduce((sum, x, j) => sum + x * product[j], 0) / count);
   });
-}
-
-/**
- * The lower factor of gram + λI with λ relative to the mean of the diagonal; a greater λ where rounding has left no positive pivot.
- * @returns undefined where there is no such factor.
- */
-export function factored(gram: Float64Array, size: number, ridge: number): Float64Array | undefined {
-  let mean = 0;
-  for (let i = 0; i < size; i++) mean += gram[i * size + i] / size;
-  if (!Number.isFinite(mean)) return undefined;
-  const unit = mean > 0 ? mean : 1;
-  for (let attempt = 0, factor = ridge; attempt < ATTEMPTS; attempt++, factor = Math.max(factor * 10, 1e-8)) {
-    const lower = cholesky(gram, size, factor * unit);
-    if (lower) return lower;
-  }
-  return undefined;
-}
-
-function cholesky(gram: Float64Array, size: number, ridge: number): Float64Array | undefined {
-  const lower = gram.slice();
-  for (let i = 0; i < size; i++) {
-    const own = i * size;
-    lower[own + i] += ridge;
-    for (let j = 0; j <= i; j++) {
-      const sum = lower[own + j] - dot(lower, own, j * size, j);
-      if (j < i) lower[own + j] = sum / lower[j * size + j];
-      else if (!(sum > 0)) return undefined;
-      else lower[own + i] = Math.sqrt(sum);
-    }
-  }
-  return lower;
-}
-
-/** In four sums, which the processor adds side by side. */
-function dot(x: Float64Array, a: number, b: number, count: number): number {
-  let [s, t, u, v] = [0, 0, 0, 0];
-  let k = 0;
-  for (; k + 3 < count; k += 4) {
-    s += x[a + k] * x[b + k];
-    t += x[a + k + 1] * x[b + k + 1];
-    u += x[a + k + 2] * x[b + k + 2];
-    v += x[a + k + 3] * x[b + k + 3];
-  }
-  for (; k < count; k++) s += x[a + k] * x[b + k];
-  return s + t + (u + v);
-}
-
-/** Right sides that pass by a row of the factor while it is in the cache. */
-const SIDES = 16;
-
-/** Every row of `sides`, there are `rows`, becomes the solution x of L Lᵀ x = row. */
-export function solveInPlace(lower: Float64Array, size: number, sides: Float64Array, rows: number): void {
-  for (let from = 0; from < rows; from += SIDES) {
-    const to = Math.min(rows, from + SIDES);
-    for (let i = 0; i < size; i++) {
-      const at = i * size;
-      for (let r = from; r < to; r++) {
-        const side = r * size;
-        let sum = sides[side + i];
-        for (let k = 0; k < i; k++) sum -= lower[at + k] * sides[side + k];
-        sides[side + i] = sum / lower[at + i];
-      }
-    }
-    for (let i = size - 1; i >= 0; i--) {
-      const at = i * size;
-      for (let r = from; r < to; r++) {
-        const side = r * size;
-        sides[side + i] /= lower[at + i];
-        const x = sides[side + i];
-        for (let k = 0; k < i; k++) sides[side + k] -= x * lower[at + k];
-      }
-    }
-  }
 }

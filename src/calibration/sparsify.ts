@@ -12,8 +12,9 @@
  *
  * Which weights of a block of columns go is decided over all rows when the columns before it are done with.
  */
+
+import { factored, solveInPlace } from './cholesky.js';
 import type { Moments } from './moments.js';
-import { factored, solveInPlace } from './solve.js';
 
 export const sparsifiers = ['wanda', 'sparsegpt'] as const;
 export type Sparsifier = (typeof sparsifiers)[number];
