@@ -44,7 +44,7 @@ import {
 } from '../dist/index.js';
 import { methodOptions } from '../dist/runs/pruning.js';
 import { resolveRecipe } from '../dist/runs/recipe.js';
-import { zeroed } from '../dist/runs/unstructured.js';
+import { zeroed } from '../dist/runs/sparsify.js';
 import { layersOf } from '../dist/sparsity/index.js';
 import { calibrationTables } from './calibration-tables.mjs';
 import { writeInto } from './tables.mjs';

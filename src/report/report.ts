@@ -2,7 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { capital, count, duration, fail, percent, reason, writeAtomically } from '../base/index.js';
 import { ACCURACY, type Figures, metricIn } from '../objectives/index.js';
-import { byReason, type MetricsLine, type Recipe, type RunFolder, type Summary } from '../runs/index.js';
+import {
+  byReason,
+  type MetricsLine,
+  type Recipe,
+  type RunFolder,
+  type Summary,
+  stagesOf,
+} from '../runs/index.js';
 import {
   type Distribution,
   drawBars,
@@ -55,6 +62,7 @@ export function renderReport(summary: Summary, metrics: readonly MetricsLine[], 
   const epochs = metrics.filter((line): line is Epoch => line.kind === 'epoch');
   const masks = metrics.filter((line): line is Masks => line.kind === 'masks');
   const { method, channels } = summary;
+  const stages = stagesOf(summary);
   const title = `${nameOf(summary.model)}${method ? ` pruned by ${method}` : ''} on ${summary.data}`;
   return page({
     title,
@@ -63,7 +71,7 @@ export function renderReport(summary: Summary, metrics: readonly MetricsLine[], 
       { title: 'Before and after', body: figures(summary) + notes(summary), side: 'left' },
       { title: 'What to do next', body: nextSteps(summary), side: 'right' },
       { title: 'Repeat this run', body: repeat(recipe), side: 'right' },
-      { title: 'Stages', body: channels ? stageTable(channels.stages) : '' },
+      { title: 'Stages', body: stages.length > 0 ? stageTable(stages) : '' },
       { title: 'Charts', body: charts(drawings(summary, epochs, masks)) },
       { title: 'Accuracy per class', body: classTables(summary) },
       { title: 'Channels', body: channels ? groupTable(channels.groups) : '' },

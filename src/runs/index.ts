@@ -49,7 +49,15 @@ export { type RunFolder, refuseOccupied, runFolder } from './folder.js';
 export { type ComparedMasks, compareMasks } from './masks.js';
 export { byReason, type Measure, measure } from './measure.js';
 export { resumeRun, type StartOptions, startRun } from './run.js';
-export type { Change, ChannelSummary, ClassSummary, LossSearch, MetricsLine, Summary } from './summary.js';
+export {
+  type Change,
+  type ChannelSummary,
+  type ClassSummary,
+  type LossSearch,
+  type MetricsLine,
+  type Summary,
+  stagesOf,
+} from './summary.js';
 export { type ModelTask, openModel, openTask, type Task } from './task.js';
 export { asCsv } from './track/csv.js';
 export { type KeptVocabulary, keepVocabulary, type VocabularyOptions } from './vocabulary.js';

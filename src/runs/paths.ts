@@ -12,6 +12,9 @@ import { learnMoved } from './learn.js';
 /** Whether a MODEL means a file rather than a network of the zoo. */
 export const isPath = (model: string): boolean => /[\\/]|\.(onnx|espk)$/i.test(model);
 
+/** What --data says where there are none. */
+export const WITHOUT_DATA = 'none';
+
 /** 'images:DIR' in its two parts; without the second for data that have no place of their own. */
 export function partsOf(data: string): { kind: string; place?: string } {
   const colon = data.indexOf(':');

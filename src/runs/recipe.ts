@@ -14,8 +14,8 @@ import {
   resolveSchedule,
   type ScheduleSettings,
 } from '../train/index.js';
-import { isPath, takenFrom, withPaths } from './paths.js';
-
+import { isPath, takenFrom, WITHOUT_DATA, withPaths } from './paths.js';
+import { prunesFirst, repairDefaults } from './prunes-first.js';
 import { learntMethod, maskingMethod, ownSettings, structuredMethod, unknownMethod } from './registry.js';
 import {
   benchSettings,
@@ -50,10 +50,10 @@ import {
   watchSettings,
   workerSettings,
 } from './settings.js';
-import { defaultSamples, refuseForeign, structuredDefaults } from './structured/defaults.js';
+import { refuseForeign, structuredDefaults } from './structured/defaults.js';
 import { trackingSettings } from './track/settings.js';
 
-export { isPath } from './paths.js';
+export { isPath, WITHOUT_DATA } from './paths.js';
 
 const { seed, threads, engine } = machineSettings;
 const runSettings = {
@@ -230,15 +230,15 @@ const otherNames: Readonly<Record<string, string>> = {
   'global-magnitude': 'magnitude',
 };
 
-/** What --data says where there are none. */
-export const WITHOUT_DATA = 'none';
-
 const orNone = { train: '', prune: ', or --data none to prune at once, without training or measuring' };
 
 /** What no data leave of the defaults: nothing is measured, and solved for only where random inputs are asked for. */
-const withoutData = ({ calibrate, reconstruct, method }: Given<'prune'>): object => ({
+const withoutData = ({ calibrate, reconstruct, ...given }: Given<'prune'>): object => ({
   ...{ epochs: 0, recalibrate: undefined, calibrate },
-  reconstruct: calibrate === undefined || !structured(method) ? undefined : (reconstruct ?? true),
+  reconstruct:
+    calibrate === undefined || !(structured(given.method) || prunesFirst(given))
+      ? undefined
+      : (reconstruct ?? true),
 });
 
 /** @throws UserError on what takes data, in a run that has none. */
@@ -294,10 +294,8 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   const method = maskingMethod(name) ?? learntMethod(name);
   if (!method) return unknownMethod(name);
   refuseForeign(method, given, false);
-  const calibrated = 'calibrated' in method;
-  if (given.calibrate !== undefined && !calibrated)
-    fail(`${method.name} uses no samples before training: leave --calibrate out.`);
-  if (epochs === 0 && data !== WITHOUT_DATA && !calibrated && !method.defaults.rounds)
+  const oneShot = 'calibrated' in method || method.defaults.rounds;
+  if (epochs === 0 && data !== WITHOUT_DATA && !oneShot)
     return fail(
       `${method.name} prunes during training: give --epochs 1 or more, or use a one-shot method, such as magnitude.`,
     );
@@ -307,7 +305,7 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
     fail(`The pattern ${given.pattern} says how many weights stay: leave --sparsity out.`);
   if (sparsity === undefined && !decided && !('targetOptional' in method))
     return fail('The target is missing: give --sparsity, such as --sparsity 0.95.');
-  return { ...method.defaults, calibrate: calibrated ? defaultSamples : undefined };
+  return { ...method.defaults, ...repairDefaults(given, decided) };
 }
 
 /** @throws UserError on a setting of pruning that a method does not have. */

@@ -250,6 +250,7 @@ export const sensitivitySettings = {
 /** Settings of pruning that methods of weights and of channels understand alike. */
 export const sharedSettings = [
   'calibrate',
+  'reconstruct',
   'method',
   'rounds',
   'threshold',

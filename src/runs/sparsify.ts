@@ -1,52 +1,89 @@
-/** What methods of single weights that look at samples do to a model before the run: the weights that go become zero, and others make up for them. */
+/**
+ * Single weights that go before a run trains, or without any training: those that a one-shot method gives up, at once or in rounds, with the
+ * others solved for after each.
+ */
 import { fail } from '../base/index.js';
-import { type Calibration, sparsifyLayers } from '../calibration/index.js';
-import type { Machine } from '../engine/index.js';
+import { sparsifyLayers } from '../calibration/index.js';
 import type { Graph } from '../onnx/index.js';
-import { layersOf, type Method, type Plan, patternOf } from '../sparsity/index.js';
+import { layersOf, type Method, type Plan, patternOf, type Surroundings } from '../sparsity/index.js';
+import type { MaskReport } from '../train/index.js';
+import { withWeights } from '../train/index.js';
 import { methodOptions } from './pruning.js';
 import type { PruneRecipe } from './recipe.js';
-import type { RunOptions } from './work.js';
+import { maskingMethod, titleOfMethod, unknownMethod } from './registry.js';
+import { megabytes, type Repair, type RepairOptions, solvedFor } from './repair.js';
 
-export interface SparsifyRun extends Pick<RunOptions, 'onNote' | 'signal'> {
+export interface SparsifyRun extends RepairOptions {
   recipe: PruneRecipe;
-  method: Method;
   graph: Graph;
-  inputShapes: Record<string, number[]>;
-  machine: Machine;
-  samples: Calibration;
   /** Optimiser steps of the run. */
   iterations: number;
 }
 
-/** The plan of a method that shares out by layer, as far as it is needed here. */
-interface LayerPlan extends Plan {
+/** The plan of a method that prunes in rounds, as far as it is needed here; others have no steps. */
+interface RoundsPlan extends Plan {
   groups?: { members: number[] }[];
-  steps?: { kept: number[] }[];
+  steps?: { iteration: number; kept: number[] }[];
 }
 
+/** The model with the zeros that its method plans before training, and nothing made up for but by the method itself. */
+export const pruned = (run: SparsifyRun): Promise<Graph> => cut(run.graph, run, roundsOf(run) - 1);
+
 /**
- * The model with as many zeros in each layer as the method plans.
- * @throws UserError where the plan does not say them layer by layer.
+ * The same in as many rounds as the method plans. After each, the weights that are left are solved for, so that every layer gives what
+ * it gave in the whole model, and the next round looks at those.
  */
-export async function presparsified(run: SparsifyRun): Promise<Graph> {
-  const { recipe, method, graph, inputShapes, machine, samples, iterations, onNote, signal } = run;
-  const pattern = patternOf(recipe.pattern);
+export async function prunedAndRepaired(run: SparsifyRun): Promise<Repair> {
+  const { graph: teacher } = run;
+  const rounds = roundsOf(run);
+  let now: Repair = { graph: teacher };
+  for (let round = 0; round < rounds; round++) {
+    const onNote = (sentence: string) =>
+      run.onNote?.(rounds > 1 ? `Round ${round + 1} of ${rounds}. ${sentence}` : sentence);
+    const student = await cut(now.graph, { ...run, onNote }, round);
+    now = await solvedFor({ teacher, student }, { ...run, onNote, keepZeros: true });
+  }
+  return now;
+}
+
+const roundsOf = (run: SparsifyRun): number => Math.max(1, stepsBefore(planOf(run.graph, run)).length);
+
+const stepsBefore = ({ steps = [] }: RoundsPlan): { kept: number[] }[] =>
+  steps.filter(({ iteration }) => iteration === 0);
+
+function planOf(
+  graph: Graph,
+  { recipe, iterations }: Pick<SparsifyRun, 'recipe' | 'iterations'>,
+): RoundsPlan {
   const context = { layers: layersOf(graph), iterations, seed: recipe.seed };
-  const { groups, steps, layers }: LayerPlan = method.plan(context, methodOptions(recipe));
-  const [first, ...later] = steps ?? [];
-  if (!groups || !first || later.length > 0 || groups.some(({ members }) => members.length > 1))
-    fail(
-      `${method.name} prunes every layer by itself, one-shot: leave --scope, --rounds and --pruning-schedule out.`,
-    );
-  const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, first.kept[g]]));
+  return methodIn(recipe).plan(context, methodOptions(recipe));
+}
+
+const methodIn = ({ method }: PruneRecipe): Method => maskingMethod(method) ?? unknownMethod(method);
+
+/** The graph with what a round leaves. */
+const cut = async (graph: Graph, run: SparsifyRun, round: number): Promise<Graph> =>
+  methodIn(run.recipe).calibrated
+    ? calibrated(graph, run, round)
+    : (await zeroed(run.recipe, graph, round)).graph;
+
+/** @throws UserError where the plan does not say layer by layer how many weights stay. */
+async function calibrated(graph: Graph, run: SparsifyRun, round: number): Promise<Graph> {
+  const { recipe, inputShapes, machine, samples, count, onNote, signal } = run;
+  const method = methodIn(recipe);
+  const pattern = patternOf(recipe.pattern);
+  const { groups, layers, ...plan } = planOf(graph, run);
+  const step = stepsBefore({ ...plan, layers })[round];
+  if (!groups || !step || groups.some(({ members }) => members.length > 1))
+    fail(`${method.name} prunes every layer by itself, before training: leave --scope out, and --rounds 0.`);
+  const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, step.kept[g]]));
   const found = await sparsifyLayers(graph, {
     ...{ machine, samples, inputShapes, kept, signal },
     pattern: pattern && { keep: pattern.keep, of: pattern.columns, rows: pattern.rows },
     how: method.calibrated!,
-    onPlan: ({ layers: count, values, moments }) =>
+    onPlan: ({ layers: some, values, moments }) =>
       onNote?.(
-        `Calibrating ${count} layers on ${recipe.calibrate} samples, with at most ${Math.ceil(values / 1e6)} MB of activations and ${Math.ceil(moments / 1e6)} MB of statistics in memory …`,
+        `Calibrating ${some} layers on ${count} samples, with at most ${megabytes(values)} of activations and ${megabytes(moments)} of statistics in memory …`,
       ),
   });
   const left = [...kept.keys()].filter((name) => !found.layers.includes(name));
@@ -55,4 +92,22 @@ export async function presparsified(run: SparsifyRun): Promise<Graph> {
       `${left.length} of ${kept.size} weights are pruned by magnitude, since no statistics could be collected for them: ${left[0]}${left.length > 1 ? ', …' : ''}.`,
     );
   return found.graph;
+}
+
+/** The weights that a method gives up at zero, without samples: all that it gives up, or those of one of its rounds. */
+export async function zeroed(
+  recipe: PruneRecipe,
+  graph: Graph,
+  round?: number,
+): Promise<{ graph: Graph; plan: Plan; masks: MaskReport[] }> {
+  const method = methodIn(recipe);
+  const plan = planOf(graph, { recipe, iterations: 0 });
+  if (method.needsGradient(plan, 0))
+    fail(`${titleOfMethod(recipe.method)} goes by gradients, and these need a training: give --data and --epochs 1 or more.`);
+  const part = round === undefined || !plan.steps ? plan : { ...plan, steps: [stepsBefore(plan)[round]] };
+  const layers = layersOf(graph);
+  // A method that needs no gradient looks at nothing but its layers.
+  const report = await method.start(part, layers, {} as Surroundings);
+  const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));
+  return { graph: withWeights(graph, weights), plan, masks: [report] };
 }

@@ -14,6 +14,7 @@ import {
   type ChannelSummary,
   type ClassSummary,
   objectiveSummary,
+  type StageMeasured,
   type Summary,
 } from './summary.js';
 import type { ModelTask } from './task.js';
@@ -32,6 +33,7 @@ export interface Finished extends Omit<Work, 'task' | 'resume' | 'options'> {
   plan?: Plan;
   /** What the updates of the masks reported. */
   masks?: readonly (MaskReport & { held?: string[] })[];
+  stages?: readonly StageMeasured[];
   channels?: ChannelSummary;
   latency?: Change;
   search?: Summary['search'];
@@ -70,6 +72,7 @@ export async function sumUp(run: Finished): Promise<Summary> {
       ...channels,
       units: changed('channels', channels.units.before!, channels.units.after),
     },
+    ...(run.stages?.length && { stages: run.stages.map(({ byClass: _, ...stage }) => stage) }),
     ...figuresOf(measured, before),
     classes: measured?.byClass && classSummaries(measured.byClass, before?.byClass, classes),
     objective: task.objective && objectiveSummary(task.objective),

@@ -44,7 +44,7 @@ export interface ChannelSummary {
   /** Axes of weights that stay whole, and why. */
   frozen: { tensor: string; axis: number; role: 'out' | 'in' | 'along'; reason: string }[];
   /** How good the network was on the test samples after each stage, and right after channels were taken out. */
-  stages: ({ stage: string; what: MeasuredAfter } & Figures)[];
+  stages: StageMeasured[];
   /**
    * How far the network without its channels was from the one with them at zero, relative to the largest answer; absent where
    * neither the engine nor onnxruntime can run it.
@@ -75,6 +75,18 @@ export interface Histogram {
 
 /** What had been done when a network was measured; `kept`: what was done last is taken back, as it made the network worse. */
 export type MeasuredAfter = 'trained' | 'pruned' | 'recalibrated' | 'reconstructed' | 'kept';
+
+/** How good a network was at some point of a run, on the test samples. */
+export interface Measured extends Figures {
+  what: MeasuredAfter;
+}
+
+/** How good the network was after the stages of a run, or parts of them. */
+export type StageMeasured = Measured & { stage: string };
+
+/** The stages of a run of either kind. */
+export const stagesOf = ({ channels, stages = [] }: Pick<Summary, 'channels' | 'stages'>): StageMeasured[] =>
+  channels?.stages ?? stages;
 
 /** An objective as reports name it; the first metric compares networks. */
 export interface ObjectiveSummary {
@@ -176,6 +188,8 @@ export interface Summary {
   search?: LossSearch;
   /** What was removed where the method removes whole channels. */
   channels?: ChannelSummary;
+  /** Of single weights that were made up for before any training: how good the network was right after they went, and then. */
+  stages?: StageMeasured[];
   /** Fraction of the test samples classified correctly after the last epoch; absent of a run without data. */
   accuracy?: Change;
   /** Mean loss on the test split, in nats for a classifier. */

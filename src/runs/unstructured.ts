@@ -3,21 +3,22 @@
  * one-shot.
  */
 import { fail } from '../base/index.js';
-import { type Calibration, calibrationSamples } from '../calibration/index.js';
 import type { Network } from '../engine/index.js';
 import { openQuantized } from '../graph/index.js';
 import { figuresIn, graphToTrain } from '../objectives/index.js';
 import type { Graph } from '../onnx/index.js';
-import { layersOf, type Method, type Plan, type Surroundings } from '../sparsity/index.js';
+import type { Method, Plan } from '../sparsity/index.js';
 import { weightsOf, withWeights } from '../train/index.js';
 import { measure } from './measure.js';
-import { methodOptions, pruningOf } from './pruning.js';
+import { calibrating, mendedBy } from './mend.js';
+import { pruningOf } from './pruning.js';
 import { isPrune, type PruneRecipe, type Recipe, trainerSettings } from './recipe.js';
-import { maskingMethod, titleOfMethod, unknownMethod } from './registry.js';
+import { maskingMethod, titleOfMethod } from './registry.js';
 import { randomCalibration } from './samples.js';
-import { presparsified } from './sparsify.js';
+import { pruned, prunedAndRepaired, type SparsifyRun, zeroed } from './sparsify.js';
+import type { StageMeasured } from './summary.js';
 import { loadTask, type ModelTask } from './task.js';
-import { dataOf, evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
+import { evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
 import { type Made, type RunOptions, type Work, worksOnData } from './work.js';
 
 type AnyWork = Work<Recipe, ModelTask>;
@@ -26,8 +27,8 @@ type AnyWork = Work<Recipe, ModelTask>;
 export async function trainOnce(given: AnyWork): Promise<Made | undefined> {
   const { recipe } = given;
   if (isPrune(recipe) && !worksOnData(given)) refuseWithoutData(recipe);
-  const work = await calibrated(given);
-  if (isPrune(recipe) && recipe.epochs === 0) return zeroOnce({ ...work, recipe });
+  const { work, stages } = await prepared(given);
+  if (isPrune(recipe) && recipe.epochs === 0) return { ...(await zeroOnce({ ...work, recipe })), stages };
   if (!worksOnData(work)) throw new Error('a run without data has a training');
   const { folder, task } = work;
   let plan: Plan | undefined;
@@ -48,8 +49,11 @@ export async function trainOnce(given: AnyWork): Promise<Made | undefined> {
     if (plan) checkPruned(graph, task, plan, work.options);
     const { epochs, masks, best } = result;
     const last = epochs[epochs.length - 1];
+    const measured = figuresIn(last.test ?? last.validation ?? last);
+    const trained: StageMeasured = { stage: 'fine-tune', what: 'trained', ...measured };
     return {
-      ...{ graph, epochs, plan, masks, measured: figuresIn(last.test ?? last.validation ?? last) },
+      ...{ graph, epochs, plan, masks, measured },
+      stages: stages.length > 0 ? [...stages, trained] : stages,
       best: best && { epoch: best.epoch, ...figuresIn(best) },
     };
   });
@@ -73,28 +77,53 @@ async function onNetwork<T>(
   }
 }
 
-/** The run with what samples make of its model beforehand, where its method looks at some. */
-async function calibrated(work: AnyWork): Promise<AnyWork> {
-  const { recipe, task, machine, options } = work;
-  const method = isPrune(recipe) ? maskingMethod(recipe.method) : undefined;
-  if (!isPrune(recipe) || !method?.calibrated) return work;
-  const { inputShapes, graph } = task;
-  const { onNote, signal } = options;
-  const how = { recipe, method, machine, inputShapes, graph, ...lookingAt(recipe, work), onNote, signal };
-  return { ...work, task: { ...task, graph: await presparsified(how) } };
+/** What becomes of a model before its training: weights that go, and others that make up for them. */
+interface Prepared {
+  work: AnyWork;
+  stages: StageMeasured[];
 }
 
-/** The samples that a method looks at, and the steps that follow. */
-function lookingAt(recipe: PruneRecipe, work: AnyWork): { samples: Calibration; iterations: number } {
-  const { calibrate, seed, epochs } = recipe;
-  if (!worksOnData(work)) {
-    work.options.onNote?.(
-      'There are no data, so the choice of weights is based on random inputs. Real inputs give a better choice: give --data.',
-    );
-    return { samples: randomCalibration(calibrate!), iterations: 0 };
-  }
-  const samples = calibrationSamples(dataOf(recipe, work.task), { samples: calibrate, seed });
-  return { samples, iterations: epochs * stepsOf(recipe, work.task) };
+/** The run with what samples make of its model beforehand, where its method looks at some, or they are to make up for what goes. */
+async function prepared(work: AnyWork): Promise<Prepared> {
+  const { recipe, task } = work;
+  if (!isPrune(recipe) || (!recipe.reconstruct && !maskingMethod(recipe.method)?.calibrated))
+    return { work, stages: [] };
+  const run = { recipe, graph: task.graph, ...lookingAt({ ...work, recipe }) };
+  const on = (graph: Graph, stages: StageMeasured[] = []) => ({
+    work: { ...work, task: { ...task, graph } },
+    stages,
+  });
+  if (!recipe.reconstruct) return on(await pruned(run));
+  if (!worksOnData(work)) return on((await prunedAndRepaired(run)).graph);
+  const { graph, facts } = await mendedBy(() => prunedAndRepaired(run), await pruned(run), {
+    ...work,
+    recipe,
+  });
+  return on(
+    graph,
+    facts.measured.map((measured) => ({ stage: 'prune', ...measured })),
+  );
+}
+
+/** The samples that are looked at, and the steps that follow. */
+function lookingAt(work: Work<PruneRecipe, ModelTask>): Omit<SparsifyRun, 'recipe' | 'graph'> {
+  const { recipe, task, machine, options } = work;
+  const { calibrate, epochs } = recipe;
+  if (worksOnData(work)) return { ...calibrating(work), iterations: epochs * stepsOf(recipe, work.task) };
+  const { signal, onNote } = options;
+  onNote?.(
+    'There are no data, so weights are chosen and fitted on random inputs. Real inputs give a better result: give --data.',
+  );
+  const samples = randomCalibration(calibrate!);
+  return {
+    machine,
+    inputShapes: task.inputShapes,
+    samples,
+    count: calibrate!,
+    signal,
+    onNote,
+    iterations: 0,
+  };
 }
 
 /** @throws UserError where a method needs data to train on, or samples to look at. */
@@ -116,24 +145,6 @@ async function zeroOnce(work: Work<PruneRecipe, ModelTask>): Promise<Made> {
   if (!worksOnData(work)) return { ...made, epochs: [] };
   const measured = await evaluateGraph(work.task, made.graph, { machine, signal: options.signal });
   return { ...made, epochs: [], measured: figuresIn(measured) };
-}
-
-/** The weights that a method gives up at zero, without training. */
-export async function zeroed(
-  recipe: PruneRecipe,
-  graph: Graph,
-): Promise<Pick<Made, 'graph' | 'plan' | 'masks'>> {
-  const { seed } = recipe;
-  const name = titleOfMethod(recipe.method);
-  const method = maskingMethod(recipe.method) ?? unknownMethod(recipe.method);
-  const layers = layersOf(graph);
-  const plan = method.plan({ layers, iterations: 0, seed }, methodOptions(recipe));
-  if (method.needsGradient(plan, 0))
-    fail(`${name} goes by gradients, and these need a training: give --data and --epochs 1 or more.`);
-  // A method that needs no gradient looks at nothing but its layers.
-  const report = await method.start(plan, layers, {} as Surroundings);
-  const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));
-  return { graph: withWeights(graph, weights), plan, masks: [report] };
 }
 
 /** A weight that was pruned and is not zero would be a defect of ours; of whole numbers, others may have become zero by rounding. */

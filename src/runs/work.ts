@@ -6,7 +6,7 @@ import type { Plan } from '../sparsity/index.js';
 import type { EpochMetrics, MaskReport, TrainProgress, TrainStart } from '../train/index.js';
 import type { RunFolder } from './folder.js';
 import type { Recipe } from './recipe.js';
-import type { ChannelSummary, Summary } from './summary.js';
+import type { ChannelSummary, StageMeasured, Summary } from './summary.js';
 import { type AimedTask, hasData, type ModelTask, type Task } from './task.js';
 import type { Tracking } from './track/index.js';
 
@@ -69,6 +69,8 @@ export interface Made {
   best?: Summary['best'];
   plan?: Plan;
   masks?: MaskReport[];
+  /** Where single weights were made up for before any training. */
+  stages?: readonly StageMeasured[];
   channels?: ChannelSummary;
   latency?: Summary['latency'];
 }

@@ -23,6 +23,7 @@ import {
   refuseOccupied,
   resumeRun,
   type Summary,
+  stagesOf,
   startRun,
   suitRun,
   trainingSettings,
@@ -148,7 +149,8 @@ export function figures(summary: Summary): string {
         'warning',
         `Not checked: ${check.unchecked ?? 'neither onnxruntime-node nor onnxruntime-web is installed here'}.`,
       );
-  const stages = summary.channels?.stages.length ? `\n\n${stageTable(summary.channels)}` : '';
+  const measured = stagesOf(summary);
+  const stages = measured.length > 0 ? `\n\n${stageTable(measured)}` : '';
   const { search } = summary;
   const searched = search ? `\n\n${searchText(search)}` : '';
   const { held } = summary.prunable;
@@ -162,7 +164,7 @@ const searchText = ({ of, found, trials, allowed, samples }: NonNullable<Summary
   `Of ${trials.length} targets tried, ${flagOf(of)} ${found} is the farthest that loses at most ${Number((100 * allowed).toPrecision(4))} %, by ${samples} training samples held out of the trials.`;
 
 /** How good the network was after each stage. */
-const stageTable = ({ stages }: NonNullable<Summary['channels']>): string =>
+const stageTable = (stages: ReturnType<typeof stagesOf>): string =>
   table(
     [
       left('after'),

@@ -1,10 +1,10 @@
 /** What samples say of a network: which channels matter, how good it is, and how what is left after a cut is put right. */
 import { calibrationSamples } from '../../calibration/index.js';
 import { type Channels, measureElimination, measureSaliency } from '../../channels/index.js';
-import { figuresIn, meritOf } from '../../objectives/index.js';
+import { meritOf } from '../../objectives/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { recalibrate } from '../../train/index.js';
-import { answersNotFinite } from '../finite.js';
+import { calibrating, mendedBy } from '../mend.js';
 import type { PruneRecipe } from '../recipe.js';
 import { samplesOf } from '../samples.js';
 import type { AimedTask } from '../task.js';
@@ -13,9 +13,8 @@ import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
 import type { Work } from '../work.js';
 import { defaultSamples } from './defaults.js';
 import type { Evidence, Ways } from './evidence.js';
-import { type Cut, type RepairOptions, repaired } from './repair.js';
-import type { Measured, StageFacts } from './stages.js';
-import { worsening } from './worsening.js';
+import { type Cut, repaired } from './repair.js';
+import type { StageFacts } from './stages.js';
 
 export const dataEvidence = (work: Work<PruneRecipe>): Evidence => ({
   samples: samplesOf(work.task.dataset),
@@ -75,55 +74,5 @@ function saliencyOf(graph: Graph, { recipe, task, machine, options: { signal } }
 }
 
 /** What is left after a cut, with what can be put right without training, and how good it is on the way. */
-export async function mended(
-  cut: Cut,
-  work: Work<PruneRecipe>,
-): Promise<{ graph: Graph; facts: StageFacts }> {
-  const { recipe } = work;
-  const { smaller } = cut;
-  const measured: Measured[] = [await measure('pruned', smaller, work)];
-  const recalibrated = recipe.recalibrate ? await withStatistics(smaller, measured, work) : smaller;
-  if (!recipe.reconstruct) return { graph: recalibrated, facts: { measured } };
-  const { graph, facts: repair } = await repaired(cut, calibrating(work));
-  if (!repair) return { graph: recalibrated, facts: { measured } };
-  const before = measured[measured.length - 1];
-  measured.push(await measure('reconstructed', graph, work));
-  const worse =
-    work.task.objective.teacher && (await worsening({ before: recalibrated, after: graph }, work));
-  if (!worse) return { graph, facts: { measured, repair } };
-  work.options.onNote?.(
-    `Solving for the weights took the error on samples that are not for testing from ${worse.was} to ${worse.is}, so they stay as they were: give more samples.`,
-  );
-  measured.push({ ...before, what: 'kept' });
-  return { graph: recalibrated, facts: { measured } };
-}
-
-/** The network with statistics of BatchNorm that are true of it, measured where it has any. */
-async function withStatistics(network: Graph, measured: Measured[], work: Work<PruneRecipe>): Promise<Graph> {
-  const { recipe, task, machine, options } = work;
-  const { batch, seed } = recipe;
-  const how = { machine, inputShapes: task.inputShapes, batch, seed, signal: options.signal };
-  const { graph, layers } = await recalibrate(network, dataOf(recipe, task), how);
-  if (layers > 0) measured.push(await measure('recalibrated', graph, work));
-  return graph;
-}
-
-/** The samples that weights are solved for from. */
-function calibrating({
-  recipe,
-  task,
-  machine,
-  options: { signal, onNote },
-}: Work<PruneRecipe>): RepairOptions {
-  const data = dataOf(recipe, task);
-  const count = Math.min(recipe.calibrate!, data.train.length);
-  const samples = calibrationSamples(data, { samples: count, seed: recipe.seed });
-  return { machine, inputShapes: task.inputShapes, samples, count, signal, onNote };
-}
-
-async function measure(what: Measured['what'], graph: Graph, work: Work<PruneRecipe>): Promise<Measured> {
-  const { task, machine, options } = work;
-  const measured = await evaluateGraph(task, graph, { machine, signal: options.signal });
-  for (const sentence of answersNotFinite(measured)) options.onNote?.(sentence);
-  return { what, ...figuresIn(measured) };
-}
+export const mended = (cut: Cut, work: Work<PruneRecipe>): Promise<{ graph: Graph; facts: StageFacts }> =>
+  mendedBy(() => repaired(cut, calibrating(work)), cut.smaller, work);

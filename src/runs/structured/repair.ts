@@ -1,5 +1,4 @@
 /** The weights that read what is left of removed channels, solved for from samples; see the `calibration` room. */
-import { type Calibration, reconstruct } from '../../calibration/index.js';
 import {
   type Channels,
   keptIn,
@@ -8,9 +7,8 @@ import {
   untied,
   withMembers,
 } from '../../channels/index.js';
-import type { Machine } from '../../engine/index.js';
 import type { Graph } from '../../onnx/index.js';
-import type { RunOptions } from '../work.js';
+import { type Repair, type RepairOptions, solvedFor } from '../repair.js';
 
 /** A network before and after channels were removed. */
 export interface Cut {
@@ -20,48 +18,19 @@ export interface Cut {
   selection: Selection;
 }
 
-export interface RepairOptions extends Pick<RunOptions, 'onNote' | 'signal'> {
-  machine: Machine;
-  inputShapes: Record<string, number[]>;
-  samples: Calibration;
-  /** How many there are, for people. */
-  count: number;
-}
-
-/** What became of the layers, as a summary keeps it. */
-export interface RepairFacts {
-  samples: number;
-  /** Of each layer that was solved for: its error relative to the variance of what it gave, before and after. */
-  layers: { weight: string; before: number; after: number }[];
-  left: { weight: string; reason: string }[];
-}
-
 /**
  * The smaller network with weights that reproduce what the whole one computes.
  * @returns no facts where no layer reads what was removed, or none could be solved for: then the network is as it was.
  */
 export async function repaired(
   { graph, smaller, channels, selection }: Cut,
-  { machine, inputShapes, samples, count, onNote, signal }: RepairOptions,
-): Promise<{ graph: Graph; facts?: RepairFacts }> {
+  options: RepairOptions,
+): Promise<Repair> {
   const { graph: student } = untied(smaller);
-  const result = await reconstruct(
+  const kept = keptIn(graph, channels, selection);
+  const { graph: solved, facts } = await solvedFor(
     { teacher: withMembers(graph), student },
-    {
-      ...{ machine, inputShapes, samples, signal },
-      kept: keptIn(graph, channels, selection),
-      onPlan: ({ layers, values, moments }) =>
-        onNote?.(
-          `Reconstructing ${layers} layers from ${count} samples, with at most ${megabytes(values)} of activations and ${megabytes(moments)} of statistics in memory …`,
-        ),
-    },
+    { ...options, kept },
   );
-  if (result.layers.length === 0) return { graph: smaller };
-  const layers = result.layers.map((layer) => ({ ...layer }));
-  return {
-    graph: retiedAs(result.graph, graph),
-    facts: { samples: count, layers, left: result.left.map((one) => ({ ...one })) },
-  };
+  return facts ? { graph: retiedAs(solved, graph), facts } : { graph: smaller };
 }
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

@@ -48,10 +48,10 @@ export const depthSettings = {
   ),
 } satisfies Settings;
 
-/** What makes up for channels that are gone. */
+/** What makes up for channels that are gone, or for single weights that went before any training. */
 export const repairSettings = {
   reconstruct: flag(
-    'solve for the weights that read the remaining channels, so that every layer computes what it did before (default: on with data)',
+    'solve for the weights that are left, so that every layer computes what it did before: those that read the remaining channels, or the single weights that a one-shot method keeps (default: on for a trained model with data)',
   ),
   calibrate: whole(
     'number of training samples to use for that, without their labels (default: 512); without data, the number of random inputs (default: none)',

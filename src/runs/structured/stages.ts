@@ -8,15 +8,14 @@ import {
   type SensitivityRow,
   writeMasks,
 } from '../../channels/index.js';
-import type { Figures } from '../../objectives/index.js';
 import { asStored, type Graph, writeModel } from '../../onnx/index.js';
 import type { EpochMetrics, MaskReport } from '../../train/index.js';
 import { type RunFolder, readJson, writeJson } from '../folder.js';
 import { readLike } from '../front.js';
 import type { PruneRecipe } from '../recipe.js';
-import type { MeasuredAfter } from '../summary.js';
+import type { RepairFacts } from '../repair.js';
+import type { Measured } from '../summary.js';
 import { targetOf } from './defaults.js';
-import type { RepairFacts } from './repair.js';
 
 export type StageKind = 'unfold' | 'depth' | 'sparse' | 'mask' | 'marked' | 'prune' | 'fine-tune';
 
@@ -29,11 +28,6 @@ export interface Stage {
   lr: number;
   /** Of mask, prune and fine-tune: counted from 1. */
   round: number;
-}
-
-/** How good the network is after a stage, or a part of it, on the test images. */
-export interface Measured extends Figures {
-  what: MeasuredAfter;
 }
 
 /** What a stage says of itself: stage.json, written when all else is there. */

@@ -22,11 +22,11 @@ import { rescaleRecipe } from '../rescale.js';
 import type { MetricsLine } from '../summary.js';
 import type { AimedTask } from '../task.js';
 import { dataOf, metricsLines, stepsOf, teacherOf, trainInFolder } from '../training.js';
+import { worsening } from '../worsening.js';
 import { choose } from './choose.js';
 import { distanceTo, mended } from './data-evidence.js';
 import { optionsOf, type Progress, type Running } from './progress.js';
 import { type Outcome, type Stage, type StageKind, stageFolder } from './stages.js';
-import { worsening } from './worsening.js';
 
 type OnData = Running<AimedTask>;
 type Performer = (stage: Stage, progress: Progress, work: OnData) => Promise<Outcome>;

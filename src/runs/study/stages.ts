@@ -1,9 +1,9 @@
 /**
- * Accuracies along a run that removes channels, so that a table can tell what its trainings before the cut were good for from
+ * Accuracies along a run of several stages, so that a table can tell what its trainings before the cut were good for from
  * what fine-tuning made good.
  */
 import { ACCURACY, headlineOf, metricIn } from '../../objectives/index.js';
-import type { Summary } from '../summary.js';
+import { type Summary, stagesOf } from '../summary.js';
 import { type Statistics, statisticsOf } from './statistics.js';
 
 /** When a network was measured: `before` anything; after the training on all channels, or on those that will go; after the cut; … */
@@ -31,12 +31,13 @@ export interface StageFigures {
   accuracy: Statistics;
 }
 
-/** In the order of the run, of several rounds all; undefined for a run that removes no channels. */
+/** In the order of the run, of several rounds all; undefined for a run without stages. */
 export function stageAccuracies(summary: Summary): StageAccuracy[] | undefined {
-  const { accuracy, metrics, objective, channels } = summary;
-  if (!channels) return undefined;
+  const { accuracy, metrics, objective } = summary;
+  const stages = stagesOf(summary);
+  if (stages.length === 0) return undefined;
   const metric = headlineOf(objective);
-  const along = channels.stages.map(({ stage, what, ...figures }) => ({
+  const along = stages.map(({ stage, what, ...figures }) => ({
     when: (what === 'trained' ? stage.replace(/^\d+-/, '') : what) as MeasuredWhen,
     accuracy: metricIn(figures, metric),
   }));

@@ -1,9 +1,9 @@
 /** Whether something that was done to a network made it worse, on samples that are not for testing. */
-import { headlineOf, isBetter, metricIn } from '../../objectives/index.js';
-import type { Graph } from '../../onnx/index.js';
-import type { PruneRecipe } from '../recipe.js';
-import { choosingSplit, dataOf, evaluateGraph } from '../training.js';
-import type { Work } from '../work.js';
+import { headlineOf, isBetter, metricIn } from '../objectives/index.js';
+import type { Graph } from '../onnx/index.js';
+import type { PruneRecipe } from './recipe.js';
+import { choosingSplit, dataOf, evaluateGraph } from './training.js';
+import type { Work } from './work.js';
 
 /** The metric in percent before and after, where it is worse after; undefined where it is not. */
 export async function worsening(

@@ -1,0 +1,38 @@
+/** What a recipe says when it is complete, of methods that prune single weights before any training. */
+import { fail, own } from '../base/index.js';
+import { type GradualOptions, scores } from '../sparsity/index.js';
+import { isPath, WITHOUT_DATA } from './paths.js';
+import type { Given } from './recipe.js';
+import { maskingMethod } from './registry.js';
+import { defaultSamples } from './structured/defaults.js';
+
+type Settings = Given<'prune'>;
+
+/** Rounds of pruning single weights and making up for them. */
+const REPAIRS = 5;
+
+/** Whether a recipe prunes single weights before any training, and by no gradient: then samples can say what makes up for them. */
+export function prunesFirst(given: Settings): boolean {
+  const method = maskingMethod(given.method);
+  const { rounds, score, first } = { ...method?.defaults, ...given } as Partial<GradualOptions>;
+  const blind = [score, first].every((name) => name === undefined || !own(scores, name)?.readsGradient);
+  return Boolean(method?.calibrated || (rounds && blind));
+}
+
+/**
+ * What makes up for single weights that go first: by default where a trained model comes with data. Then they go in several rounds, of which each
+ * looks at the weights that were solved for after the last.
+ * @param decided whether a pattern says how many weights stay.
+ * @throws UserError on samples that nothing looks at.
+ */
+export function repairDefaults(given: Settings, decided: boolean): object {
+  const method = maskingMethod(given.method)!;
+  const trained = given.model !== undefined && isPath(given.model);
+  const samples = given.data !== WITHOUT_DATA ? trained : given.calibrate !== undefined;
+  const reconstruct = given.reconstruct ?? samples;
+  const looks = reconstruct || method.calibrated !== undefined;
+  if (given.calibrate !== undefined && !looks)
+    fail(`${method.name} looks at no samples without --reconstruct: give it, or leave --calibrate out.`);
+  const rounds = reconstruct && !decided ? { rounds: REPAIRS, pruningSchedule: 'exponential' } : {};
+  return { ...rounds, reconstruct, calibrate: looks ? defaultSamples : undefined };
+}
