@@ -53,8 +53,11 @@ function solved(matrix: number[][], right: readonly number[]): number[] {
  * What reconstruction is by its definition: how the target moves with each element of the weight is measured by setting that element
  * alone, and the changes that come nearest to what is missing, with the ridge, are solved for output by output.
  */
-function byDefinition({ graph, weight, row, scale, target, shifted }: Case) {
-  const student = disturbed(graph);
+function byDefinition(
+  { graph, weight, row, scale, target, shifted }: Case,
+  student: Graph,
+  mayChange = (_element: number) => true,
+) {
   const size = floats(graph.initializers.get(weight)!).length;
   const outputs = Math.max(...Array.from({ length: size }, (_, i) => row(i))) + 1;
   const { shape } = graph.initializers.get(weight)!;
@@ -65,7 +68,7 @@ function byDefinition({ graph, weight, row, scale, target, shifted }: Case) {
   const changes = new Float64Array(size);
   let least = 0;
   for (let o = 0; o < outputs; o++) {
-    const elements = Array.from({ length: size }, (_, i) => i).filter((i) => row(i) === o);
+    const elements = Array.from({ length: size }, (_, i) => i).filter((i) => row(i) === o && mayChange(i));
     const columns = elements.map((element) => {
       const alone = new Float32Array(size);
       alone[element] = 1;
@@ -97,7 +100,7 @@ for (const one of cases) {
   test(`${one.name}: the weights are those of a dense solver in double precision`, async () => {
     const { graph, layers, left } = await run(one.graph);
     assert.deepEqual([layers.map(({ weight }) => weight), left], [[one.weight], []]);
-    const golden = byDefinition(one);
+    const golden = byDefinition(one, disturbed(one.graph));
     const found = floats(graph.initializers.get(one.weight)!);
     const largest = golden.changes.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     assert.ok(largest > 0.01, 'there is something to change');
@@ -109,6 +112,36 @@ for (const one of cases) {
       0,
     );
     assert.ok(Math.abs(error - golden.least) < 1e-3 * golden.least, `${error}, not ${golden.least}`);
+    assert.ok(layers[0].after < layers[0].before);
+  });
+}
+
+/** With every third weight of the layer at 0. */
+const thinned = ({ graph, weight }: Case): Graph =>
+  withValues(
+    graph,
+    weight,
+    Float32Array.from(floats(graph.initializers.get(weight)!), (x, i) => (i % 3 === 1 ? 0 : x)),
+  );
+
+for (const one of cases) {
+  test(`${one.name}: of a layer that has lost weights those that are left are solved for`, async () => {
+    const student = thinned(one);
+    const how = { machine, samples: samplesIn(), ridge: RIDGE, keepZeros: true };
+    const { graph, layers } = await reconstruct({ teacher: one.graph, student }, how);
+    assert.deepEqual(
+      layers.map(({ weight }) => weight),
+      [one.weight],
+    );
+    const before = floats(student.initializers.get(one.weight)!);
+    const golden = byDefinition(one, student, (i) => before[i] !== 0);
+    const found = floats(graph.initializers.get(one.weight)!);
+    const largest = golden.changes.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    assert.ok(largest > 0.01, 'there is something to change');
+    for (const [i, x] of golden.weights.entries()) {
+      assert.ok(Math.abs(found[i] - x) < 1e-3 * largest, `${i}: ${found[i]}, not ${x}`);
+      if (before[i] === 0) assert.equal(found[i], 0);
+    }
     assert.ok(layers[0].after < layers[0].before);
   });
 }

@@ -67,8 +67,9 @@ export function descend(gram: Float64Array, side: Float64Array, ridge: number): 
   for (let step = 0; step < STEPS && square > enough; step++) {
     timesSymmetric(gram, direction, lambda, moved);
     const along = dot(direction, 0, moved, 0, size);
+    if (!Number.isFinite(along)) return false;
     // Rounding has left no curvature to go along.
-    if (!(along > 0)) break;
+    if (along <= 0) break;
     const length = square / along;
     for (let i = 0; i < size; i++) {
       side[i] += length * direction[i];
