@@ -103,7 +103,9 @@ export async function zeroed(
   const method = methodIn(recipe);
   const plan = planOf(graph, { recipe, iterations: 0 });
   if (method.needsGradient(plan, 0))
-    fail(`${titleOfMethod(recipe.method)} goes by gradients, and these need a training: give --data and --epochs 1 or more.`);
+    fail(
+      `${titleOfMethod(recipe.method)} goes by gradients, and these need a training: give --data and --epochs 1 or more.`,
+    );
   const part = round === undefined || !plan.steps ? plan : { ...plan, steps: [stepsBefore(plan)[round]] };
   const layers = layersOf(graph);
   // A method that needs no gradient looks at nothing but its layers.
