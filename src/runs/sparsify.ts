@@ -5,7 +5,14 @@
 import { fail } from '../base/index.js';
 import { sparsifyLayers } from '../calibration/index.js';
 import type { Graph } from '../onnx/index.js';
-import { layersOf, type Method, type Plan, patternOf, type Surroundings } from '../sparsity/index.js';
+import {
+  countNonZero,
+  layersOf,
+  type Method,
+  type Plan,
+  patternOf,
+  type Surroundings,
+} from '../sparsity/index.js';
 import type { MaskReport } from '../train/index.js';
 import { withWeights } from '../train/index.js';
 import { methodOptions } from './pruning.js';
@@ -23,11 +30,19 @@ export interface SparsifyRun extends RepairOptions {
 /** The plan of a method that prunes in rounds, as far as it is needed here; others have no steps. */
 interface RoundsPlan extends Plan {
   groups?: { members: number[] }[];
-  steps?: { iteration: number; kept: number[] }[];
+  steps?: Step[];
+}
+
+interface Step {
+  iteration: number;
+  kept: number[];
 }
 
 /** The model with the zeros that its method plans before training, and nothing made up for but by the method itself. */
-export const pruned = (run: SparsifyRun): Promise<Graph> => cut(run.graph, run, roundsOf(run) - 1);
+export function pruned(run: SparsifyRun): Promise<Graph> {
+  const plan = planOf(run);
+  return cut(run.graph, { ...run, plan, round: roundsOf(plan) - 1 });
+}
 
 /**
  * The same in as many rounds as the method plans. After each, the weights that are left are solved for, so that every layer gives what
@@ -35,45 +50,72 @@ export const pruned = (run: SparsifyRun): Promise<Graph> => cut(run.graph, run, 
  */
 export async function prunedAndRepaired(run: SparsifyRun): Promise<Repair> {
   const { graph: teacher } = run;
-  const rounds = roundsOf(run);
+  const plan = planOf(run);
+  const rounds = roundsOf(plan);
   let now: Repair = { graph: teacher };
   for (let round = 0; round < rounds; round++) {
     const onNote = (sentence: string) =>
       run.onNote?.(rounds > 1 ? `Round ${round + 1} of ${rounds}. ${sentence}` : sentence);
-    const student = await cut(now.graph, { ...run, onNote }, round);
+    const student = await cut(now.graph, { ...run, onNote, plan, round });
     now = await solvedFor({ teacher, student }, { ...run, onNote, keepZeros: true });
   }
   return now;
 }
 
-const roundsOf = (run: SparsifyRun): number => Math.max(1, stepsBefore(planOf(run.graph, run)).length);
+/**
+ * The recipe for what follows on such a graph: its zeros stay. Of whole numbers there may be more than were asked for, since others are
+ * nearest to 0 once they are rounded.
+ */
+export function afterRounds(run: SparsifyRun, graph: Graph): PruneRecipe {
+  const { recipe } = run;
+  const zeros = layersOf(graph).reduce((sum, { weight }) => sum + zerosIn(weight), 0);
+  const plan = planOf(run);
+  return {
+    ...recipe,
+    ...(stepsBefore(plan).length > 1 && { rounds: 1, pruningSchedule: 'one-shot' }),
+    ...(zeros > plan.pruned && { sparsity: zeros / plan.counted }),
+  };
+}
 
-const stepsBefore = ({ steps = [] }: RoundsPlan): { kept: number[] }[] =>
-  steps.filter(({ iteration }) => iteration === 0);
+const zerosIn = (weight: Float32Array): number => weight.length - countNonZero(weight);
 
-function planOf(
-  graph: Graph,
-  { recipe, iterations }: Pick<SparsifyRun, 'recipe' | 'iterations'>,
-): RoundsPlan {
+const roundsOf = (plan: RoundsPlan): number => Math.max(1, stepsBefore(plan).length);
+
+const stepsBefore = ({ steps = [] }: RoundsPlan): Step[] => steps.filter(({ iteration }) => iteration === 0);
+
+function planOf({
+  recipe,
+  graph,
+  iterations,
+}: Pick<SparsifyRun, 'recipe' | 'graph' | 'iterations'>): RoundsPlan {
   const context = { layers: layersOf(graph), iterations, seed: recipe.seed };
   return methodIn(recipe).plan(context, methodOptions(recipe));
 }
 
 const methodIn = ({ method }: PruneRecipe): Method => maskingMethod(method) ?? unknownMethod(method);
 
-/** The graph with what a round leaves. */
-const cut = async (graph: Graph, run: SparsifyRun, round: number): Promise<Graph> =>
-  methodIn(run.recipe).calibrated
-    ? calibrated(graph, run, round)
-    : (await zeroed(run.recipe, graph, round)).graph;
+/** A round of a plan. */
+interface Round extends SparsifyRun {
+  plan: RoundsPlan;
+  round: number;
+}
+
+/** The graph with what a round leaves: layers that samples say nothing of lose their weights by magnitude. */
+async function cut(graph: Graph, run: Round): Promise<Graph> {
+  const { recipe, plan, round } = run;
+  const given = methodIn(recipe).calibrated ? await calibrated(graph, run) : graph;
+  const step = stepsBefore(plan)[round];
+  const part: RoundsPlan = step ? { ...plan, steps: [step] } : plan;
+  return (await started(given, recipe, part)).graph;
+}
 
 /** @throws UserError where the plan does not say layer by layer how many weights stay. */
-async function calibrated(graph: Graph, run: SparsifyRun, round: number): Promise<Graph> {
-  const { recipe, inputShapes, machine, samples, count, onNote, signal } = run;
+async function calibrated(graph: Graph, run: Round): Promise<Graph> {
+  const { recipe, inputShapes, machine, samples, count, onNote, signal, plan, round } = run;
   const method = methodIn(recipe);
   const pattern = patternOf(recipe.pattern);
-  const { groups, layers, ...plan } = planOf(graph, run);
-  const step = stepsBefore({ ...plan, layers })[round];
+  const { groups, layers } = plan;
+  const step = stepsBefore(plan)[round];
   if (!groups || !step || groups.some(({ members }) => members.length > 1))
     fail(`${method.name} prunes every layer by itself, before training: leave --scope out, and --rounds 0.`);
   const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, step.kept[g]]));
@@ -94,22 +136,28 @@ async function calibrated(graph: Graph, run: SparsifyRun, round: number): Promis
   return found.graph;
 }
 
-/** The weights that a method gives up at zero, without samples: all that it gives up, or those of one of its rounds. */
+/** The weights that a method gives up at zero, without samples. */
 export async function zeroed(
   recipe: PruneRecipe,
   graph: Graph,
-  round?: number,
 ): Promise<{ graph: Graph; plan: Plan; masks: MaskReport[] }> {
-  const method = methodIn(recipe);
-  const plan = planOf(graph, { recipe, iterations: 0 });
-  if (method.needsGradient(plan, 0))
+  const plan = planOf({ recipe, graph, iterations: 0 });
+  if (methodIn(recipe).needsGradient(plan, 0))
     fail(
       `${titleOfMethod(recipe.method)} goes by gradients, and these need a training: give --data and --epochs 1 or more.`,
     );
-  const part = round === undefined || !plan.steps ? plan : { ...plan, steps: [stepsBefore(plan)[round]] };
+  const { graph: left, report } = await started(graph, recipe, plan);
+  return { graph: left, plan, masks: [report] };
+}
+
+/** What the start of a plan leaves of a graph. A method that needs no gradient looks at nothing but its layers. */
+async function started(
+  graph: Graph,
+  recipe: PruneRecipe,
+  plan: Plan,
+): Promise<{ graph: Graph; report: MaskReport }> {
   const layers = layersOf(graph);
-  // A method that needs no gradient looks at nothing but its layers.
-  const report = await method.start(part, layers, {} as Surroundings);
+  const report = await methodIn(recipe).start(plan, layers, {} as Surroundings);
   const weights = new Map(layers.map((layer) => [layer.name, layer.weight]));
-  return { graph: withWeights(graph, weights), plan, masks: [report] };
+  return { graph: withWeights(graph, weights), report };
 }

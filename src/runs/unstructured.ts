@@ -15,7 +15,7 @@ import { pruningOf } from './pruning.js';
 import { isPrune, type PruneRecipe, type Recipe, trainerSettings } from './recipe.js';
 import { maskingMethod, titleOfMethod } from './registry.js';
 import { randomCalibration } from './samples.js';
-import { pruned, prunedAndRepaired, type SparsifyRun, zeroed } from './sparsify.js';
+import { afterRounds, pruned, prunedAndRepaired, type SparsifyRun, zeroed } from './sparsify.js';
 import type { StageMeasured } from './summary.js';
 import { loadTask, type ModelTask } from './task.js';
 import { evaluateGraph, stepsOf, teacherOf, trainInFolder, writeMetrics } from './training.js';
@@ -25,9 +25,9 @@ type AnyWork = Work<Recipe, ModelTask>;
 
 /** Carries out all of it. Undefined when the signal stopped it. */
 export async function trainOnce(given: AnyWork): Promise<Made | undefined> {
-  const { recipe } = given;
-  if (isPrune(recipe) && !worksOnData(given)) refuseWithoutData(recipe);
+  if (isPrune(given.recipe) && !worksOnData(given)) refuseWithoutData(given.recipe);
   const { work, stages } = await prepared(given);
+  const { recipe } = work;
   if (isPrune(recipe) && recipe.epochs === 0) return { ...(await zeroOnce({ ...work, recipe })), stages };
   if (!worksOnData(work)) throw new Error('a run without data has a training');
   const { folder, task } = work;
@@ -90,7 +90,7 @@ async function prepared(work: AnyWork): Promise<Prepared> {
     return { work, stages: [] };
   const run = { recipe, graph: task.graph, ...lookingAt({ ...work, recipe }) };
   const on = (graph: Graph, stages: StageMeasured[] = []) => ({
-    work: { ...work, task: { ...task, graph } },
+    work: { ...work, recipe: afterRounds(run, graph), task: { ...task, graph } },
     stages,
   });
   if (!recipe.reconstruct) return on(await pruned(run));
