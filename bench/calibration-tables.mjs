@@ -24,28 +24,17 @@ function resultsOf(lines, { net, method, target, samples }) {
   );
 }
 
-const TITLES = {
-  macs: [
-    ...['MACs left', 'method', 'samples', 'right after the cut', 'statistics measured again'],
-    ...['reconstructed', 'and one epoch', 's to choose', 's to reconstruct', 's of the epoch'],
-  ],
-  sparsity: [
-    ...['sparsity', 'method', 'samples', 'right after it', 'statistics measured again'],
-    ...['and one epoch', 's to choose', 's of the epoch'],
-  ],
-};
+const titlesOf = (kind) => [
+  ...[kind === 'macs' ? 'MACs left' : 'sparsity', 'method', 'samples', 'right after it'],
+  ...['statistics measured again', 'reconstructed', 'and one epoch'],
+  ...['s to choose', 's to reconstruct', 's of the epoch'],
+];
 
-function cellsOf(row, { cut, statistics, reconstructed, epoch }) {
-  const { kind, target, method, samples } = row;
-  const start = [`${Math.round(100 * target)} %`, `\`${method}\``, String(samples)];
-  const figures = [percent(cut?.accuracy), percent(statistics?.accuracy)];
-  return kind === 'macs'
-    ? [
-        ...[...start, ...figures, percent(reconstructed?.accuracy), percent(epoch?.accuracy)],
-        ...[seconds(cut?.seconds), seconds(reconstructed?.seconds), seconds(epoch?.seconds)],
-      ]
-    : [...start, ...figures, percent(epoch?.accuracy), seconds(cut?.seconds), seconds(epoch?.seconds)];
-}
+const cellsOf = ({ target, method, samples }, { cut, statistics, reconstructed, epoch }) => [
+  ...[`${Math.round(100 * target)} %`, `\`${method}\``, String(samples)],
+  ...[cut, statistics, reconstructed, epoch].map((step) => percent(step?.accuracy)),
+  ...[cut, reconstructed, epoch].map((step) => seconds(step?.seconds)),
+];
 
 const byRow = (a, b) =>
   (a.kind === 'macs' ? b.target - a.target : a.target - b.target) ||
@@ -55,7 +44,7 @@ const byRow = (a, b) =>
 /** @param lines those of calibration.jsonl; `wanted`: all rows that there are to be. */
 export function calibrationTables(lines, wanted) {
   const rows = wanted.map((row, place) => ({ ...row, place, results: resultsOf(lines, row) }));
-  const done = ({ kind, results }) => (kind === 'macs' ? results.reconstructed : results.statistics);
+  const done = ({ results }) => results.reconstructed;
   const parts = [...new Set(wanted.map(({ net }) => net))].flatMap((net) =>
     ['macs', 'sparsity'].flatMap((kind) => {
       const some = rows.filter((row) => row.net === net && row.kind === kind && done(row)).sort(byRow);
@@ -64,7 +53,7 @@ export function calibrationTables(lines, wanted) {
       const title = `### ${net.replace('resnet', 'ResNet-')}, ${percent(whole?.accuracy)} % as it was: ${kind === 'macs' ? 'channels' : 'single weights'}`;
       return [
         `${title}\n\n${table(
-          TITLES[kind],
+          titlesOf(kind),
           some.map((row) => cellsOf(row, row.results)),
         )}`,
       ];

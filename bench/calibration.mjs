@@ -14,7 +14,6 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { sparsifyLayers } from '../dist/calibration/index.js';
 import {
   chooseUnits,
   findChannels,
@@ -29,7 +28,6 @@ import {
   calibrationSamples,
   evaluate,
   loadNetwork,
-  methods,
   openDataset,
   openMachine,
   parseNormalize,
@@ -42,9 +40,8 @@ import {
   withWeights,
   writeModel,
 } from '../dist/index.js';
-import { methodOptions } from '../dist/runs/pruning.js';
 import { resolveRecipe } from '../dist/runs/recipe.js';
-import { zeroed } from '../dist/runs/sparsify.js';
+import { pruned, prunedAndRepaired } from '../dist/runs/sparsify.js';
 import { layersOf } from '../dist/sparsity/index.js';
 import { calibrationTables } from './calibration-tables.mjs';
 import { writeInto } from './tables.mjs';
@@ -178,35 +175,25 @@ async function channelsCut(one, teacher) {
         samples: calibrationSamples(dataset, { samples, seed: SEED }),
       }),
   });
-  return { selection, channels, smaller: shrink(teacher, channels, selection) };
+  const repair = (student) =>
+    reconstruct(
+      { teacher, student },
+      {
+        machine,
+        samples: calibrationSamples(dataset, { samples, seed: SEED }),
+        kept: keptIn(teacher, channels, selection),
+      },
+    );
+  return { smaller: shrink(teacher, channels, selection), repair };
 }
 
-async function weightsCut({ method: name, target, samples }, teacher) {
-  const recipe = resolveRecipe(
-    'prune',
-    {
-      model: 'x.onnx',
-      data: 'none',
-      method: name,
-      sparsity: target,
-      calibrate: looks({ method: name }) ? samples : undefined,
-    },
-    '0',
-  );
-  const method = methods.find((one) => one.name === name);
-  if (!method.calibrated) return { smaller: (await zeroed(recipe, teacher)).graph };
-  const { groups, steps, layers } = method.plan(
-    { layers: layersOf(teacher), iterations: 0, seed: SEED },
-    methodOptions(recipe),
-  );
-  const kept = new Map(groups.map(({ members: [l] }, g) => [layers[l].name, steps[0].kept[g]]));
-  const found = await sparsifyLayers(teacher, {
-    machine,
-    kept,
-    how: method.calibrated,
-    samples: calibrationSamples(dataset, { samples, seed: SEED }),
-  });
-  return { smaller: found.graph };
+async function weightsCut({ method, target, samples }, teacher) {
+  const given = { model: 'x.onnx', data: 'none', method, sparsity: target, calibrate: samples };
+  const run = {
+    ...{ recipe: resolveRecipe('prune', given, '0'), graph: teacher, machine, iterations: 0 },
+    ...{ samples: calibrationSamples(dataset, { samples, seed: SEED }), count: samples },
+  };
+  return { smaller: await pruned(run), repair: () => prunedAndRepaired(run) };
 }
 
 /** One line of the table. */
@@ -215,8 +202,7 @@ async function compute(one) {
   const teacher = await teacherOf(net);
   await once({ step: 'whole', net }, async () => ({ accuracy: await accuracyOf(teacher) }));
   const about = { net, method: one.method, target: one.target, kind };
-  const last = { step: kind === 'macs' ? 'reconstructed' : 'statistics', ...about, samples };
-  if (known.has(nameOf(last))) return;
+  if (known.has(nameOf({ step: 'reconstructed', ...about, samples }))) return;
   const { value: cut, seconds } = await timed(() =>
     kind === 'macs' ? channelsCut(one, teacher) : weightsCut(one, teacher),
   );
@@ -224,42 +210,19 @@ async function compute(one) {
     seconds,
     accuracy: await accuracyOf(cut.smaller),
   }));
-  let { smaller } = cut;
-  if (kind === 'macs')
-    await once({ step: 'statistics', ...about, samples }, () => remeasured(smaller, samples));
-  else {
-    const { graph, ...rest } = await remeasuredGraph(smaller, samples);
-    await once({ step: 'statistics', ...about, samples }, async () => ({
-      ...rest,
-      accuracy: await accuracyOf(graph),
-    }));
-    smaller = graph;
-  }
-  if (kind === 'macs')
-    await once({ step: 'reconstructed', ...about, samples }, async () => {
-      const made = await timed(() =>
-        reconstruct(
-          { teacher, student: smaller },
-          {
-            machine,
-            samples: calibrationSamples(dataset, { samples, seed: SEED }),
-            kept: keptIn(teacher, cut.channels, cut.selection),
-          },
-        ),
-      );
-      smaller = made.value.graph;
-      return { seconds: made.seconds, accuracy: await accuracyOf(smaller) };
-    });
-  if (samples === 512) await writeModel(modelFile(one), smaller);
+  await once({ step: 'statistics', ...about, samples }, () => remeasured(cut.smaller, samples));
+  await once({ step: 'reconstructed', ...about, samples }, async () => {
+    const { value, seconds } = await timed(() => cut.repair(cut.smaller));
+    if (samples === 512) await writeModel(modelFile(one), value.graph);
+    return { seconds, accuracy: await accuracyOf(value.graph) };
+  });
 }
 
-async function remeasuredGraph(graph, samples) {
-  const { value, seconds } = await timed(() => recalibrate(graph, dataset, { machine, samples, seed: SEED }));
-  return { graph: value.graph, seconds };
-}
 async function remeasured(smaller, samples) {
-  const { graph, seconds } = await remeasuredGraph(smaller, samples);
-  return { seconds, accuracy: await accuracyOf(graph) };
+  const { value, seconds } = await timed(() =>
+    recalibrate(smaller, dataset, { machine, samples, seed: SEED }),
+  );
+  return { seconds, accuracy: await accuracyOf(value.graph) };
 }
 
 /** One epoch of learning what the whole network answers, without labels; weights at zero stay there. */
