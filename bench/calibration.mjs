@@ -42,7 +42,6 @@ import {
 } from '../dist/index.js';
 import { resolveRecipe } from '../dist/runs/recipe.js';
 import { pruned, prunedAndRepaired } from '../dist/runs/sparsify.js';
-import { layersOf } from '../dist/sparsity/index.js';
 import { calibrationTables } from './calibration-tables.mjs';
 import { writeInto } from './tables.mjs';
 
