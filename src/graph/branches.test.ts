@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type Graph, intList, intTensor, serializeModel } from '../onnx/index.js';
+import { type Graph, int, intList, intTensor, serializeModel } from '../onnx/index.js';
 import { withBranches } from './branch.test.fixture.js';
 import { decideBranches } from './branches.js';
 import { graphOf, wholes } from './graph.test.fixture.js';
@@ -86,4 +86,25 @@ test('what holds at one size only stays a question', async () => {
   assert.equal(await decideBranches(wide), wide, 'shapes that are not given are for others to ask for');
   const single = await decideBranches(await squeezed([2, 1, 6], 0));
   assert.equal(opsOf(single), 'Identity Mul Add');
+});
+
+test('samples that lie along axes without a common name are as many in all of them', async () => {
+  const graph = graphOf({
+    inputs: { x: [undefined, 1, 6], state: [2, undefined, 6] },
+    nodes: [
+      ['Gather', ['state', 'zero'], 'before', { axis: int(0) }],
+      ['Shape', ['x'], 'shape'],
+      ['Gather', ['shape', 'axis'], 'size'],
+      ['Equal', ['size', 'axis'], 'is one'],
+      ['If', ['is one'], 'h'],
+      ['Concat', ['h', 'before'], 'y', { axis: int(1) }],
+    ],
+    outputs: { y: undefined },
+    constants: { zero: intTensor([], [0]), axis: intTensor([], [1]), axes: wholes(1) },
+  });
+  const branching = await withBranches(graph, {
+    h: { yes: ['Squeeze', 'x', 'axes'], no: ['Identity', 'x'] },
+  });
+  const decided = await decideBranches(branching, { state: [2, 1, 6] });
+  assert.equal(opsOf(decided), 'Gather Squeeze Concat');
 });

@@ -35,10 +35,16 @@ function conditionsOf(graph: Graph, inputShapes: InputShapes): Map<string, boole
   );
   const known = names.length > 0 ? truthsAt(graph, names, { shapes: inputShapes, changed: [] }) : undefined;
   if (!known?.size) return new Map();
-  for (const dimension of openDimensions(graph, inputShapes)) {
-    const found = sizesOf(dimension).flatMap(
-      (size) => truthsAt(graph, names, resized(graph, inputShapes, { dimension, size })) ?? [],
-    );
+  const open = openDimensions(graph, inputShapes);
+  for (const dimension of open) {
+    const foundFor = (dimensions: readonly OpenDimension[]) =>
+      sizesOf(dimension).flatMap(
+        (size) => truthsAt(graph, names, resized(graph, inputShapes, { dimensions, size })) ?? [],
+      );
+    // Samples that lie along several axes, which the file has no common name for, are as many in all of them.
+    const alike = open.filter(({ size }) => size === dimension.size);
+    const alone = foundFor([dimension]);
+    const found = alone.length > 0 ? alone : foundFor(alike);
     for (const [name, truth] of known)
       if (found.length === 0 || found.some((other) => other.get(name) !== truth)) known.delete(name);
   }
@@ -54,14 +60,15 @@ const sizesOf = ({ size }: OpenDimension): number[] =>
 function resized(
   graph: Graph,
   inputShapes: InputShapes,
-  { dimension, size }: { dimension: OpenDimension; size: number },
+  { dimensions, size }: { dimensions: readonly OpenDimension[]; size: number },
 ): OtherSizes {
   const shapes = graph.inputs.map((value) => {
     const shape = sampleShape(value, inputShapes, graph.inputs);
-    for (const { input, axis } of dimension.places) if (input === value.name) shape[axis] = size;
+    for (const { places } of dimensions)
+      for (const { input, axis } of places) if (input === value.name) shape[axis] = size;
     return [value.name, shape] as const;
   });
-  return { shapes: Object.fromEntries(shapes), changed: [dimension] };
+  return { shapes: Object.fromEntries(shapes), changed: dimensions };
 }
 
 /** Which conditions are known at some sizes; undefined where the model does not fit them. */

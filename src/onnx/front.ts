@@ -1,4 +1,5 @@
 /** Graphs that begin where they can be computed, and what stands before that in their files. */
+import { usedValues } from './attributes.js';
 import type { Graph, Node, Tensor } from './model.js';
 import { freshNames } from './scope.js';
 
@@ -19,13 +20,16 @@ export function withFront(graph: Graph): Graph {
     ...node,
     inputs: node.inputs.map((name) => names.get(name) ?? name),
   });
+  const nodes = [...front.nodes.map(renamed), ...graph.nodes];
+  const read = new Set(nodes.flatMap(usedValues));
+  for (const { name } of front.inputs) if (!read.has(name)) initializers.delete(name);
   const left = new Map(graph.outputs.map((output) => [output.name, output]));
   return {
     ...graph,
     source,
     inputs: front.inputs,
     outputs: front.outputs.map((output) => left.get(output.name) ?? output),
-    nodes: [...front.nodes.map(renamed), ...graph.nodes],
+    nodes,
     initializers,
   };
 }

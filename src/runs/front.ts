@@ -4,6 +4,9 @@ import { type Behind, behindFront } from '../graph/index.js';
 import { type Graph, readModel, type Value } from '../onnx/index.js';
 import { RANDOM_DATA } from './random-data.js';
 
+/** Whether nodes stand before a graph in its file. */
+export const isBehind = ({ source }: Graph): boolean => (source.front?.nodes.length ?? 0) > 0;
+
 /** What is said of it. */
 export function tellFront({ causes, made }: Behind): string {
   const [{ op, domain, name }, ...others] = causes;
@@ -34,6 +37,10 @@ export const isShaped = (
 /** Reads what came of a graph: behind the front that it has, with the inputs that it has. */
 export async function readLike(path: string, graph: Graph): Promise<Graph> {
   const read = await readModel(path);
-  const behind = graph.source.front ? behindFront(read) : undefined;
-  return behind ? { ...behind.graph, inputs: graph.inputs } : read;
+  const { front } = graph.source;
+  if (!front) return read;
+  const like = isBehind(graph)
+    ? behindFront(read)?.graph
+    : { ...read, source: { ...read.source, front: { ...front, outputs: read.outputs } } };
+  return { ...(like ?? read), inputs: graph.inputs };
 }

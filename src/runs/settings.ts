@@ -84,6 +84,10 @@ export const fileSettings = {
     'shape of an input whose size the model leaves open: C,H,W, or NAME=N,C,H,W for each input that it leaves open, separated by spaces',
     'SHAPE',
   ),
+  fix: text(
+    'inputs that are always the same: NAME=VALUE, or NAME=N,C,H,W for a shape, separated by spaces; what only others lead to goes',
+    'INPUTS',
+  ),
 } satisfies Settings;
 
 /** Of a model from a file or of the zoo. */

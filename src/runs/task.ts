@@ -17,7 +17,8 @@ import type { Objective } from '../objectives/index.js';
 import { type Graph, isFloat, type Value } from '../onnx/index.js';
 import { readLocal } from '../runtime/internal.js';
 import { withChannels } from './channels.js';
-import { isShaped, refuseForFront, tellFront } from './front.js';
+import { withFixed } from './fixed.js';
+import { isBehind, isShaped, refuseForFront, tellFront } from './front.js';
 import { checkIndices } from './indices.js';
 import { targetsToLearn } from './learn.js';
 import { isPath } from './paths.js';
@@ -65,7 +66,8 @@ export const hasData = (task: ModelTask): task is AimedTask => 'dataset' in task
  * @throws UserError when either is missing or unsound, or they do not fit.
  */
 export async function openTask(options: TaskOptions, graph?: Graph): Promise<Task> {
-  if (graph || isPath(options.model)) return fitModel(graph ?? (await readLocal(options.model)), options);
+  if (graph || isPath(options.model))
+    return fitModel(withFixed(graph ?? (await readLocal(options.model)), options.fix), options);
   if (options.data === RANDOM_DATA)
     fail('--data random distils a model that is already trained: give an .onnx file.');
   const raw = await openData(options, {});
@@ -91,7 +93,7 @@ export type ModelOptions = Values<typeof modelSettings> & {
 
 /** Opens a model without data, or takes the graph that was `read` already; one of the zoo is made for `inputShape` and `classes`, or for CIFAR-10. */
 export async function openModel(options: ModelOptions, read?: Graph): Promise<ModelTask> {
-  const graph = read ?? (await openGraph(options));
+  const graph = withFixed(read ?? (await openGraph(options)), options.fix);
   if (!isPath(options.model)) return { graph, inputShapes: {} };
   const given = options.inputShape ? inputShapesOf(graph, options.inputShape) : {};
   const inputShapes = shapesOfSample(graph, withSymbols(graph, given));
@@ -106,7 +108,7 @@ export async function openStart(
   options: ModelOptions,
   read?: Graph,
 ): Promise<ModelTask & { notes?: readonly string[] }> {
-  const whole = read ?? (await openGraph(options));
+  const whole = withFixed(read ?? (await openGraph(options)), options.fix);
   const behind = behindFront(whole);
   if (!behind) return openModel(options, whole);
   const { graph, made } = behind;
@@ -209,7 +211,8 @@ async function fitData(graph: Graph, options: TaskOptions): Promise<Task> {
   const inputs = inputsOf(graph, options.inputShape);
   const [{ dtype, shape }, ...others] = inputs;
   const pictures = isFloat(dtype) && (shape ?? [0, 0, 0, 0]).length === 4;
-  const images = others.length === 0 && pictures && !graph.source.front;
+  const inside = isBehind(graph);
+  const images = others.length === 0 && pictures && !inside;
   const prepared = await (options.data === RANDOM_DATA
     ? { dataset: randomDataset(graph, inputs), pictures: undefined, notes: [] }
     : images
@@ -285,7 +288,7 @@ async function fitArrays(graph: Graph, inputs: readonly Value[], options: TaskOp
     fail(
       `--${flag} is for images, but ${names} of the model takes other data; leave it out and prepare the numbers in the file.`,
     );
-  const dataset = await openData(options, { inputs, named: graph.source.front !== undefined });
+  const dataset = await openData(options, { inputs, named: isBehind(graph) });
   for (const [i, input] of inputs.entries()) {
     const { name, shape } = input;
     const { shape: own } = dataset.train.arrays[i];

@@ -79,7 +79,10 @@ const advice = new Map(
         ['com.microsoft'],
         'use the model as it was exported, before a runtime optimised or quantised it for itself',
       ],
-      [['If'], 'export the model with its branches decided, e.g. by tracing it for one configuration'],
+      [
+        ['If'],
+        'export the model with its branches decided, e.g. by tracing it for one configuration, or say what the input is that decides (--fix NAME=VALUE)',
+      ],
       [['Loop', 'Scan'], 'export the model with its loops unrolled'],
     ] as const
   ).flatMap(([names, sentence]) => names.map((name) => [name as string, sentence])),

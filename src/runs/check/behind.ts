@@ -20,14 +20,15 @@ export async function checkBehind(
   if (!behind.by || behind.refused) return behind;
   const whole = withFront(graph);
   const from = part.inputs.map(({ name }) => name).join(', ');
-  const hindrance = hindranceOf(whole, batchOf(whole, options.inputShapes)) ?? '';
+  const hindrance = hindranceOf(whole, batchOf(whole, options.inputShapes));
   const alone = await checkAlone(
     path,
     whole,
     { ...options, samples: randomSamples, original: options.original && withFront(options.original) },
-    hindrance,
+    hindrance ?? '',
   );
   if (alone.refused) return { ...behind, refused: alone.refused };
+  if (hindrance === undefined) return behind;
   const runs = alone.by ? 'onnxruntime runs it' : 'neither can onnxruntime';
   const note = `${cannotCompute(hindrance)}, ${alone.by ? 'but ' : 'and '}${runs}; from ${from} on, onnxruntime gives what the engine gives.`;
   return { ...behind, note: behind.note ? `${note} ${behind.note}` : note };
