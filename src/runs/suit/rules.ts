@@ -96,7 +96,10 @@ export const rules: Readonly<Record<string, Rule>> = {
     if (withoutData(known)) return { value: 'magnitude', because: 'it looks at nothing but weights' };
     const few = knownEpochs(known) < FEW_EPOCHS;
     return few && trained
-      ? { value: 'magnitude', because: 'what is left is solved for, and with so few epochs all of them go to that' }
+      ? {
+          value: 'magnitude',
+          because: 'what is left is solved for, and with so few epochs all of them go to that',
+        }
       : { value: 'gmp', because: 'weights go a few at a time, with training in between' };
   },
 
