@@ -46,7 +46,7 @@ before(() => {
     if (existsSync(join(root, path))) cpSync(join(root, path), join(copy, path), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
   const walks = blocksOf('CONTRIBUTING.md').filter(({ language }) => language === 'ts');
-  assert.equal(walks.length, 3);
+  assert.equal(walks.length, 4);
   for (const { code } of walks) carryOut(code);
   run('node_modules/typescript/bin/tsc');
 });
@@ -64,6 +64,34 @@ test('a method that was added is listed, and prunes', () => {
   const flags = ['--sparsity', '0.8', '--data', 'digits', '--epochs', '1', '--width', '0.5', '--json'];
   const said = espalier('prune', 'resnet8', '--method', 'erk-magnitude', ...flags, '--out', 'run');
   assert.ok(Math.abs(JSON.parse(said).sparsity.after - 0.8) < 1e-3, said);
+});
+
+test('an importance and a score that were added are values of their flags', () => {
+  const run = (...flags: string[]) =>
+    JSON.parse(espalier('prune', 'resnet8', '--width', '0.5', '--data', 'none', '--json', ...flags));
+  const channels = [
+    '--method',
+    'l1-filters',
+    '--importance',
+    'peak-norm',
+    '--macs',
+    '0.6',
+    '--out',
+    'channels',
+  ];
+  const { macs } = run(...channels);
+  assert.ok(macs.after <= 0.6 * macs.before, JSON.stringify(macs));
+  const { sparsity } = run(
+    '--method',
+    'magnitude',
+    '--score',
+    'cubed-magnitude',
+    '--sparsity',
+    '0.5',
+    '--out',
+    'weights',
+  );
+  assert.ok(Math.abs(sparsity.after - 0.5) < 1e-3, JSON.stringify(sparsity));
 });
 
 test('a command that was added has help, and runs', () => {
