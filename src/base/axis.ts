@@ -1,5 +1,6 @@
 /** Axes of methods (scores, schedules, importances, …): named values, to which a method may add its own as functions. */
 import { fail } from './errors.js';
+import { guardedParts } from './guard.js';
 
 /** A table of named values that may grow. */
 export type Axis<Entry> = Record<string, Entry>;
@@ -15,6 +16,19 @@ export function asMany<Values extends ArrayLike<number>>(
       `${what} must give ${count} numbers, one for each it is asked about, but gives ${values?.length ?? 'none'}.`,
     );
   return values;
+}
+
+/** Refuses what a function of a user's makes of finite numbers where that is not a number. */
+export function refuseNaN(
+  what: string,
+  values: ArrayLike<number>,
+  isSound: (index: number) => boolean,
+): void {
+  for (let i = 0; i < values.length; i++)
+    if (Number.isNaN(Number(values[i])) && isSound(i))
+      fail(
+        `${what} gives no number (${values[i]}) for element ${i}, though all that it is made of is finite.`,
+      );
 }
 
 /** What stands behind the names that were added, so that adding the same again changes nothing. */
@@ -37,7 +51,7 @@ export function nameOn<Entry, Own extends object>(
   const own = added.get(axis) ?? new Map<string, object>();
   if (Object.hasOwn(axis, name) && own.get(name) !== value)
     return fail(`There is a ${what} ${name} already: give yours another name.`);
-  axis[name] = entryOf(value);
+  axis[name] = entryOf(guardedParts(`The ${what} ${name}`, value));
   added.set(axis, own.set(name, value));
   return name;
 }

@@ -14,7 +14,7 @@ export * as setting from './setting.js';
 
 // Axes of methods (importance, score, pull, …), whose entries are given by name or as functions, and files of users' own.
 
-export { asMany, nameOn } from './axis.js';
+export { asMany, nameOn, refuseNaN } from './axis.js';
 export type { PaperSource } from './source.js';
 export { digestOfUserFiles, isUserFile, loadUserFile } from './user-file.js';
 
@@ -39,6 +39,7 @@ export {
 export { asBytes, digestOfAll } from './digest.js';
 export { appendTo, makeFolder, moveTo, reason, writeAtomically } from './files.js';
 export { namesMeant } from './glob.js';
+export { guarded, guardedParts } from './guard.js';
 export { askKeepers, keep } from './keepers.js';
 export { importOptional } from './optional.js';
 

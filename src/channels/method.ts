@@ -15,14 +15,17 @@
 import {
   aboveZero,
   asMany,
+  checked,
   choice,
   entryOf,
   flag,
   nameOn,
   number,
   type PaperSource,
+  refuseNaN,
   type Setting,
   type Settings,
+  whole,
 } from '../base/index.js';
 import { type Criterion, criteria, type Judge, type MethodOwn } from './judge/criteria.js';
 import { type ImportanceName, type ImportanceSetting, importances } from './judge/importance.js';
@@ -158,14 +161,28 @@ export type OwnSettings = Partial<
   }
 >;
 
+const share = number("part of a run's epochs", (x) => x >= 0, 'be a number of at least 0');
+const shareRules = { sparse: share, marked: share, fineTune: share } satisfies {
+  [Stage in keyof Shares]: Setting;
+};
+
+/** What a method may say of itself by default. */
+const defaultRules = {
+  ...axisSettings,
+  threshold: number('importance above which units stay', (x) => x >= 0, 'be a number of at least 0'),
+  rounds: whole('rounds on the way to the target', 1),
+};
+
 /** The method with every axis by its name, which stands for what was given as a function from then on. */
 export function structuredMethod(
-  definition: Omit<StructuredMethod, 'defaults'> & {
+  definition: Omit<StructuredMethod, 'defaults' | 'shares'> & {
     /** Where it differs from the usual; axes may be functions of your own. */
-    defaults: OwnSettings;
+    defaults?: OwnSettings;
+    /** How the epochs are shared among the stages; default: all of them after the cut. */
+    shares?: StructuredMethod['shares'];
   },
 ): StructuredMethod {
-  const { name, summary, source, settings, shares, defaults } = definition;
+  const { name, summary, source, settings, shares = { fineTune: 1 }, defaults = {} } = definition;
   const axes = {
     importance: (value: string | OwnImportance) =>
       nameOn(
@@ -180,7 +197,11 @@ export function structuredMethod(
     axis,
     Object.hasOwn(axes, axis) ? axes[axis as keyof typeof axes](value as never) : value,
   ]);
-  return { name, summary, source, settings, shares, defaults: Object.fromEntries(named) };
+  return {
+    ...{ name, summary, source, settings },
+    shares: checked(name, shareRules, shares),
+    defaults: checked(name, { ...defaultRules, ...settings }, Object.fromEntries(named)),
+  };
 }
 
 const importanceOfOwn = (own: OwnImportance): ImportanceSetting => {
@@ -188,7 +209,12 @@ const importanceOfOwn = (own: OwnImportance): ImportanceSetting => {
   const criterion = nameOn(
     { what: 'criterion', axis: criteria as Record<string, Judge> },
     own,
-    () => (slices, _, settings) => asMany(`The importance ${own.name}`, own(slices, settings), slices.length),
+    (judge) => (slices, _, settings) => {
+      const what = `The importance ${own.name}`;
+      const values = asMany(what, judge(slices, settings), slices.length);
+      refuseNaN(what, values, (unit) => slices[unit].every(Number.isFinite));
+      return values;
+    },
   );
   return {
     criterion: criterion as Criterion,

@@ -6,6 +6,7 @@ import { stagedShell } from './structured.test.fixture.js';
 
 const { at, espalier, prune } = stagedShell('depth');
 
+const fine = ({ status, err }: { status: number | null; err: string }) => assert.equal(status, 0, err);
 const summaryOf = (run: string) => JSON.parse(readFileSync(at(run, 'summary.json'), 'utf8'));
 
 test('an arm goes without any channels, and the layers behind it make up for it', async () => {
@@ -40,6 +41,8 @@ test('weights go one-shot, and are measured on the data, where nothing is traine
   assert.equal(status, 0, err);
   const { sparsity, accuracy } = summaryOf('at-once');
   assert.ok(Math.abs(sparsity.after - 0.3) < 1e-3 && accuracy.before > 0.3 && accuracy.after > 0);
+  fine(await espalier(`${line} gmp --rounds 1 --out rounds`));
+  assert.ok(Math.abs(summaryOf('rounds').sparsity.after - 0.3) < 1e-3, 'gmp in a round before training');
   const refused = await espalier(`${line} snip --out refused`);
   assert.match(
     refused.err,

@@ -41,9 +41,13 @@ function tell(error: unknown, signal: AbortSignal): number {
   };
   if (error instanceof Stopped) return say(error.message, STOPPED);
   if (signal.aborted && error === signal.reason) return say('Stopped.', STOPPED);
-  if (error instanceof UserError) return say(error.message, FAILED);
+  const debug = process.env.ESPALIER_DEBUG === '1';
+  if (error instanceof UserError) {
+    const { stack } = Object(error.cause) as Partial<Error>;
+    return say(debug && stack ? `${error.message}\n${stack}` : error.message, FAILED);
+  }
   const { name, message, stack } = error as Error;
-  if (process.env.ESPALIER_DEBUG === '1') return say(stack ?? message, FAILED);
+  if (debug) return say(stack ?? message, FAILED);
   return say(
     `this is a defect of espalier: ${name}: ${message.split('\n')[0]}; set ESPALIER_DEBUG=1 to see where, and please report it.`,
     FAILED,

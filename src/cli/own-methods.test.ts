@@ -179,6 +179,24 @@ test('a study compares it with others', async () => {
   assert.ok(json('study', 'relative', 'seed-1', 'summary.json').accuracy.after > 0);
 });
 
+const of = (kind: string, name: string, rest: string) =>
+  `export default { kind: '${kind}', name: '${name}', summary: 'x', ${rest} };`;
+
+test('a method of channels may leave shares and defaults out, and a score may give a plain array', async () => {
+  writeFileSync(at('own', 'bare.mjs'), of('channels', 'bare', ''));
+  fine(await espalier(`prune ${task} --method ./own/bare.mjs --macs 0.6 --epochs 1 --out bare`));
+  assert.ok(json('bare', 'summary.json').macs.after <= 0.6 * json('bare', 'summary.json').macs.before);
+  const plain = of(
+    'weights',
+    'plainly',
+    'defaults: { score: function plain({ weight }) { return Array.from(weight); } }',
+  );
+  writeFileSync(at('own', 'plain.mjs'), plain);
+  for (const method of ['./own/plain.mjs', 'gmp'])
+    fine(await espalier(`prune ${task} --method ${method} --sparsity 0.6 --epochs 1 --out ${method.length}`));
+  assert.deepEqual(model('15'), model('3'));
+});
+
 test('what is no method, has the name of another or a setting too many is refused in a sentence', async () => {
   const files: Record<string, [text: string, sentence: RegExp]> = {
     nothing: ['export const x = 1;', /default export of .*nothing\.mjs is not a method: it needs a name/],
@@ -192,11 +210,48 @@ test('what is no method, has the name of another or a setting too many is refuse
       /The score none must give \d+ numbers, one for each it is asked about, but gives none/,
     ],
     broken: ['export default {', /cannot be loaded/],
+    misspelt: [
+      of('weights', 'misspelt', "defaults: { scor: 'magnitude' }"),
+      /misspelt has no setting "scor" \(did you mean score\?\)/,
+    ],
+    thrown: [
+      of('weights', 'thrown', 'defaults: { score: function oops() { return nothing; } }'),
+      /The score oops failed: ReferenceError: nothing is not defined; set ESPALIER_DEBUG=1 to see where\.$/m,
+    ],
+    nan: [
+      of(
+        'weights',
+        'nan',
+        'defaults: { score: function unsound({ weight }) { return weight.map(() => NaN); } }',
+      ),
+      /The score unsound of conv1\.weight gives no number \(NaN\) for element 0, though all that it is made of is finite/,
+    ],
+    importance: [
+      of(
+        'channels',
+        'importance',
+        'defaults: { importance: function nought(slices) { return slices.map(() => NaN); } }',
+      ),
+      /The importance nought gives no number \(NaN\) for element 0/,
+    ],
+    shares: [
+      of('channels', 'shares', 'shares: { fineTun: 1 }'),
+      /shares has no setting "fineTun" \(did you mean fineTune\?\)/,
+    ],
+    plan: [
+      of(
+        'weights',
+        'plan',
+        'plan() { throw new RangeError("no"); }, start() {}, needsGradient() {}, update() {}',
+      ),
+      /The function plan of the method plan failed: RangeError: no; set/,
+    ],
   };
   for (const [name, [text, sentence]] of Object.entries(files)) {
     writeFileSync(at('own', `${name}.mjs`), text);
+    const target = text.includes("'channels'") ? '--macs 0.5' : '--sparsity 0.5';
     const { status, err } = await espalier(
-      `prune ${task} --method ./own/${name}.mjs --sparsity 0.5 --out no`,
+      `prune ${task} --method ./own/${name}.mjs ${target} --out no-${name}`,
     );
     assert.equal(status, 1, name);
     assert.match(err, sentence);

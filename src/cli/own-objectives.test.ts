@@ -87,6 +87,14 @@ test('what is no objective, or gives no number, is refused in a sentence', async
     taken: [lopsided.replace("'lopsided'", "'dense'"), /has the name of another one, dense/],
     many: [lopsided.replace('mean(each(', '(each('), /The loss of lopsided must be one number for a sample/],
     lacking: [lopsided.replace('cost: loss, ', ''), /has a metric cost, but neither measure nor finish/],
+    unknown: [
+      lopsided.replace("'neg'", "'negg'"),
+      /There is no function "negg" of numbers .*did you mean neg\?/,
+    ],
+    thrown: [
+      lopsided.replace('const mean = (of)', 'nothing(); const mean = (of)'),
+      /The function measure of the objective lopsided failed: ReferenceError: nothing is not defined; set/,
+    ],
     broken: ['export default {', /The objective .*broken\.mjs cannot be loaded/],
   };
   for (const [name, [text, sentence]] of Object.entries(files)) {

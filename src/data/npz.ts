@@ -297,7 +297,7 @@ function splitOf(
     labels?.data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < MOST_CLASSES)) ?? -1;
   if (bad >= 0)
     fail(
-      `${y} in ${file} gives ${noun} ${bad} the label ${labels!.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}.`,
+      `${y} in ${file} gives ${noun} ${bad} the label ${labels!.data[bad]}; labels are whole numbers from 0 to ${MOST_CLASSES - 1}, and numbers to predict take --learn regression.`,
     );
   const length = labels?.data.length ?? count;
   const split = {
@@ -391,7 +391,7 @@ function arrayOf(
   const count = given.shape[0];
   if (labels && labels.data.length !== count)
     fail(
-      `${file} has ${count} ${noun}s in ${x} but ${labels.data.length} labels in ${y}; there must be one label, a whole number, per ${noun}.`,
+      `${file} has ${count} ${noun}s in ${x} but ${labels.shape.join(' × ')} labels in ${y}; there must be one label, a whole number, per ${noun}${labels.shape[0] === count ? ' (numpy.argmax makes it of one number for each class)' : ''}.`,
     );
   checked({ ...given, data }, wanted, where, { noun, size: data.length / count });
   const array = pictures ? images(data, shape as ImageShape) : numbers(data, shape, name);

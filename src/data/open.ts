@@ -1,4 +1,5 @@
 /** Opens a data set by what a person calls it on the command line. */
+import { existsSync } from 'node:fs';
 import { fail, nearest } from '../base/index.js';
 import type { Value } from '../onnx/index.js';
 import { type Dataset, imagesOf, type Split, withImages } from './dataset.js';
@@ -88,7 +89,7 @@ async function openKind(
 
 /** What was probably meant: a set by its name, or a path that lacks its kind. */
 function meant(kind: string, place?: string): string {
-  const path = place === undefined && /[\\/.]/.test(kind);
+  const path = place === undefined && (/[\\/.]/.test(kind) || existsSync(kind));
   const guess = path
     ? `${/\.npz$/i.test(kind) ? 'npz' : 'images'}:${kind}`
     : nearest(kind, ['digits', ...Object.keys(NAMED), 'images', 'npz']);

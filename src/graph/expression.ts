@@ -6,33 +6,39 @@
  */
 
 /** Functions of one, two or three numbers; comparisons give 1 or 0; `choose(c, a, b)` is a where c ≠ 0, else b. */
-export type FunctionName =
-  | 'neg'
-  | 'abs'
-  | 'exp'
-  | 'log'
-  | 'sqrt'
-  | 'sigmoid'
-  | 'tanh'
-  | 'erf'
-  | 'relu'
-  | 'floor'
-  | 'ceil'
-  | 'round'
-  | 'sign'
-  | 'sin'
-  | 'cos'
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'max'
-  | 'min'
-  | 'pow'
-  | 'greater'
-  | 'greaterEqual'
-  | 'equal'
-  | 'choose';
+export const functionNames = [
+  'neg',
+  'abs',
+  'exp',
+  'log',
+  'sqrt',
+  'sigmoid',
+  'tanh',
+  'erf',
+  'relu',
+  'floor',
+  'ceil',
+  'round',
+  'sign',
+  'sin',
+  'cos',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'max',
+  'min',
+  'pow',
+  'greater',
+  'greaterEqual',
+  'equal',
+  'choose',
+] as const;
+
+export type FunctionName = (typeof functionNames)[number];
+
+export const isFunctionName = (name: string): name is FunctionName =>
+  (functionNames as readonly string[]).includes(name);
 
 /** `input`: the k-th operand. `output`: in a derivative, the value of the formula that was differentiated. */
 export type Expression =

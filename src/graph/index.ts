@@ -43,7 +43,9 @@ export {
   type Expression,
   evaluateExpression,
   type FunctionName,
+  functionNames,
   input,
+  isFunctionName,
   lengthOf,
   substitute,
 } from './expression.js';

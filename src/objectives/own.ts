@@ -1,6 +1,6 @@
 /** An objective of one's own: a loss for a sample, written with functions that the engine differentiates, and figures for a sample. */
-import { fail } from '../base/index.js';
-import { call, type Expression, input } from '../graph/index.js';
+import { fail, guardedParts, meant } from '../base/index.js';
+import { call, type Expression, functionNames, input, isFunctionName } from '../graph/index.js';
 import { sizeOf } from '../onnx/index.js';
 import * as emit from './emit.js';
 import { sampleOf } from './tallies.js';
@@ -97,7 +97,8 @@ export function checkDefinition(given: unknown, what: string): ObjectiveDefiniti
 }
 
 /** `shape`: of the targets of one sample. */
-export function ownObjective(definition: ObjectiveDefinition, shape: readonly number[]): Objective {
+export function ownObjective(given: ObjectiveDefinition, shape: readonly number[]): Objective {
+  const definition = guardedParts(`The objective ${given.name}`, given);
   const { name, title, metrics } = definition;
   const size = sizeOf(shape);
   return {
@@ -159,9 +160,14 @@ export function ownObjective(definition: ObjectiveDefinition, shape: readonly nu
   };
 }
 
+const unknownFunction = (name: string): never =>
+  fail(
+    `There is no function ${JSON.stringify(name)} of numbers to build a loss of${meant(name, functionNames)}; there are ${functionNames.join(', ')}.`,
+  );
+
 function builderOn(tape: Parameters<typeof emit.mean>[0]): LossBuilder {
   return {
-    call,
+    call: (name, ...numbers) => (isFunctionName(name) ? call(name, ...numbers) : unknownFunction(name)),
     shape: (value) => tape.type(value).shape,
     each: (formula, ...values) => emit.pointwise(tape, formula(...values.map((_, k) => input(k))), values),
     total: (value) => emit.total(tape, value),

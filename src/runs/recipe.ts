@@ -294,7 +294,7 @@ export function methodDefaults(given: Given<'prune'>, usual: { lr: number; epoch
   const method = maskingMethod(name) ?? learntMethod(name);
   if (!method) return unknownMethod(name);
   refuseForeign(method, given, false);
-  const oneShot = 'calibrated' in method || method.defaults.rounds;
+  const oneShot = 'calibrated' in method || (given.rounds ?? method.defaults.rounds);
   if (epochs === 0 && data !== WITHOUT_DATA && !oneShot)
     return fail(
       `${method.name} prunes during training: give --epochs 1 or more, or use a one-shot method, such as magnitude.`,

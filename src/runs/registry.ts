@@ -5,6 +5,7 @@ import { basename, extname, resolve } from 'node:path';
 import {
   fail,
   flagOf,
+  guardedParts,
   isUserFile,
   loadUserFile,
   meant,
@@ -157,7 +158,7 @@ function methodFrom(definition: MethodDefinition, what: string): Known {
     case 'learnt masks':
       if (typeof (definition as LearntMethod).prepare !== 'function')
         fail(`${what} needs a function prepare, which rewrites the model.`);
-      return { kind, method: withSettings(definition as LearntMethod) };
+      return { kind, method: withSettings(guardedParts(`The method ${name}`, definition as LearntMethod)) };
     case 'channels':
       return { kind, method: asStructured(definition as never) };
     default:
@@ -175,7 +176,7 @@ function isSource(source: unknown): source is PaperSource {
 function maskingFrom(method: Method, what: string): Method {
   for (const part of ['plan', 'start', 'needsGradient', 'update'] as const)
     if (typeof method[part] !== 'function') fail(`${what} needs a function ${part}.`);
-  return withSettings(method);
+  return withSettings(guardedParts(`The method ${method.name}`, method));
 }
 
 /** The method with its target, and the defaults of its settings. */

@@ -1,4 +1,5 @@
 /** A model and data that fit each other: the network of the zoo made for the data, or the data brought to a model's inputs. */
+import { existsSync } from 'node:fs';
 import { fail, nearest, own, UserError } from '../base/index.js';
 import {
   cardOf,
@@ -166,6 +167,7 @@ function shapesOfSample(graph: Graph, given: Record<string, number[]>): Record<s
 function buildZoo(options: ModelOptions, shape: readonly number[], classes: number): Graph {
   const { model, width, shortcut, stem, seed = 0, inputShape } = options;
   if (!Object.hasOwn(zoo, model)) {
+    if (existsSync(model)) fail(`${model} is no model: there is no model.onnx of a run in this folder.`);
     const names = Object.keys(zoo);
     const guess = nearest(model, names);
     fail(

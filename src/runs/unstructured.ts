@@ -127,10 +127,10 @@ function lookingAt(work: Work<PruneRecipe, ModelTask>): Omit<SparsifyRun, 'recip
 }
 
 /** @throws UserError where a method needs data to train on, or samples to look at. */
-function refuseWithoutData({ method: called, calibrate }: PruneRecipe): void {
+function refuseWithoutData({ method: called, calibrate, rounds }: PruneRecipe): void {
   const name = titleOfMethod(called);
   const method: Method | undefined = maskingMethod(called);
-  if (!method?.defaults.rounds)
+  if (!method || !(rounds ?? method.defaults.rounds))
     fail(`${name} prunes during training: give --data, or use a one-shot method, such as magnitude.`);
   if (method.calibrated && calibrate === undefined)
     fail(`${name} needs samples: give --data, or --calibrate 512 to use random inputs.`);

@@ -51,7 +51,8 @@ export function gradual<Own extends Partial<Given<GradualDefaults>>>(setting: {
   defaults: Own;
 }): GradualMethod<keyof Own & keyof GradualOptions> {
   const { name, summary, source, usualInterval } = setting;
-  const defaults: Readonly<Record<string, unknown>> = { ...gradualDefaults, ...named(setting.defaults) };
+  const own = checked(name, gradualSettings, named(setting.defaults ?? {}));
+  const defaults: Readonly<Record<string, unknown>> = { ...gradualDefaults, ...own };
   const settings = settingsWith(defaults);
   return {
     name,

@@ -10,7 +10,7 @@
  * would take last is held, and the next in the ranking goes instead, so that the count stays exact. Where the pool has no next one,
  * it is widened by as many. A ranking that empties no layer is left as it is.
  */
-import { asMany, nameOn, type Random, random, uniform } from '../base/index.js';
+import { asMany, nameOn, type Random, random, refuseNaN, uniform } from '../base/index.js';
 import { countNonZero } from './masks.js';
 import { atomSize, atomsOf, type Pattern } from './pattern.js';
 import { type Order, smallest } from './select.js';
@@ -51,12 +51,14 @@ export const scoreName = (score: ScoreName | OwnScore): ScoreName =>
   nameOn({ what: 'score', axis: scores }, score, (own) => ({
     readsGradient: true,
     ...(typeof own === 'function' ? {} : own),
-    of: (layer, draw) =>
-      asMany(
-        `The score ${own.name}`,
-        typeof own === 'function' ? own(layer, draw) : own.of(layer, draw),
-        layer.weight.length,
-      ),
+    of(layer, draw) {
+      const what = `The score ${own.name}`;
+      const given = typeof own === 'function' ? own(layer, draw) : own.of(layer, draw);
+      const values = asMany(what, given, layer.weight.length);
+      const { weight, gradient } = layer;
+      refuseNaN(`${what} of ${layer.name}`, values, (i) => Number.isFinite(weight[i] + gradient[i]));
+      return values instanceof Float32Array ? values : Float32Array.from(values);
+    },
   })) as ScoreName;
 
 export interface Criterion {
