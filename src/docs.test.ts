@@ -36,7 +36,9 @@ test('every block says what it is, and few are not tested, each with its reason'
     );
   const untested = blocks.filter((block) => block.untested !== undefined);
   for (const block of untested) assert.ok(block.untested!.length > 10, `${where(block)} gives no reason`);
-  assert.ok(untested.length <= 8, `${untested.length} blocks are not tested`);
+  // The walks of CONTRIBUTING.md are carried out by a test of their own.
+  const left = untested.filter(({ page }) => page !== 'CONTRIBUTING.md');
+  assert.ok(left.length <= 5, `${left.length} blocks are not tested`);
   assert.ok(blocks.filter(({ language }) => RUN.includes(language)).length > 20);
 });
 
