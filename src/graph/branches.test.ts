@@ -93,18 +93,20 @@ test('samples that lie along axes without a common name are as many in all of th
     inputs: { x: [undefined, 1, 6], state: [2, undefined, 6] },
     nodes: [
       ['Gather', ['state', 'zero'], 'before', { axis: int(0) }],
-      ['Shape', ['x'], 'shape'],
+      ['Unsqueeze', ['before', 'axes'], 'row'],
+      ['Concat', ['x', 'row'], 'joined', { axis: int(2) }],
+      ['Shape', ['joined'], 'shape'],
       ['Gather', ['shape', 'axis'], 'size'],
       ['Equal', ['size', 'axis'], 'is one'],
       ['If', ['is one'], 'h'],
-      ['Concat', ['h', 'before'], 'y', { axis: int(1) }],
+      ['Relu', ['h'], 'y'],
     ],
     outputs: { y: undefined },
     constants: { zero: intTensor([], [0]), axis: intTensor([], [1]), axes: wholes(1) },
   });
   const branching = await withBranches(graph, {
-    h: { yes: ['Squeeze', 'x', 'axes'], no: ['Identity', 'x'] },
+    h: { yes: ['Squeeze', 'joined', 'axes'], no: ['Identity', 'joined'] },
   });
   const decided = await decideBranches(branching, { state: [2, 1, 6] });
-  assert.equal(opsOf(decided), 'Gather Squeeze Concat');
+  assert.equal(opsOf(decided), 'Gather Unsqueeze Concat Squeeze Relu');
 });

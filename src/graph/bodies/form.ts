@@ -73,27 +73,30 @@ function loopForm({ node }: Site, { inputs, outputs }: Body, shared: Shared): Fo
 }
 
 function scanForm(site: Site, { inputs, outputs }: Body, shared: Shared): Form {
-  const { node, opset } = site;
-  if (opset < 9)
+  const { node } = site;
+  const before = goesOverSamples(site) ? 1 : 0;
+  if (before === 1 && node.inputs[0] !== '')
     fail(
-      `${describe(node)} is of operator set ${opset}, which goes over each sample of a batch by itself; espalier computes a Scan from operator set 9 on. Convert the model with onnx.version_converter.`,
+      `${describe(node)} is given sequence lengths, which espalier computes for LSTM, GRU and RNN only; export the model without them.`,
       Unsupported,
     );
   const lists = attr.int(node, 'num_scan_inputs');
   const count = inputs.length - lists;
   const given = outputs.length - count;
-  if (count < 0 || lists < 1 || given < 0 || ownInputs(node) !== inputs.length)
+  if (count < 0 || lists < 1 || given < 0 || ownInputs(node) !== before + inputs.length)
     damaged(node, 'has a body that does not take and give what it does');
   const setting = (name: string, k: number): number => attr.ints(node, name, [])[k] ?? 0;
+  const directions = before === 1 ? 'directions' : 'scan_input_directions';
   return {
     ...shared,
-    states: inputs.slice(0, count).map(({ name }, k) => ({ name, next: outputs[k].name, index: k })),
-    items: inputs.slice(count).map(({ name }, k) => ({
-      name,
-      index: count + k,
-      axis: axisOf(site, setting('scan_input_axes', k), required(site, count + k).shape.length),
-      reverse: setting('scan_input_directions', k) !== 0,
-    })),
+    states: inputs.slice(0, count).map(({ name }, k) => ({ name, next: outputs[k].name, index: before + k })),
+    items: inputs.slice(count).map(({ name }, k) => {
+      const index = before + count + k;
+      return {
+        ...{ name, index, reverse: setting(directions, k) !== 0 },
+        axis: axisOf(site, setting('scan_input_axes', k), required(site, index).shape.length),
+      };
+    }),
     gives: outputs.slice(count).map(({ name }, k) => ({
       name,
       index: count + k,
@@ -101,4 +104,22 @@ function scanForm(site: Site, { inputs, outputs }: Body, shared: Shared): Form {
       reverse: setting('scan_output_directions', k) !== 0,
     })),
   };
+}
+
+/** Whether a Scan goes over each sample of a batch by itself, as it did in operator set 8: samples first, then the moments. */
+export const goesOverSamples = ({ node, opset }: Pick<Site, 'node' | 'opset'>): boolean =>
+  node.op === 'Scan' && opset < 9;
+
+/** The same node for a single sample, with as many samples as there are. */
+export function ofOneSample(site: Site): { single: Site; samples: number } {
+  const own = ownInputs(site.node);
+  const [first] = site.inputs.flatMap((type) => (type ? [type.shape[0]] : []));
+  const inputs = site.inputs.map((type, i) => {
+    if (!type || i >= own) return type;
+    const { constant: _, shape, ...rest } = type;
+    if (shape.length === 0 || shape[0] !== first)
+      damaged(site.node, `has an input ${i} of shape [${shape}] for ${first} samples`);
+    return { ...rest, shape: shape.slice(1) };
+  });
+  return { single: { ...site, inputs }, samples: first };
 }

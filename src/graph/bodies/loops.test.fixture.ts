@@ -383,4 +383,35 @@ export const loopCases: LoopCase[] = [
       outputs: { y: undefined },
     },
   },
+  {
+    name: 'Scan of operator set 8, which goes over each sample by itself',
+    shapes: { x: [3, 5, 4], y: [3, 5, 4], s: [3, 4] },
+    sketch: {
+      opset: 8,
+      inputs: { x: [3, 5, 4], y: [3, 5, 4], s: [3, 4] },
+      nodes: [
+        [
+          'Scan',
+          ['', 's', 'x', 'y'],
+          ['end', 'sums'],
+          {
+            num_scan_inputs: int(2),
+            directions: intList([0, 1]),
+            body: bodyAttribute({
+              inputs: { state: [4], p: [4], q: [4] },
+              nodes: [
+                ['Mul', ['p', 'v'], 'weighed'],
+                ['Add', ['state', 'weighed'], 'sum'],
+                ['Tanh', ['sum'], 'next'],
+                ['Sub', ['next', 'q'], 'out'],
+              ],
+              outputs: { next: [4], out: [4] },
+              weights: { v: [4] },
+            }),
+          },
+        ],
+      ],
+      outputs: { end: undefined, sums: undefined },
+    },
+  },
 ];

@@ -1,13 +1,14 @@
 /** Loop and Scan. What they are is what their bodies are: each node has an operator of its own. */
-import type { Node, Tensor } from '../../onnx/index.js';
+import { type Node, ownInputs, type Tensor } from '../../onnx/index.js';
 import { expandBody } from '../bodies/expand.js';
-import { type Form, formOf } from '../bodies/form.js';
+import { type Form, formOf, goesOverSamples, ofOneSample } from '../bodies/form.js';
 import { resizeBody } from '../bodies/resize.js';
 import { readersIn } from '../bodies/roles.js';
 import { type Rounds, roundsOf } from '../bodies/rounds.js';
-import type { Type } from '../core.js';
+import type { Build, Type } from '../core.js';
 import type { Operator, Site } from '../operator.js';
 import { define } from './define.js';
+import { cut, range, reshape } from './emit.js';
 
 const takes: Record<string, string> = { Loop: 'A? A? A+? -> 0+', Scan: 'A? A+? -> 0+' };
 
@@ -22,8 +23,9 @@ const found = new WeakMap<Node, { inputs: Site['inputs']; understood: Understood
 function understand(site: Site, operatorFor: Form['operatorFor']): Understood {
   const known = found.get(site.node);
   if (known && alike(known.inputs, site.inputs)) return known.understood;
-  const form = formOf(site, operatorFor);
-  const understood = { form, rounds: roundsOf(form, site) };
+  const seen = goesOverSamples(site) ? ofOneSample(site).single : site;
+  const form = formOf(seen, operatorFor);
+  const understood = { form, rounds: roundsOf(form, seen) };
   found.set(site.node, { inputs: site.inputs, understood });
   return understood;
 }
@@ -67,9 +69,33 @@ export function repeatedOperator(node: Node, { findOperator, operatorFor }: Oper
             inner.outputs.map((name) => rounds.types.get(name)!),
           ) ?? 0,
       );
-      return rounds.count * each.reduce((sum, macs) => sum + macs, 0);
+      const samples = goesOverSamples(site) ? ofOneSample(site).samples : 1;
+      return samples * rounds.count * each.reduce((sum, macs) => sum + macs, 0);
     },
     resize: (site, _inputs, _outputs, inside) => resizeBody(site.node, inside),
-    expand: (site, inputs, b) => expandBody({ ...understand(site, operatorFor), site, inputs, b }),
+    expand(site, inputs, b) {
+      const understood = understand(site, operatorFor);
+      if (!goesOverSamples(site)) return expandBody({ ...understood, site, inputs, b });
+      const { single, samples } = ofOneSample(site);
+      const own = ownInputs(site.node);
+      const all = range(samples).map((sample) => {
+        const entries = inputs.map((name, i) => (name === '' || i >= own ? name : only(b, name, sample)));
+        const made = expandBody({ ...understood, site: single, inputs: entries, b });
+        return made.map((name) => reshape(b, name, [1, ...b.type(name).shape]));
+      });
+      return all[0].map((first, k) =>
+        samples === 1
+          ? first
+          : b.emit(
+              'concat',
+              all.map((made) => made[k]),
+              { axis: 0 },
+            )[0],
+      );
+    },
   });
 }
+
+/** A sample of a value whose first axis counts them. */
+const only = (b: Build, name: string, sample: number): string =>
+  reshape(b, cut(b, name, 0, sample, 1), b.type(name).shape.slice(1));
