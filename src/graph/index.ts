@@ -83,7 +83,7 @@ export { originIn } from './origin.js';
 // Models rewritten: as they are deployed, and with BatchNormalization folded into the layer before it.
 
 export { foldBatchNorm } from './batch-norm.js';
-export { inferenceForm, withoutDropout } from './inference.js';
+export { byRunningStatistics, inferenceForm, withoutDropout } from './inference.js';
 
 // Weights that are stored as whole numbers.
 

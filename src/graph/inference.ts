@@ -17,6 +17,16 @@ export function inferenceForm(graph: Graph): Graph {
   return { ...graph, nodes: graph.nodes.map(settled) };
 }
 
+/** The graph whose BatchNormalization goes by its running statistics in training, too; every name stays. */
+export const byRunningStatistics = (graph: Graph): Graph => ({
+  ...graph,
+  nodes: graph.nodes.map((node) =>
+    node.domain === '' && node.op === 'BatchNormalization'
+      ? { ...node, op: 'RunningNormalization', domain: 'espalier' }
+      : node,
+  ),
+});
+
 /** The graph with nothing that drops values in training; every name stays. */
 export const withoutDropout = (graph: Graph): Graph => ({
   ...graph,

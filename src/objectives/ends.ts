@@ -1,6 +1,13 @@
-/** Objectives of models that cannot be computed whole: they see what comes out of the part that can. */
+/** Objectives of models in another form: of what can be computed of one that cannot be computed whole, and of one whose statistics stay. */
+import { byRunningStatistics } from '../graph/index.js';
 import type { Graph, Value } from '../onnx/index.js';
 import type { Objective } from './types.js';
+
+/** The objective with networks whose BatchNormalization goes by its running statistics while they are trained. */
+export const onRunningStatistics = (objective: Objective): Objective => ({
+  ...objective,
+  form: (graph) => byRunningStatistics(objective.form?.(graph) ?? graph),
+});
 
 /** The objective as if these values were all that a model puts out. */
 export function atEnds(objective: Objective, ends: readonly Value[]): Objective {

@@ -26,7 +26,7 @@ export {
   tellHeads,
 } from './distillation.js';
 export type { OutputScale, Scales } from './distillation-judge.js';
-export { atEnds } from './ends.js';
+export { atEnds, onRunningStatistics } from './ends.js';
 export { type Head, headsOf } from './heads.js';
 export { inGraph } from './in-graph.js';
 export { innerValues, valueSizes, valuesToMatch } from './inner.js';

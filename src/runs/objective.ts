@@ -14,6 +14,7 @@ import {
   type Objective,
   type ObjectiveDefinition,
   type OutputObjective,
+  onRunningStatistics,
   ownObjective,
   regression,
   severalOutputs,
@@ -29,6 +30,9 @@ import type { AimedTask, Task } from './task.js';
 import { AUTO, type ObjectiveOptions, taughtBy } from './taught.js';
 import type { RunOptions } from './work.js';
 
+/** Samples of a batch whose mean and variance say too little of those that a model's own answers were made with. */
+const FEW = 32;
+
 /** What prunes learns from the model before it was pruned where nothing else is said. */
 export const objectiveOptions = (
   recipe: Recipe,
@@ -38,9 +42,10 @@ export const objectiveOptions = (
 ): ObjectiveOptions => {
   const { command, learn, ignoreIndex, match = [AUTO], epochs } = recipe;
   const { teacher = command === 'prune' ? 'self' : undefined } = recipe;
+  const running = command === 'prune' && teacher === 'self' && recipe.batch < FEW;
   const steady = !recipe.augment || Object.keys(dataset.augment.train).length === 0;
   const steadyEpochs = steady && epochs > 1 ? epochs : undefined;
-  return { machine, learn, ignoreIndex, teacher, match, steadyEpochs, signal, onNote };
+  return { machine, learn, ignoreIndex, teacher, match, running, steadyEpochs, signal, onNote };
 };
 
 /**
@@ -82,7 +87,8 @@ async function aimed(task: Task, options: ObjectiveOptions, reach?: Reach): Prom
   const subject = unlabelled ? 'The samples have no labels: the' : 'The';
   const whose = teacher === 'self' ? 'the model before the run' : teacher;
   onNote?.(`${subject} model learns the outputs of ${whose}: ${tellHeads(model)}.`);
-  return taughtBy(model, task, options);
+  const aim = await taughtBy(model, task, options);
+  return options.running ? { ...aim, objective: onRunningStatistics(aim.objective) } : aim;
 }
 
 /** The objective of several outputs, each with targets by its name. */

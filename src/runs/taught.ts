@@ -30,6 +30,8 @@ export interface ObjectiveOptions {
   teacher?: string;
   /** Names of inner values to learn from the teacher. */
   match?: readonly string[];
+  /** BatchNormalization goes by its running statistics in training. */
+  running?: boolean;
   /** Where all epochs have the same inputs: how many epochs there are. */
   steadyEpochs?: number;
   signal?: AbortSignal;

@@ -15,10 +15,11 @@ import {
   innerValues,
   keepAnswers,
   measureScales,
+  onRunningStatistics,
   valuesToMatch,
 } from '../objectives/index.js';
 import { floats, floatTensor, type Graph, int, sizeOf } from '../onnx/index.js';
-import { evaluate, trainNetwork } from './index.js';
+import { evaluate, trainNetwork, weightsOf } from './index.js';
 
 let machine: Machine;
 before(async () => {
@@ -257,4 +258,30 @@ test('a student drops nothing, so that it can answer as its teacher does', async
   const batch = { index: 0, inputs: pixels(16), labels: new Int32Array(16), count: 16 };
   const { loss } = await training.gradients(batch.inputs, objective.targets(batch), 16, 1);
   assert.ok(Math.abs(loss) < 1e-5, `${loss}`);
+});
+
+test('a network that goes by its running statistics is trained as it is measured, and leaves them', async () => {
+  const b = builder({ name: 'normed', seed: 3 });
+  const x = b.conv(b.input('x', [1, 6, 6]), { out: 4, kernel: 3, pad: 1, name: 'body' });
+  const flat = b.flatten(b.globalAveragePool(b.relu(b.batchNorm(x, 'norm'))));
+  const model = b.linear(flat, { out: 3, name: 'numbers' });
+  const graph = b.finish({ y: model });
+  const scales = await measureScales(graph, data.train, { machine, normalize: data });
+  const usual = distillation(graph, scales);
+  const change = async (objective: typeof usual) => {
+    const network = loadNetwork(graphToTrain(graph, objective), { machine });
+    const { epochs } = await trainNetwork({
+      ...{ network, data, objective, epochs: 1, batch: 4, seed: 1 },
+      ...{ optimizer: { kind: 'adam' }, schedule: { kind: 'cosine', learningRate: 1e-6 } },
+    });
+    const weights = weightsOf(network);
+    network.close();
+    const moved = [...network.state.keys()].some((name) =>
+      weights.get(name)!.some((value, i) => value !== Number(graph.initializers.get(name)!.data[i])),
+    );
+    return { loss: epochs[0].loss, moved };
+  };
+  const [batch, running] = [await change(usual), await change(onRunningStatistics(usual))];
+  assert.ok(batch.moved && batch.loss > 1e-3, JSON.stringify(batch));
+  assert.ok(!running.moved && running.loss < 1e-5, JSON.stringify(running));
 });

@@ -15,7 +15,7 @@ import { integerOperators } from './integer.js';
 import { maskOperators } from './masks.js';
 import { matmulOperators } from './matmul.js';
 import { microsoftOperators } from './microsoft.js';
-import { normOperators } from './norm.js';
+import { normOperators, runningNormalization } from './norm.js';
 import { poolOperators } from './pool.js';
 import { quantizedWeight, quantizeOperators } from './quantize.js';
 import { recurrentOperators } from './recurrent.js';
@@ -55,10 +55,11 @@ const operators: ReadonlyMap<string, Operator> = new Map(
 
 /** Of our own. */
 const inner = new Map(
-  Object.entries({ ...maskOperators, QuantizedWeight: quantizedWeight }).map(([name, operator]) => [
-    name,
-    guarded(operator),
-  ]),
+  Object.entries({
+    ...maskOperators,
+    QuantizedWeight: quantizedWeight,
+    RunningNormalization: runningNormalization,
+  }).map(([name, operator]) => [name, guarded(operator)]),
 );
 
 /** Those of the domain com.microsoft. */

@@ -176,6 +176,19 @@ const meanVariance: Expand = (site, [value], b) => {
   return [standardize(b, value, axes, 1e-9)[0]];
 };
 
+/** Of our own, domain 'espalier': a BatchNormalization that goes by its running statistics in training as well, and leaves them. */
+export const runningNormalization: Operator = define({
+  takes: 'F F1 F1 F2 F2 -> 1..5',
+  check: batchNorm.check,
+  roles: batchNorm.roles,
+  normalizes: true,
+  dtypes: (site) => site.node.outputs.map(() => required(site, 0).dtype),
+  expand(site, inputs, b) {
+    const statistics = [inputs[3], inputs[4], inputs[3], inputs[4]];
+    return [byRunning(site, inputs, b), ...statistics].slice(0, Math.max(1, site.node.outputs.length));
+  },
+});
+
 export const normOperators: Record<string, Operator> = {
   BatchNormalization: batchNorm,
   InstanceNormalization: define({
