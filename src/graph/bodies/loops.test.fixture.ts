@@ -219,6 +219,48 @@ export const loopCases: LoopCase[] = [
     },
   },
   {
+    name: 'a window that moves back, and entries from the end',
+    shapes: { x: [2, 3, 7] },
+    sketch: {
+      inputs: { x: ['N', 3, 7] },
+      nodes: [
+        [
+          'Loop',
+          ['rounds', 'yes'],
+          ['all', 'others'],
+          {
+            body: bodyAttribute({
+              ...cell,
+              inputs: given,
+              nodes: [
+                ['Neg', ['i'], 'back'],
+                ['Sub', ['back', 'one'], 'place'],
+                ['Gather', ['x', 'place'], 'entry', { axis: int(2) }],
+                ['Unsqueeze', ['place', 'axis0'], 'from'],
+                ['Sub', ['from', 'width'], 'to'],
+                ['Slice', ['x', 'from', 'to', 'last', 'down'], 'window'],
+                ['Mul', ['entry', 'v'], 'out'],
+                ['MatMul', ['window', 'm'], 'other'],
+                goesOn,
+              ],
+              outputs: { on: [], out: ['N', 3], other: ['N', 3, 2] },
+              weights: { v: [3], m: [2, 2] },
+              constants: {
+                one: scalar(1),
+                axis0: intTensor([1], [0]),
+                last: intTensor([1], [-1]),
+                width: intTensor([1], [2]),
+                down: intTensor([1], [-1]),
+              },
+            }),
+          },
+        ],
+      ],
+      outputs: { all: undefined, others: undefined },
+      ...whole({}),
+    },
+  },
+  {
     name: 'a condition that never holds',
     shapes: { x: [2, 3] },
     sketch: {
