@@ -160,7 +160,7 @@ function declarations(protos: ValueInfoProto[], wanted: (name: string) => boolea
       return (
         decodeValue(proto) ??
         fail(
-          `${where} ${proto.name} is not a tensor, or has a type that is not supported; only models with tensors as inputs and outputs can be read.`,
+          `${where} ${proto.name} is not a tensor, or has a type that is not supported; only models with tensors as inputs and outputs can be read: export it without (scikit-learn's with options={'zipmap': False}).`,
         )
       );
     });

@@ -1,7 +1,6 @@
 /** What whoever reads a run's figures should know of its data. */
 import { type Dataset, isUnlabelled, type Split } from '../data/index.js';
-import { inferTypes } from '../graph/index.js';
-import { sizeOf } from '../onnx/index.js';
+import { sizeOfAnswer } from './reach.js';
 import type { Task } from './task.js';
 
 /** Sentences: what data and model say differently, what was left out, and which classes the split has no sample of. */
@@ -10,8 +9,7 @@ export function dataNotes(
   split: 'training' | 'test',
 ): string[] {
   if (isUnlabelled(dataset.train)) return [...notes, ...(dataset.notes ?? [])];
-  const { types } = inferTypes(graph, { inputShapes });
-  const outputs = sizeOf(types.get(graph.outputs[0].name)!.shape);
+  const outputs = sizeOfAnswer({ graph, inputShapes }) ?? 0;
   const samples = split === 'test' ? (dataset.test ?? dataset.train) : dataset.train;
   const missing = missingClasses(samples, outputs);
   return [

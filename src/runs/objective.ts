@@ -26,7 +26,7 @@ import { readLike } from './front.js';
 import { type LearntOutput, learnable, outputsToLearn } from './learn.js';
 import { answeringEnds, endsOf, reachOfTask, taughtPart, tellReach } from './reach.js';
 import { NO_TEACHER, type Recipe } from './recipe.js';
-import type { AimedTask, Task } from './task.js';
+import type { AimedTask, ModelTask, Task } from './task.js';
 import { AUTO, type ObjectiveOptions, taughtBy } from './taught.js';
 import type { RunOptions } from './work.js';
 
@@ -60,6 +60,12 @@ export async function withObjective(task: Task, options: ObjectiveOptions): Prom
   const several = aim.objective.teacher !== undefined || outputsToLearn(options.learn) !== undefined;
   const ends = several ? endsOf(reach) : answeringEnds(reach);
   return { ...aim, objective: atEnds(aim.objective, ends) };
+}
+
+/** Classification of samples with labels, by what of a model can be computed. @throws UserError where that is nothing. */
+export function classifying(task: ModelTask): Objective {
+  const reach = reachOfTask(task);
+  return reach ? atEnds(classification(), answeringEnds(reach)) : classification();
 }
 
 /** `reach`: how far the model can be computed, where that is not all of it. */

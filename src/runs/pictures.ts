@@ -14,8 +14,8 @@ import {
   withCard,
   withImages,
 } from '../data/index.js';
-import { inferTypes } from '../graph/index.js';
-import { type Graph, sizeOf } from '../onnx/index.js';
+import type { Graph } from '../onnx/index.js';
+import { sizeOfAnswer } from './reach.js';
 
 /** What is done to pictures before a model gets them. */
 export interface Pictures {
@@ -188,17 +188,11 @@ export function withClassesOf(
   dataset: Dataset,
 ): { dataset: Dataset; notes: string[] } {
   const { classes } = cardOf(graph);
-  if (!classes || dataset.classes.length === 0 || classes.length !== outputsOf(graph, inputShapes))
+  if (!classes || dataset.classes.length === 0 || classes.length !== sizeOfAnswer({ graph, inputShapes }))
     return { dataset, notes: [] };
   const matched = matchClasses(dataset, classes);
   return { dataset: matched.dataset, notes: matched.note ? [matched.note] : [] };
 }
-
-const outputsOf = (graph: Graph, inputShapes: Record<string, number[]>): number => {
-  const { types } = inferTypes(graph, { inputShapes });
-  const type = types.get(graph.outputs[0].name);
-  return type ? sizeOf(type.shape) : 0;
-};
 
 /**
  * The model with all that is known of its pictures and classes in its metadata.

@@ -13,6 +13,7 @@ import { draws } from './arrays.test.fixture.js';
 import { evaluateModel } from './evaluate.js';
 import { resolveRecipe } from './recipe.js';
 import { startRun } from './run.js';
+import { suitRecipe } from './suit/suit.js';
 
 const root = mkdtempSync(join(tmpdir(), 'espalier-reach-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -261,4 +262,28 @@ test('data for what stands before the unknown operator are refused with what to 
   await assert.rejects(run('prune', 'vendor', pictures), {
     message: /Record prepared in a runtime that has the operator, and give that as npz:FILE/,
   });
+});
+
+test('classes may come out behind what cannot be computed, as of scikit-learn: chosen settings and a teacher go by them', async () => {
+  const whole = classifier();
+  await writeModel(at('label-first.onnx'), { ...whole, outputs: whole.outputs.toReversed() });
+  const data = `npz:${at('labelled.npz')}`;
+  const given = {
+    model: at('label-first.onnx'),
+    data,
+    normalize,
+    epochs: 12,
+    threads: 1,
+    optimizer: 'adam',
+    lr: 0.005,
+  };
+  const trained = await startRun(await suitRecipe('train', given, '1'), at('label-first'));
+  const { accuracy } = trained.summary!;
+  assert.ok(accuracy!.after > 0.6, JSON.stringify(accuracy));
+  const { lr: _, ...rest } = given;
+  const pruned = { ...rest, model: at('label-first/model.onnx'), macs: 0.7, teacher: 'self', roundTo: 1 };
+  const recipe = await suitRecipe('prune', pruned, '1');
+  const { summary } = await startRun(recipe, at('label-first-pruned'));
+  assert.ok(summary!.macs.after <= 0.7 * summary!.macs.before!);
+  assert.ok(summary!.accuracy!.after > 0.5, JSON.stringify(summary!.accuracy));
 });

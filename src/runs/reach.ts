@@ -1,7 +1,7 @@
 /** Tasks whose models cannot be computed whole: what is learnt instead, and what is said about it. */
 import { causeOf, fail, UserError } from '../base/index.js';
-import { modelReach, partFor, type Reach } from '../graph/index.js';
-import type { Graph, Value } from '../onnx/index.js';
+import { inferTypes, modelReach, partFor, type Reach } from '../graph/index.js';
+import { type Graph, sizeOf, type Value } from '../onnx/index.js';
 import type { ModelTask } from './task.js';
 
 /** How far a task's model can be computed; undefined where all of it can. @throws UserError where nothing is left to learn. */
@@ -20,6 +20,19 @@ export const taughtPart = (teacher: Graph, reach: Reach): Graph => partFor(teach
 
 /** What targets are for: the outputs that can be computed or, where there are none, what goes into what cannot. */
 export const answeringEnds = ({ outputs, edge }: Reach): Value[] => (outputs.length > 0 ? outputs : edge);
+
+/** How many numbers the output has that answers, of a classifier one for each class; undefined where none can be computed. */
+export function sizeOfAnswer({
+  graph,
+  inputShapes,
+}: Pick<ModelTask, 'graph' | 'inputShapes'>): number | undefined {
+  const { types, unknown } = inferTypes(graph, { inputShapes });
+  const typeOf = ([first]: readonly Value[]) => first && types.get(first.name);
+  const declared = typeOf(graph.outputs);
+  const reach = unknown.length > 0 || !declared ? modelReach(graph, { inputShapes }) : undefined;
+  const type = reach ? typeOf(answeringEnds(reach)) : declared;
+  return type && sizeOf(type.shape);
+}
 
 /** One sentence about what stays as it is. */
 export function tellReach({ causes, carried, edge }: Reach): string {

@@ -1,7 +1,8 @@
 /** A training in a run's folder: with a checkpoint, and metrics.jsonl in step with it. */
-import { fail, writeAtomically } from '../base/index.js';
+import { fail, own, writeAtomically } from '../base/index.js';
 import { batchCount, evenly, type Split, splitValidation } from '../data/index.js';
 import type { Machine, Network } from '../engine/index.js';
+import { partFor } from '../graph/index.js';
 import type { Graph } from '../onnx/index.js';
 import {
   type Evaluation,
@@ -16,6 +17,7 @@ import {
 } from '../train/index.js';
 import { appendLine, type RunFolder } from './folder.js';
 import { teacherGraph } from './objective.js';
+import { answeringEnds, reachOfTask } from './reach.js';
 import { NO_TEACHER, type Recipe, trainerSettings } from './recipe.js';
 import type { MetricsLine } from './summary.js';
 import { type AimedTask, loadTask } from './task.js';
@@ -36,11 +38,11 @@ export interface Course {
 export async function trainInFolder(
   work: Work,
   network: Network,
-  { hooks, checkpoint, training: own, stage }: Course,
+  { hooks, checkpoint, training: given, stage }: Course,
 ): Promise<TrainResult> {
   const { recipe, folder, task, resume, options, tracking } = work;
   const saved = resume ? await readCheckpoint<RunState>(checkpoint) : undefined;
-  const training = { ...trainOptions(recipe, task), ...own };
+  const training = { ...trainOptions(recipe, task), ...given };
   const lines = saved
     ? metricsLines(saved.state, batchCount(training.data.train, training), stage?.name)
     : [];
@@ -156,10 +158,18 @@ export function stepsOf(recipe: Recipe, task: AimedTask): number {
 /** The model that a run learns from; `self` is the one that it started with. */
 export async function teacherOf(
   { teacher, temperature, teacherWeight }: Recipe,
-  { graph, objective }: AimedTask,
+  { graph, objective, inputShapes }: AimedTask,
 ): Promise<TrainOptions['teacher']> {
   if (teacher === undefined || teacher === NO_TEACHER || !objective.labelled) return undefined;
-  return { graph: await teacherGraph(teacher, graph), temperature: temperature!, weight: teacherWeight! };
+  const whole = await teacherGraph(teacher, graph);
+  return { graph: answering(whole, inputShapes), temperature: temperature!, weight: teacherWeight! };
+}
+
+/** What of a teacher answers, where not all of it can be computed; one with other inputs than the model is refused later. */
+function answering(teacher: Graph, inputShapes: AimedTask['inputShapes']): Graph {
+  if (!teacher.inputs.every(({ name }) => own(inputShapes, name))) return teacher;
+  const reach = reachOfTask({ graph: teacher, inputShapes });
+  return reach ? partFor(teacher, answeringEnds(reach)) : teacher;
 }
 
 type Evaluating = { split?: Split } & Pick<RunOptions, 'signal'>;

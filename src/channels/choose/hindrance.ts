@@ -15,6 +15,10 @@ export function refuseRigid({ nodes, initializers }: Graph, { groups, frozen }: 
   const none = whole
     ? `${describe(whole)} computes in whole numbers, and no other layer has weights`
     : 'it has no weights';
+  if (!largest && !whole)
+    fail(
+      'No channels of this model can be removed: it has no weights that espalier knows of; use another model.',
+    );
   const why = largest ? `of its largest weight ${largest.tensor}, ${largest.reason}` : none;
   fail(
     `No channels of this model can be removed: ${why}; espalier inspect lists what stays, and --method magnitude prunes single weights.`,

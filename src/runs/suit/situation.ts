@@ -13,6 +13,7 @@ import type { Network } from '../../engine/index.js';
 import { summarize } from '../../graph/index.js';
 import type { Graph } from '../../onnx/index.js';
 import { openEvaluator } from '../../train/index.js';
+import { classifying } from '../objective.js';
 import { isPath } from '../recipe.js';
 import { checkOutputs, type ModelTask, type Task } from '../task.js';
 
@@ -80,8 +81,9 @@ export async function situationOf(command: Command, task: Task, trying: Trying):
   const { network, signal } = trying;
   const split = evenly(dataset.train, TRIED);
   if (isUnlabelled(split)) return unlabelled(command, task, trying);
-  checkOutputs(task, network);
-  const evaluator = openEvaluator(network, Math.min(BATCH, split.length));
+  const objective = classifying(task);
+  checkOutputs({ ...task, objective }, network);
+  const evaluator = openEvaluator(network, Math.min(BATCH, split.length), objective);
   const how = { normalize: dataset, signal };
   const timed = async (augment: Augmentation) => {
     const start = performance.now();
