@@ -2,10 +2,15 @@
 import { causeOf, fail, UserError } from '../base/index.js';
 import { inferTypes, modelReach, partFor, type Reach } from '../graph/index.js';
 import { type Graph, sizeOf, type Value } from '../onnx/index.js';
-import type { ModelTask } from './task.js';
+
+/** A model, and the shapes that its inputs have. */
+interface Shaped {
+  graph: Graph;
+  inputShapes: Record<string, number[]>;
+}
 
 /** How far a task's model can be computed; undefined where all of it can. @throws UserError where nothing is left to learn. */
-export function reachOfTask({ graph, inputShapes }: ModelTask): Reach | undefined {
+export function reachOfTask({ graph, inputShapes }: Shaped): Reach | undefined {
   const reach = modelReach(graph, { inputShapes });
   if (!reach || reach.outputs.length + reach.edge.length > 0) return reach;
   const [first] = reach.causes.values();
@@ -22,10 +27,7 @@ export const taughtPart = (teacher: Graph, reach: Reach): Graph => partFor(teach
 export const answeringEnds = ({ outputs, edge }: Reach): Value[] => (outputs.length > 0 ? outputs : edge);
 
 /** How many numbers the output has that answers, of a classifier one for each class; undefined where none can be computed. */
-export function sizeOfAnswer({
-  graph,
-  inputShapes,
-}: Pick<ModelTask, 'graph' | 'inputShapes'>): number | undefined {
+export function sizeOfAnswer({ graph, inputShapes }: Shaped): number | undefined {
   const { types, unknown } = inferTypes(graph, { inputShapes });
   const typeOf = ([first]: readonly Value[]) => first && types.get(first.name);
   const declared = typeOf(graph.outputs);
