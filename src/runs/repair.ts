@@ -42,8 +42,9 @@ export async function solvedFor(
   const result = await reconstruct(pair, {
     ...{ ...how, machine, inputShapes, samples, signal },
     onPlan: ({ layers, values, moments }) =>
+      layers > 0 &&
       onNote?.(
-        `Reconstructing ${layers} layers from ${count} samples, with at most ${megabytes(values)} of activations and ${megabytes(moments)} of statistics in memory …`,
+        `Reconstructing ${layers} ${layers === 1 ? 'layer' : 'layers'} from ${count} samples, with at most ${megabytes(values)} of activations and ${megabytes(moments)} of statistics in memory …`,
       ),
   });
   if (result.layers.length === 0) return { graph: pair.student };

@@ -97,7 +97,9 @@ async function outcomeOf(stage: Stage, progress: Progress, running: Running): Pr
   const { folder, resume, options } = running;
   const found = resume ? await readOutcome(folder, stage, progress.graph) : undefined;
   if (found) return found;
-  options.onNote?.(`Stage ${stage.name}${stage.epochs ? ` of ${stage.epochs} epochs` : ''} …`);
+  options.onNote?.(
+    `Stage ${stage.name}${stage.epochs ? ` of ${stage.epochs} ${stage.epochs === 1 ? 'epoch' : 'epochs'}` : ''} …`,
+  );
   return keepOutcome(folder, stage, await performStage(stage, progress, running));
 }
 
