@@ -79,9 +79,14 @@ function feedsOf(graph, draw) {
 
 const plain = (feeds) => Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
 
+/** Numbers of an output that are compared at the most. */
+const VAST = 1e7;
+
 async function ran(graph, feeds) {
   const model = await modelOf(graph, { machine });
   try {
+    // What is vast is left to espalier: copies of it would fill the memory of this process.
+    if ([...model.outputs.values()].some((shape) => sizeOf(shape) > VAST)) return undefined;
     const copy = await model.run(plain(feeds));
     return Object.fromEntries(
       Object.entries(copy).map(([name, data]) => [

@@ -6,6 +6,7 @@
  * in one of them.
  */
 import { totalmem } from 'node:os';
+import { fail, bytes as inBytes } from '../../base/index.js';
 import { type Driver, LINE, Unavailable } from '../driver.js';
 import { loadAddon } from './addon.js';
 
@@ -43,7 +44,10 @@ export function openNative(threads: number): Driver {
     const address = line * LINE;
     const which = Math.floor(address / STRIDE);
     const start = which * STRIDE;
-    if (bytes > STRIDE) throw new RangeError(`a view of ${bytes} bytes is longer than 2 GiB`);
+    if (bytes > STRIDE)
+      fail(
+        `One value of the model takes ${inBytes(bytes)}, and no more than 2 GiB of one can be read or written; use a smaller batch or smaller inputs.`,
+      );
     windows[which] ??= addon.window(handle, start, Math.min(2 * STRIDE, size - start));
     return { buffer: windows[which], offset: address - start };
   }
