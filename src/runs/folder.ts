@@ -212,7 +212,9 @@ export async function openRun(
   const kept = (await readJson(folder.recipe)) as Recipe | undefined;
   if (!kept)
     return fail(
-      `${path} is not the folder of a run: it has no recipe.json; give the folder named with --out.`,
+      existsSync(path)
+        ? `${path} is not the folder of a run: it has no recipe.json; give the folder named with --out.`
+        : `There is no folder ${path}: check the path, and give the folder of a run.`,
     );
   if (!['train', 'prune'].includes(kept.command))
     fail(`${folder.recipe} is not the recipe of a run: its command is neither train nor prune.`);

@@ -117,7 +117,7 @@ export function operatorFor(node: Node): Operator {
   return (
     findOperator(node) ??
     fail(
-      `espalier does not know the operator of ${describe(node)}; ${hint}, or prune the model by its weights alone (--data none).`,
+      `espalier does not know the operator of ${describe(node)}; ${hint}, or prune the model by its weights alone (espalier prune --data none).`,
       Unsupported,
     )
   );

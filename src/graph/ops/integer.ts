@@ -12,7 +12,7 @@ import { matmulOperators } from './matmul.js';
 
 const expand = ({ node }: Site): never =>
   fail(
-    `${describe(node)} computes with integers of 8 bits, which espalier does not; use the model in floats that was quantised, and quantise it afterwards, or prune the model by its weights alone (--data none).`,
+    `${describe(node)} computes with integers of 8 bits, which espalier does not; use the model in floats that was quantised, and quantise it afterwards, or prune the model by its weights alone (espalier prune --data none).`,
     Unsupported,
   );
 
