@@ -6,12 +6,13 @@ import { fail } from '../base/index.js';
 import { sparsifyLayers } from '../calibration/index.js';
 import type { Graph } from '../onnx/index.js';
 import {
-  countNonZero,
+  type GradualPlan,
   layersOf,
   type Method,
   type Plan,
   patternOf,
   type Surroundings,
+  zerosAsPlanned,
 } from '../sparsity/index.js';
 import type { MaskReport } from '../train/index.js';
 import { withWeights } from '../train/index.js';
@@ -27,16 +28,8 @@ export interface SparsifyRun extends RepairOptions {
   iterations: number;
 }
 
-/** The plan of a method that prunes in rounds, as far as it is needed here; others have no steps. */
-interface RoundsPlan extends Plan {
-  groups?: { members: number[] }[];
-  steps?: Step[];
-}
-
-interface Step {
-  iteration: number;
-  kept: number[];
-}
+/** The plan of a method; that of a gradual one says how it prunes in rounds. */
+type RoundsPlan = Plan & Partial<Pick<GradualPlan, 'groups' | 'steps'>>;
 
 /** The model with the zeros that its method plans before training, and nothing made up for but by the method itself. */
 export function pruned(run: SparsifyRun): Promise<Graph> {
@@ -68,20 +61,20 @@ export async function prunedAndRepaired(run: SparsifyRun): Promise<Repair> {
  */
 export function afterRounds(run: SparsifyRun, graph: Graph): PruneRecipe {
   const { recipe } = run;
-  const zeros = layersOf(graph).reduce((sum, { weight }) => sum + zerosIn(weight), 0);
   const plan = planOf(run);
+  if (!plan.steps) return recipe;
+  const zeros = zerosAsPlanned(plan as GradualPlan, layersOf(graph));
   return {
     ...recipe,
     ...(stepsBefore(plan).length > 1 && { rounds: 1, pruningSchedule: 'one-shot' }),
-    ...(zeros > plan.pruned && { sparsity: zeros / plan.counted }),
+    ...(recipe.sparsity !== undefined && zeros > plan.pruned && { sparsity: zeros / plan.counted }),
   };
 }
 
-const zerosIn = (weight: Float32Array): number => weight.length - countNonZero(weight);
-
 const roundsOf = (plan: RoundsPlan): number => Math.max(1, stepsBefore(plan).length);
 
-const stepsBefore = ({ steps = [] }: RoundsPlan): Step[] => steps.filter(({ iteration }) => iteration === 0);
+const stepsBefore = ({ steps = [] }: RoundsPlan): GradualPlan['steps'] =>
+  steps.filter(({ iteration }) => iteration === 0);
 
 function planOf({
   recipe,

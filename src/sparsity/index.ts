@@ -7,7 +7,7 @@ export { fggp } from './methods/fggp.js';
 export { gmp } from './methods/gmp.js';
 export { findMethod, type MaskingMethods, methods } from './methods/index.js';
 export type { Given as GivenOptions, GradualOptions } from './options.js';
-export { type GradualPlan, largestCut } from './plan.js';
+export { type GradualPlan, largestCut, zerosAsPlanned } from './plan.js';
 export { gradualSettings } from './settings.js';
 export type * from './types.js';
 

@@ -181,6 +181,11 @@ function planLayers(
   return { layers: planned, least: extents.map(({ least }) => least) };
 }
 
+/** Weights of other layers of the same shapes that are zero, as a plan counts them: blocks only where all of one is. */
+export function zerosAsPlanned({ method, options }: GradualPlan, layers: readonly Prunable[]): number {
+  return sum(planLayers(method, options, layers).layers.map(({ size, present }) => size - present));
+}
+
 function reasonToSpare(
   layer: Prunable,
   options: GradualOptions,
