@@ -236,7 +236,7 @@ async function epoch(one) {
         trainNetwork({
           ...{ network, data: { ...dataset, test: undefined }, epochs: 1, batch: 128, seed: SEED },
           optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-4 },
-          schedule: { kind: 'cosine', learningRate: 0.01, warmup: 0.1 },
+          schedule: { kind: 'cosine', learningRate: 0.003, warmup: 0.1 },
           teacher: { graph: graphs[net], temperature: 4, weight: 1 },
           hooks: kind === 'sparsity' ? [stayZero(graph)] : [],
         }),
