@@ -11,9 +11,18 @@ const REPAIRS = 5;
 /** Whether a recipe prunes single weights before any training, and by no gradient: then samples can say what makes up for them. */
 export function prunesFirst(given: Given): boolean {
   const method = maskingMethod(given.method);
-  const { rounds, score, first } = { ...method?.defaults, ...given } as Partial<GradualOptions>;
-  const blind = [score, first].every((name) => name === undefined || !own(scores, name)?.readsGradient);
-  return Boolean(method?.calibrated || (rounds && blind));
+  return Boolean(method?.calibrated || (settingsIn(given).rounds && isBlind(given)));
+}
+
+const settingsIn = (given: Given): Partial<GradualOptions> => ({
+  ...maskingMethod(given.method)?.defaults,
+  ...given,
+});
+
+/** Whether no score of the method looks at a gradient. */
+function isBlind(given: Given): boolean {
+  const { score, first } = settingsIn(given);
+  return [score, first].every((name) => name === undefined || !own(scores, name)?.readsGradient);
 }
 
 /**
@@ -27,7 +36,7 @@ export function repairDefaults(given: Given, decided: boolean): object {
   if (!method || !prunesFirst(given)) return withoutSamples(given);
   const trained = typeof given.model === 'string' && isPath(given.model);
   const samples = given.data !== WITHOUT_DATA ? trained : given.calibrate !== undefined;
-  const reconstruct = given.reconstruct ?? samples;
+  const reconstruct = given.reconstruct ?? (samples && isBlind(given));
   const looks = reconstruct || method.calibrated !== undefined;
   if (given.calibrate !== undefined && !looks)
     fail(`${method.name} looks at no samples without --reconstruct: give it, or leave --calibrate out.`);

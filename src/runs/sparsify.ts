@@ -29,7 +29,7 @@ export interface SparsifyRun extends RepairOptions {
 }
 
 /** The plan of a method; that of a gradual one says how it prunes in rounds. */
-type RoundsPlan = Plan & Partial<Pick<GradualPlan, 'groups' | 'steps'>>;
+type RoundsPlan = Plan & Partial<Pick<GradualPlan, 'groups' | 'start' | 'steps'>>;
 
 /** The model with the zeros that its method plans before training, and nothing made up for but by the method itself. */
 export function pruned(run: SparsifyRun): Promise<Graph> {
@@ -93,12 +93,18 @@ interface Round extends SparsifyRun {
   round: number;
 }
 
-/** The graph with what a round leaves: layers that samples say nothing of lose their weights by magnitude. */
+/**
+ * The graph with what a round leaves: layers that samples say nothing of lose their weights by the method's score, unless that takes a
+ * gradient. A random start comes before the first round alone.
+ */
 async function cut(graph: Graph, run: Round): Promise<Graph> {
   const { recipe, plan, round } = run;
-  const given = methodIn(recipe).calibrated ? await calibrated(graph, run) : graph;
+  const method = methodIn(recipe);
+  const given = method.calibrated ? await calibrated(graph, run) : graph;
+  if (method.needsGradient(plan, 0)) return given;
   const step = stepsBefore(plan)[round];
-  const part: RoundsPlan = step ? { ...plan, steps: [step] } : plan;
+  const start = round > 0 || method.calibrated ? undefined : plan.start;
+  const part: RoundsPlan = step ? { ...plan, start, steps: [step] } : plan;
   return (await started(given, recipe, part)).graph;
 }
 
