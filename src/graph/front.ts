@@ -21,8 +21,9 @@ export function behindFront(graph: Graph): Behind | undefined {
   const causes = firstUnknown(graph);
   const front = before(graph, causes);
   const { learnt } = rolesOf(graph);
+  const behindCauses = restingOn(graph, causes);
   const trained = [...learnt.values()];
-  if (causes.length === 0 || trained.length === 0 || !allBehind(graph, causes, trained)) return undefined;
+  if (trained.length === 0 || !trained.every((node) => behindCauses.has(node))) return undefined;
   const nodes = graph.nodes.filter((node) => !front.has(node));
   const outside = new Set([...front].flatMap(({ outputs }) => outputs));
   const read = new Set(nodes.flatMap(usedValues));
@@ -49,13 +50,19 @@ export function behindFront(graph: Graph): Behind | undefined {
 
 /** Unknown operators that rest on no other. */
 function firstUnknown(graph: Graph): Node[] {
-  const found: Node[] = [];
-  const resting = new Set<string>();
+  const unknown = graph.nodes.filter((node) => !findOperator(node));
+  const later = restingOn(graph, unknown);
+  return unknown.filter((node) => !later.has(node));
+}
+
+/** The nodes that rest on what these give. */
+function restingOn(graph: Graph, nodes: readonly Node[]): Set<Node> {
+  const values = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const found = new Set<Node>();
   for (const node of graph.nodes) {
-    const rests = usedValues(node).some((name) => resting.has(name));
-    const unknown = !findOperator(node);
-    if (unknown && !rests) found.push(node);
-    if (unknown || rests) for (const name of node.outputs) resting.add(name);
+    if (!usedValues(node).some((name) => values.has(name))) continue;
+    found.add(node);
+    for (const name of node.outputs) values.add(name);
   }
   return found;
 }
@@ -70,18 +77,6 @@ function before(graph: Graph, nodes: readonly Node[]): Set<Node> {
       if (maker) found.add(maker);
     }
   return new Set(graph.nodes.filter((node) => found.has(node)));
-}
-
-/** Whether all that is learnt is read behind some of these nodes. */
-function allBehind(graph: Graph, causes: readonly Node[], trained: readonly Node[]): boolean {
-  const resting = new Set(causes.flatMap(({ outputs }) => outputs));
-  const behind = new Set<Node>();
-  for (const node of graph.nodes) {
-    if (!usedValues(node).some((name) => resting.has(name))) continue;
-    behind.add(node);
-    for (const name of node.outputs) resting.add(name);
-  }
-  return trained.every((node) => behind.has(node));
 }
 
 /** What is declared of a value; real numbers where nothing says otherwise. */

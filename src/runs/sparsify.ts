@@ -40,8 +40,9 @@ export function pruned(run: SparsifyRun): Promise<Graph> {
 /**
  * The same in as many rounds as the method plans. After each, the weights that are left are solved for, so that every layer gives what
  * it gave in the whole model, and the next round looks at those.
+ * @param once what {@link pruned} made of it, which is the first round where that is the only one.
  */
-export async function prunedAndRepaired(run: SparsifyRun): Promise<Repair> {
+export async function prunedAndRepaired(run: SparsifyRun, once?: Graph): Promise<Repair> {
   const { graph: teacher } = run;
   const plan = planOf(run);
   const rounds = roundsOf(plan);
@@ -49,7 +50,8 @@ export async function prunedAndRepaired(run: SparsifyRun): Promise<Repair> {
   for (let round = 0; round < rounds; round++) {
     const onNote = (sentence: string) =>
       run.onNote?.(rounds > 1 ? `Round ${round + 1} of ${rounds}. ${sentence}` : sentence);
-    const student = await cut(now.graph, { ...run, onNote, plan, round });
+    const known = rounds === 1 ? once : undefined;
+    const student = known ?? (await cut(now.graph, { ...run, onNote, plan, round }));
     now = await solvedFor({ teacher, student }, { ...run, onNote, keepZeros: true });
   }
   return now;

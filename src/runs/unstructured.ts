@@ -95,10 +95,8 @@ async function prepared(work: AnyWork): Promise<Prepared> {
   });
   if (!recipe.reconstruct) return on(await pruned(run));
   if (!worksOnData(work)) return on((await prunedAndRepaired(run)).graph);
-  const { graph, facts } = await mendedBy(() => prunedAndRepaired(run), await pruned(run), {
-    ...work,
-    recipe,
-  });
+  const once = await pruned(run);
+  const { graph, facts } = await mendedBy(() => prunedAndRepaired(run, once), once, { ...work, recipe });
   return on(
     graph,
     facts.measured.map((measured) => ({ stage: 'prune', ...measured })),

@@ -1,5 +1,5 @@
 /** Loop and Scan. What they are is what their bodies are: each node has an operator of its own. */
-import { type Node, ownInputs, type Tensor } from '../../onnx/index.js';
+import { type Node, ownInputs } from '../../onnx/index.js';
 import { expandBody } from '../bodies/expand.js';
 import { type Form, formOf, goesOverSamples, ofOneSample } from '../bodies/form.js';
 import { resizeBody } from '../bodies/resize.js';
@@ -37,9 +37,7 @@ const sameType = (a: Type | undefined, b: Type | undefined): boolean =>
   a?.dtype === b?.dtype &&
   a?.laned === b?.laned &&
   a?.shape.join() === b?.shape.join() &&
-  sameTensor(a?.constant, b?.constant);
-
-const sameTensor = (a: Tensor | undefined, b: Tensor | undefined): boolean => a === b;
+  a?.constant === b?.constant;
 
 /** The operators of ONNX. */
 export interface Operators {
