@@ -92,19 +92,23 @@ for (const how of ['wanda', 'sparsegpt'] as const)
     for (let i = 0; i < marks.length; i += 4) assert.equal(sum(marks.subarray(i, i + 4)), 2);
   });
 
-test('surgery loses less of what the layer gives than zeros alone', () => {
-  const one = layer('loss', { inner: 24, outputs: 5 });
-  const { gram, inner, outputs } = one.moments;
-  const loss = (found: Float64Array) => {
+/** What a layer of one group loses of its output by other weights: Σ (Δ u)². */
+function lossOf({ moments: { gram, inner, outputs }, matrix }: ReturnType<typeof layer>) {
+  return (found: Float64Array): number => {
     let total = 0;
     for (let o = 0; o < outputs; o++)
       for (let i = 0; i < inner; i++)
         for (let j = 0; j < inner; j++) {
           const [a, b] = [o * inner + i, o * inner + j];
-          total += (found[a] - one.matrix[a]) * gram[i * inner + j] * (found[b] - one.matrix[b]);
+          total += (found[a] - matrix[a]) * gram[i * inner + j] * (found[b] - matrix[b]);
         }
     return total;
   };
+}
+
+test('surgery loses less of what the layer gives than zeros alone', () => {
+  const one = layer('loss', { inner: 24, outputs: 5 });
+  const loss = lossOf(one);
   const [zeros, repaired] = (['wanda', 'sparsegpt'] as const).map((how) =>
     loss(sparsified(one.matrix, one.moments, { how, kept: 60 })!.matrix),
   );
@@ -197,18 +201,8 @@ for (const how of ['wanda', 'sparsegpt'] as const)
 
 test('SparseGPT makes up for what is rounded where it is stored', () => {
   const one = layer('stored', { inner: 24, outputs: 5 });
-  const { gram, inner, outputs } = one.moments;
   const stored = (value: number) => (Math.round(value / 0.4) || Math.sign(value)) * 0.4;
-  const loss = (found: Float64Array) => {
-    let total = 0;
-    for (let o = 0; o < outputs; o++)
-      for (let i = 0; i < inner; i++)
-        for (let j = 0; j < inner; j++) {
-          const [a, b] = [o * inner + i, o * inner + j];
-          total += (found[a] - one.matrix[a]) * gram[i * inner + j] * (found[b] - one.matrix[b]);
-        }
-    return total;
-  };
+  const loss = lossOf(one);
   const within = sparsified(one.matrix, one.moments, { how: 'sparsegpt', kept: 100, stored })!;
   const after = sparsified(one.matrix, one.moments, { how: 'sparsegpt', kept: 100 })!;
   const rounded = after.matrix.map((w) => (w === 0 ? 0 : stored(w)));

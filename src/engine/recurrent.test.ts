@@ -114,6 +114,22 @@ for (const f of fixtures)
     }
   });
 
+/** Numbers for the inputs, of every sample, and for what is learnt. */
+function giveTo(
+  plan: Plan,
+  graph: Graph,
+  learnt: Iterable<string>,
+  draw: (input: string, sample: number, k: number) => Pick<Tensor, 'data'>,
+): void {
+  const real = ({ data }: Pick<Tensor, 'data'>) => Float32Array.from(data as Float32Array);
+  for (const [k, { name }] of graph.inputs.entries())
+    plan.given.set(
+      name,
+      Array.from({ length: plan.count }, (_, sample) => real(draw(name, sample, k))),
+    );
+  for (const name of learnt) plan.given.set(name, [real(graph.initializers.get(name)!)]);
+}
+
 test('any form, and its gradients, on the engine and in float64', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -125,17 +141,10 @@ test('any form, and its gradients, on the engine and in float64', async () => {
         const graph = modelOf(one);
         const { tape: t, values, learnt } = expandModel(graph, { training });
         const plan: Plan = { ...emptyPlan(count), tape: t, batch: 20, backwardFrom: t.nodes.length };
-        graph.inputs.forEach(({ name }) => {
+        giveTo(plan, graph, learnt.keys(), (name, sample) => {
           const index = Number(name.slice(2));
-          const draw = (s: number) =>
-            Float32Array.from(given(one.inputs[index]!, 10 * s + index).data as Float32Array);
-          plan.given.set(
-            name,
-            Array.from({ length: count }, (_, s) => draw(s)),
-          );
+          return given(one.inputs[index]!, 10 * sample + index);
         });
-        for (const name of learnt.keys())
-          plan.given.set(name, [Float32Array.from(graph.initializers.get(name)!.data as Float32Array)]);
         const ys = graph.outputs.map(({ name }) => values.get(name)!);
         const real = graph.inputs.filter(({ dtype }) => isFloat(dtype)).map(({ name }) => name);
         // The sum of squares of all outputs.
@@ -156,16 +165,9 @@ for (const one of loopCases)
     const { tape: t, values, learnt, dtypes } = expandModel(graph, { training: true });
     const count = 5;
     const plan: Plan = { ...emptyPlan(count), tape: t, batch: 16, backwardFrom: t.nodes.length };
-    for (const [k, { name }] of graph.inputs.entries()) {
-      const shape = [...t.type(values.get(name)!).shape];
-      const draw = (s: number) => Float32Array.from(given({ shape }, 10 * s + k).data as Float32Array);
-      plan.given.set(
-        name,
-        Array.from({ length: count }, (_, s) => draw(s)),
-      );
-    }
-    for (const name of learnt.keys())
-      plan.given.set(name, [Float32Array.from(graph.initializers.get(name)!.data as Float32Array)]);
+    giveTo(plan, graph, learnt.keys(), (name, sample, k) =>
+      given({ shape: [...t.type(values.get(name)!).shape] }, 10 * sample + k),
+    );
     const ys = graph.outputs.map(({ name }) => values.get(name)!);
     const real = graph.outputs.flatMap(({ name }) => (isFloat(dtypes.get(name)!) ? [values.get(name)!] : []));
     const varying = real.filter((y) => t.type(y).laned);

@@ -7,6 +7,7 @@ import { loopCases, readFrom } from '../graph/bodies/loops.test.fixture.js';
 import { answerInDoubles } from '../graph/index.js';
 import { given, modelOf as graphOf } from '../graph/ops/against.test.fixture.js';
 import { caseOf, formsOf, smooth } from '../graph/ops/recurrent.test.fixture.js';
+import type { Graph, Tensor } from '../onnx/index.js';
 import { modelOf } from './model.js';
 
 const machines: Machine[] = [];
@@ -14,6 +15,22 @@ before(async () => {
   machines.push(await openMachine({ threads: 1 }), await openMachine({ threads: 2 }));
 });
 after(() => Promise.all(machines.map((machine) => machine.close())));
+
+/** On every machine, twice by the same model. */
+async function likeDoubles(graph: Graph, inputs: Record<string, Tensor>): Promise<void> {
+  const expected = answerInDoubles(graph, inputs);
+  const numbers = Object.fromEntries(
+    Object.entries(inputs).map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]),
+  );
+  for (const machine of machines) {
+    // All threads, however little there is to do.
+    const model = modelOf(graph, { machine }, 0);
+    for (const answers of [await model.run(numbers), await model.run(numbers)])
+      for (const [name, { data }] of Object.entries(expected))
+        near(Array.from(answers[name] as Float32Array, Number), data as Float64Array, name);
+    await model.close();
+  }
+}
 
 test('any form', async () => {
   await fc.assert(
@@ -23,18 +40,7 @@ test('any form', async () => {
       const inputs = Object.fromEntries(
         one.inputs.flatMap((input, i) => (input && !input.fixed ? [[`in${i}`, given(input, i)]] : [])),
       );
-      const expected = answerInDoubles(graph, inputs);
-      const numbers = Object.fromEntries(
-        Object.entries(inputs).map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]),
-      );
-      for (const machine of machines) {
-        // All threads, however little there is to do.
-        const model = modelOf(graph, { machine }, 0);
-        for (const answers of [await model.run(numbers), await model.run(numbers)])
-          for (const [name, { data }] of Object.entries(expected))
-            near(answers[name], data as Float64Array, name);
-        await model.close();
-      }
+      await likeDoubles(graph, inputs);
     }),
     { numRuns: 20, seed: 15 },
   );
@@ -48,15 +54,5 @@ for (const one of loopCases)
       return [name, open ? [1, ...shape.slice(1)] : shape] as const;
     });
     const inputs = Object.fromEntries(shapes.map(([name, shape], k) => [name, given({ shape }, k)]));
-    const expected = answerInDoubles(graph, inputs);
-    const numbers = Object.fromEntries(
-      Object.entries(inputs).map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]),
-    );
-    for (const machine of machines) {
-      const model = modelOf(graph, { machine }, 0);
-      for (const answers of [await model.run(numbers), await model.run(numbers)])
-        for (const [name, { data }] of Object.entries(expected))
-          near(Array.from(answers[name] as Float32Array, Number), data as Float64Array, name);
-      await model.close();
-    }
+    await likeDoubles(graph, inputs);
   });
