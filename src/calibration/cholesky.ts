@@ -8,15 +8,20 @@ const ATTEMPTS = 6;
  * @returns undefined where there is no such factor.
  */
 export function factored(gram: Float64Array, size: number, ridge: number): Float64Array | undefined {
-  let mean = 0;
-  for (let i = 0; i < size; i++) mean += gram[i * size + i] / size;
-  if (!Number.isFinite(mean)) return undefined;
-  const unit = mean > 0 ? mean : 1;
+  const unit = unitOf(gram, size);
+  if (!Number.isFinite(unit)) return undefined;
   for (let attempt = 0, factor = ridge; attempt < ATTEMPTS; attempt++, factor = Math.max(factor * 10, 1e-8)) {
     const lower = cholesky(gram, size, factor * unit);
     if (lower) return lower;
   }
   return undefined;
+}
+
+/** What λ is relative to: the mean of the diagonal, or 1 where that is not above 0. */
+export function unitOf(gram: Float64Array, size: number): number {
+  let mean = 0;
+  for (let i = 0; i < size; i++) mean += gram[i * size + i] / size;
+  return Number.isFinite(mean) && mean <= 0 ? 1 : mean;
 }
 
 function cholesky(gram: Float64Array, size: number, ridge: number): Float64Array | undefined {
@@ -46,6 +51,13 @@ export function dot(x: Float64Array, a: number, y: Float64Array, b: number, coun
   }
   for (; k < count; k++) s += x[a + k] * y[b + k];
   return s + t + (u + v);
+}
+
+/** Every row of `sides` becomes the solution x of x (gram + λI) = row. @returns false where there is none. */
+export function solveRows(gram: Float64Array, size: number, sides: Float64Array, ridge: number): boolean {
+  const factors = factored(gram, size, ridge);
+  if (factors) solveInPlace(factors, size, sides, sides.length / size);
+  return factors !== undefined;
 }
 
 /** Right sides that pass by a row of the factor while it is in the cache. */

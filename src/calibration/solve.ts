@@ -9,7 +9,7 @@
  * draws the weights to what they were, not to 0, so that directions that the samples say nothing of stay as they are, and with few
  * samples little changes. Where only some weights of a row may change, these have equations of their own (sparse-rows.ts).
  */
-import { factored, solveInPlace } from './cholesky.js';
+import { solveRows } from './cholesky.js';
 import type { Moments } from './moments.js';
 import { solveSparseRows } from './sparse-rows.js';
 
@@ -46,8 +46,10 @@ export function solveRidge(moments: Moments, { ridge, shifted, free }: RidgeOpti
     const [from, to] = [g * per * inner, (g + 1) * per * inner];
     delta.set(cross.subarray(from, to), from);
     const sides = delta.subarray(from, to);
-    const solved = free
-      ? solveSparseRows(own, inner, sides, { free: free.subarray(from, to), ridge })
+    const some = free?.subarray(from, to);
+    // Rows of which all may change have the same equations.
+    const solved = some?.includes(0)
+      ? solveSparseRows(own, inner, sides, { free: some, ridge })
       : solveRows(own, inner, sides, ridge);
     if (!solved) return undefined;
   }
@@ -55,13 +57,6 @@ export function solveRidge(moments: Moments, { ridge, shifted, free }: RidgeOpti
   const shift = new Float64Array(outputs);
   if (shifted) for (let o = 0; o < outputs; o++) shift[o] = missingShift(moments, delta, o);
   return { delta, shift, ...errorsWith(moments, delta, shifted, { gram, cross }) };
-}
-
-/** Every row of `sides` becomes its solution. @returns false where there is none. */
-function solveRows(gram: Float64Array, inner: number, sides: Float64Array, ridge: number): boolean {
-  const factors = factored(gram, inner, ridge);
-  if (factors) solveInPlace(factors, inner, sides, sides.length / inner);
-  return factors !== undefined;
 }
 
 /** ē − Δū of an output. */

@@ -6,7 +6,7 @@
  * Short ones are solved by Cholesky's factors, which take |F|³ / 3 operations; long ones by conjugate gradients from Δ = 0, of
  * which every step takes |F|² and makes the error less (Hestenes and Stiefel, 1952), so that stopping early never does harm.
  */
-import { dot, factored, solveInPlace } from './cholesky.js';
+import { dot, solveRows, unitOf } from './cholesky.js';
 
 /** Free weights up to which a row is solved exactly. */
 const EXACT = 384;
@@ -30,8 +30,11 @@ export function solveSparseRows(
     for (let j = 0; j < inner; j++) if (free[from + j]) places.push(j);
     const side = Float64Array.from(places, (j) => sides[from + j]);
     const part = among(gram, inner, places);
-    if (places.length > 0 && !(places.length <= EXACT ? solveExactly : descend)(part, side, ridge))
-      return false;
+    const solved =
+      places.length <= EXACT
+        ? places.length === 0 || solveRows(part, places.length, side, ridge)
+        : descend(part, side, ridge);
+    if (!solved) return false;
     sides.fill(0, from, from + inner);
     for (const [i, j] of places.entries()) sides[from + j] = side[i];
   }
@@ -46,18 +49,10 @@ function among(matrix: Float64Array, size: number, places: readonly number[]): F
   return part;
 }
 
-function solveExactly(gram: Float64Array, side: Float64Array, ridge: number): boolean {
-  const factors = factored(gram, side.length, ridge);
-  if (factors) solveInPlace(factors, side.length, side, 1);
-  return factors !== undefined;
-}
-
 /** `side` becomes x of x (G + λI) = side, as nearly as so many steps come. */
 export function descend(gram: Float64Array, side: Float64Array, ridge: number): boolean {
   const size = side.length;
-  let mean = 0;
-  for (let i = 0; i < size; i++) mean += gram[i * size + i] / size;
-  const lambda = ridge * (mean > 0 ? mean : 1);
+  const lambda = ridge * unitOf(gram, size);
   const residual = side.slice();
   const direction = side.slice();
   const moved = new Float64Array(size);
